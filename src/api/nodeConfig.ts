@@ -1,0 +1,17 @@
+/**
+ * What one node should run: the part of a ProxyConfig's spec that the operator hands to an agent in NodeProxy.spec.config.
+ * Selection (nodeSelector, priority) and pace (paused, rollout, revisionHistoryLimit) stay with the operator.
+ */
+import type { ProxyConfig } from './proxyConfig.ts';
+
+export type ProxyConfigSpec = ProxyConfig['spec'];
+export type ProxyConfigStatus = NonNullable<ProxyConfig['status']>;
+export type ProxyMode = ProxyConfigSpec['mode'];
+
+export type NodeConfig = Omit<ProxyConfigSpec, 'nodeSelector' | 'priority' | 'paused' | 'rollout' | 'revisionHistoryLimit'>;
+
+/** The node's part of a ProxyConfig spec; everything else is the operator's own. */
+export function nodeConfigOf(spec: ProxyConfigSpec): NodeConfig {
+  const { nodeSelector: _selector, priority: _priority, paused: _paused, rollout: _rollout, revisionHistoryLimit: _limit, ...config } = spec;
+  return config;
+}

@@ -1,0 +1,58 @@
+/**
+ * @module The contract of a proxy mode: one backend per mode and IP family turns a ServiceState into kernel state.
+ *
+ * A backend owns every kernel object that it makes, finds them again after a restart without memory, and touches no other.
+ * `sync` is called by one caller at a time and never before the caches have synced.
+ */
+import type { NodeConfig } from '../api/nodeConfig.ts';
+import type { ServiceKey } from '../model/service.ts';
+import type { ServiceState } from '../model/serviceState.ts';
+
+export interface SyncRequest {
+  readonly state: ServiceState;
+  /** The Services to look at again, or 'all' to make the kernel equal to the state whatever it holds now. */
+  readonly changed: ReadonlySet<ServiceKey> | 'all';
+  readonly signal: AbortSignal;
+}
+
+/** Work done by one sync: cost follows the change, and this is how a test sees it. */
+export interface SyncResult {
+  readonly full: boolean;
+  readonly fragmentsComputed: number;
+  /** Lines written to the kernel's tools. */
+  readonly linesSent: number;
+  readonly commandsRun: number;
+  /** What the kernel holds of ours afterwards. */
+  readonly services: number;
+  readonly endpoints: number;
+  /** Order-independent hash of all objects in force, hexadecimal. */
+  readonly rulesHash: string;
+  readonly rulesByTable: Readonly<Record<string, number>>;
+}
+
+/** Why a mode cannot run here: a CamelCase reason for a condition, and a sentence with the remedy. */
+export interface Refusal {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface Backend {
+  /** Looks whether this node can run the mode with this configuration; changes nothing. */
+  preflight(config: NodeConfig): Promise<Refusal | undefined>;
+  /** Makes the kernel equal to the state. Throws a SyncError when it could not; then the caller asks for 'all' next. */
+  sync(request: SyncRequest): Promise<SyncResult>;
+  /** Whether what was last applied still stands in the kernel; what is missing, in words for a log, or undefined. */
+  findDrift(signal: AbortSignal): Promise<string | undefined>;
+  /** Removes every object of ours and says what it removed. */
+  cleanup(): Promise<readonly string[]>;
+}
+
+/** A sync that did not happen; the message is ours and safe for a status, a tool's own words are only in `cause`. */
+export class SyncError extends Error {
+  readonly reason: string;
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SyncError';
+    this.reason = reason;
+  }
+}

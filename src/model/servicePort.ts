@@ -1,0 +1,43 @@
+/**
+ * @module What one node serves for one Service port in one IP family: the model's answer, the same for every proxy mode.
+ */
+import type { Protocol, ServiceKey, TrafficPolicy } from './service.ts';
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly isLocal: boolean;
+}
+
+export interface ServicePort {
+  readonly namespace: string;
+  readonly serviceName: string;
+  /** '' when the port has no name. */
+  readonly portName: string;
+  readonly protocol: Protocol;
+  readonly clusterIP: string;
+  readonly port: number;
+  /** 0 when there is none. */
+  readonly nodePort: number;
+  readonly externalIPs: readonly string[];
+  readonly loadBalancerIPs: readonly string[];
+  readonly loadBalancerSourceRanges: readonly string[];
+  readonly internalTrafficPolicy: TrafficPolicy;
+  readonly externalTrafficPolicy: TrafficPolicy;
+  /** Seconds, after `sessionAffinity.timeoutPolicy`; undefined without affinity. */
+  readonly affinityTimeoutSeconds: number | undefined;
+  readonly healthCheckNodePort: number;
+  /** Where traffic with policy Cluster goes (kube-proxy's CategorizeEndpoints); sorted by address and port, no duplicates. */
+  readonly clusterEndpoints: readonly Endpoint[];
+  /** Where traffic with policy Local goes. */
+  readonly localEndpoints: readonly Endpoint[];
+}
+
+/** `namespace/name:portName`, or `namespace/name` for a port without a name: how rules and messages call it. */
+export function servicePortName(port: Pick<ServicePort, 'namespace' | 'serviceName' | 'portName'>): string {
+  return port.portName === '' ? `${port.namespace}/${port.serviceName}` : `${port.namespace}/${port.serviceName}:${port.portName}`;
+}
+
+export function serviceKeyOf(object: { namespace: string; name: string }): ServiceKey {
+  return `${object.namespace}/${object.name}`;
+}
