@@ -56,11 +56,11 @@ async function typesOf({ spec }: Definition, schema: Schema): Promise<string> {
 
 function schemaConstant({ spec }: Definition, schema: Schema): string {
   const name = `${spec.names.singular}Schema`;
-  return `/** The ${spec.names.kind} CRD's schema, for offline defaulting and validation. */\nexport const ${name} = ${JSON.stringify(schema, null, 2)} as const;\n`;
+  return `/** The ${spec.names.kind} CRD's schema, for offline defaulting and validation. */\nexport const ${name}: CrdSchema = ${JSON.stringify(schema, null, 2)};\n`;
 }
 
 async function generate(): Promise<Record<string, string>> {
-  const written: Record<string, string> = { 'schemas.ts': banner };
+  const written: Record<string, string> = { 'schemas.ts': `${banner}import type { CrdSchema } from './crdSchema.ts';\n` };
   for (const { crd, output } of files) {
     const definition = parse(readFileSync(new URL(crd, import.meta.url), 'utf8')) as Definition;
     const schema = definition.spec.versions[0]?.schema.openAPIV3Schema;

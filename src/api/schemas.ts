@@ -1,7 +1,8 @@
 // Generated from crds/ by `npm run generate`; do not edit.
+import type { CrdSchema } from './crdSchema.ts';
 
 /** The ProxyConfig CRD's schema, for offline defaulting and validation. */
-export const proxyconfigSchema = {
+export const proxyconfigSchema: CrdSchema = {
   "type": "object",
   "required": [
     "spec"
@@ -862,10 +863,10 @@ export const proxyconfigSchema = {
       }
     }
   }
-} as const;
+};
 
 /** The NodeProxy CRD's schema, for offline defaulting and validation. */
-export const nodeproxySchema = {
+export const nodeproxySchema: CrdSchema = {
   "type": "object",
   "required": [
     "spec"
@@ -1078,4 +1079,4 @@ export const nodeproxySchema = {
       }
     }
   }
-} as const;
+};
