@@ -1,0 +1,110 @@
+/**
+ * What the programs of the control plane are started with. Pure: the bare API server and the whole cluster share it.
+ * @module
+ */
+import type { Authority, Certificate } from './certificates.ts'
+
+/** Wide enough for the ClusterIPs that the documents on kube-proxy use as examples. */
+export const serviceRanges = ['10.96.0.0/12', 'fd00:10:96::/112'] as const
+export const podRanges = ['10.244.0.0/16', 'fd00:10:244::/48'] as const
+
+/** Names of the API server in its certificate, besides its addresses. */
+export const apiServerNames = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local']
+/** The first address of each Service range is the API server's own ClusterIP. */
+export const apiServerServiceAddresses = ['10.96.0.1', 'fd00:10:96::1']
+
+export interface ControlPlaneKeys {
+  readonly authority: Authority
+  readonly server: Certificate
+  /** The API server as the kubelets' client. */
+  readonly kubeletClient: Certificate
+  readonly serviceAccount: { readonly publicKey: string; readonly privateKey: string }
+}
+
+export interface EtcdSettings {
+  readonly dataDirectory: string
+  readonly clientUrl: string
+  readonly peerUrl: string
+}
+
+/** Without fsync: the data need not outlive the machine, and disks are slow where tests run. */
+export function etcdArguments({ dataDirectory, clientUrl, peerUrl }: EtcdSettings): string[] {
+  return [
+    `--data-dir=${dataDirectory}`,
+    `--listen-client-urls=${clientUrl}`,
+    `--advertise-client-urls=${clientUrl}`,
+    `--listen-peer-urls=${peerUrl}`,
+    `--initial-advertise-peer-urls=${peerUrl}`,
+    `--initial-cluster=default=${peerUrl}`,
+    '--unsafe-no-fsync',
+    '--log-level=warn',
+  ]
+}
+
+export interface ApiServerSettings {
+  readonly etcdUrl: string
+  readonly bindAddress: string
+  readonly advertiseAddress: string
+  readonly port: number
+  readonly keys: ControlPlaneKeys
+  /** For what it writes by itself. */
+  readonly certificateDirectory: string
+  readonly further?: readonly string[]
+}
+
+export function apiServerArguments(settings: ApiServerSettings): string[] {
+  const { authority, server, kubeletClient, serviceAccount } = settings.keys
+  return [
+    `--etcd-servers=${settings.etcdUrl}`,
+    `--bind-address=${settings.bindAddress}`,
+    `--advertise-address=${settings.advertiseAddress}`,
+    `--secure-port=${settings.port}`,
+    `--cert-dir=${settings.certificateDirectory}`,
+    `--tls-cert-file=${server.certificate}`,
+    `--tls-private-key-file=${server.key}`,
+    `--client-ca-file=${authority.certificate}`,
+    `--kubelet-certificate-authority=${authority.certificate}`,
+    `--kubelet-client-certificate=${kubeletClient.certificate}`,
+    `--kubelet-client-key=${kubeletClient.key}`,
+    '--kubelet-preferred-address-types=InternalIP',
+    `--service-account-key-file=${serviceAccount.publicKey}`,
+    `--service-account-signing-key-file=${serviceAccount.privateKey}`,
+    '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
+    `--service-cluster-ip-range=${serviceRanges.join(',')}`,
+    '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
+    '--enable-aggregator-routing=true',
+    '--allow-privileged=true',
+    '--profiling=false',
+    ...(settings.further ?? []),
+  ]
+}
+
+export interface ControllerSettings {
+  readonly kubeconfig: string
+  readonly keys: ControlPlaneKeys
+}
+
+/** Leases and graceful periods are left at their defaults, except that there is nobody to elect a leader against. */
+export function controllerManagerArguments({ kubeconfig, keys }: ControllerSettings): string[] {
+  return [
+    `--kubeconfig=${kubeconfig}`,
+    `--authentication-kubeconfig=${kubeconfig}`,
+    `--authorization-kubeconfig=${kubeconfig}`,
+    `--root-ca-file=${keys.authority.certificate}`,
+    `--service-account-private-key-file=${keys.serviceAccount.privateKey}`,
+    '--use-service-account-credentials=true',
+    '--allocate-node-cidrs=false',
+    `--cluster-cidr=${podRanges.join(',')}`,
+    '--leader-elect=false',
+  ]
+}
+
+export function schedulerArguments(kubeconfig: string): string[] {
+  return [
+    `--kubeconfig=${kubeconfig}`,
+    `--authentication-kubeconfig=${kubeconfig}`,
+    `--authorization-kubeconfig=${kubeconfig}`,
+    '--leader-elect=false',
+  ]
+}
