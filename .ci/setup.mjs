@@ -1,0 +1,147 @@
+#!/usr/bin/env node
+/**
+ * Installs what the repository's commands need and says what and why. Has no dependencies and runs on any Node from 20 on,
+ * because it runs before anything else is there. Takes well under two seconds when nothing is missing.
+ *
+ *   node .ci/setup.mjs          npm packages only: enough for render, lint, typecheck and build
+ *   node .ci/setup.mjs test     and what the tests use; what cannot be installed is said, and those tests are left out by name
+ *   node .ci/setup.mjs cluster  and what the local cluster needs; stops with the remedy when something is out of reach
+ *
+ * Exit status: 0 ready, 1 something is missing that this machine needs first.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const stamp = join(root, 'node_modules', '.setup-stamp');
+
+/** Debian packages, each with a file or a command that shows that it is there, and the reason for it. */
+const debianPackages = [
+  { name: 'iproute2', probe: 'ip', why: 'network namespaces for nodes, pods and clients' },
+  { name: 'iptables', probe: 'iptables-restore', why: 'the iptables proxy mode' },
+  { name: 'nftables', probe: 'nft', why: 'reading the kernel tables behind iptables-nft' },
+  { name: 'conntrack', probe: 'conntrack', why: 'reading connections in tests' },
+  { name: 'ipset', probe: 'ipset', why: 'preflight checks of proxy modes' },
+  { name: 'runc', probe: 'runc', why: 'containers of the local cluster' },
+  { name: 'containernetworking-plugins', probe: '/usr/lib/cni/ptp', why: 'pod networks of the local cluster' },
+  { name: 'buildah', probe: 'buildah', why: 'building images without a registry' },
+  { name: 'debootstrap', probe: 'debootstrap', why: "the images' Debian base" },
+  { name: 'gcc', probe: 'gcc', why: 'the pause program of the local cluster' },
+  { name: 'libc6-dev', probe: '/usr/include/stdlib.h', why: 'the pause program of the local cluster' },
+  { name: 'openssl', probe: 'openssl', why: 'certificates of the local cluster' },
+  { name: 'redis-tools', probe: 'redis-cli', why: "the demo's Redis client outside of the cluster" },
+  { name: 'curl', probe: 'curl', why: "the demo's HTTP client outside of the cluster" },
+];
+
+const isThere = (probe) =>
+  probe.startsWith('/') ? existsSync(probe) : [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].some((dir) => isExecutable(join(dir, probe)));
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A remedy for a person; thrown for what this program cannot install by itself. */
+class Missing extends Error {}
+
+/** Runs a program quietly with a line every ten seconds; its output is shown only when it fails. */
+function run(title, command, args, options = {}) {
+  const started = Date.now();
+  const seconds = () => `${Math.round((Date.now() - started) / 1000)} s`;
+  console.error(`set-up: ${title}`);
+  const ticker = setInterval(() => console.error(`set-up: ${title}: ${seconds()} so far`), 10_000);
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, ...options, stdio: options.stdio ?? ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout?.on('data', (chunk) => (output += chunk));
+    child.stderr?.on('data', (chunk) => (output += chunk));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearInterval(ticker);
+      if (code === 0) resolve(console.error(`set-up: ${title}: done in ${seconds()}`));
+      else reject(new Missing(`${title} failed (${command} exited ${code}).\n${output.slice(-4000)}`));
+    });
+  });
+}
+
+async function npmPackages() {
+  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  await run('installing npm packages from package-lock.json (Node 24 among them)', 'npm', ['ci', '--loglevel=error', '--no-audit', '--no-fund']);
+  linkProgram();
+  writeFileSync(stamp, lock);
+}
+
+/** `npx proxyconfig` in a clone: npm links the programs of dependencies, not the repository's own. */
+function linkProgram() {
+  const link = join(root, 'node_modules', '.bin', 'proxyconfig');
+  mkdirSync(join(link, '..'), { recursive: true });
+  if (lstatSync(link, { throwIfNoEntry: false })) rmSync(link);
+  symlinkSync(join('..', '..', 'src', 'main.ts'), link);
+}
+
+async function aptPackages() {
+  const missing = debianPackages.filter(({ probe }) => !isThere(probe));
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name);
+  const remedy = `Install these and run the command again: ${names.join(' ')}`;
+  if (!isThere('apt-get')) throw new Missing(`This is not a Debian machine, so missing programs cannot be installed here. ${remedy}`);
+  if (process.getuid?.() !== 0) throw new Missing(`Missing Debian packages can only be installed by root. Run as root, or: sudo apt-get install ${names.join(' ')}`);
+  for (const { name, why } of missing) console.error(`set-up: needs ${name}: ${why}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  await run('reading the list of Debian packages', 'apt-get', ['update', '-q'], { env });
+  await run(`installing ${names.length} Debian packages`, 'apt-get', ['install', '-q', '-y', '--no-install-recommends', ...names], { env });
+}
+
+/** etcd, the control plane, kubelet, containerd, CoreDNS and the real kube-proxy: built once, cached by the hash of their go.mod. */
+async function clusterBinaries() {
+  const node = join(root, 'node_modules', '.bin', 'node');
+  const program = join(root, 'test', 'cluster', 'binaries.ts');
+  if (spawnSync(node, [program, '--check'], { cwd: root }).status === 0) return;
+  if (!process.env.KUBEBUILDER_ASSETS && !isThere('go')) {
+    throw new Missing("Go is needed to build the local cluster's programs. Install Go 1.26 or newer, or point KUBEBUILDER_ASSETS at a folder that holds them.");
+  }
+  await run("building the local cluster's programs (about 8 minutes the first time, then cached)", node, [program], { stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+function needsRoot() {
+  if (process.getuid?.() !== 0) throw new Missing('The local cluster makes network namespaces, mounts and cgroups: run the command as root (sudo).');
+}
+
+const steps = {
+  npm: [npmPackages],
+  test: [npmPackages, aptPackages, clusterBinaries],
+  cluster: [npmPackages, needsRoot, aptPackages, clusterBinaries],
+};
+
+async function main(goal) {
+  if (process.platform !== 'linux') throw new Missing('Service proxies exist on Linux only: run this on a Linux machine.');
+  if (Number(process.versions.node.split('.')[0]) < 20) throw new Missing(`Node ${process.versions.node} is too old: install Node 20 or newer.`);
+  const wanted = steps[goal];
+  if (!wanted) throw new Missing(`unknown goal ${goal}; one of ${Object.keys(steps).join(', ')}`);
+  for (const step of wanted) {
+    try {
+      await step();
+    } catch (error) {
+      // The tests still run without what only the cluster needs, and list at their end what they left out.
+      const essential = goal !== 'test' || step === npmPackages || process.env.CI === 'true';
+      if (!(error instanceof Missing) || essential) throw error;
+      console.error(`set-up: ${error.message}\nset-up: going on without it; the tests that need it are listed at the end.`);
+    }
+  }
+}
+
+try {
+  await main(process.argv[2] ?? 'npm');
+} catch (error) {
+  if (!(error instanceof Missing)) throw error;
+  console.error(`set-up: ${error.message}`);
+  process.exitCode = 1;
+}

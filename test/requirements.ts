@@ -1,0 +1,36 @@
+/**
+ * @module What a test needs of the machine, and why this machine lacks it.
+ *
+ * A suite that cannot run here is listed at the end of the run with its reason; with CI=true that list must be empty (reporter.ts).
+ */
+import { describe, test } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+
+/** Programs of the machine by name, `root`, or the local cluster's programs. */
+export type Requirement = 'root' | 'cluster' | 'iptables' | 'netns';
+
+const found = new Map<Requirement, string | undefined>();
+
+function succeeds(command: string, args: readonly string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+}
+
+const reasons: Record<Requirement, () => string | undefined> = {
+  root: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
+  cluster: () => (succeeds(process.execPath, ['test/cluster/binaries.ts', '--check']) ? undefined : "the local cluster's programs are not built: node .ci/setup.mjs cluster"),
+  iptables: () => (succeeds('iptables-restore', ['--version']) ? undefined : 'needs the Debian package iptables'),
+  netns: () => (process.getuid?.() === 0 || succeeds('unshare', ['-Urnm', 'true']) ? undefined : 'needs root or unprivileged user namespaces'),
+};
+
+/** Why this machine cannot meet a requirement, or undefined when it can. */
+export function reasonAgainst(requirement: Requirement): string | undefined {
+  if (!found.has(requirement)) found.set(requirement, reasons[requirement]());
+  return found.get(requirement);
+}
+
+/** `describe` for suites that need something of the machine; where it is missing, one skipped test carries the reason. */
+export function describeWhere(requirements: readonly Requirement[], name: string, body: () => void): void {
+  const reason = requirements.map(reasonAgainst).find((text) => text !== undefined);
+  if (reason === undefined) describe(name, body);
+  else describe(name, () => test.skip(`cannot run here: ${reason}`, () => undefined));
+}
