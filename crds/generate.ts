@@ -51,7 +51,26 @@ function objectSchema(schema: Schema): JSONSchema {
 
 async function typesOf({ spec }: Definition, schema: Schema): Promise<string> {
   const types = await compile(objectSchema(schema), spec.names.kind, { bannerComment: '', format: true, style: { singleQuote: true, printWidth: 140 } });
-  return `${banner}\n${types}`;
+  return `${banner}\n${types.replaceAll(/( *)\/\*\*\n([^]*?)\n *\*\//g, (_comment, indent: string, body: string) => docComment(indent, body))}`;
+}
+
+/** A description as a doc comment of lines up to 140 characters; on one line where it fits. */
+function docComment(indent: string, body: string): string {
+  const paragraphs = body.split('\n').map((line) => line.replace(/^ *\* ?/, ''));
+  const lines = paragraphs.flatMap((paragraph) => wrap(paragraph, 140 - indent.length - 3));
+  const [only = '', ...more] = lines;
+  if (more.length === 0 && indent.length + only.length <= 133) return `${indent}/** ${only} */`;
+  return `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join('\n')}\n${indent} */`;
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function schemaConstant({ spec }: Definition, schema: Schema): string {
