@@ -1,0 +1,74 @@
+/**
+ * Tells nodes what to run: one NodeProxy per node, named as the node and owned by it, so that it goes with the node.
+ */
+import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { OwnerReference } from '../api/objectMeta.ts';
+import type { KubeClient, SendOptions } from '../kube/client.ts';
+import type { KnownNode } from './clusterView.ts';
+import type { Target } from './resolve.ts';
+
+export const nodeProxiesPath = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
+export const fieldManager = 'proxyconfig-operator';
+
+/** One request, as data. */
+export interface NodeWrite {
+  readonly node: string;
+  readonly method: 'POST' | 'PATCH';
+  readonly path: string;
+  readonly options: SendOptions;
+}
+
+/**
+ * Creates the NodeProxy, or patches the one that the decision was made on: a patch carries that one's resourceVersion, so a
+ * decision on old knowledge is refused with a conflict instead of undoing a newer one. Fields of others are left alone.
+ */
+export function nodeWrite(node: KnownNode, target: Target, live: NodeProxy | undefined): NodeWrite {
+  const spec = specOf(target);
+  const ownerReferences = [ownerReferenceTo(node)];
+  const query = { fieldManager };
+  if (!live) {
+    const body = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: node.name, ownerReferences }, spec };
+    return { node: node.name, method: 'POST', path: nodeProxiesPath, options: { body, query } };
+  }
+  // A JSON patch replaces the configuration as a whole; a merge patch would keep settings that the new one leaves out.
+  const body = [
+    { op: 'add', path: '/metadata/resourceVersion', value: live.metadata.resourceVersion },
+    { op: 'add', path: '/metadata/ownerReferences', value: ownerReferences },
+    { op: 'add', path: '/spec', value: spec },
+  ];
+  return { node: node.name, method: 'PATCH', path: `${nodeProxiesPath}/${node.name}`, options: { body, query, contentType: 'application/json-patch+json' } };
+}
+
+function specOf({ config, nodeConfig, revision }: Target): NodeProxy['spec'] {
+  const { name, uid = '', generation = 0 } = config.metadata;
+  return { configRef: { name, uid, generation }, revision, config: nodeConfig };
+}
+
+function ownerReferenceTo({ name, uid }: KnownNode): OwnerReference {
+  return { apiVersion: 'v1', kind: 'Node', name, uid };
+}
+
+export interface WriteOptions {
+  readonly client: KubeClient;
+  /** How many requests at once; 5,000 nodes must not become 5,000 open requests. */
+  readonly concurrency: number;
+  readonly onWritten: (write: NodeWrite) => void;
+}
+
+/** Sends every write, also after one failed; throws an AggregateError of those that did. */
+export async function writeNodes(writes: readonly NodeWrite[], { client, concurrency, onWritten }: WriteOptions): Promise<void> {
+  const queue = writes.values();
+  const errors: unknown[] = [];
+  const worker = async (): Promise<void> => {
+    for (const write of queue) {
+      try {
+        await client.send(write.method, write.path, write.options);
+        onWritten(write);
+      } catch (cause) {
+        errors.push(new Error(`cannot write NodeProxy ${write.node}`, { cause }));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} of ${writes.length} NodeProxies were not written`);
+}
