@@ -7,7 +7,6 @@
 export interface NodeProxy {
   apiVersion: string;
   kind: string;
-  metadata: import('./objectMeta.ts').ObjectMeta;
   /** What the node should run; written by the operator. */
   spec: {
     /** The ProxyConfig that governs the node, at the generation this spec was made from. */
@@ -105,4 +104,5 @@ export interface NodeProxy {
       lastTransitionTime: string;
     }[];
   };
+  metadata: import('./objectMeta.ts').ObjectMeta;
 }

@@ -19,7 +19,6 @@ export const proxyconfigSchema: CrdSchema = {
     },
     "metadata": {
       "type": "object",
-      "description": "Standard object metadata. The name has at most 63 characters, because nodes refer to it.",
       "properties": {
         "name": {
           "type": "string",
@@ -1027,10 +1026,6 @@ export const nodeproxySchema: CrdSchema = {
     "kind": {
       "type": "string",
       "description": "NodeProxy."
-    },
-    "metadata": {
-      "type": "object",
-      "description": "Standard object metadata. The name is the node's, and the Node owns the object."
     },
     "spec": {
       "type": "object",
