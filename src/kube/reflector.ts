@@ -1,7 +1,13 @@
 /**
  * @module Keeps a copy of one kind of object: paged list, then watch, for ever.
+ *
+ * What it promises: nothing is deleted on a failed list; a missed DELETE is found by the next list; an object of the same name
+ * with another uid is another object; and whatever a watch loses without saying so (an etcd restored from a backup) is
+ * bounded by a new list at least every five minutes.
  */
-import type { KubeClient, Query } from './client.ts';
+import { ApiError, errorFromStatus, isGone, isUnreachable } from './apiError.ts';
+import { type Backoff, createBackoff, pause } from './backoff.ts';
+import type { KubeClient, Query, WatchEvent } from './client.ts';
 
 export interface ReflectorOptions<Item> {
   readonly client: KubeClient;
@@ -13,7 +19,22 @@ export interface ReflectorOptions<Item> {
   readonly decode: (object: unknown) => Item | undefined;
   readonly handler: ReflectorHandler<Item>;
   readonly onError?: (error: unknown, retryInMs: number) => void;
+  readonly timing?: Partial<ReflectorTiming>;
 }
+
+export interface ReflectorTiming {
+  /** Objects per page of a list. */
+  readonly pageSize: number;
+  /** The longest time from one list to the next; shortened by up to a tenth, so that agents do not list in step. */
+  readonly relistMs: number;
+  readonly retryMinMs: number;
+  /** Between tries while the server answers with errors. */
+  readonly retryMaxMs: number;
+  /** Between tries while it does not answer at all: shorter, because a failed connect costs nobody anything. */
+  readonly reconnectMaxMs: number;
+}
+
+const defaultTiming: ReflectorTiming = { pageSize: 500, relistMs: 300_000, retryMinMs: 500, retryMaxMs: 30_000, reconnectMaxMs: 6_000 };
 
 /** Identity of an object: `key` is `namespace/name` or `name`; a new uid under the same key is a delete and an add. */
 export interface ObjectIdentity {
@@ -32,4 +53,213 @@ export interface Reflector {
   /** Resolves after the first complete list has been handed to the handler. */
   readonly synced: Promise<void>;
   stop(): Promise<void>;
+}
+
+export function createReflector<Item>(options: ReflectorOptions<Item>): Reflector {
+  return new ListWatch(options);
+}
+
+interface Metadata {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+interface ListPage {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly { metadata: Metadata }[] | null;
+}
+/** What is remembered of an object that the handler has: enough to know it again. */
+interface Known {
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+class ListWatch<Item> implements Reflector {
+  readonly synced: Promise<void>;
+  readonly #options: ReflectorOptions<Item>;
+  readonly #timing: ReflectorTiming;
+  readonly #known = new Map<string, Known>();
+  readonly #stop = new AbortController();
+  readonly #refused: Backoff;
+  readonly #silent: Backoff;
+  readonly #markSynced: () => void;
+  #resourceVersion = '';
+  #listIsDue = true;
+  #relistAt = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(options: ReflectorOptions<Item>) {
+    this.#options = options;
+    this.#timing = { ...defaultTiming, ...options.timing };
+    const { retryMinMs: minMs, retryMaxMs, reconnectMaxMs } = this.#timing;
+    this.#refused = createBackoff({ minMs, maxMs: retryMaxMs });
+    this.#silent = createBackoff({ minMs, maxMs: reconnectMaxMs });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.synced = promise;
+    this.#markSynced = resolve;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        if (this.#listIsDue) await this.#list();
+        await this.#watch();
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        await this.#wait(error);
+      }
+    }
+  }
+
+  async #wait(error: unknown): Promise<void> {
+    if (isGone(error) || error instanceof HistoryWentBack) this.#listIsDue = true;
+    if (error instanceof HistoryWentBack) this.#forgetVersions();
+    const [backoff, other] = isUnreachable(error) ? [this.#silent, this.#refused] : [this.#refused, this.#silent];
+    other.reset();
+    const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+    const wait = backoff.next() + asked;
+    this.#options.onError?.(error, wait);
+    await pause(wait, this.#stop.signal);
+  }
+
+  async #list(): Promise<void> {
+    const seen = new Set<string>();
+    let resourceVersion = '';
+    let token: string | undefined;
+    do {
+      const query = { ...this.#options.query, limit: this.#timing.pageSize, continue: token };
+      const page = await this.#options.client.get<ListPage>(this.#options.path, query);
+      if (this.#stop.signal.aborted) return;
+      resourceVersion = page.metadata.resourceVersion;
+      if (isOlder(resourceVersion, this.#resourceVersion)) this.#forgetVersions();
+      for (const item of page.items ?? []) {
+        seen.add(keyOf(item.metadata));
+        this.#take(item.metadata, item);
+      }
+      token = page.metadata.continue;
+    } while (token !== undefined && token !== '');
+
+    for (const key of this.#known.keys()) if (!seen.has(key)) this.#drop(key);
+    this.#resourceVersion = resourceVersion;
+    this.#listIsDue = false;
+    this.#relistAt = performance.now() + this.#timing.relistMs * (0.9 + Math.random() / 10);
+    this.#markSynced();
+  }
+
+  /** History went back, so an equal resourceVersion no longer means an equal object: everything is handed over again. */
+  #forgetVersions(): void {
+    this.#resourceVersion = '';
+    for (const [key, { uid }] of this.#known) this.#known.set(key, { uid, resourceVersion: '' });
+  }
+
+  async #watch(): Promise<void> {
+    const started = performance.now();
+    const remaining = this.#relistAt - started;
+    if (remaining < 1000) {
+      this.#listIsDue = true;
+      return;
+    }
+    const query = {
+      ...this.#options.query,
+      allowWatchBookmarks: true,
+      resourceVersion: this.#resourceVersion,
+      timeoutSeconds: Math.floor(remaining / 1000),
+    };
+    let events = 0;
+    for await (const event of this.#options.client.watch(this.#options.path, query, this.#stop.signal)) {
+      this.#receive(event);
+      if (++events === 1) this.#resetBackoff();
+    }
+    const lasted = performance.now() - started;
+    if (events === 0 && lasted < 1000 && !this.#stop.signal.aborted) throw closedAtOnce(this.#options.path);
+    this.#resetBackoff();
+  }
+
+  #resetBackoff(): void {
+    this.#refused.reset();
+    this.#silent.reset();
+  }
+
+  #receive(event: WatchEvent): void {
+    if (event.type === 'ERROR') throw errorFromStatus(event.object, 0);
+    const { metadata } = event.object as { metadata: Metadata };
+    if (isOlder(metadata.resourceVersion, this.#resourceVersion)) throw new HistoryWentBack(this.#resourceVersion, metadata.resourceVersion);
+    switch (event.type) {
+      case 'ADDED':
+      case 'MODIFIED':
+        this.#take(metadata, event.object);
+        break;
+      case 'DELETED':
+        this.#drop(keyOf(metadata));
+        break;
+      case 'BOOKMARK':
+        break;
+    }
+    this.#resourceVersion = metadata.resourceVersion;
+  }
+
+  #take(metadata: Metadata, object: unknown): void {
+    const key = keyOf(metadata);
+    const { uid, resourceVersion } = metadata;
+    const known = this.#known.get(key);
+    if (known?.uid === uid && known.resourceVersion === resourceVersion) return;
+    if (known !== undefined && known.uid !== uid) this.#drop(key);
+    const item = this.#decode(object);
+    if (item === undefined) {
+      this.#drop(key);
+      return;
+    }
+    const isNew = !this.#known.has(key);
+    this.#known.set(key, { uid, resourceVersion });
+    if (isNew) this.#options.handler.onAdd({ key, uid }, item);
+    else this.#options.handler.onUpdate({ key, uid }, item);
+  }
+
+  /** One object that cannot be read must not stop the others. */
+  #decode(object: unknown): Item | undefined {
+    try {
+      return this.#options.decode(object);
+    } catch (error) {
+      this.#options.onError?.(error, 0);
+      return undefined;
+    }
+  }
+
+  #drop(key: string): void {
+    const known = this.#known.get(key);
+    if (known === undefined) return;
+    this.#known.delete(key);
+    this.#options.handler.onDelete({ key, uid: known.uid });
+  }
+}
+
+/** The server knows less than it did: its etcd came back from a backup. */
+class HistoryWentBack extends Error {
+  constructor(known: string, got: string) {
+    super(`the API server's history went back from resourceVersion ${known} to ${got}`);
+    this.name = 'HistoryWentBack';
+  }
+}
+
+function closedAtOnce(path: string): ApiError {
+  return new ApiError({ status: 0, reason: 'Unreachable', message: `the watch of ${path} was closed at once without an event` });
+}
+
+function keyOf(metadata: Metadata): string {
+  return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+}
+
+/** Since Kubernetes 1.35 (KEP-5504) versions of one kind of object may be compared as numbers; before that they are in practice. */
+function isOlder(version: string, than: string): boolean {
+  return than !== '' && Number(version) < Number(than);
 }

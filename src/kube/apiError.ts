@@ -1,0 +1,69 @@
+/**
+ * What went wrong between us and the API server, classified once. `status` 0 means that no answer came at all: refused,
+ * cut, timed out, or not JSON.
+ */
+export class ApiError extends Error {
+  readonly status: number;
+  /** `reason` of the Kubernetes Status object, e.g. `NotFound`, `Expired`; `Unreachable` without an answer. */
+  readonly reason: string;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(details: ApiErrorDetails, options?: ErrorOptions) {
+    super(details.message, options);
+    this.name = 'ApiError';
+    this.status = details.status;
+    this.reason = details.reason;
+    this.retryAfterSeconds = details.retryAfterSeconds;
+  }
+}
+
+export interface ApiErrorDetails {
+  readonly status: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+const hasStatus = (error: unknown, status: number): boolean => error instanceof ApiError && error.status === status;
+
+export const isUnreachable = (error: unknown): boolean => hasStatus(error, 0);
+export const isUnauthorized = (error: unknown): boolean => hasStatus(error, 401);
+export const isForbidden = (error: unknown): boolean => hasStatus(error, 403);
+export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
+export const isInvalid = (error: unknown): boolean => hasStatus(error, 422);
+/** The resourceVersion or continue token is too old: list again from the start. */
+export const isGone = (error: unknown): boolean => hasStatus(error, 410);
+export const isConflict = (error: unknown): boolean => hasStatus(error, 409) && !isAlreadyExists(error);
+export const isAlreadyExists = (error: unknown): boolean => error instanceof ApiError && error.reason === 'AlreadyExists';
+
+/** The error in a Kubernetes Status object: the body of a refused request, or the object of a watch's ERROR event. */
+export function errorFromStatus(body: unknown, httpStatus: number, retryAfterHeader?: string): ApiError {
+  const status = asStatus(body);
+  const code = httpStatus > 299 ? httpStatus : (status.code ?? 500);
+  return new ApiError({
+    status: code,
+    reason: status.reason ?? `HTTP${code}`,
+    message: (status.message ?? `the API server answered ${code}`).slice(0, 1024),
+    retryAfterSeconds: seconds(retryAfterHeader) ?? status.details?.retryAfterSeconds,
+  });
+}
+
+export function unreachable(message: string, cause: unknown): ApiError {
+  return new ApiError({ status: 0, reason: 'Unreachable', message }, { cause });
+}
+
+interface StatusBody {
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: { readonly retryAfterSeconds?: number };
+}
+
+function asStatus(body: unknown): StatusBody {
+  const isStatus = typeof body === 'object' && body !== null && 'kind' in body && body.kind === 'Status';
+  return isStatus ? (body as StatusBody) : {};
+}
+
+function seconds(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) : undefined;
+}
