@@ -1,0 +1,127 @@
+/**
+ * Images for the cluster, built on this machine without a registry, as archives that a node's containerd imports.
+ * Archives are cached by a hash of all that goes into them; a rebuild reuses the layers that have not changed.
+ * @module
+ */
+import { execa } from 'execa'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { baseImage } from './baseImage.ts'
+import { ensureBinaries } from './binaries.ts'
+import { buildah } from './buildah.ts'
+import { cacheDirectory, contentKey } from './cacheDirectory.ts'
+import { withLock } from './lock.ts'
+import { pauseProgram } from './native.ts'
+
+export { baseImage, baseImageTag } from './baseImage.ts'
+
+type Progress = (line: string) => void
+
+export interface BuildImageOptions {
+  /** Full name, as in `docker.io/library/name:tag`: containerd looks a short one up under that. */
+  readonly tag: string
+  readonly context: string
+  /** Path of the Dockerfile. */
+  readonly dockerfile: string
+  /** Paths below the context that the Dockerfile copies, when that is not all of the context. */
+  readonly inputs?: readonly string[] | undefined
+  readonly progress?: Progress | undefined
+}
+
+export const imageTags = {
+  product: 'docker.io/library/proxyconfig-operator:dev',
+  redis: 'docker.io/proxyconfig-test/redis:dev',
+  nginx: 'docker.io/proxyconfig-test/nginx:dev',
+  client: 'docker.io/proxyconfig-test/client:dev',
+  coredns: 'docker.io/proxyconfig-test/coredns:dev',
+  pause: 'docker.io/proxyconfig-test/pause:dev',
+} as const
+
+const archives = cacheDirectory('images', 'archives')
+const keepUnusedMs = 3_600_000
+
+/** Builds an image from a Dockerfile; answers the path of an archive to load. */
+export async function buildImage(options: BuildImageOptions): Promise<string> {
+  const files = await filesBelow(options.context, options.inputs ?? ['.'])
+  const key = contentKey([options.dockerfile, ...files], options.tag, ...files.map((file) => file.slice(options.context.length)))
+  const name = options.tag.replace(/^.*\//, '').replace(/:.*$/, '')
+  const archive = join(archives, `${name}-${key}.tar`)
+  if (existsSync(archive)) return archive
+  return withLock(cacheDirectory('images', 'lock'), async () => {
+    if (!existsSync(archive)) await build(options, archive)
+    await removeOlder(name, archive)
+    return archive
+  })
+}
+
+async function build({ tag, context, dockerfile, progress }: BuildImageOptions, archive: string): Promise<void> {
+  await baseImage(progress)
+  progress?.(`building the image ${tag}`)
+  const onLine = (line: string): void => {
+    if (line.startsWith('STEP')) progress?.(`  ${line}`)
+  }
+  const isolation = ['--pull-never', '--isolation', 'chroot', '--network', 'host']
+  await buildah(['bud', '--layers', ...isolation, '--tag', tag, '--file', dockerfile, context], onLine)
+  await mkdir(archives, { recursive: true })
+  await rm(`${archive}.unfinished`, { force: true })
+  await buildah(['push', tag, `docker-archive:${archive}.unfinished:${tag}`])
+  await rename(`${archive}.unfinished`, archive)
+}
+
+/** What pods of the tests run: Redis, nginx and a client full of tools. */
+export async function testImages(progress?: Progress): Promise<string[]> {
+  return Promise.all((['redis', 'nginx', 'client'] as const).map((name) => folderImage(name, progress)))
+}
+
+/** What the cluster itself runs in pods. */
+export async function systemImages(progress?: Progress): Promise<string[]> {
+  const { coredns } = await ensureBinaries({ which: ['coredns'], progress })
+  return Promise.all([programImage('coredns', coredns, progress), programImage('pause', await pauseProgram(), progress)])
+}
+
+/** The product's own image from the working tree. */
+export async function productImage(progress?: Progress): Promise<string> {
+  const context = join(import.meta.dirname, '..', '..')
+  progress?.('npm run build')
+  await execa('npm', ['run', 'build'], { cwd: context, stdin: 'ignore' })
+  const inputs = ['dist', 'package-lock.json']
+  return buildImage({ tag: imageTags.product, context, dockerfile: join(context, 'Dockerfile'), inputs, progress })
+}
+
+async function folderImage(name: 'redis' | 'nginx' | 'client', progress?: Progress): Promise<string> {
+  const context = join(import.meta.dirname, 'images', name)
+  return buildImage({ tag: imageTags[name], context, dockerfile: join(context, 'Dockerfile'), progress })
+}
+
+/** An image that holds one static program and nothing else. */
+async function programImage(name: 'coredns' | 'pause', program: string, progress?: Progress): Promise<string> {
+  await mkdir(cacheDirectory('images'), { recursive: true })
+  const context = await mkdtemp(cacheDirectory('images', `context-${name}-`))
+  try {
+    await copyFile(program, join(context, name))
+    await chmod(join(context, name), 0o755)
+    return await buildImage({ tag: imageTags[name], context, dockerfile: join(import.meta.dirname, 'images', name, 'Dockerfile'), progress })
+  } finally {
+    await rm(context, { recursive: true, force: true })
+  }
+}
+
+async function filesBelow(context: string, inputs: readonly string[]): Promise<string[]> {
+  const lists = await Promise.all(inputs.map((input) => filesOf(join(context, input))))
+  return lists.flat().sort()
+}
+
+async function filesOf(path: string): Promise<string[]> {
+  if ((await stat(path)).isFile()) return [path]
+  const entries = await readdir(path, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+}
+
+/** Archives of earlier inputs; the recent ones may still be wanted by another work tree. */
+async function removeOlder(name: string, keep: string): Promise<void> {
+  const others = (await readdir(archives)).filter((entry) => entry.replace(/-[^-]*$/, '') === name).map((entry) => join(archives, entry))
+  for (const path of others.filter((other) => other !== keep)) {
+    if (Date.now() - (await stat(path)).mtimeMs > keepUnusedMs) await rm(path, { force: true })
+  }
+}
