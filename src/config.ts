@@ -1,0 +1,107 @@
+/**
+ * @module Flags and environment -> one frozen configuration per long-running command. The only reader of the environment.
+ */
+import { isIP } from 'node:net';
+
+/** Wrong usage of the command line; the message names the flag and the remedy. Exit status 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export interface AgentConfig {
+  readonly version: string;
+  readonly kubernetes: KubernetesAccess;
+  readonly nodeName: string;
+  /** For `/healthz` and `/livez`, which load balancers and the kubelet ask from outside the node. */
+  readonly healthAddress: ListenAddress;
+  readonly metricsAddress: ListenAddress;
+  /** Holds the last known good configuration. */
+  readonly stateDirectory: string;
+  readonly logLevel: LogLevel;
+}
+
+export interface OperatorConfig {
+  readonly version: string;
+  readonly kubernetes: KubernetesAccess;
+  readonly healthAddress: ListenAddress;
+  readonly metricsAddress: ListenAddress;
+  readonly logLevel: LogLevel;
+}
+
+/** As `loadKubeConfig` takes it. */
+export interface KubernetesAccess {
+  /** Path of a kubeconfig file; without it the Pod's service account is used. */
+  readonly kubeconfig?: string | undefined;
+  /** `https://host:port` of KUBERNETES_SERVICE_HOST and _PORT; absent with a kubeconfig, which names its own. */
+  readonly server?: string | undefined;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 lets the kernel choose. */
+  readonly port: number;
+}
+
+export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Flags as the command line gives them, defaults filled in. */
+export interface OperatorFlags {
+  readonly kubeconfig?: string;
+  readonly healthAddress: string;
+  readonly metricsAddress: string;
+  readonly logLevel: string;
+}
+export interface AgentFlags extends OperatorFlags {
+  readonly node?: string;
+  readonly stateDir: string;
+}
+
+/** Throws UsageError. */
+export function agentConfig(flags: AgentFlags, version: string, env: Environment = process.env): AgentConfig {
+  const nodeName = flags.node ?? env['NODE_NAME'] ?? '';
+  if (nodeName === '') throw new UsageError('--node is required: the name of this Node as kubectl get nodes shows it (or set NODE_NAME)');
+  if (!flags.stateDir.startsWith('/')) throw new UsageError(`--state-dir must be an absolute path, not '${flags.stateDir}'`);
+  return Object.freeze({ ...operatorConfig(flags, version, env), nodeName, stateDirectory: flags.stateDir });
+}
+
+/** Throws UsageError. */
+export function operatorConfig(flags: OperatorFlags, version: string, env: Environment = process.env): OperatorConfig {
+  return Object.freeze({
+    version,
+    kubernetes: kubernetesAccess(flags.kubeconfig, env),
+    healthAddress: listenAddress('--health-address', flags.healthAddress),
+    metricsAddress: listenAddress('--metrics-address', flags.metricsAddress),
+    logLevel: logLevel(flags.logLevel),
+  });
+}
+
+function kubernetesAccess(kubeconfig: string | undefined, env: Environment): KubernetesAccess {
+  if (kubeconfig === '') throw new UsageError('--kubeconfig must name a file; leave it out to use the Pod\'s service account');
+  if (kubeconfig !== undefined) return Object.freeze({ kubeconfig });
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = env;
+  if (host === undefined || host === '') {
+    throw new UsageError('no API server: give --kubeconfig FILE, or run as a Pod, where KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are set');
+  }
+  if (!isPort(port)) throw new UsageError(`KUBERNETES_SERVICE_PORT must be a port number, not '${port}'`);
+  return Object.freeze({ server: `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}` });
+}
+
+function listenAddress(flag: string, text: string): ListenAddress {
+  const [, bracketed, plain, port = ''] = /^(?:\[(.*)\]|([^:]*)):(\d+)$/.exec(text) ?? [];
+  const valid = isPort(port) && (bracketed === undefined ? plain === 'localhost' || isIP(plain ?? '') === 4 : isIP(bracketed) === 6);
+  if (!valid) throw new UsageError(`${flag} must be ADDRESS:PORT, e.g. 0.0.0.0:10256 or [::1]:10249, not '${text}'`);
+  return Object.freeze({ host: bracketed ?? plain ?? '', port: Number(port) });
+}
+
+function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
+}
+
+function logLevel(text: string): LogLevel {
+  const level = logLevels.find((known) => known === text);
+  if (level === undefined) throw new UsageError(`--log-level must be one of ${logLevels.join(', ')}, not '${text}'`);
+  return level;
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/env node
+/**
+ * @module The command line: arguments -> a command. Every command loads only what it needs, when it runs.
+ */
+import { Command, CommanderError } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import { agentConfig, logLevels, operatorConfig, UsageError, type AgentFlags, type OperatorFlags } from './config.ts';
+import type { RenderFlags } from './cli/render.ts';
+
+const exitCodes = `
+Exit status: 0 done; 1 failed, or the input is not valid; 2 wrong usage.`;
+
+function program(): Command {
+  const root = new Command('proxyconfig')
+    .description('Serves Kubernetes Services on every node in place of kube-proxy, as ProxyConfig objects say.')
+    .version(manifest.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help; also: proxyconfig COMMAND --help')
+    .addHelpText('after', `${exitCodes}\nThe ProxyConfig's own fields: kubectl explain pxc.spec`)
+    .exitOverride()
+    .showHelpAfterError('(proxyconfig --help, or proxyconfig COMMAND --help, says more)');
+  addAgent(root);
+  addOperator(root);
+  addRender(root);
+  addCleanup(root);
+  return root;
+}
+
+function addAgent(root: Command): void {
+  daemon(root.command('agent'), { health: '0.0.0.0:10256', metrics: '127.0.0.1:10249' })
+    .description('Programs the kernel of this node and reports in its NodeProxy; one runs on every node.')
+    .option('--node <name>', 'the Node that this is, as kubectl get nodes shows it (environment: NODE_NAME)')
+    .option('--state-dir <dir>', 'where the last known good configuration is kept', '/var/lib/proxyconfig')
+    .addHelpText('after', `${exitCodes}
+
+Stopping the agent leaves the node's rules in place; proxyconfig cleanup removes them.
+
+Example, by hand on a node:
+  proxyconfig agent --kubeconfig /etc/kubernetes/admin.conf --node "$(hostname)"`)
+    .action(async (flags: AgentFlags) => {
+      const config = agentConfig(flags, manifest.version);
+      const { runAgent } = await import('./agent/agent.ts');
+      await runAgent(config, stopSignal());
+    });
+}
+
+function addOperator(root: Command): void {
+  daemon(root.command('operator'), { health: '0.0.0.0:8081', metrics: '127.0.0.1:8080' })
+    .description('Chooses the ProxyConfig that governs each node, hands it to the node and sums the nodes\' status up; one runs in the cluster.')
+    .addHelpText('after', `${exitCodes}
+
+Example, outside of the cluster:
+  proxyconfig operator --kubeconfig ~/.kube/config`)
+    .action(async (flags: OperatorFlags) => {
+      const config = operatorConfig(flags, manifest.version);
+      const { runOperator } = await import('./operator/operator.ts');
+      await runOperator(config, stopSignal());
+    });
+}
+
+/** What agent and operator have in common. */
+function daemon(command: Command, addresses: { health: string; metrics: string }): Command {
+  return command
+    .option('--kubeconfig <file>', "how to reach the API server; without it the Pod's service account, at KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT")
+    .option('--health-address <address>', 'where /healthz and /livez are served', addresses.health)
+    .option('--metrics-address <address>', 'where /metrics is served', addresses.metrics)
+    .option('--log-level <level>', logLevels.join(', '), 'info');
+}
+
+function addRender(root: Command): void {
+  root
+    .command('render')
+    .description('Prints the rules that the agent would load on an empty node, from manifests and without a cluster.')
+    .requiredOption('-f, --filename <file>', 'manifests: a file, a directory (its *.yaml, *.yml and *.json) or - for standard input; may be repeated', collect)
+    .requiredOption('--node <name>', 'the Node to render for')
+    .option('--mode <mode>', "render this mode instead of the ProxyConfig's")
+    .option('--family <family>', "ipv4 or ipv6, for text (default: the node's first)")
+    .option('-o, --output <format>', 'text: the input of iptables-restore for one family; json: [{"tool","args","family","input"}] for both', 'text')
+    .addHelpText('after', `
+Reads ProxyConfig, Service, EndpointSlice and Node objects (YAML or JSON, several documents, Lists), fills in the API server's
+defaults and checks them as it would; other kinds are ignored. The node's ProxyConfig is chosen as on a cluster; where none
+matches, the built-in defaults hold. Where the manifests hold no Node at all, --node is taken as one without labels and addresses.
+${exitCodes}
+
+Examples:
+  kubectl get pxc,svc,endpointslices,nodes -A -o yaml | proxyconfig render -f - --node node-1
+  proxyconfig render -f manifests/ --node node-1 | iptables-restore --noflush
+  proxyconfig render -f manifests/ --node node-1 -o json | jq -r '.[] | select(.family=="ipv6").input'`)
+    .action(async (flags: RenderFlags) => {
+      const { renderCommand } = await import('./cli/render.ts');
+      process.exitCode = await renderCommand(flags, process);
+    });
+}
+
+function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}
+
+function addCleanup(root: Command): void {
+  root
+    .command('cleanup')
+    .description('Removes every kernel object of ours from this node and says what it removed; stop the agent first.')
+    .addHelpText('after', `${exitCodes}
+
+Services stop working on this node. Needs root. Rules of others are not touched; a second run removes nothing.`)
+    .action(async () => {
+      const { cleanupCommand } = await import('./cli/cleanup.ts');
+      process.exitCode = await cleanupCommand(process);
+    });
+}
+
+/** Fires on the first SIGTERM or SIGINT; a second one ends the process at once, as it does by default. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
+  return stop.signal;
+}
+
+/** Commander prints its own errors itself. */
+function exitCodeFor(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  process.stderr.write(`proxyconfig: ${error instanceof Error ? error.message : String(error)}\n`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+// A reader that has seen enough (`proxyconfig render … | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+await program()
+  .parseAsync()
+  .then(
+    () => process.exit(),
+    (error: unknown) => process.exit(exitCodeFor(error)),
+  );
