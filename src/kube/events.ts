@@ -1,0 +1,84 @@
+/**
+ * Kubernetes Events about an object, so that `kubectl describe` tells what happened. The same event is told once an hour: a
+ * reconciler may say what it sees each time without flooding the API server.
+ */
+import { randomUUID } from 'node:crypto';
+import type { KubeClient } from './client.ts';
+
+export interface ObjectReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid?: string | undefined;
+  readonly namespace?: string | undefined;
+}
+
+export interface EventDetails {
+  readonly regarding: ObjectReference;
+  readonly type: 'Normal' | 'Warning';
+  /** CamelCase. */
+  readonly reason: string;
+  /** What was being done, CamelCase, e.g. `Reconcile`. */
+  readonly action: string;
+  readonly note: string;
+}
+
+export interface EventRecorder {
+  /** Never throws; a lost event is told to `onError`. */
+  record(event: EventDetails): Promise<void>;
+}
+
+export interface EventRecorderOptions {
+  readonly client: KubeClient;
+  /** e.g. `proxyconfig.dev/operator` */
+  readonly controller: string;
+  /** The Pod's or node's name. */
+  readonly instance: string;
+  readonly onError?: (error: unknown) => void;
+}
+
+const repeatAfterMs = 3_600_000;
+const rememberedEvents = 1000;
+
+export function createEventRecorder({ client, controller, instance, onError }: EventRecorderOptions): EventRecorder {
+  const told = new Map<string, number>();
+
+  function isNew({ regarding, reason, note }: EventDetails): boolean {
+    const key = JSON.stringify([regarding.kind, regarding.namespace, regarding.name, regarding.uid, reason, note]);
+    const now = performance.now();
+    if (now - (told.get(key) ?? -Infinity) < repeatAfterMs) return false;
+    told.delete(key);
+    told.set(key, now);
+    const [oldest] = told.keys();
+    if (told.size > rememberedEvents && oldest !== undefined) told.delete(oldest);
+    return true;
+  }
+
+  return {
+    async record(event): Promise<void> {
+      if (!isNew(event)) return;
+      // Events of cluster-scoped objects live in `default`, as the API server's validation wants it.
+      const namespace = event.regarding.namespace ?? 'default';
+      const body = {
+        apiVersion: 'events.k8s.io/v1',
+        kind: 'Event',
+        metadata: { namespace, name: `${event.regarding.name.slice(0, 200)}.${randomUUID()}` },
+        ...event,
+        note: event.note.slice(0, 1024),
+        eventTime: microTime(new Date()),
+        reportingController: controller,
+        reportingInstance: instance.slice(0, 128),
+      };
+      try {
+        await client.send('POST', `/apis/events.k8s.io/v1/namespaces/${namespace}/events`, { body });
+      } catch (error) {
+        onError?.(error);
+      }
+    },
+  };
+}
+
+/** metav1.MicroTime takes exactly six digits of a second. */
+function microTime(time: Date): string {
+  return time.toISOString().replace('Z', '000Z');
+}
