@@ -6,9 +6,12 @@ import { nodeConfigOf, type NodeConfig } from './nodeConfig.ts';
 import type { ProxyConfig } from './proxyConfig.ts';
 import { proxyconfigSchema } from './schemas.ts';
 
-/** A copy of a ProxyConfig as `kubectl apply` would store it: absent fields that have a default carry it. Unknown fields stay. */
-export function withDefaults(manifest: unknown): unknown {
-  return defaulted(manifest, proxyconfigSchema);
+/** A copy of a manifest as `kubectl apply` would store it: absent fields that have a default carry it. Unknown fields stay. */
+export function withDefaults(manifest: unknown, schema: CrdSchema = proxyconfigSchema): unknown {
+  if (Array.isArray(manifest)) return manifest.map((item) => withDefaults(item, schema.items ?? {}));
+  if (!isRecord(manifest)) return manifest;
+  const present = { ...manifest, ...absentDefaults(manifest, schema) };
+  return Object.fromEntries(Object.entries(present).map(([name, child]) => [name, withDefaults(child, schemaOf(name, schema))]));
 }
 
 /** What an agent runs that has no configuration at all, so that a fresh cluster can come up before its operator does. */
@@ -17,15 +20,16 @@ export function builtInConfig(): NodeConfig {
   return nodeConfigOf(config.spec);
 }
 
-/** Kubernetes' structural defaulting: a default is put in for an absent property, then defaulting goes on inside of it. */
-function defaulted(value: unknown, schema: CrdSchema): unknown {
-  if (Array.isArray(value)) return schema.items ? value.map((item) => defaulted(item, schema.items ?? {})) : value;
-  if (typeof value !== 'object' || value === null) return value;
-  const present = { ...absentDefaults(schema), ...value };
-  return Object.fromEntries(Object.entries(present).map(([name, child]) => [name, defaulted(child, schema.properties?.[name] ?? schema.additionalProperties ?? {})]));
+/** `field:` with nothing after it is null in YAML, and counts as absent where there is a default. */
+function absentDefaults(record: Readonly<Record<string, unknown>>, schema: CrdSchema): Record<string, unknown> {
+  const absent = Object.entries(schema.properties ?? {}).filter(([name, child]) => child.default !== undefined && (record[name] ?? null) === null);
+  return Object.fromEntries(absent.map(([name, child]) => [name, structuredClone(child.default)]));
 }
 
-function absentDefaults(schema: CrdSchema): Record<string, unknown> {
-  const withDefault = Object.entries(schema.properties ?? {}).filter(([, child]) => child.default !== undefined);
-  return Object.fromEntries(withDefault.map(([name, child]) => [name, structuredClone(child.default)]));
+function schemaOf(name: string, schema: CrdSchema): CrdSchema {
+  return schema.properties?.[name] ?? schema.additionalProperties ?? {};
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
