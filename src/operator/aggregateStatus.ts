@@ -14,14 +14,15 @@ const maxFailureMessage = 256;
 const maxReason = 64;
 
 /** The status as it should stand; equal input gives an equal status, so that an unchanged one is never written. */
-export function aggregateStatus(target: Target, view: Pick<ClusterView, 'nodeProxies' | 'agentPods'>, now: Date): ProxyConfigStatus {
+export function aggregateStatus(target: Target, view: Pick<ClusterView, 'nodeProxies' | 'readyAgents'>, now: Date): ProxyConfigStatus {
   const { config } = target;
-  const outcomes = target.nodes.map(({ name }) => nodeOutcome(name, target, { nodeProxy: view.nodeProxies.get(name), agentPod: view.agentPods.get(name) }));
+  const outcomes = target.nodes.map(({ name }) => nodeOutcome(name, target, { nodeProxy: view.nodeProxies.get(name), agentReady: view.readyAgents.has(name) }));
   const nodes = countNodes(target, outcomes);
   const observedGeneration = config.metadata.generation ?? 0;
   const failures = failuresOf(outcomes);
   return {
     observedGeneration,
+    observedHash: target.revision,
     conditions: mergeConditions(config.status?.conditions, conditionsOf({ target, outcomes, nodes }), { observedGeneration, now }),
     nodes,
     modes: countModes(outcomes),

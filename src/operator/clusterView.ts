@@ -21,7 +21,8 @@ export interface ClusterView {
   readonly nodes: ReadonlyMap<string, KnownNode>;
   readonly configs: ReadonlyMap<string, ProxyConfig>;
   readonly nodeProxies: ReadonlyMap<string, NodeProxy>;
-  readonly agentPods: ReadonlyMap<string, AgentPod>;
+  /** Names of nodes with a ready agent Pod. */
+  readonly readyAgents: ReadonlySet<string>;
 }
 
 interface ApiObject {

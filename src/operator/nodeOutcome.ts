@@ -4,7 +4,6 @@
 import { findCondition } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { NodeProxy } from '../api/nodeProxy.ts';
-import type { AgentPod } from './clusterView.ts';
 import type { Target } from './resolve.ts';
 import { hasTarget } from './rollout.ts';
 
@@ -35,7 +34,7 @@ export interface NodeProblem {
 /** How many nodes stand where; `unavailable` = effective - ready. */
 export type NodeCounts = Required<NonNullable<ProxyConfigStatus['nodes']>>;
 
-export function nodeOutcome(node: string, target: Target, live: { nodeProxy: NodeProxy | undefined; agentPod: AgentPod | undefined }): NodeOutcome {
+export function nodeOutcome(node: string, target: Target, live: { nodeProxy: NodeProxy | undefined; agentReady: boolean }): NodeOutcome {
   const { nodeProxy } = live;
   const status = nodeProxy?.status;
   const phase = phaseOf(nodeProxy, target);
@@ -44,19 +43,22 @@ export function nodeOutcome(node: string, target: Target, live: { nodeProxy: Nod
     phase,
     updated: hasTarget(nodeProxy, target) && status?.revision === target.revision,
     drifted: status?.state === 'Drifted' || findCondition(status?.conditions, 'Drifted')?.status === 'True',
-    stale: live.agentPod?.ready !== true,
+    stale: !live.agentReady,
     mode: status?.mode,
     problem: phase === 'Failed' ? refusal(nodeProxy) : quarantine(nodeProxy),
   };
 }
 
 function phaseOf(nodeProxy: NodeProxy | undefined, target: Target): NodeOutcome['phase'] {
-  if (!nodeProxy || !hasTarget(nodeProxy, target)) return 'Waiting';
-  const { status, metadata } = nodeProxy;
-  // An answer to an earlier spec says nothing about this one.
-  if ((status?.observedGeneration ?? -1) < (metadata.generation ?? 0)) return 'Waiting';
-  if (findCondition(status?.conditions, 'Ready')?.status === 'True' && status?.revision === target.revision) return 'Ready';
-  return status?.state === 'Degraded' || status?.state === 'RolledBack' ? 'Failed' : 'Updating';
+  const status = nodeProxy?.status;
+  if (!status || !hasTarget(nodeProxy, target) || !isAnswered(nodeProxy)) return 'Waiting';
+  if (status.revision === target.revision && findCondition(status.conditions, 'Ready')?.status === 'True') return 'Ready';
+  return status.state === 'Degraded' || status.state === 'RolledBack' ? 'Failed' : 'Updating';
+}
+
+/** An answer to an earlier spec says nothing about this one. */
+function isAnswered({ status, metadata }: NodeProxy): boolean {
+  return (status?.observedGeneration ?? -1) >= (metadata.generation ?? 0);
 }
 
 function refusal(nodeProxy: NodeProxy | undefined): NodeProblem {

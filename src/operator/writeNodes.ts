@@ -52,7 +52,8 @@ export interface WriteOptions {
   readonly client: KubeClient;
   /** How many requests at once; 5,000 nodes must not become 5,000 open requests. */
   readonly concurrency: number;
-  readonly onWritten: (write: NodeWrite) => void;
+  /** With the object as it now stands. */
+  readonly onWritten: (written: unknown) => void;
 }
 
 /** Sends every write, also after one failed; throws an AggregateError of those that did. */
@@ -62,8 +63,7 @@ export async function writeNodes(writes: readonly NodeWrite[], { client, concurr
   const worker = async (): Promise<void> => {
     for (const write of queue) {
       try {
-        await client.send(write.method, write.path, write.options);
-        onWritten(write);
+        onWritten(await client.send(write.method, write.path, write.options));
       } catch (cause) {
         errors.push(new Error(`cannot write NodeProxy ${write.node}`, { cause }));
       }

@@ -1,0 +1,71 @@
+/**
+ * Bundles the program for the image: `dist/proxyconfig.js` parses arguments and loads one of the others, so that an agent never
+ * reads the operator's code. What two of them share is in `dist/chunks`.
+ *
+ * `node .ci/build.ts` writes `dist/` and prints what was made; exits 1 when the agent's part holds a library that it must not.
+ */
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build, type Metafile } from 'esbuild';
+import manifest from '../package.json' with { type: 'json' };
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** CommonJS libraries in an ES module still ask for Node's own modules with `require`. */
+const requireForCommonJS = "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
+
+/** The generated API client is 20 MB of source: an agent on every node must not load it. */
+export const notInAgent = ['node_modules/@kubernetes/', 'node_modules/@dot-i/', 'node_modules/gaxios/'] as const;
+
+export async function bundle(outdir: string): Promise<Metafile> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: { proxyconfig: 'src/main.ts', agent: 'src/agent/agent.ts', operator: 'src/operator/operator.ts' },
+    outdir,
+    bundle: true,
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    // Names stay, because stack traces are read; line breaks and dead code go.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'linked',
+    banner: { js: requireForCommonJS },
+    metafile: true,
+    logLevel: 'warning',
+  });
+  return metafile;
+}
+
+/** Bytes of one entry and all that it loads at once or later, and the source files they were made of. */
+export function partOf(metafile: Metafile, entry: string): { bytes: number; inputs: string[] } {
+  const output = Object.keys(metafile.outputs).find((path) => path.endsWith(`/${entry}.js`));
+  if (!output) throw new Error(`the bundle has no ${entry}.js`);
+  const reached = new Set([output]);
+  for (const path of reached) for (const { path: imported, external } of metafile.outputs[path]?.imports ?? []) if (!external) reached.add(imported);
+  const outputs = [...reached].flatMap((path) => metafile.outputs[path] ?? []);
+  return { bytes: outputs.reduce((sum, { bytes }) => sum + bytes, 0), inputs: outputs.flatMap(({ inputs }) => Object.keys(inputs)) };
+}
+
+/** Source files in the agent's part that must not be there. */
+export function forbiddenInAgent(metafile: Metafile): string[] {
+  return partOf(metafile, 'agent').inputs.filter((input) => notInAgent.some((library) => input.startsWith(library)));
+}
+
+async function main(): Promise<void> {
+  rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
+  mkdirSync(new URL('../dist', import.meta.url));
+  const metafile = await bundle('dist');
+  // Says that the files are ES modules, also where the directory stands alone in the image.
+  writeFileSync(new URL('../dist/package.json', import.meta.url), `${JSON.stringify({ name: manifest.name, version: manifest.version, type: 'module' })}\n`);
+  chmodSync(new URL('../dist/proxyconfig.js', import.meta.url), 0o755);
+  for (const entry of ['agent', 'operator', 'proxyconfig']) console.log(`dist/${entry}.js with what it loads: ${Math.round(partOf(metafile, entry).bytes / 1024)} kB`);
+  const forbidden = forbiddenInAgent(metafile);
+  if (forbidden.length === 0) return;
+  console.error(`the agent's part holds ${forbidden.length} files that it must not, e.g. ${forbidden[0]}`);
+  process.exitCode = 1;
+}
+
+if (import.meta.main) await main();

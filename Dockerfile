@@ -1,0 +1,19 @@
+# `npm run build` first: the image holds its bundle and the Node that the lockfile pins, and runs no npm.
+FROM debian:bookworm-slim
+
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends iptables nftables ipset ipvsadm conntrack kmod \
+ && rm -rf /var/lib/apt/lists/* /var/cache/debconf/* /var/log/*
+
+# x64 or arm64
+ARG NODE_ARCH=x64
+COPY node_modules/node-linux-${NODE_ARCH}/bin/node /usr/local/bin/node
+COPY dist/ /opt/proxyconfig/
+RUN ln -s /opt/proxyconfig/proxyconfig.js /usr/local/bin/proxyconfig
+
+LABEL org.opencontainers.image.title="proxyconfig-operator" \
+      org.opencontainers.image.description="Replaces kube-proxy: operator, agent and command line" \
+      org.opencontainers.image.licenses="Apache-2.0"
+
+ENTRYPOINT ["proxyconfig"]
+CMD ["--help"]

@@ -1,0 +1,40 @@
+/**
+ * Prometheus metrics of the operator: what its statuses say, as numbers to alert on.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { findCondition } from '../api/conditions.ts';
+import type { StatusUpdate } from './reconcile.ts';
+
+export interface OperatorMetrics {
+  readonly registry: Registry;
+  /** All ProxyConfigs at once, so that a deleted one leaves no line behind. */
+  observe(updates: readonly StatusUpdate[]): void;
+  readonly reconciliations: Counter<'result'>;
+  readonly nodeWrites: Counter;
+  readonly watchErrors: Counter<'resource'>;
+}
+
+export function createOperatorMetrics(): OperatorMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const nodes = new Gauge({ name: 'proxyconfig_nodes', help: 'Nodes of a ProxyConfig, as in its status.nodes', labelNames: ['proxyconfig', 'state'], registers });
+  const conditions = new Gauge({ name: 'proxyconfig_condition', help: '1 where the condition is True, else 0', labelNames: ['proxyconfig', 'type'], registers });
+  return {
+    registry,
+    reconciliations: new Counter({ name: 'proxyconfig_reconciliations_total', help: 'Times that the cluster was looked at as a whole', labelNames: ['result'], registers }),
+    nodeWrites: new Counter({ name: 'proxyconfig_nodeproxy_writes_total', help: 'NodeProxies created or changed', registers }),
+    watchErrors: new Counter({ name: 'proxyconfig_watch_errors_total', help: 'Failed lists and watches', labelNames: ['resource'], registers }),
+    observe(updates): void {
+      nodes.reset();
+      conditions.reset();
+      for (const { config, status } of updates) {
+        const proxyconfig = config.metadata.name;
+        for (const [state, count] of Object.entries(status.nodes ?? {})) nodes.set({ proxyconfig, state }, count);
+        for (const type of ['Ready', 'Stalled', 'Degraded', 'Conflicted']) {
+          conditions.set({ proxyconfig, type }, findCondition(status.conditions, type)?.status === 'True' ? 1 : 0);
+        }
+      }
+    },
+  };
+}
