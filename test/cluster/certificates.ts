@@ -25,15 +25,21 @@ export interface Authority extends Certificate {
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30']
 
-/** An authority of its own in `directory`, where the certificates it issues go too. */
+/** A new authority in `directory`, where the certificates it issues go too. */
 export async function createAuthority(directory: string): Promise<Authority> {
-  const own = paths(directory, 'ca')
+  const own = certificatePaths(directory, 'ca')
   const extensions = ['-addext', 'keyUsage=critical,keyCertSign,cRLSign']
   await execa('openssl', ['req', '-x509', ...newKey, ...outputs(own), '-subj', '/CN=proxyconfig-test-cluster', ...extensions])
+  return existingAuthority(directory)
+}
+
+/** The authority that createAuthority() has put into `directory`. */
+export function existingAuthority(directory: string): Authority {
+  const own = certificatePaths(directory, 'ca')
   return {
     ...own,
     issue: async (file, request) => {
-      const issued = paths(directory, file)
+      const issued = certificatePaths(directory, file)
       const signer = ['-CA', own.certificate, '-CAkey', own.key]
       await execa('openssl', ['req', '-x509', ...newKey, ...signer, ...outputs(issued), ...subjectArguments(request)])
       return issued
@@ -41,17 +47,26 @@ export async function createAuthority(directory: string): Promise<Authority> {
   }
 }
 
-/** The key pair that signs service account tokens. */
-export async function createServiceAccountKey(directory: string): Promise<{ publicKey: string; privateKey: string }> {
+export interface ServiceAccountKey {
+  readonly publicKey: string
+  readonly privateKey: string
+}
+
+/** Makes the key pair that signs service account tokens. */
+export async function createServiceAccountKey(directory: string): Promise<ServiceAccountKey> {
   const pair = generateKeyPairSync('ec', {
     namedCurve: 'P-256',
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   })
-  const files = { publicKey: join(directory, 'sa.pub'), privateKey: join(directory, 'sa.key') }
+  const files = serviceAccountKey(directory)
   await writeFile(files.publicKey, pair.publicKey)
   await writeFile(files.privateKey, pair.privateKey, { mode: 0o600 })
   return files
+}
+
+export function serviceAccountKey(directory: string): ServiceAccountKey {
+  return { publicKey: join(directory, 'sa.pub'), privateKey: join(directory, 'sa.key') }
 }
 
 function subjectArguments({ commonName, organizations = [], addresses = [], names = [] }: CertificateRequest): string[] {
@@ -68,7 +83,8 @@ function escaped(text: string): string {
   return text.replace(/[\\/+]/g, '\\$&')
 }
 
-function paths(directory: string, file: string): Certificate {
+/** Where a certificate of that name is, or goes. */
+export function certificatePaths(directory: string, file: string): Certificate {
   return { certificate: join(directory, `${file}.crt`), key: join(directory, `${file}.key`) }
 }
 

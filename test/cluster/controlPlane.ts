@@ -2,7 +2,7 @@
  * What the programs of the control plane are started with. Pure: the bare API server and the whole cluster share it.
  * @module
  */
-import type { Authority, Certificate } from './certificates.ts'
+import type { Authority, Certificate, ServiceAccountKey } from './certificates.ts'
 
 /** Wide enough for the ClusterIPs that the documents on kube-proxy use as examples. */
 export const serviceRanges = ['10.96.0.0/12', 'fd00:10:96::/112'] as const
@@ -18,7 +18,7 @@ export interface ControlPlaneKeys {
   readonly server: Certificate
   /** The API server as the kubelets' client. */
   readonly kubeletClient: Certificate
-  readonly serviceAccount: { readonly publicKey: string; readonly privateKey: string }
+  readonly serviceAccount: ServiceAccountKey
 }
 
 export interface EtcdSettings {

@@ -11,10 +11,12 @@ import { baseImage } from './baseImage.ts'
 import { ensureBinaries } from './binaries.ts'
 import { buildah } from './buildah.ts'
 import { cacheDirectory, contentKey } from './cacheDirectory.ts'
+import { imageTags } from './imageTags.ts'
 import { withLock } from './lock.ts'
 import { pauseProgram } from './native.ts'
 
 export { baseImage, baseImageTag } from './baseImage.ts'
+export { imageTags } from './imageTags.ts'
 
 type Progress = (line: string) => void
 
@@ -28,15 +30,6 @@ export interface BuildImageOptions {
   readonly inputs?: readonly string[] | undefined
   readonly progress?: Progress | undefined
 }
-
-export const imageTags = {
-  product: 'docker.io/library/proxyconfig-operator:dev',
-  redis: 'docker.io/proxyconfig-test/redis:dev',
-  nginx: 'docker.io/proxyconfig-test/nginx:dev',
-  client: 'docker.io/proxyconfig-test/client:dev',
-  coredns: 'docker.io/proxyconfig-test/coredns:dev',
-  pause: 'docker.io/proxyconfig-test/pause:dev',
-} as const
 
 const archives = cacheDirectory('images', 'archives')
 const keepUnusedMs = 3_600_000

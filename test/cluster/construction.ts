@@ -1,0 +1,154 @@
+/**
+ * How a cluster comes up: what depends on nothing else starts at once, and the slow parts overlap.
+ *
+ *     keys, programs ─► namespaces, wires ─┬─► etcd ─► API server ─► controllers ─┬─► kubelets ─► nodes, DNS ready
+ *                                          └─► containerd ─► system images ───────┘      └─► test images
+ * @module
+ */
+import { join } from 'node:path'
+import { controlPlaneAddress, nodeAddresses, outsideAddress } from './addresses.ts'
+import type { NodeAddress } from './addresses.ts'
+import { ensureBinaries } from './binaries.ts'
+import type { Binaries } from './binaries.ts'
+import { createCluster } from './clusterHandle.ts'
+import type { Cluster } from './clusterHandle.ts'
+import { openToMachine, startApiServer, startControllers, startEtcd } from './clusterControlPlane.ts'
+import { createState, writeState } from './clusterState.ts'
+import type { ClusterPaths, ClusterState } from './clusterState.ts'
+import type { ControlPlaneKeys } from './controlPlane.ts'
+import { systemImages, testImages } from './images.ts'
+import { createKeys } from './keys.ts'
+import { kubectlFor } from './kubectl.ts'
+import type { Kubectl } from './kubectl.ts'
+import { clusterManifests } from './manifests.ts'
+import { applyWiring, startNodeNamespaces, startOutside, startRoot } from './namespaces.ts'
+import type { HolderOptions } from './namespaces.ts'
+import { pauseProgram } from './native.ts'
+import { controlPlaneWiring, nodeWiring, outsideWiring } from './network.ts'
+import { importImage, prepareNode, startContainerd, startKubelet } from './node.ts'
+import type { NodeSettings } from './node.ts'
+import { ownRecord } from './recordedProcess.ts'
+
+export interface ConstructionOptions {
+  readonly name: string
+  readonly nodes: number
+  readonly detached: boolean
+  readonly progress: (line: string) => void
+}
+
+interface Site {
+  readonly state: ClusterState
+  readonly paths: ClusterPaths
+  readonly binaries: Binaries
+  readonly keys: ControlPlaneKeys
+  readonly progress: (line: string) => void
+}
+
+/** A node with the process that holds its namespaces. */
+interface NodeSite extends NodeSettings {
+  readonly pid: number
+}
+
+const readyTimeout = '120s'
+
+export async function constructCluster(options: ConstructionOptions): Promise<Cluster> {
+  const { name, detached, progress } = options
+  const owner = detached ? {} : { owner: ownRecord() }
+  const state: ClusterState = { name, nodes: nodeAddresses(options.nodes), isReady: false, ...owner }
+  const site = await prepareSite(state, progress)
+  const nodes = await startMachines(site, { paths: site.paths, pause: await pauseProgram(), diesWithParent: !detached })
+  await Promise.all([startControlPlane(site), startRuntimes(site, nodes)])
+  progress('starting the kubelets')
+  await Promise.all(nodes.map((node) => startKubelet(node, node.pid)))
+  await Promise.all([waitUntilReady(site), importTestImages(site, nodes)])
+  const readyState = { ...state, isReady: true }
+  writeState(readyState)
+  return createCluster(readyState, site.binaries)
+}
+
+async function prepareSite(state: ClusterState, progress: (line: string) => void): Promise<Site> {
+  const paths = await createState(state)
+  const serverAddresses = [controlPlaneAddress.ipv4, controlPlaneAddress.ipv6, '127.0.0.1', '::1']
+  const [binaries, keys] = await Promise.all([ensureBinaries({ progress }), createKeys(paths.keys, serverAddresses)])
+  return { state, paths, binaries, keys, progress }
+}
+
+/** All namespaces, and the wires between them. */
+async function startMachines(site: Site, holders: HolderOptions): Promise<NodeSite[]> {
+  const { state, progress } = site
+  progress(`making namespaces for the control plane, ${state.nodes.map(({ name }) => name).join(', ')} and a client outside`)
+  const machines = [controlPlaneMachine, ...state.nodes, outsideAddress]
+  const settings = state.nodes.map((node): NodeSettings => ({ ...site, cluster: state.name, node, machines }))
+  const [root] = await Promise.all([startRoot(holders), ...settings.map(prepareNode)])
+  const [outside, ...nodePids] = await Promise.all([
+    startOutside(root, holders),
+    ...state.nodes.map(({ name }) => startNodeNamespaces(root, name, holders)),
+  ])
+  const nodes = settings.map((node, index): NodeSite => ({ ...node, pid: nodePids[index] ?? 0 }))
+  await connect(root, outside, nodes)
+  return nodes
+}
+
+const controlPlaneMachine = { name: 'control-plane', ...controlPlaneAddress }
+
+async function connect(root: number, outside: number, nodes: readonly NodeSite[]): Promise<void> {
+  const addresses: NodeAddress[] = nodes.map(({ node }) => node)
+  const machines = [{ ...outsideAddress, pid: outside }, ...nodes.map(({ node, pid }) => ({ ...node, pid }))]
+  await applyWiring(root, controlPlaneWiring(machines, addresses))
+  await Promise.all([
+    applyWiring(outside, outsideWiring(outsideAddress)),
+    ...nodes.map(({ node, pid }) => applyWiring(pid, nodeWiring(node, addresses))),
+  ])
+}
+
+async function startControlPlane(site: Site): Promise<void> {
+  const { keys, progress, state } = site
+  progress('starting etcd and kube-apiserver')
+  await Promise.all([startEtcd(site), openToMachine(site, keys)])
+  await startApiServer(site)
+  progress('kube-apiserver is ready; starting the controllers')
+  await Promise.all([startControllers(site), create(adminKubectl(site), clusterManifests(state.nodes))])
+}
+
+async function startRuntimes({ binaries, progress }: Site, nodes: readonly NodeSite[]): Promise<void> {
+  const [archives] = await Promise.all([systemImages(progress), Promise.all(nodes.map((node) => startContainerd(node, node.pid)))])
+  await importOnAll(binaries, nodes, archives)
+  progress('containerd is ready')
+}
+
+async function importTestImages({ binaries, progress }: Site, nodes: readonly NodeSite[]): Promise<void> {
+  await importOnAll(binaries, nodes, await testImages(progress))
+  progress('the test images are loaded')
+}
+
+async function importOnAll({ ctr }: Binaries, nodes: readonly NodeSite[], archives: readonly string[]): Promise<void> {
+  await Promise.all(nodes.map(async ({ pid }) => {
+    for (const archive of archives) await importImage(ctr, pid, archive)
+  }))
+}
+
+/** Ready means: a pod can be created, is scheduled and started, and finds DNS once Services work. */
+async function waitUntilReady(site: Site): Promise<void> {
+  const kubectl = adminKubectl(site)
+  const timeout = `--timeout=${readyTimeout}`
+  await Promise.all([
+    succeed(kubectl, ['wait', '--for=create', timeout, 'serviceaccount/default']),
+    succeed(kubectl, ['wait', '--for=condition=Ready', timeout, 'node', '--all']).then(() => site.progress('the nodes are ready')),
+  ])
+  await succeed(kubectl, ['--namespace=kube-system', 'rollout', 'status', timeout, 'deployment/coredns'])
+  site.progress('CoreDNS is ready')
+}
+
+function adminKubectl({ paths, binaries }: Site): Kubectl {
+  return kubectlFor([binaries.kubectl], paths.kubeconfig, join(paths.state, 'kubectl-cache'))
+}
+
+async function create(kubectl: Kubectl, manifests: string): Promise<void> {
+  const { exitCode, stderr } = await kubectl(['create', '--filename=-'], { input: manifests })
+  if (exitCode !== 0) throw new Error(`the cluster's objects are not accepted: ${stderr}`)
+}
+
+async function succeed(kubectl: Kubectl, args: readonly string[]): Promise<void> {
+  const { exitCode, stderr } = await kubectl(args)
+  if (exitCode !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`)
+}
