@@ -43,3 +43,10 @@ export function familyOf(canonical: string): IPFamily {
 export function cidrContains(cidr: string, address: string): boolean {
   return familyOf(cidr) === familyOf(address) && ipaddr.parse(address).match(ipaddr.parseCIDR(cidr));
 }
+
+const forbiddenRanges: ReadonlySet<string> = new Set(['unspecified', 'loopback', 'linkLocal', 'multicast', 'broadcast']);
+
+/** Whether a Service may lead to a canonical address: not to loopback or link-local ones, which would open the node's own services (CVE-2021-25737). */
+export function isEndpointAddress(address: string): boolean {
+  return !forbiddenRanges.has(ipaddr.parse(address).range());
+}

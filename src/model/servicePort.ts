@@ -41,3 +41,8 @@ export function servicePortName(port: Pick<ServicePort, 'namespace' | 'serviceNa
 export function serviceKeyOf(object: { namespace: string; name: string }): ServiceKey {
   return `${object.namespace}/${object.name}`;
 }
+
+/** Whether anything outside the cluster can reach the port. */
+export function isExternallyReachable(port: Pick<ServicePort, 'nodePort' | 'externalIPs' | 'loadBalancerIPs'>): boolean {
+  return port.nodePort !== 0 || port.externalIPs.length > 0 || port.loadBalancerIPs.length > 0;
+}

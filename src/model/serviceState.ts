@@ -2,10 +2,12 @@
  * @module Everything that a node serves in one IP family, computed on demand: nothing is held that a record can give again.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
+import type { EndpointSliceRecord } from './endpointSlice.ts';
 import type { IPFamily } from './ipFamily.ts';
 import type { NodeRecord } from './node.ts';
-import type { ServiceKey } from './service.ts';
+import type { ServiceKey, ServiceRecord } from './service.ts';
 import type { ServicePort } from './servicePort.ts';
+import { servicePorts } from './servicePorts.ts';
 
 export interface ServiceState {
   readonly family: IPFamily;
@@ -15,4 +17,31 @@ export interface ServiceState {
   keys(): Iterable<ServiceKey>;
   /** The Service's ports in this family; empty when it is gone or has no address of the family. */
   ports(key: ServiceKey): readonly ServicePort[];
+}
+
+/** The records that a node keeps, as its store holds them. */
+export interface ServiceSources {
+  readonly services: ReadonlyMap<ServiceKey, ServiceRecord>;
+  /** By Service, then by the slice's own name. */
+  readonly slices: ReadonlyMap<ServiceKey, ReadonlyMap<string, EndpointSliceRecord>>;
+  readonly node: NodeRecord;
+  readonly config: NodeConfig;
+  readonly family: IPFamily;
+}
+
+const noSlices: ReadonlyMap<string, EndpointSliceRecord> = new Map();
+
+/** A view on the records, not a copy: it sees what the maps hold when it is asked. */
+export function serviceStateOf(sources: ServiceSources): ServiceState {
+  const { services, slices, node, config, family } = sources;
+  return {
+    family,
+    node,
+    config,
+    keys: () => [...services.keys()].sort(),
+    ports: (key) => {
+      const service = services.get(key);
+      return service === undefined ? [] : servicePorts({ service, slices: (slices.get(key) ?? noSlices).values(), node, config, family });
+    },
+  };
 }

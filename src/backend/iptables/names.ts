@@ -1,0 +1,60 @@
+/**
+ * Names of the chains that belong to one Service port: kube-proxy's, so that its runbooks work and its rules are taken over in place.
+ */
+import { hash } from 'node:crypto';
+import { familyOf } from '../../model/ipFamily.ts';
+import type { Endpoint, ServicePort } from '../../model/servicePort.ts';
+import { servicePortName } from '../../model/servicePort.ts';
+
+export type ServicePortId = Pick<ServicePort, 'namespace' | 'serviceName' | 'portName' | 'protocol'>;
+
+export interface ServiceChains {
+  /** The balancer over the cluster's endpoints. */
+  readonly cluster: string;
+  /** The balancer over this node's endpoints. */
+  readonly local: string;
+  /** Where traffic for addresses that the outside world sees enters. */
+  readonly external: string;
+  /** Source ranges of load balancer addresses. */
+  readonly firewall: string;
+  readonly endpoint: (endpoint: Endpoint) => string;
+}
+
+/** What a Service port is hashed and sorted by, e.g. `default/kubernetes:httpstcp`. */
+export function servicePortId(port: ServicePortId): string {
+  return servicePortName(port) + port.protocol.toLowerCase();
+}
+
+/** The names are computed when they are needed and not cached: 40,000 take 100 ms, and holding them would cost more than a sync gains. */
+export function serviceChains(port: ServicePortId): ServiceChains {
+  const id = servicePortId(port);
+  const suffix = nameHash(id);
+  return {
+    cluster: `KUBE-SVC-${suffix}`,
+    local: `KUBE-SVL-${suffix}`,
+    external: `KUBE-EXT-${suffix}`,
+    firewall: `KUBE-FW-${suffix}`,
+    endpoint: (endpoint) => `KUBE-SEP-${nameHash(id + socketAddress(endpoint))}`,
+  };
+}
+
+/** `ip:port` or `[ip]:port`. */
+export function socketAddress(endpoint: Pick<Endpoint, 'address' | 'port'>): string {
+  return familyOf(endpoint.address) === 'ipv6' ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`;
+}
+
+const nameHashLength = 16;
+const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+/** The first characters of the RFC 4648 base32 form of the SHA-256 hash: 80 bits. */
+export function nameHash(text: string): string {
+  const digest = BigInt(`0x${hash('sha256', text, 'hex').slice(0, (nameHashLength * 5) / 4)}`);
+  return Array.from({ length: nameHashLength }, (_, index) => base32Alphabet[Number((digest >> BigInt(5 * (nameHashLength - 1 - index))) & 31n)]).join('');
+}
+
+const serviceChainName = /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/;
+
+/** How a restarted agent recognises the chains of Services, its own and kube-proxy's. */
+export function isServiceChain(name: string): boolean {
+  return serviceChainName.test(name);
+}

@@ -1,0 +1,127 @@
+/**
+ * Transactions: the input of `iptables-restore --noflush` that makes the kernel equal to a plan, whole or as a change.
+ *
+ * A table's rules change in one atomic step at its COMMIT, two tables do not; the order of the blocks sees to it that no Service
+ * address is without a rule in between.
+ */
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { ServiceState } from '../../model/serviceState.ts';
+import type { Jump, Table } from './fixed.ts';
+import type { ChainId, ChangeSet, Insertion } from './ledger.ts';
+import { Ledger } from './ledger.ts';
+import type { Plan } from './plan.ts';
+import { planState } from './plan.ts';
+import type { PrintedChain, PrintedDispatch } from './print.ts';
+import { printChain, printFragment } from './print.ts';
+import { comment, formatRule, jumpTo, newConnection } from './rule.ts';
+
+/** What the kernel shows already; on an empty node every jump is missing and nothing is stale. */
+export interface Differences {
+  readonly missingJumps: readonly Jump[];
+  readonly stale: readonly StaleChain[];
+}
+
+/** `keep`: somebody else's rule still leads there, so it can only be emptied. */
+export interface StaleChain extends ChainId {
+  readonly keep: boolean;
+}
+
+/** As kube-proxy runs it: -w waits for another program's lock, in seconds. */
+export const restoreArguments: readonly string[] = ['-w', '5', '--noflush', '--counters'];
+
+/** What an empty node of the family would be given. */
+export function renderIptables(state: ServiceState): { tool: string; args: readonly string[]; family: IPFamily; input: string } {
+  const plan = planState(state);
+  const pieces = renderFull(plan, new Ledger(plan.fixed), { missingJumps: plan.fixed.jumps, stale: [] });
+  const tool = state.family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore';
+  return { tool, args: restoreArguments, family: state.family, input: [...pieces].join('') };
+}
+
+/**
+ * The whole plan, as pieces that end with a line end each, computed while they are read; `ledger` is filled on the way.
+ * nat comes first: a Service that got its first endpoint can then be reached before its refusal in filter goes.
+ */
+export function* renderFull(plan: Plan, ledger: Ledger, differences: Differences): Generator<string> {
+  for (const table of ['nat', 'filter', 'mangle'] as const) {
+    const inTable = (each: { readonly table: Table }): boolean => each.table === table;
+    yield `*${table}\n`;
+    yield plan.fixed.chains.filter(inTable).map(printChain).map(writeChain).join('');
+    if (table === 'nat') yield* renderServices(plan, ledger);
+    for (const chain of plan.fixed.dispatch.filter(inTable)) yield writeDispatch(printChain(chain), ledger);
+    yield differences.missingJumps.filter(inTable).map(insertJump).join('');
+    yield removeChains(differences.stale.filter(inTable));
+    yield 'COMMIT\n';
+  }
+}
+
+function* renderServices(plan: Plan, ledger: Ledger): Generator<string> {
+  for (const [key, fragments] of plan.services()) {
+    const printed = fragments.map(printFragment);
+    ledger.fill(key, printed);
+    yield printed.flatMap(({ chains }) => chains.map(writeChain)).join('');
+  }
+  ledger.sortDispatch();
+}
+
+/**
+ * A change. Every table's part is one atomic step; what adds to filter goes before nat, what takes away from it after: a Service
+ * that loses its last endpoint is refused before its way through nat is gone, one that gets its first is served before its refusal is.
+ */
+export function renderChange({ written, inserted, removed, stale }: ChangeSet): string {
+  return [
+    block('filter', inserted.filter(({ rule }) => inFilter(rule)).map(insertRule)),
+    block('nat', [
+      ...written.map(writeChain),
+      ...inserted.filter(({ rule }) => inNat(rule)).map(insertRule),
+      ...removed.filter(inNat).map(deleteRule),
+      removeChains(stale.map((chain) => ({ ...chain, keep: false }))),
+    ]),
+    block('filter', removed.filter(inFilter).map(deleteRule)),
+  ].join('');
+}
+
+function inFilter(rule: PrintedDispatch): boolean {
+  return rule.table === 'filter';
+}
+
+function inNat(rule: PrintedDispatch): boolean {
+  return rule.table === 'nat';
+}
+
+function block(table: Table, pieces: readonly string[]): string {
+  const body = pieces.join('');
+  return body === '' ? '' : `*${table}\n${body}COMMIT\n`;
+}
+
+/** Declaring a chain makes it or empties it. */
+function declareChain(name: string): string {
+  return `:${name} - [0:0]\n`;
+}
+
+function writeChain({ name, rules }: PrintedChain): string {
+  return declareChain(name) + rules.map((rule) => `-A ${name} ${rule}\n`).join('');
+}
+
+function writeDispatch(chain: PrintedChain, ledger: Ledger): string {
+  return writeChain({ ...chain, rules: ledger.dispatchRules(chain) });
+}
+
+function insertRule({ position, rule: { chain, rule } }: Insertion): string {
+  return `-I ${chain} ${position} ${rule}\n`;
+}
+
+/** By its content, not its place: somebody may have put a rule of their own between ours. */
+function deleteRule({ chain, rule }: PrintedDispatch): string {
+  return `-D ${chain} ${rule}\n`;
+}
+
+function insertJump(jump: Jump): string {
+  const matches = [...(jump.onlyNew ? [newConnection] : []), comment(jump.comment)];
+  return `-I ${jump.from} ${formatRule({ matches, target: jumpTo(jump.to) })}\n`;
+}
+
+/** All of them are emptied before the first is deleted, because they refer to each other. */
+function removeChains(chains: readonly StaleChain[]): string {
+  const deletions = chains.filter(({ keep }) => !keep).map(({ name }) => `-X ${name}\n`);
+  return chains.map(({ name }) => declareChain(name)).join('') + deletions.join('');
+}

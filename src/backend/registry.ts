@@ -1,0 +1,41 @@
+/**
+ * @module The proxy modes that this agent has, and the way to each.
+ */
+import type { ProxyMode } from '../api/nodeConfig.ts';
+import type { IPFamily } from '../model/ipFamily.ts';
+import type { ServiceState } from '../model/serviceState.ts';
+import type { Refusal } from './backend.ts';
+import { renderIptables } from './iptables/render.ts';
+
+/** What a mode would run on an empty node: a tool, its arguments and its standard input. */
+export interface ToolInput {
+  readonly tool: string;
+  readonly args: readonly string[];
+  readonly family: IPFamily;
+  readonly input: string;
+}
+
+interface Mode {
+  readonly render: (state: ServiceState) => ToolInput;
+}
+
+const modes: Record<ProxyMode, Mode | undefined> = {
+  iptables: { render: renderIptables },
+  ipvs: undefined,
+  nftables: undefined,
+  userspace: undefined,
+};
+
+/** Why a mode cannot run with this agent at all, or undefined when it has the mode. */
+export function refusalOf(mode: ProxyMode): Refusal | undefined {
+  if (modes[mode] !== undefined) return undefined;
+  const available = Object.keys(modes).filter((name) => modes[name as ProxyMode] !== undefined);
+  return { reason: 'ModeNotAvailable', message: `this agent does not have mode ${mode}; set spec.mode to ${available.join(' or ')}` };
+}
+
+/** All that the agent would load on an empty node for the mode in the state's configuration; ask refusalOf first. */
+export function render(state: ServiceState): ToolInput {
+  const mode = modes[state.config.mode];
+  if (mode === undefined) throw new TypeError(refusalOf(state.config.mode)?.message);
+  return mode.render(state);
+}

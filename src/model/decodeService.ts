@@ -1,0 +1,86 @@
+import type { Decoded } from './fields.ts';
+import { dnsLabel, Fields, integerBetween, ipAddress, cidr, listOf, oneOf, plainText, portName, portNumber, portNumberOrNone, protocol } from './fields.ts';
+import { familyOf } from './ipFamily.ts';
+import type { ServicePortRecord, ServiceRecord } from './service.ts';
+
+/** What the API server writes into every Service with ClientIP affinity, in seconds. */
+export const defaultAffinityTimeoutSeconds = 10_800;
+const policy = oneOf('Cluster', 'Local');
+
+/**
+ * Turns a core/v1 Service into the record that a node keeps. Headless and ExternalName Services and those that another proxy
+ * claims (label `service.kubernetes.io/service-proxy-name`) have none. A Service with any invalid field has none either: leaving
+ * out only the bad part could open what its owner meant to close, as an invalid source range would.
+ */
+export function decodeService(object: unknown): Decoded<ServiceRecord> {
+  const service = new Fields(object);
+  if (!isProxied(service)) return { record: undefined, problems: [] };
+  const record = serviceRecord(service);
+  return { record: service.problems.length === 0 ? record : undefined, problems: service.problems };
+}
+
+function isProxied(service: Fields): boolean {
+  const labels = service.at('metadata').at('labels');
+  if (!labels.entry('service.kubernetes.io/service-proxy-name').isAbsent()) return false;
+  if (!labels.entry('service.kubernetes.io/headless').isAbsent()) return false;
+  const spec = service.at('spec');
+  if (spec.at('type').optional(plainText) === 'ExternalName') return false;
+  const clusterIP = spec.at('clusterIP').optional(plainText) ?? '';
+  return clusterIP !== '' && clusterIP !== 'None';
+}
+
+function serviceRecord(service: Fields): ServiceRecord {
+  const metadata = service.at('metadata');
+  const spec = service.at('spec');
+  const type = spec.at('type').optional(oneOf('ClusterIP', 'NodePort', 'LoadBalancer')) ?? 'ClusterIP';
+  const externalTrafficPolicy = spec.at('externalTrafficPolicy').optional(policy) ?? 'Cluster';
+  const healthCheckNodePort = spec.at('healthCheckNodePort').optional(portNumberOrNone) ?? 0;
+  return {
+    namespace: metadata.at('namespace').required(dnsLabel) ?? '',
+    name: metadata.at('name').required(dnsLabel) ?? '',
+    uid: metadata.at('uid').optional(plainText) ?? '',
+    type,
+    clusterIPs: clusterIPs(spec),
+    externalIPs: listOf(spec.at('externalIPs'), ipAddress),
+    loadBalancerIPs: type === 'LoadBalancer' ? loadBalancerIPs(service.at('status')) : [],
+    loadBalancerSourceRanges: listOf(spec.at('loadBalancerSourceRanges'), cidr),
+    internalTrafficPolicy: spec.at('internalTrafficPolicy').optional(policy) ?? 'Cluster',
+    externalTrafficPolicy,
+    affinityTimeoutSeconds: affinityTimeout(spec),
+    healthCheckNodePort: type === 'LoadBalancer' && externalTrafficPolicy === 'Local' ? healthCheckNodePort : 0,
+    ports: spec.at('ports').items().map(servicePortRecord),
+  };
+}
+
+function clusterIPs(spec: Fields): readonly string[] {
+  const list = spec.at('clusterIPs');
+  const addresses = list.items().length > 0 ? listOf(list, ipAddress) : [spec.at('clusterIP').required(ipAddress) ?? ''];
+  const families = new Set(addresses.map(familyOf));
+  if (families.size < addresses.length) list.reject('holds two addresses of one family', 'at most one IPv4 and one IPv6 address');
+  return addresses;
+}
+
+/** `ipMode: Proxy` says that the load balancer must see the packets itself (KEP-1860). */
+function loadBalancerIPs(status: Fields): readonly string[] {
+  return status
+    .at('loadBalancer')
+    .at('ingress')
+    .items()
+    .filter((ingress) => ingress.at('ipMode').optional(oneOf('VIP', 'Proxy')) !== 'Proxy')
+    .flatMap((ingress) => ingress.at('ip').optional(ipAddress) ?? []);
+}
+
+function affinityTimeout(spec: Fields): number | undefined {
+  if ((spec.at('sessionAffinity').optional(oneOf('None', 'ClientIP')) ?? 'None') === 'None') return undefined;
+  const timeout = spec.at('sessionAffinityConfig').at('clientIP').at('timeoutSeconds').optional(integerBetween(1, 86_400));
+  return timeout ?? defaultAffinityTimeoutSeconds;
+}
+
+function servicePortRecord(port: Fields): ServicePortRecord {
+  return {
+    name: port.at('name').optional(portName) ?? '',
+    protocol: port.at('protocol').optional(protocol) ?? 'TCP',
+    port: port.at('port').required(portNumber) ?? 0,
+    nodePort: port.at('nodePort').optional(portNumberOrNone) ?? 0,
+  };
+}

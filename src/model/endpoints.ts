@@ -1,0 +1,71 @@
+/**
+ * @module Which endpoints a Service port uses on one node (kube-proxy's CategorizeEndpoints).
+ */
+import type { EndpointRecord, EndpointSliceRecord } from './endpointSlice.ts';
+import type { IPFamily } from './ipFamily.ts';
+import type { NodeRecord } from './node.ts';
+import type { ServicePortRecord } from './service.ts';
+import type { Endpoint } from './servicePort.ts';
+
+/** An endpoint with the port that its slice gives to one Service port. */
+export interface Candidate extends EndpointRecord {
+  readonly port: number;
+}
+
+export interface EndpointSets {
+  readonly cluster: readonly Endpoint[];
+  readonly local: readonly Endpoint[];
+}
+
+type Place = Pick<NodeRecord, 'name' | 'zone'>;
+
+/** The endpoints of a Service port: slices are matched by port name and protocol, so one Service port may have several target ports. */
+export function candidatesOf(port: ServicePortRecord, slices: Iterable<EndpointSliceRecord>, family: IPFamily): readonly Candidate[] {
+  const candidates = new Map<string, Candidate>();
+  for (const slice of slices) {
+    const target = slice.ports.find((each) => each.name === port.name && each.protocol === port.protocol);
+    if (target === undefined || slice.family !== family) continue;
+    for (const endpoint of slice.endpoints) {
+      const key = `${endpoint.address} ${target.port}`;
+      const known = candidates.get(key);
+      // While it moves between slices, an endpoint stands in two of them for a moment; one of them may be stale.
+      if (known === undefined || (endpoint.ready && !known.ready)) candidates.set(key, { ...endpoint, port: target.port });
+    }
+  }
+  return [...candidates.values()].sort(byAddress);
+}
+
+export function categorizeEndpoints(candidates: readonly Candidate[], place: Place): EndpointSets {
+  const isLocal = (endpoint: Candidate): boolean => endpoint.nodeName === place.name;
+  const locals = candidates.filter(isLocal);
+  const ready = candidates.filter((endpoint) => endpoint.ready);
+  const toEndpoint = (endpoint: Candidate): Endpoint => ({ address: endpoint.address, port: endpoint.port, isLocal: isLocal(endpoint) });
+  const cluster = ready.length > 0 ? withinTopology(ready, place) : candidates.filter(isTerminatingFallback);
+  const localReady = locals.filter((endpoint) => endpoint.ready);
+  const local = localReady.length > 0 ? localReady : locals.filter(isTerminatingFallback);
+  return { cluster: cluster.map(toEndpoint), local: local.map(toEndpoint) };
+}
+
+/** Endpoints that are going away but still answer: better than none (KEP-1669). */
+function isTerminatingFallback(endpoint: Candidate): boolean {
+  return endpoint.serving && endpoint.terminating;
+}
+
+/**
+ * Hints are followed only when every ready endpoint has them and one names this place; node hints come before zone hints
+ * (trafficDistribution PreferSameNode and PreferSameZone, KEP-3015).
+ */
+function withinTopology(ready: readonly Candidate[], place: Place): readonly Candidate[] {
+  return hinted(ready, place.name, (endpoint) => endpoint.nodeHints) ?? hinted(ready, place.zone, (endpoint) => endpoint.zoneHints) ?? ready;
+}
+
+function hinted(ready: readonly Candidate[], here: string, hints: (endpoint: Candidate) => readonly string[]): readonly Candidate[] | undefined {
+  if (here === '' || ready.some((endpoint) => hints(endpoint).length === 0)) return undefined;
+  const chosen = ready.filter((endpoint) => hints(endpoint).includes(here));
+  return chosen.length > 0 ? chosen : undefined;
+}
+
+function byAddress(a: Candidate, b: Candidate): number {
+  if (a.address !== b.address) return a.address < b.address ? -1 : 1;
+  return a.port - b.port;
+}
