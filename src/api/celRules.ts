@@ -80,7 +80,7 @@ function kubernetesEnvironment(): Environment {
 /** CEL's integers are 64 bits wide: the library has them as bigint. */
 function asCelValue(value: unknown): unknown {
   if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
-  if (Array.isArray(value)) return value.map(asCelValue);
+  if (Array.isArray(value)) return Array.from(value, asCelValue);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, asCelValue(child)]));
 }

@@ -1,0 +1,38 @@
+/**
+ * @module What a NodeProxy may say: every enumeration and bound of the CRD by example.
+ */
+import { atMost, distinct, oneOf, required, time, type Row } from './admissionRow.ts';
+import { conditionRows } from './proxyConfigRows.ts';
+
+const quarantined = { 'status.dataplane.quarantined[0]': { namespace: 'default', name: 'bad', reason: 'InvalidAddress' } };
+
+export const nodeProxyRows: readonly Row[] = [
+  { field: 'spec', accepted: [{ configRef: { name: 'all', uid: 'u', generation: 1 }, revision: 'r' }], refused: [undefined] },
+  required('spec.configRef', { name: 'all', uid: 'u', generation: 1 }),
+  required('spec.configRef.name', 'all'),
+  required('spec.configRef.uid', 'u'),
+  required('spec.configRef.generation', 1),
+  atMost('spec.configRef.name', 63),
+  atMost('spec.configRef.uid', 36),
+  required('spec.revision', 'r'),
+  atMost('spec.revision', 64),
+  { field: 'spec.config', accepted: [undefined, { mode: 'iptables', fieldOfALaterVersion: [1] }], refused: ['iptables'] },
+  { field: 'status.observedGeneration', accepted: [-1, 7], refused: ['7'] },
+  oneOf('status.state', ['Pending', 'Applying', 'Verifying', 'Ready', 'Drifted', 'Degraded', 'RolledBack', 'Paused']),
+  atMost('status.mode', 16),
+  atMost('status.revision', 64),
+  atMost('status.previousRevision', 64),
+  atMost('status.agentVersion', 64),
+  atMost('status.kernel', 64),
+  time('status.lastChangeTime'),
+  atMost('status.dataplane.rulesHash', 64),
+  time('status.dataplane.lastDriftTime'),
+  distinct('status.dataplane.quarantined', 10, (index) => ({ namespace: 'default', name: `bad-${index}`, reason: 'InvalidAddress' })),
+  ...['namespace', 'name', 'reason'].map((name) => required(`status.dataplane.quarantined[0].${name}`, 'a', quarantined)),
+  atMost('status.dataplane.quarantined[0].namespace', 63, quarantined),
+  atMost('status.dataplane.quarantined[0].name', 63, quarantined),
+  atMost('status.dataplane.quarantined[0].reason', 64, quarantined),
+  atMost('status.dataplane.quarantined[0].message', 256, quarantined),
+  atMost('status.dataplane.lastError', 512),
+  ...conditionRows({ count: 8, type: 64, reason: 64, message: 256 }),
+];
