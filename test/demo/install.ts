@@ -7,7 +7,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { Cluster } from '../cluster/cluster.ts';
-import { imageTags, productImage } from '../cluster/images.ts';
+import { productImage } from '../cluster/images.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -16,8 +16,6 @@ export interface InstallOptions {
   readonly withoutAgents?: boolean;
   readonly progress?: (line: string) => void;
 }
-
-const [imageName = '', imageTag = ''] = imageTags.product.split(/:(?=[^/]+$)/);
 
 /** Nodes without this label take no agent; no node has it. */
 const noNode = [{ op: 'add', path: '/spec/template/spec/nodeSelector/proxyconfig.dev~1no-agent', value: 'true' }];
@@ -28,9 +26,8 @@ function overlay(cluster: Cluster, folder: string, withoutAgents: boolean): obje
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
     resources: [relative(folder, repository)],
-    images: [{ name: 'proxyconfig-operator', newName: imageName, newTag: imageTag }],
-    configMapGenerator: [{ name: 'api-server', namespace: 'proxyconfig-system', behavior: 'merge', literals: Object.entries(address).map((pair) => pair.join('=')) }],
-    patches: withoutAgents ? [{ target: { kind: 'DaemonSet', name: 'agent' }, patch: JSON.stringify(noNode) }] : [],
+    configMapGenerator: [{ name: 'proxyconfig-api-server', namespace: 'proxyconfig-system', behavior: 'merge', literals: Object.entries(address).map((pair) => pair.join('=')) }],
+    patches: withoutAgents ? [{ target: { kind: 'DaemonSet', name: 'proxyconfig-agent' }, patch: JSON.stringify(noNode) }] : [],
   };
 }
 
@@ -47,7 +44,7 @@ export async function install(cluster: Cluster, { withoutAgents = false, progres
   try {
     await writeFile(join(folder, 'kustomization.yaml'), stringify(overlay(cluster, folder, withoutAgents)));
     const applied = await must(cluster, ['apply', '-k', folder]);
-    const workloads = withoutAgents ? ['deployment/operator'] : ['deployment/operator', 'daemonset/agent'];
+    const workloads = withoutAgents ? ['deployment/proxyconfig-operator'] : ['deployment/proxyconfig-operator', 'daemonset/proxyconfig-agent'];
     for (const workload of workloads) await must(cluster, ['-n', 'proxyconfig-system', 'rollout', 'status', workload, '--timeout=120s']);
     return applied;
   } finally {

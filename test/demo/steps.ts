@@ -115,12 +115,12 @@ const liveChanges: Chapter = {
 const outage: Chapter = {
   title: 'Services outlive the control plane',
   steps: [
-    step('The operator is stopped', kubectl(['-n', 'proxyconfig-system', 'scale', '--replicas=0', 'deployment/operator']), succeeds),
+    step('The operator is stopped', kubectl(['-n', 'proxyconfig-system', 'scale', '--replicas=0', 'deployment/proxyconfig-operator']), succeeds),
     step('The API server is stopped', deed('(the API server is stopped)', (scene) => scene.cluster.stopApiServer()), succeeds),
     served('From outside, Redis still answers', redisCli('ping'), contains('PONG')),
     served('From the node, nginx still answers from all three', onNode(manyRequests(nginxVIP, 90)), evenSpread(3)),
     step('The API server is started', deed('(the API server is started)', (scene) => scene.cluster.startApiServer()), succeeds),
-    step('The operator is started', kubectl(['-n', 'proxyconfig-system', 'scale', '--replicas=1', 'deployment/operator']), succeeds),
+    step('The operator is started', kubectl(['-n', 'proxyconfig-system', 'scale', '--replicas=1', 'deployment/proxyconfig-operator']), succeeds),
     step('Redis is scaled back to one', kubectl(['-n', 'work', 'scale', '--replicas=1', 'deployment/saythx-redis']), succeeds),
     served('The node resynced: no probability is left', onNode(['iptables', '-t', 'nat', '-S', redisChain]), all(contains('KUBE-SEP-'), lacks('--probability')), 60 * seconds),
     served('Every node is still Ready', kubectl(['wait', '--for=condition=Ready', 'pxc/default', '--timeout=60s']), succeeds, 70 * seconds),
