@@ -49,7 +49,7 @@ function printLeftUp({ kubeconfig }: Cluster): void {
 async function main(options: Options): Promise<number> {
   const started = performance.now();
   const progress = (line: string): void => printProgress(`[${((performance.now() - started) / 1000).toFixed(0).padStart(3)} s] ${line}`);
-  const cluster = await up({ nodes: options.nodes, progress });
+  const cluster = await up({ nodes: options.nodes, detached: options.keep, progress });
   let keep = options.keep;
   const interrupted = (): void => {
     keep = false;
