@@ -4,6 +4,7 @@
  * @module
  */
 import { ensureBinaries } from './binaries.ts'
+import { cacheDirectory } from './cacheDirectory.ts'
 import { createCluster } from './clusterHandle.ts'
 import type { Cluster } from './clusterHandle.ts'
 import { isRunning, readState, tearDown } from './clusterState.ts'
@@ -29,7 +30,7 @@ const defaultNodes = 2
 /** Starts a cluster and waits until nodes and DNS are ready. When that fails, nothing of it stays behind. */
 export async function up(options: UpOptions = {}): Promise<Cluster> {
   const { name = defaultClusterName, nodes = defaultNodes, detached = false, progress = () => {} } = options
-  return withLock(`/run/lock/proxyconfig-cluster-${name}`, async () => {
+  return withLock(cacheDirectory('locks', `cluster-${name}`), async () => {
     await clearTheWay(name, progress)
     try {
       return await constructCluster({ name, nodes, detached, progress })
@@ -57,7 +58,7 @@ async function clearTheWay(name: string, progress: (line: string) => void): Prom
   const state = readState(name)
   if (state?.isReady && isRunning(name)) {
     const holder = state.owner ? `by process ${state.owner.pid}` : 'in the background'
-    throw new Error(`cluster "${name}" is already up, started ${holder}; take it down first: npm run cluster -- down --name ${name}`)
+    throw new Error(`cluster "${name}" is already up, started ${holder}; take it down first: npm run cluster -- --name ${name} down`)
   }
   if (state) progress('removing what an unclean end has left')
   await tearDown(name)

@@ -13,7 +13,7 @@ import { clusterPaths, tearDown } from './clusterState.ts'
 import type { ClusterPaths, ClusterState } from './clusterState.ts'
 import { kubectlFor } from './kubectl.ts'
 import type { Kubectl } from './kubectl.ts'
-import { enterNetwork, enterNode } from './namespaces.ts'
+import { enterNetwork, runOnNode } from './namespaces.ts'
 import { importImage } from './node.ts'
 import { readRecord } from './recordedProcess.ts'
 
@@ -90,7 +90,7 @@ export function createCluster(state: ClusterState, binaries: Binaries): Cluster 
 
 function clusterNode({ name, ipv4, ipv6, podCIDRs }: NodeAddress, paths: ClusterPaths): ClusterNode {
   const pid = recordedPid(paths, name)
-  return { name, ipv4, ipv6, podCIDRs: [...podCIDRs], pid, exec: execWith(enterNode(pid)) }
+  return { name, ipv4, ipv6, podCIDRs: [...podCIDRs], pid, exec: execWith(runOnNode(pid)) }
 }
 
 function apiServerAddress(): Cluster['apiServer'] {

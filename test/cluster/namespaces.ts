@@ -4,6 +4,7 @@
  * @module
  */
 import { execa } from 'execa'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClusterPaths } from './clusterState.ts'
 import { startDaemon } from './daemon.ts'
@@ -22,6 +23,11 @@ export function enterControlPlane(rootPid: number): string[] {
 
 export function enterNode(nodePid: number): string[] {
   return ['nsenter', '--target', String(nodePid), '--mount', '--uts', '--ipc', '--net', '--pid']
+}
+
+/** For what somebody waits for: when nsenter is killed, so is what it waits for, and nothing goes on unseen. */
+export function runOnNode(nodePid: number): string[] {
+  return [...enterNode(nodePid), 'setpriv', '--pdeathsig', 'KILL']
 }
 
 export function enterNetwork(pid: number): string[] {
@@ -67,6 +73,8 @@ interface RecordedStart {
 export async function startRecorded({ paths, name, command, program, diesWithParent }: RecordedStart): Promise<number> {
   const log = join(paths.logs, `${name}.log`)
   const recorded = paths.record(name)
+  // A record of an earlier run, as when the API server is started again.
+  await rm(recorded, { force: true })
   const daemon = await startDaemon({ name, command: [...command, 'sh', recordScript, recorded, ...program], log, diesWithParent })
   const pid = (): Promise<number | undefined> => Promise.resolve(readRecord(recorded)?.pid)
   return waitFor(`${name} starts`, pid, daemonWait(daemon))

@@ -1,0 +1,150 @@
+/**
+ * `npm run cluster`: the local cluster by hand.
+ * @module
+ */
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { attach, defaultClusterName, down, up } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import { ensureBinaries } from './binaries.ts'
+import { clusterPaths } from './clusterState.ts'
+import { enterNetwork, runOnNode } from './namespaces.ts'
+import { progressReporter } from './progress.ts'
+
+const examples = `
+Examples:
+  npm run cluster -- up --nodes 3           start a cluster; it stays until "down"
+  npm run cluster -- kubectl get pods -A    ask it
+  npm run cluster -- exec node1 nft list ruleset
+  npm run cluster -- exec outside curl -s 10.89.0.11:30080
+  npm run cluster -- load image.tar         load an image archive on every node
+  npm run cluster -- down                   remove all of it
+
+No Service works until a proxy runs on the nodes: deploy the product, or try another one by "exec".`
+
+interface NameOption {
+  readonly name: string
+}
+
+async function bringUp({ nodes, name }: NameOption & { readonly nodes: number }): Promise<number> {
+  const running = await attach(name)
+  if (running) {
+    console.log(`cluster "${name}" is already up with ${running.nodes.length} nodes`)
+    explainUse(running)
+    return 0
+  }
+  const removeOnSignal = (signal: NodeJS.Signals): void => void endAfterSignal(signal, name)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, removeOnSignal)
+  const progress = progressReporter()
+  const cluster = await up({ nodes, name, detached: true, progress: progress.line })
+  progress.line(`cluster "${name}" is up`)
+  explainUse(cluster)
+  return 0
+}
+
+/** Children end with this process; what they may have made by then is removed. */
+async function endAfterSignal(signal: NodeJS.Signals, name: string): Promise<void> {
+  console.error(`\n${signal}: removing cluster "${name}"`)
+  await down(name)
+  process.exit(128 + constants.signals[signal])
+}
+
+function explainUse(cluster: Cluster): void {
+  const suffix = cluster.name === defaultClusterName ? '' : ` --name ${cluster.name}`
+  console.log(`
+  export KUBECONFIG=${cluster.kubeconfig}
+  npm run cluster --${' '}kubectl get pods -A${suffix && `   # with${suffix} after "--"`}
+  nodes:   ${cluster.nodes.map(({ name, ipv4, ipv6 }) => `${name} ${ipv4} ${ipv6}`).join('\n           ')}
+  outside: ${cluster.outside.addresses.ipv4} ${cluster.outside.addresses.ipv6}
+  logs:    ${cluster.logs}
+  remove:  npm run cluster -- down${suffix}`)
+}
+
+async function takeDown({ name }: NameOption): Promise<number> {
+  await down(name)
+  console.log(`cluster "${name}" is gone`)
+  return 0
+}
+
+async function runKubectl(args: readonly string[], { name }: NameOption): Promise<number> {
+  await requireCluster(name)
+  const { kubectl } = await ensureBinaries({ which: ['kubectl'] })
+  return runInTerminal([kubectl, ...args], { KUBECONFIG: clusterPaths(name).kubeconfig })
+}
+
+async function runOnMachine(machine: string, command: readonly string[], { name }: NameOption): Promise<number> {
+  const cluster = await requireCluster(name)
+  if (machine === 'outside') return runInTerminal([...enterNetwork(cluster.outside.pid), ...command])
+  const node = cluster.nodes.find((candidate) => candidate.name === machine)
+  if (node === undefined) {
+    throw new Error(`no machine "${machine}": use ${[...cluster.nodes.map((candidate) => candidate.name), 'outside'].join(', ')}`)
+  }
+  return runInTerminal([...runOnNode(node.pid), ...command])
+}
+
+async function load(archive: string, { name }: NameOption): Promise<number> {
+  const cluster = await requireCluster(name)
+  await cluster.loadImage(archive)
+  return 0
+}
+
+async function requireCluster(name: string): Promise<Cluster> {
+  const cluster = await attach(name)
+  if (cluster === undefined) throw new Error(`cluster "${name}" is not up: npm run cluster -- up --name ${name}`)
+  return cluster
+}
+
+/** With this terminal's own input and output, so that editors, pagers and shells work; answers the exit code. */
+async function runInTerminal([file = '', ...args]: readonly string[], env: Record<string, string> = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...env } })
+    // The terminal sends Ctrl-C to both; the child decides what it means.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
+  })
+}
+
+function nodeCount(text: string): number {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('use a whole number from 1 on')
+  return count
+}
+
+function createProgram(finish: (exitCode: Promise<number>) => Promise<void>): Command {
+  const program = new Command('npm run cluster --')
+    .description('A real Kubernetes cluster on this machine, in namespaces, without a service proxy. Needs root.')
+    .option('--name <name>', 'which cluster; several run side by side', defaultClusterName)
+    .enablePositionalOptions()
+    .exitOverride()
+    .addHelpText('after', examples)
+  const name = (): NameOption => program.opts<NameOption>()
+  const withName = (command: Command): Command => command.option('--name <name>', 'which cluster')
+  const chosen = (options: Partial<NameOption>): NameOption => ({ name: options.name ?? name().name })
+  withName(program.command('up').description('start a cluster that stays until "down"'))
+    .option('--nodes <count>', 'how many nodes', nodeCount, 2)
+    .action((options: Partial<NameOption> & { nodes: number }) => finish(bringUp({ nodes: options.nodes, ...chosen(options) })))
+  withName(program.command('down').description('remove the cluster and all that it left')).action((options: Partial<NameOption>) => finish(takeDown(chosen(options))))
+  program.command('kubectl').description('run kubectl as an administrator').argument('<arguments...>').passThroughOptions().allowUnknownOption().helpOption(false)
+    .action((args: string[]) => finish(runKubectl(args, name())))
+  program.command('exec').description('run a command on a node, or on the client outside').argument('<machine>').argument('<command...>').passThroughOptions().allowUnknownOption()
+    .action((machine: string, command: string[]) => finish(runOnMachine(machine, command, name())))
+  withName(program.command('load').description('load an image archive on every node').argument('<archive>'))
+    .action((archive: string, options: Partial<NameOption>) => finish(load(archive, chosen(options))))
+  return program
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const finish = async (exitCode: Promise<number>): Promise<void> => {
+    process.exitCode = await exitCode
+  }
+  try {
+    await createProgram(finish).parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) console.error(error instanceof Error ? error.message : error)
+    process.exitCode = error instanceof CommanderError ? error.exitCode : 1
+  }
+}
+
+await main(process.argv.slice(2))
