@@ -1,0 +1,121 @@
+/**
+ * @module What a node's rules are made from, out of manifests: checked as the API server would, and decoded as the agent does.
+ */
+import { withDefaults } from '../api/defaults.ts';
+import type { ProxyConfig } from '../api/proxyConfig.ts';
+import { validateProxyConfig, type Violation } from '../api/validation.ts';
+import { decodeEndpointSlice } from '../model/decodeEndpointSlice.ts';
+import { decodeNode } from '../model/decodeNode.ts';
+import { decodeService } from '../model/decodeService.ts';
+import type { EndpointSliceRecord } from '../model/endpointSlice.ts';
+import type { Decoded } from '../model/fields.ts';
+import type { NodeRecord } from '../model/node.ts';
+import type { ServiceKey, ServiceRecord } from '../model/service.ts';
+import { serviceKeyOf } from '../model/servicePort.ts';
+import { isRecord, type Manifest } from './manifests.ts';
+import { serviceNotes, serviceProblems } from './serviceManifest.ts';
+
+export interface ClusterObjects {
+  readonly configs: readonly ProxyConfig[];
+  readonly nodes: ReadonlyMap<string, NodeRecord>;
+  readonly services: ReadonlyMap<ServiceKey, ServiceRecord>;
+  /** By Service, then by the slice's own name. */
+  readonly slices: ReadonlyMap<ServiceKey, ReadonlyMap<string, EndpointSliceRecord>>;
+  /** What the API server would refuse: file, kind, name, field and remedy. */
+  readonly problems: readonly string[];
+  /** What a person should know, and that does not stand in the way. */
+  readonly notes: readonly string[];
+}
+
+class Collector implements ClusterObjects {
+  readonly configs: ProxyConfig[] = [];
+  readonly nodes = new Map<string, NodeRecord>();
+  readonly services = new Map<ServiceKey, ServiceRecord>();
+  readonly slices = new Map<ServiceKey, Map<string, EndpointSliceRecord>>();
+  readonly problems: string[] = [];
+  readonly notes: string[] = [];
+  readonly #seen = new Map<string, Manifest>();
+
+  add(manifest: Manifest, decode: Decode): void {
+    const twin = this.#seen.get(nameOf(manifest));
+    this.#seen.set(nameOf(manifest), manifest);
+    if (twin !== undefined) this.report(manifest, [{ field: 'metadata.name', message: `is taken by another one in ${twin.source}; remove or rename one of them` }]);
+    else decode(manifest, this);
+  }
+
+  report(manifest: Manifest, problems: readonly Violation[]): void {
+    this.problems.push(...problems.map(({ field, message }) => `${manifest.source}: ${nameOf(manifest)}: ${field}: ${message}`));
+  }
+
+  note(manifest: Manifest, text: string): void {
+    this.notes.push(`${manifest.source}: ${nameOf(manifest)}: ${text}`);
+  }
+
+  /** The decoder's record, its problems reported. */
+  decoded<Record>(manifest: Manifest, { record, problems }: Decoded<Record>): Record | undefined {
+    this.report(manifest, problems.map(({ field, message, remedy }) => ({ field, message: `${message}; ${remedy}` })));
+    return record;
+  }
+}
+
+type Decode = (manifest: Manifest, into: Collector) => void;
+
+const decoders: Readonly<Record<string, Decode>> = {
+  'proxyconfig.dev/v1alpha1 ProxyConfig': addProxyConfig,
+  'v1 Node': addNode,
+  'v1 Service': addService,
+  'discovery.k8s.io/v1 EndpointSlice': addEndpointSlice,
+};
+
+export function collectObjects(manifests: readonly Manifest[]): ClusterObjects {
+  const collector = new Collector();
+  const ignored = new Map<string, number>();
+  for (const manifest of manifests) {
+    const kind = `${manifest.apiVersion} ${manifest.kind}`;
+    const decode = decoders[kind];
+    if (decode === undefined) ignored.set(kind, (ignored.get(kind) ?? 0) + 1);
+    else collector.add(inDefaultNamespace(manifest), decode);
+  }
+  if (ignored.size > 0) collector.notes.push(`ignored: ${[...ignored].map(([kind, count]) => `${kind} (${count})`).join(', ')}`);
+  return collector;
+}
+
+function addProxyConfig(manifest: Manifest, into: Collector): void {
+  const violations = validateProxyConfig(manifest.object);
+  into.report(manifest, violations);
+  if (violations.length === 0) into.configs.push(withDefaults(manifest.object) as ProxyConfig);
+}
+
+function addNode(manifest: Manifest, into: Collector): void {
+  const node = into.decoded(manifest, decodeNode(manifest.object));
+  if (node !== undefined) into.nodes.set(node.name, node);
+}
+
+function addService(manifest: Manifest, into: Collector): void {
+  const service = into.decoded(manifest, decodeService(manifest.object));
+  into.report(manifest, serviceProblems(manifest.object));
+  for (const note of serviceNotes(manifest.object)) into.note(manifest, note);
+  if (service !== undefined) into.services.set(serviceKeyOf(service), service);
+}
+
+function addEndpointSlice(manifest: Manifest, into: Collector): void {
+  const slice = into.decoded(manifest, decodeEndpointSlice(manifest.object));
+  if (slice === undefined) return;
+  const ofService = into.slices.get(slice.service) ?? new Map<string, EndpointSliceRecord>();
+  into.slices.set(slice.service, ofService.set(slice.name, slice));
+}
+
+/** As kubectl apply does with an object that names no namespace. */
+function inDefaultNamespace(manifest: Manifest): Manifest {
+  const { object, kind } = manifest;
+  const metadata = isRecord(object['metadata']) ? object['metadata'] : {};
+  if (kind === 'Node' || kind === 'ProxyConfig' || (metadata['namespace'] ?? '') !== '') return manifest;
+  return { ...manifest, object: { ...object, metadata: { ...metadata, namespace: 'default' } } };
+}
+
+/** e.g. `Service work/saythx-redis` */
+function nameOf({ kind, object }: Manifest): string {
+  const { namespace, name } = isRecord(object['metadata']) ? object['metadata'] : {};
+  const text = typeof name === 'string' ? name : '(without a name)';
+  return `${kind} ${typeof namespace === 'string' ? `${namespace}/` : ''}${text}`;
+}

@@ -1,0 +1,97 @@
+/**
+ * @module `proxyconfig render`: from manifests to what the agent would load on an empty node, without a cluster.
+ */
+import { text } from 'node:stream/consumers';
+import { builtInConfig } from '../api/defaults.ts';
+import { nodeConfigOf, type NodeConfig, type ProxyMode } from '../api/nodeConfig.ts';
+import { governingConfig } from '../api/resolvePolicy.ts';
+import { refusalOf, render, type ToolInput } from '../backend/registry.ts';
+import { UsageError } from '../config.ts';
+import { decodeNode } from '../model/decodeNode.ts';
+import { familyOf, ipFamilies, type IPFamily } from '../model/ipFamily.ts';
+import type { NodeRecord } from '../model/node.ts';
+import { serviceStateOf } from '../model/serviceState.ts';
+import { collectObjects, type ClusterObjects } from './clusterObjects.ts';
+import { readManifests, type Manifests } from './manifests.ts';
+
+/** As the command line gives them. */
+export interface RenderFlags {
+  readonly filename: readonly string[];
+  readonly node: string;
+  readonly mode?: ProxyMode;
+  readonly family?: IPFamily;
+  readonly output: 'text' | 'json';
+}
+
+/** What goes to standard output, and what to standard error; the command has failed when there are problems. */
+export interface Rendered {
+  readonly output: string;
+  readonly notes: readonly string[];
+  readonly problems: readonly string[];
+}
+
+/** Resolves to the exit status. Throws UsageError. */
+export async function renderCommand(flags: RenderFlags, streams: Pick<typeof process, 'stdin' | 'stdout' | 'stderr'>): Promise<number> {
+  if (flags.filename.filter((name) => name === '-').length > 1) throw new UsageError('-f - may be given once: standard input can be read once');
+  const { output, notes, problems } = renderManifests(await readManifests(flags.filename, () => text(streams.stdin)), flags);
+  for (const line of [...notes.map((note) => `note: ${note}`), ...problems.map((problem) => `error: ${problem}`)]) streams.stderr.write(`${line}\n`);
+  streams.stdout.write(output);
+  return problems.length === 0 ? 0 : 1;
+}
+
+export function renderManifests({ manifests, problems: unread }: Manifests, flags: Omit<RenderFlags, 'filename'>): Rendered {
+  const objects = collectObjects(manifests);
+  const invalid = [...unread, ...objects.problems];
+  if (invalid.length > 0) return failed(objects.notes, invalid);
+  const node = nodeNamed(flags.node, objects);
+  if (node === undefined) return failed(objects.notes, [`--node ${flags.node}: there is no such Node in the manifests, which hold ${[...objects.nodes.keys()].sort().join(', ')}`]);
+  const { config, notes: ofConfig } = configOf(node, objects, flags);
+  const notes = [...objects.notes, ...ofConfig];
+  const refusal = refusalOf(config.mode);
+  if (refusal !== undefined) return failed(notes, [`mode ${config.mode} cannot be rendered: ${refusal.message}, or give --mode`]);
+  return { output: print(node, config, objects, flags), notes: [...notes, ...familyNotes(node, objects, flags)], problems: [] };
+}
+
+function failed(notes: readonly string[], problems: readonly string[]): Rendered {
+  return { output: '', notes, problems };
+}
+
+/** undefined where there are Nodes but not this one; without any, a Node of that name is taken for granted. */
+function nodeNamed(name: string, { nodes }: ClusterObjects): NodeRecord | undefined {
+  if (nodes.size > 0) return nodes.get(name);
+  const { record } = decodeNode({ metadata: { name } });
+  if (record === undefined) throw new UsageError(`--node must be the name of a Node, not '${name}'`);
+  return record;
+}
+
+function configOf(node: NodeRecord, objects: ClusterObjects, { mode }: Pick<RenderFlags, 'mode'>): { config: NodeConfig; notes: string[] } {
+  const { winner, tiedWith } = governingConfig(node.labels, objects.configs);
+  const notes: string[] = [];
+  if (objects.nodes.size === 0) notes.push(`no Node in the manifests: ${node.name} is taken to have no labels and addresses`);
+  if (winner === undefined) notes.push(`no ProxyConfig matches ${node.name}: the built-in defaults hold (mode iptables)`);
+  if (winner !== undefined && tiedWith.length > 0) {
+    const others = tiedWith.map(({ metadata }) => metadata.name).join(', ');
+    notes.push(`ProxyConfig ${winner.metadata.name} governs ${node.name}, but ${others} has the same priority: the older wins, then the name; give one a higher spec.priority`);
+  }
+  const config = winner === undefined ? builtInConfig() : nodeConfigOf(winner.spec);
+  return { config: mode === undefined ? config : { ...config, mode }, notes };
+}
+
+function print(node: NodeRecord, config: NodeConfig, { services, slices }: ClusterObjects, flags: Form): string {
+  const inputs = wantedFamilies(node, flags).map((family) => render(serviceStateOf({ services, slices, node, config, family })));
+  return flags.output === 'json' ? `${JSON.stringify(inputs, null, 2)}\n` : inputs.map(({ input }: ToolInput) => input).join('');
+}
+
+type Form = Pick<RenderFlags, 'family' | 'output'>;
+
+function wantedFamilies({ addresses, podCIDRs }: NodeRecord, { family, output }: Form): readonly IPFamily[] {
+  if (family !== undefined) return [family];
+  return output === 'json' ? ipFamilies : [familyOf(addresses[0] ?? podCIDRs[0] ?? '0.0.0.0')];
+}
+
+/** An agent runs the families of its Node's addresses and Pod ranges. */
+function familyNotes(node: NodeRecord, { nodes }: ClusterObjects, flags: Form): string[] {
+  const present = new Set([...node.addresses, ...node.podCIDRs].map(familyOf));
+  const absent = wantedFamilies(node, flags).filter((family) => !present.has(family));
+  return nodes.size === 0 ? [] : absent.map((family) => `Node ${node.name} has no ${family} address: its agent does not load these rules`);
+}
