@@ -7,17 +7,17 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdir, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { NodeAddress } from './addresses.ts'
+import { cacheDirectory } from './cacheDirectory.ts'
 import { removeControlGroup } from './cgroups.ts'
 import { isAlive, killRecorded, readRecord } from './recordedProcess.ts'
 import type { RecordedProcess } from './recordedProcess.ts'
 
 const stateRoot = '/run/proxyconfig-cluster'
-/** On a disk: images are too large for memory. */
-const dataRoot = '/var/tmp/proxyconfig-cluster'
 
 /** Where a cluster's files are. */
 export interface ClusterPaths {
   readonly state: string
+  /** What is too large for memory, beside the image store that it is linked from. */
   readonly data: string
   readonly keys: string
   readonly logs: string
@@ -45,7 +45,7 @@ export function clusterPaths(name: string): ClusterPaths {
   const state = join(stateRoot, name)
   return {
     state,
-    data: join(dataRoot, name),
+    data: cacheDirectory('clusters', name),
     keys: join(state, 'pki'),
     logs: join(state, 'logs'),
     kubeconfig: join(state, 'kubeconfig'),
@@ -90,5 +90,5 @@ export async function tearDown(name: string): Promise<void> {
   await removeControlGroup(clusterControlGroup(name))
   await Promise.all([paths.state, paths.data].map((directory) => rm(directory, { recursive: true, force: true })))
   // The shared parents go with the last cluster.
-  await Promise.all([stateRoot, dataRoot].map((directory) => rmdir(directory).catch(() => {})))
+  await Promise.all([paths.state, paths.data].map((directory) => rmdir(dirname(directory)).catch(() => {})))
 }

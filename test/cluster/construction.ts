@@ -1,8 +1,9 @@
 /**
  * How a cluster comes up: what depends on nothing else starts at once, and the slow parts overlap.
  *
- *     keys, programs ─► namespaces, wires ─┬─► etcd ─► API server ─► controllers ─┬─► kubelets ─► nodes, DNS ready
- *                                          └─► containerd ─► system images ───────┘      └─► test images
+ *     programs ─► images ─┐                         ┌─► etcd ─► API server ─► controllers ─┐
+ *                         ├─► namespaces and wires ─┤                                      ├─► kubelets ─► nodes, DNS ready
+ *     keys ───────────────┘                         └─► containerd ────────────────────────┘
  * @module
  */
 import { join } from 'node:path'
@@ -17,6 +18,7 @@ import { createState, writeState } from './clusterState.ts'
 import type { ClusterPaths, ClusterState } from './clusterState.ts'
 import type { ControlPlaneKeys } from './controlPlane.ts'
 import { systemImages, testImages } from './images.ts'
+import { imageStore } from './imageStore.ts'
 import { createKeys } from './keys.ts'
 import { kubectlFor } from './kubectl.ts'
 import type { Kubectl } from './kubectl.ts'
@@ -25,7 +27,7 @@ import { applyWiring, startNodeNamespaces, startOutside, startRoot } from './nam
 import type { HolderOptions } from './namespaces.ts'
 import { pauseProgram } from './native.ts'
 import { controlPlaneWiring, nodeWiring, outsideWiring } from './network.ts'
-import { importImage, prepareNode, startContainerd, startKubelet } from './node.ts'
+import { prepareNode, startContainerd, startKubelet } from './node.ts'
 import type { NodeSettings } from './node.ts'
 import { ownRecord } from './recordedProcess.ts'
 
@@ -40,6 +42,7 @@ interface Site {
   readonly state: ClusterState
   readonly paths: ClusterPaths
   readonly binaries: Binaries
+  readonly imageStore: string
   readonly keys: ControlPlaneKeys
   readonly progress: (line: string) => void
 }
@@ -60,7 +63,7 @@ export async function constructCluster(options: ConstructionOptions): Promise<Cl
   await Promise.all([startControlPlane(site), startRuntimes(site, nodes)])
   progress('starting the kubelets')
   await Promise.all(nodes.map((node) => startKubelet(node, node.pid)))
-  await Promise.all([waitUntilReady(site), importTestImages(site, nodes)])
+  await waitUntilReady(site)
   const readyState = { ...state, isReady: true }
   writeState(readyState)
   return createCluster(readyState, site.binaries)
@@ -69,8 +72,15 @@ export async function constructCluster(options: ConstructionOptions): Promise<Cl
 async function prepareSite(state: ClusterState, progress: (line: string) => void): Promise<Site> {
   const paths = await createState(state)
   const serverAddresses = [controlPlaneAddress.ipv4, controlPlaneAddress.ipv6, '127.0.0.1', '::1']
-  const [binaries, keys] = await Promise.all([ensureBinaries({ progress }), createKeys(paths.keys, serverAddresses)])
-  return { state, paths, binaries, keys, progress }
+  const [programs, keys] = await Promise.all([preparePrograms(progress), createKeys(paths.keys, serverAddresses)])
+  return { state, paths, ...programs, keys, progress }
+}
+
+/** Made once and cached: the programs, and the images as every node's containerd starts with them. */
+async function preparePrograms(progress: (line: string) => void): Promise<Pick<Site, 'binaries' | 'imageStore'>> {
+  const binaries = await ensureBinaries({ progress })
+  const archives = await Promise.all([systemImages(progress), testImages(progress)])
+  return { binaries, imageStore: await imageStore({ binaries, archives: archives.flat(), progress }) }
 }
 
 /** All namespaces, and the wires between them. */
@@ -110,21 +120,9 @@ async function startControlPlane(site: Site): Promise<void> {
   await Promise.all([startControllers(site), create(adminKubectl(site), clusterManifests(state.nodes))])
 }
 
-async function startRuntimes({ binaries, progress }: Site, nodes: readonly NodeSite[]): Promise<void> {
-  const [archives] = await Promise.all([systemImages(progress), Promise.all(nodes.map((node) => startContainerd(node, node.pid)))])
-  await importOnAll(binaries, nodes, archives)
+async function startRuntimes({ progress }: Site, nodes: readonly NodeSite[]): Promise<void> {
+  await Promise.all(nodes.map((node) => startContainerd(node, node.pid)))
   progress('containerd is ready')
-}
-
-async function importTestImages({ binaries, progress }: Site, nodes: readonly NodeSite[]): Promise<void> {
-  await importOnAll(binaries, nodes, await testImages(progress))
-  progress('the test images are loaded')
-}
-
-async function importOnAll({ ctr }: Binaries, nodes: readonly NodeSite[], archives: readonly string[]): Promise<void> {
-  await Promise.all(nodes.map(async ({ pid }) => {
-    for (const archive of archives) await importImage(ctr, pid, archive)
-  }))
 }
 
 /** Ready means: a pod can be created, is scheduled and started, and finds DNS once Services work. */

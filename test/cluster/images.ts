@@ -4,9 +4,9 @@
  * @module
  */
 import { execa } from 'execa'
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { baseImage } from './baseImage.ts'
 import { ensureBinaries } from './binaries.ts'
 import { buildah } from './buildah.ts'
@@ -31,7 +31,6 @@ export interface BuildImageOptions {
   readonly progress?: Progress | undefined
 }
 
-const archives = cacheDirectory('images', 'archives')
 const keepUnusedMs = 3_600_000
 
 /** Builds an image from a Dockerfile; answers the path of an archive to load. */
@@ -39,7 +38,7 @@ export async function buildImage(options: BuildImageOptions): Promise<string> {
   const files = await filesBelow(options.context, options.inputs ?? ['.'])
   const key = contentKey([options.dockerfile, ...files], options.tag, ...files.map((file) => file.slice(options.context.length)))
   const name = options.tag.replace(/^.*\//, '').replace(/:.*$/, '')
-  const archive = join(archives, `${name}-${key}.tar`)
+  const archive = cacheDirectory('images', 'archives', `${name}-${key}.tar`)
   if (existsSync(archive)) return archive
   return withLock(cacheDirectory('images', 'lock'), async () => {
     if (!existsSync(archive)) await build(options, archive)
@@ -56,7 +55,7 @@ async function build({ tag, context, dockerfile, progress }: BuildImageOptions, 
   }
   const isolation = ['--pull-never', '--isolation', 'chroot', '--network', 'host']
   await buildah(['bud', '--layers', ...isolation, '--tag', tag, '--file', dockerfile, context], onLine)
-  await mkdir(archives, { recursive: true })
+  await mkdir(dirname(archive), { recursive: true })
   await rm(`${archive}.unfinished`, { force: true })
   await buildah(['push', tag, `docker-archive:${archive}.unfinished:${tag}`])
   await rename(`${archive}.unfinished`, archive)
@@ -89,15 +88,8 @@ async function folderImage(name: 'redis' | 'nginx' | 'client', progress?: Progre
 
 /** An image that holds one static program and nothing else. */
 async function programImage(name: 'coredns' | 'pause', program: string, progress?: Progress): Promise<string> {
-  await mkdir(cacheDirectory('images'), { recursive: true })
-  const context = await mkdtemp(cacheDirectory('images', `context-${name}-`))
-  try {
-    await copyFile(program, join(context, name))
-    await chmod(join(context, name), 0o755)
-    return await buildImage({ tag: imageTags[name], context, dockerfile: join(import.meta.dirname, 'images', name, 'Dockerfile'), progress })
-  } finally {
-    await rm(context, { recursive: true, force: true })
-  }
+  const dockerfile = join(import.meta.dirname, 'images', name, 'Dockerfile')
+  return buildImage({ tag: imageTags[name], context: dirname(program), dockerfile, inputs: [name], progress })
 }
 
 async function filesBelow(context: string, inputs: readonly string[]): Promise<string[]> {
@@ -113,7 +105,8 @@ async function filesOf(path: string): Promise<string[]> {
 
 /** Archives of earlier inputs; the recent ones may still be wanted by another work tree. */
 async function removeOlder(name: string, keep: string): Promise<void> {
-  const others = (await readdir(archives)).filter((entry) => entry.replace(/-[^-]*$/, '') === name).map((entry) => join(archives, entry))
+  const folder = dirname(keep)
+  const others = (await readdir(folder)).filter((entry) => entry.replace(/-[^-]*$/, '') === name).map((entry) => join(folder, entry))
   for (const path of others.filter((other) => other !== keep)) {
     if (Date.now() - (await stat(path)).mtimeMs > keepUnusedMs) await rm(path, { force: true })
   }

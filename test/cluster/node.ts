@@ -2,9 +2,8 @@
  * One node: its namespaces, containerd and the kubelet.
  * @module
  */
-import { execa } from 'execa'
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, open, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { apiServerPort, controlPlaneAddress } from './addresses.ts'
 import type { MachineAddress, NodeAddress } from './addresses.ts'
@@ -15,6 +14,7 @@ import type { ClusterPaths } from './clusterState.ts'
 import type { ControlPlaneKeys } from './controlPlane.ts'
 import { startDaemon } from './daemon.ts'
 import type { Daemon } from './daemon.ts'
+import { cloneImageStore, importArchive } from './imageStore.ts'
 import { imageTags } from './imageTags.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { daemonWait, enterNode } from './namespaces.ts'
@@ -28,6 +28,8 @@ export interface NodeSettings {
   readonly keys: ControlPlaneKeys
   readonly node: NodeAddress
   readonly machines: readonly MachineAddress[]
+  /** A containerd's data with images in it, from imageStore(). */
+  readonly imageStore: string
 }
 
 /** Writes all that the node's programs read; before its namespaces are made, which show these files to it. */
@@ -43,6 +45,7 @@ export async function prepareNode(settings: NodeSettings): Promise<void> {
     writeFile(join(directory, 'resolv.conf'), ''),
     copyFile(keys.authority.certificate, join(directory, 'ca.crt')),
     writeKubeletFiles(settings),
+    cloneImageStore(settings.imageStore, join(paths.data, node.name, 'lib', 'containerd')),
     createControlGroup(controlGroup(settings)),
   ])
 }
@@ -104,13 +107,6 @@ export async function startKubelet({ node, paths, binaries }: NodeSettings, node
   })
 }
 
-/** Imports an image archive. It is passed as standard input: the node may not see its path. */
 export async function importImage(ctr: string, nodePid: number, archive: string): Promise<void> {
-  const file = await open(archive)
-  try {
-    const [enter = '', ...args] = enterNode(nodePid)
-    await execa(enter, [...args, ctr, '--namespace', 'k8s.io', 'images', 'import', '-'], { stdin: file.fd })
-  } finally {
-    await file.close()
-  }
+  await importArchive([...enterNode(nodePid), ctr], archive)
 }

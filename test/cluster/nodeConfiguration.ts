@@ -48,6 +48,21 @@ SystemdCgroup = false
 `
 }
 
+/** For a containerd that only unpacks images. */
+export function importerConfiguration({ root, state, socket }: { root: string; state: string; socket: string }): string {
+  return `version = 3
+root = '${root}'
+state = '${state}'
+disabled_plugins = ${tomlList([...unusedPlugins, 'io.containerd.grpc.v1.cri'])}
+
+[grpc]
+address = '${socket}'
+
+[ttrpc]
+address = '${socket}.ttrpc'
+`
+}
+
 /** Pods are routed, never masqueraded: what rewrites addresses in this cluster is the proxy under test. */
 export function cniConfiguration({ podCIDRs }: NodeAddress): string {
   const ipam = {
@@ -57,11 +72,21 @@ export function cniConfiguration({ podCIDRs }: NodeAddress): string {
     routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
   }
   const plugins = [
+    ...withoutDuplicateDetection,
     { type: 'ptp', ipMasq: false, ipam },
     { type: 'portmap', capabilities: { portMappings: true } },
   ]
   return JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins }, undefined, 2)
 }
+
+/**
+ * A pod waits up to two seconds until its IPv6 address is known to be the only one; here it is. The setting has to be
+ * there before the pod's interface is, and the tuning plugin insists on being second.
+ */
+const withoutDuplicateDetection = [
+  { type: 'loopback' },
+  { type: 'tuning', sysctl: { 'net.ipv6.conf.default.accept_dad': '0', 'net.ipv6.conf.default.dad_transmits': '0' } },
+]
 
 export interface KubeletSettings {
   readonly authority: string
