@@ -1,0 +1,160 @@
+/**
+ * What `kubectl apply -k .` installs, on a real API server: that it is accepted, and that the accounts in it may do their work and
+ * nothing else.
+ */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
+import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
+import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
+import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
+import { ProxyConfigOperator } from '../../src/operator/operator.ts';
+import { ClusterFixture } from '../operator/clusterFixture.ts';
+import { describeWhere } from '../requirements.ts';
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly data?: Record<string, string>;
+  readonly spec?: { readonly template?: { readonly spec: PodSpec } };
+}
+interface PodSpec {
+  readonly [field: string]: unknown;
+  readonly containers: readonly { readonly image: string; readonly envFrom: unknown; readonly securityContext: object }[];
+}
+
+const nodeProxies = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
+const mergePatch = 'application/merge-patch+json';
+
+function reportFor(node: string, client: KubeClient): Promise<unknown> {
+  return client.send('PATCH', `${nodeProxies}/${node}/status`, { contentType: mergePatch, body: { status: { observedGeneration: 1, state: 'Ready', mode: 'iptables' } } });
+}
+
+describeWhere(['cluster'], 'the installation', () => {
+  let cluster: ClusterFixture;
+  const clients: KubeClient[] = [];
+
+  beforeAll(async () => {
+    cluster = await ClusterFixture.start({ install: '.' });
+  }, 120_000);
+  afterAll(async () => {
+    await Promise.all(clients.map((client) => client.close()));
+    await cluster?.stop();
+  });
+
+  async function render(directory: string): Promise<Manifest[]> {
+    const { exitCode, stdout, stderr } = await cluster.server.kubectl(['kustomize', directory]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+  }
+
+  /** A client that is a service account, by a token as the kubelet would give it to a Pod on that node. */
+  async function clientFor(account: string, node?: string): Promise<KubeClient> {
+    const bound = node === undefined ? [] : ['--bound-object-kind=Node', `--bound-object-name=${node}`, `--bound-object-uid=${await uidOf(node)}`];
+    const token = await cluster.kubectl(['create', 'token', account, '-n', 'proxyconfig-system', ...bound]);
+    const { server, tls } = loadKubeConfig({ kubeconfig: cluster.server.kubeconfig });
+    const client = createKubeClient({ server, tls: { ca: tls.ca }, token: () => token.trim() });
+    clients.push(client);
+    return client;
+  }
+
+  async function mayI(account: string, { verb, resource, subresource = '' }: { verb: string; resource: string; subresource?: string }): Promise<string> {
+    const { stdout } = await cluster.server.kubectl(['auth', 'can-i', verb, resource, `--subresource=${subresource}`, `--as=system:serviceaccount:proxyconfig-system:${account}`]);
+    return stdout;
+  }
+
+  const uidOf = (node: string): Promise<string> => cluster.kubectl(['get', 'node', node, '-o', 'jsonpath={.metadata.uid}']);
+
+  test('renders without warnings, with one image and one place for the API server\'s address', async () => {
+    const manifests = await render('.');
+    const pods = manifests.flatMap(({ spec }) => spec?.template?.spec ?? []);
+    const addresses = manifests.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name);
+    expect(pods.map(({ containers }) => containers[0]?.image)).toEqual(['proxyconfig-operator:dev', 'proxyconfig-operator:dev']);
+    expect(pods.map(({ containers }) => containers[0]?.envFrom)).toEqual(addresses.flatMap((name) => [[{ configMapRef: { name } }], [{ configMapRef: { name } }]]));
+  });
+
+  test('an overlay gives the API server\'s address to agents and operator', async () => {
+    const address = (await render('config/samples/overlay')).find(({ kind }) => kind === 'ConfigMap');
+    expect(address?.data).toEqual({ KUBERNETES_SERVICE_HOST: '10.0.0.10', KUBERNETES_SERVICE_PORT: '6443' });
+  });
+
+  test('is accepted, twice, and then differs in nothing', async () => {
+    const again = await cluster.kubectl(['apply', '-k', '.']);
+    expect((await cluster.server.kubectl(['diff', '-k', '.'])).stdout).toBe('');
+    expect(again.split('\n').filter((line) => line !== '' && !line.endsWith(' unchanged'))).toEqual([]);
+  });
+
+  test('all samples are accepted', async () => {
+    const accepted = await cluster.kubectl(['apply', '--dry-run=server', '-f', 'config/samples']);
+    expect(accepted.trim().split('\n').length).toBeGreaterThanOrEqual(3);
+  });
+
+  test('agents run on every node, before anything else, with two capabilities', async () => {
+    const agent = (await render('.')).find(({ kind }) => kind === 'DaemonSet')?.spec?.template?.spec;
+    expect(agent).toMatchObject({ hostNetwork: true, dnsPolicy: 'Default', priorityClassName: 'system-node-critical', tolerations: [{ operator: 'Exists' }] });
+    expect(agent?.containers[0]?.securityContext).toMatchObject({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
+    });
+  });
+
+  test('the operator does its work as its own account', async () => {
+    const complaints: unknown[] = [];
+    const complain = (message: string, fields?: object): void => void complaints.push({ message, ...fields });
+    const logger = { error: complain, warn: complain, info: () => undefined, debug: () => undefined };
+    const operator = new ProxyConfigOperator({ client: await clientFor('operator'), logger, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50 });
+    await operator.start();
+    try {
+      await cluster.addNode('node-1');
+      await cluster.addNode('node-2');
+      await cluster.addConfig('a-first');
+      await cluster.addConfig('b-second', { masquerade: { bit: 15, all: false } });
+      for (const node of ['node-1', 'node-2']) {
+        await cluster.governedBy(node, 'a-first');
+        await cluster.agentApplies(node);
+      }
+      await cluster.changeConfig('a-first', { masquerade: { bit: 13 } });
+      await cluster.masquerades('node-1', 13);
+      await cluster.kubectl(['wait', '--for=condition=Conflicted', 'pxc/b-second', '--timeout=10s']);
+      expect((await cluster.eventsAbout('b-second')).map(({ reason }) => reason)).toEqual(['Conflicted']);
+    } finally {
+      operator.stop();
+      await operator.stopped();
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  test.each([
+    { name: 'write a ProxyConfig', verb: 'patch', resource: 'proxyconfigs.proxyconfig.dev' },
+    { name: 'delete a NodeProxy', verb: 'delete', resource: 'nodeproxies.proxyconfig.dev' },
+    { name: 'speak for an agent', verb: 'patch', resource: 'nodeproxies.proxyconfig.dev', subresource: 'status' },
+    { name: 'read secrets', verb: 'get', resource: 'secrets' },
+    { name: 'change a node', verb: 'patch', resource: 'nodes' },
+  ])('the operator may not $name', async (request) => {
+    expect(await mayI('operator', request)).toBe('no');
+  });
+
+  test.each([
+    { name: 'read secrets', verb: 'get', resource: 'secrets' },
+    { name: 'write a NodeProxy\'s spec', verb: 'patch', resource: 'nodeproxies.proxyconfig.dev' },
+    { name: 'delete anything of ours', verb: 'delete', resource: 'nodeproxies.proxyconfig.dev' },
+    { name: 'read ProxyConfigs', verb: 'get', resource: 'proxyconfigs.proxyconfig.dev' },
+    { name: 'read pods', verb: 'list', resource: 'pods' },
+  ])('an agent may not $name', async (request) => {
+    expect(await mayI('agent', request)).toBe('no');
+  });
+
+  test('an agent reads what a proxy needs and writes the status of its own NodeProxy alone', async () => {
+    const agent = await clientFor('agent', 'node-1');
+    for (const read of ['/api/v1/services', '/api/v1/nodes', '/apis/discovery.k8s.io/v1/endpointslices', nodeProxies]) await agent.get(read);
+    await reportFor('node-1', agent);
+    await expect(reportFor('node-2', agent)).rejects.toThrow('the agent on node node-1 may only write NodeProxy node-1, not node-2');
+    await expect(reportFor('node-1', await clientFor('agent'))).rejects.toThrow('must use a node-bound service account token');
+  });
+
+  test('a deprecated mode is accepted with a warning', async () => {
+    const manifest = '{"apiVersion":"proxyconfig.dev/v1alpha1","kind":"ProxyConfig","metadata":{"name":"old"},"spec":{"mode":"ipvs"}}';
+    const { exitCode, stderr } = await cluster.server.kubectl(['create', '--dry-run=server', '-f', '-'], { input: manifest });
+    expect({ exitCode, warned: stderr.includes('mode ipvs is deprecated upstream') }).toEqual({ exitCode: 0, warned: true });
+  });
+});

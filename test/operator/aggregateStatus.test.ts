@@ -1,0 +1,75 @@
+import { expect, test } from '@jest/globals';
+import type { ProxyConfigStatus } from '../../src/api/nodeConfig.ts';
+import { aggregateStatus } from '../../src/operator/aggregateStatus.ts';
+import { now, proxyConfig, situation, type Report } from './objects.ts';
+
+interface Row {
+  readonly name: string;
+  readonly reports: Readonly<Record<string, Report>>;
+  readonly agentsDown?: readonly string[];
+  readonly paused?: boolean;
+  readonly nodes: Partial<NonNullable<ProxyConfigStatus['nodes']>>;
+  /** The conditions that are True. */
+  readonly holds: readonly string[];
+  readonly reason: string;
+  readonly state: string;
+  readonly failures?: readonly string[];
+}
+
+const rows: readonly Row[] = [
+  { name: 'no node', reports: {}, nodes: { matched: 0, effective: 0, ready: 0 }, holds: ['Ready'], reason: 'NoNodes', state: 'Idle' },
+  { name: 'nodes without a NodeProxy yet', reports: { a: 'none', b: 'none' }, nodes: { effective: 2, updated: 0, ready: 0, unavailable: 2 }, holds: ['Reconciling'], reason: 'RollingOut', state: 'Progressing' },
+  { name: 'a node that was told, and has not answered', reports: { a: 'told' }, nodes: { updated: 0, ready: 0 }, holds: ['Reconciling'], reason: 'RollingOut', state: 'Progressing' },
+  { name: 'one of two nodes is done', reports: { a: 'applied', b: 'told' }, nodes: { updated: 1, ready: 1, unavailable: 1 }, holds: ['Reconciling'], reason: 'RollingOut', state: 'Progressing' },
+  { name: 'an agent that is still at it', reports: { a: 'syncing' }, nodes: { updated: 0, failed: 0 }, holds: ['Reconciling'], reason: 'RollingOut', state: 'Progressing' },
+  { name: 'an answer to an earlier spec, although its revision is the right one', reports: { a: 'appliedBefore' }, nodes: { updated: 1, ready: 0 }, holds: ['Reconciling'], reason: 'RollingOut', state: 'Progressing' },
+  { name: 'all nodes are done', reports: { a: 'applied', b: 'applied' }, nodes: { updated: 2, ready: 2, unavailable: 0 }, holds: ['Ready'], reason: 'AllNodesReady', state: 'Complete' },
+  { name: 'somebody else changed rules', reports: { a: 'drifted' }, nodes: { ready: 1, drifted: 1 }, holds: ['Drifted', 'Ready'], reason: 'AllNodesReady', state: 'Complete' },
+  { name: 'all nodes refuse', reports: { a: 'refused' }, nodes: { updated: 0, failed: 1, ready: 0 }, holds: ['Degraded', 'Stalled'], reason: 'ModeNotSupported', state: 'Failed', failures: ['a ModeNotSupported'] },
+  { name: 'one node refuses, one is done', reports: { a: 'applied', b: 'refused' }, nodes: { failed: 1, ready: 1 }, holds: ['Degraded', 'Stalled'], reason: 'ModeNotSupported', state: 'Failed', failures: ['b ModeNotSupported'] },
+  { name: 'one node refuses while another is still at it', reports: { a: 'syncing', b: 'refused' }, nodes: { failed: 1 }, holds: ['Degraded', 'Reconciling'], reason: 'ModeNotSupported', state: 'Progressing', failures: ['b ModeNotSupported'] },
+  { name: 'a node leaves a Service out', reports: { a: 'leavesOneOut' }, nodes: { ready: 1, failed: 0 }, holds: ['Degraded', 'Ready'], reason: 'AllNodesReady', state: 'Complete', failures: ['a ServicesQuarantined'] },
+  { name: 'nodes that refuse are named before nodes that leave a Service out', reports: { a: 'leavesOneOut', b: 'refused' }, nodes: {}, holds: ['Degraded', 'Stalled'], reason: 'ModeNotSupported', state: 'Failed', failures: ['b ModeNotSupported', 'a ServicesQuarantined'] },
+  { name: 'an agent that is away', reports: { a: 'applied', b: 'applied' }, agentsDown: ['b'], nodes: { ready: 2, stale: 1 }, holds: ['Degraded', 'Ready'], reason: 'AllNodesReady', state: 'Complete' },
+  { name: 'paused with nodes to change', reports: { a: 'applied', b: 'none' }, paused: true, nodes: { updated: 1 }, holds: [], reason: 'Paused', state: 'Paused' },
+  { name: 'paused with nothing to change', reports: { a: 'applied' }, paused: true, nodes: { ready: 1 }, holds: ['Ready'], reason: 'AllNodesReady', state: 'Complete' },
+];
+
+test.each(rows)('$name', ({ reports, agentsDown = [], paused = false, nodes, holds, reason, state, failures = [] }) => {
+  const { target, view } = situation(proxyConfig('all', { generation: 4, paused }), reports, { agentsDown });
+  const status = aggregateStatus(target, view, now);
+  const conditions = status.conditions ?? [];
+  expect(status.nodes).toMatchObject(nodes);
+  expect(conditions.filter((condition) => condition.status === 'True').map(({ type }) => type)).toEqual(holds);
+  expect(conditions.find(({ type }) => type === 'Ready')?.reason).toBe(reason);
+  expect(status.rollout).toEqual({ revision: target.revision, state });
+  expect((status.failures ?? []).map((failure) => `${failure.node} ${failure.reason}`)).toEqual(failures);
+});
+
+test('every condition is there, each with the generation it speaks of', () => {
+  const { target, view } = situation(proxyConfig('all', { generation: 4 }), { a: 'applied' });
+  const { observedGeneration, conditions = [] } = aggregateStatus(target, view, now);
+  expect(observedGeneration).toBe(4);
+  expect(conditions.map(({ type, observedGeneration: of }) => `${type} ${of}`)).toEqual(['Conflicted 4', 'Degraded 4', 'Drifted 4', 'Ready 4', 'Reconciling 4', 'Stalled 4']);
+});
+
+test('modes are those in force, also where another one was asked for', () => {
+  const { target, view } = situation(proxyConfig('all', { mode: 'ipvs' }), { a: 'refused', b: 'told' });
+  expect(aggregateStatus(target, view, now).modes).toEqual({ iptables: 1 });
+});
+
+test('a later look at the same cluster gives the same status, times included', () => {
+  const first = situation(proxyConfig('all'), { a: 'applied', b: 'refused' });
+  const status = aggregateStatus(first.target, first.view, now);
+  const second = situation(proxyConfig('all', { status }), { a: 'applied', b: 'refused' });
+  expect(aggregateStatus(second.target, second.view, new Date('2026-06-01T00:00:00Z'))).toEqual(status);
+});
+
+test('a thousand nodes with long messages stay within the bounds of the CRD', () => {
+  const reports = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`node-with-a-long-name-${'x'.repeat(200)}-${index}`, 'refused' as const]));
+  const { target, view } = situation(proxyConfig('all'), reports);
+  const { failures = [], conditions = [], nodes } = aggregateStatus(target, view, now);
+  expect(nodes?.failed).toBe(1000);
+  expect(failures).toHaveLength(10);
+  expect(Math.max(...conditions.map(({ message }) => message.length))).toBeLessThanOrEqual(1024);
+});

@@ -1,0 +1,164 @@
+/**
+ * @module A real API server for the operator's tests, with words for what people and agents do to it. Nothing else runs: nodes are
+ * objects only, and agents answer when a test lets them.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
+import { isNotFound } from '../../src/kube/apiError.ts';
+import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
+import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import { agentLabels } from '../../src/operator/clusterView.ts';
+import { startApiServer, type ApiServer } from '../cluster/apiServer.ts';
+import { waitFor } from '../cluster/wait.ts';
+
+const ours = '/apis/proxyconfig.dev/v1alpha1';
+const pods = '/api/v1/namespaces/proxyconfig-system/pods';
+const events = '/apis/events.k8s.io/v1/namespaces/default/events';
+const mergePatch = 'application/merge-patch+json';
+
+export interface EventObject {
+  readonly metadata: { readonly name: string };
+  readonly type: string;
+  readonly reason: string;
+  readonly note: string;
+  readonly regarding: { readonly name: string };
+}
+
+export class ClusterFixture {
+  readonly server: ApiServer;
+  readonly client: KubeClient;
+
+  private constructor(server: ApiServer) {
+    this.server = server;
+    this.client = createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig }));
+  }
+
+  /** `install`: the directory to `kubectl apply -k`; only the CRDs unless told otherwise. */
+  static async start({ install = 'crds' }: { install?: string } = {}): Promise<ClusterFixture> {
+    const fixture = new ClusterFixture(await startApiServer());
+    try {
+      await fixture.kubectl(['apply', '-k', install]);
+      if (install === 'crds') await fixture.kubectl(['create', 'namespace', 'proxyconfig-system']);
+      await fixture.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+    } catch (error) {
+      await fixture.stop();
+      throw error;
+    }
+    return fixture;
+  }
+
+  async stop(): Promise<void> {
+    await this.client.close();
+    await this.server.stop();
+  }
+
+  /** Throws when kubectl fails. */
+  async kubectl(args: readonly string[], input?: string): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.server.kubectl(args, { input });
+    if (exitCode !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  /** As before the first test. */
+  async clear(): Promise<void> {
+    for (const path of [`${ours}/proxyconfigs`, `${ours}/nodeproxies`, '/api/v1/nodes', events]) await this.client.send('DELETE', path);
+    await this.client.send('DELETE', pods, { query: { gracePeriodSeconds: 0 } });
+  }
+
+  async addNode(name: string, labels: Record<string, string> = {}): Promise<void> {
+    await this.client.send('POST', '/api/v1/nodes', { body: { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } } });
+    await this.addAgentPod(name);
+  }
+
+  async labelNode(name: string, labels: Record<string, string | null>): Promise<void> {
+    await this.client.send('PATCH', `/api/v1/nodes/${name}`, { contentType: mergePatch, body: { metadata: { labels } } });
+  }
+
+  async addAgentPod(node: string): Promise<void> {
+    const spec = { nodeName: node, containers: [{ name: 'agent', image: 'agent' }] };
+    await this.client.send('POST', pods, { body: { apiVersion: 'v1', kind: 'Pod', metadata: { name: `agent-${node}`, labels: agentLabels }, spec } });
+    await this.setAgentReady(node, true);
+  }
+
+  async setAgentReady(node: string, isReady: boolean): Promise<void> {
+    const status = { conditions: [{ type: 'Ready', status: isReady ? 'True' : 'False' }] };
+    await this.client.send('PATCH', `${pods}/agent-${node}/status`, { contentType: mergePatch, body: { status } });
+  }
+
+  async addConfig(name: string, spec: Partial<ProxyConfig['spec']> = {}): Promise<ProxyConfig> {
+    const body = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', metadata: { name }, spec: { mode: 'iptables', ...spec } };
+    return this.client.send('POST', `${ours}/proxyconfigs`, { body });
+  }
+
+  async changeConfig(name: string, spec: object): Promise<ProxyConfig> {
+    return this.client.send('PATCH', `${ours}/proxyconfigs/${name}`, { contentType: mergePatch, body: { spec } });
+  }
+
+  async deleteConfig(name: string): Promise<void> {
+    await this.client.send('DELETE', `${ours}/proxyconfigs/${name}`);
+  }
+
+  config(name: string): Promise<ProxyConfig> {
+    return this.client.get(`${ours}/proxyconfigs/${name}`);
+  }
+
+  nodeProxy(node: string): Promise<NodeProxy | undefined> {
+    return this.client.get<NodeProxy>(`${ours}/nodeproxies/${node}`).catch((error: unknown) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
+  }
+
+  async eventsAbout(config: string): Promise<EventObject[]> {
+    const { items } = await this.client.get<{ items: EventObject[] }>(events);
+    return items.filter(({ regarding }) => regarding.name === config);
+  }
+
+  /** The node's NodeProxy once it fulfils the condition. */
+  nodeProxyThat(node: string, what: string, holds: (nodeProxy: NodeProxy) => boolean): Promise<NodeProxy> {
+    return this.#eventually(`NodeProxy ${node} ${what}`, () => this.nodeProxy(node), holds);
+  }
+
+  masquerades(node: string, bit: number): Promise<NodeProxy> {
+    return this.nodeProxyThat(node, `masquerades with bit ${bit}`, ({ spec }) => isDeepStrictEqual(spec.config?.['masquerade'], { bit, all: false }));
+  }
+
+  configThat(name: string, what: string, holds: (config: ProxyConfig) => boolean): Promise<ProxyConfig> {
+    return this.#eventually(`ProxyConfig ${name} ${what}`, () => this.config(name), holds);
+  }
+
+  governedBy(node: string, config: string): Promise<NodeProxy> {
+    return this.nodeProxyThat(node, `is governed by ${config}`, ({ spec }) => spec.configRef.name === config);
+  }
+
+  /** The agent of the node reports that it runs what it was told. */
+  async agentApplies(node: string): Promise<void> {
+    await this.#agentReports(node, ({ spec }) => ({ state: 'Ready', mode: spec.config?.['mode'], revision: spec.revision, conditions: [readyCondition('True', 'Synced', 'rules are in force')] }));
+  }
+
+  /** The agent of the node reports that it stays with what it ran before. */
+  async agentRefuses(node: string, reason: string, message: string): Promise<void> {
+    await this.#agentReports(node, () => ({ state: 'Degraded', mode: 'iptables', conditions: [readyCondition('False', reason, message)] }));
+  }
+
+  async #agentReports(node: string, report: (nodeProxy: NodeProxy) => object): Promise<void> {
+    const nodeProxy = await this.nodeProxy(node);
+    if (!nodeProxy) throw new Error(`there is no NodeProxy ${node}`);
+    const status = { observedGeneration: nodeProxy.metadata.generation, ...report(nodeProxy) };
+    await this.client.send('PATCH', `${ours}/nodeproxies/${node}/status`, { contentType: mergePatch, body: { status } });
+  }
+
+  async #eventually<T>(what: string, read: () => Promise<T | undefined>, holds: (value: T) => boolean): Promise<T> {
+    let last: T | undefined;
+    const condition = async (): Promise<T | undefined> => {
+      last = await read();
+      return last !== undefined && holds(last) ? last : undefined;
+    };
+    return waitFor(what, condition, { timeoutMs: 10_000, everyMs: 25, explain: () => JSON.stringify(last, null, 1) });
+  }
+}
+
+function readyCondition(status: string, reason: string, message: string): object {
+  return { type: 'Ready', status, reason, message, lastTransitionTime: new Date().toISOString().replace(/\.\d+Z$/, 'Z') };
+}

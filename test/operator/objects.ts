@@ -1,0 +1,63 @@
+/**
+ * @module Small objects for the operator's pure tests: a row says what matters to it, the rest is as on a quiet cluster.
+ */
+import { withDefaults } from '../../src/api/defaults.ts';
+import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { ClusterView, KnownNode } from '../../src/operator/clusterView.ts';
+import { resolveTargets, type Target } from '../../src/operator/resolve.ts';
+import { nodeWrite } from '../../src/operator/writeNodes.ts';
+
+export const now = new Date('2026-01-01T00:00:00Z');
+
+export function node(name: string, labels: Record<string, string> = {}): KnownNode {
+  return { name, uid: `uid-of-${name}`, labels };
+}
+
+export function proxyConfig(name: string, { createdAt = '2025-01-01T00:00:00Z', generation = 1, status, ...spec }: ConfigTraits = {}): ProxyConfig {
+  const metadata = { name, uid: `uid-of-${name}`, generation, creationTimestamp: createdAt };
+  const config = withDefaults({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', metadata, spec: { mode: 'iptables', ...spec } }) as ProxyConfig;
+  return status === undefined ? config : { ...config, status };
+}
+
+type ConfigTraits = Partial<ProxyConfig['spec']> & { createdAt?: string; generation?: number; status?: ProxyConfig['status'] };
+
+/** What an agent says of its node; `told` alone is a NodeProxy that no agent has answered. */
+export type Report = 'none' | 'told' | 'applied' | 'drifted' | 'refused' | 'syncing' | 'leavesOneOut' | 'appliedBefore';
+
+/** The NodeProxy of a node that was told the target, as its agent left it. */
+export function reported(at: KnownNode, target: Target, report: Exclude<Report, 'none'>): NodeProxy {
+  const { body } = nodeWrite(at, target, undefined).options as { body: NodeProxy };
+  const nodeProxy = { ...body, metadata: { ...body.metadata, uid: `uid-of-proxy-${at.name}`, generation: 3, resourceVersion: '7' } };
+  return { ...nodeProxy, status: statuses[report](target.revision) };
+}
+
+type Status = NonNullable<NodeProxy['status']>;
+
+const condition = (status: 'True' | 'False', reason: string, message = ''): NonNullable<Status['conditions']> => [
+  { type: 'Ready', status, reason, message, lastTransitionTime: '2025-12-31T00:00:00Z' },
+];
+
+const statuses: Record<Exclude<Report, 'none'>, (revision: string) => Status> = {
+  told: () => ({ observedGeneration: -1 }),
+  applied: (revision) => ({ observedGeneration: 3, state: 'Ready', mode: 'iptables', revision, conditions: condition('True', 'Synced') }),
+  appliedBefore: (revision) => ({ observedGeneration: 2, state: 'Ready', mode: 'iptables', revision, conditions: condition('True', 'Synced') }),
+  drifted: (revision) => ({ observedGeneration: 3, state: 'Drifted', mode: 'iptables', revision, conditions: condition('True', 'Synced') }),
+  refused: () => ({ observedGeneration: 3, state: 'Degraded', mode: 'iptables', revision: 'before', conditions: condition('False', 'ModeNotSupported', 'no ip_vs in this kernel') }),
+  syncing: () => ({ observedGeneration: 3, state: 'Pending', mode: 'iptables', revision: 'before', conditions: condition('False', 'Pending') }),
+  leavesOneOut: (revision) => ({
+    ...statuses.applied(revision),
+    dataplane: { quarantinedCount: 1, quarantined: [{ namespace: 'shop', name: 'web', reason: 'AddressInvalid' }] },
+  }),
+};
+
+/** One ProxyConfig and its nodes, each as its agent reports it. */
+export function situation(config: ProxyConfig, reports: Readonly<Record<string, Report>>, { agentsDown = [] }: { agentsDown?: readonly string[] } = {}): { target: Target; view: ClusterView } {
+  const nodes = new Map(Object.keys(reports).map((name) => [name, node(name)]));
+  const [target] = resolveTargets({ nodes, configs: new Map([[config.metadata.name, config]]) });
+  if (!target) throw new Error('the ProxyConfig governs nothing');
+  const nodeProxies = new Map<string, NodeProxy>();
+  for (const [name, report] of Object.entries(reports)) if (report !== 'none') nodeProxies.set(name, reported(node(name), target, report));
+  const readyAgents = new Set(Object.keys(reports).filter((name) => !agentsDown.includes(name)));
+  return { target, view: { nodes, configs: new Map([[config.metadata.name, config]]), nodeProxies, readyAgents } };
+}

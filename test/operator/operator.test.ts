@@ -1,0 +1,246 @@
+/**
+ * The operator against a real API server: what people write to it, what comes out for nodes, and what is told back.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { findCondition } from '../../src/api/conditions.ts';
+import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { Logger } from '../../src/observability/logger.ts';
+import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
+import { ProxyConfigOperator } from '../../src/operator/operator.ts';
+import { describeWhere } from '../requirements.ts';
+import { ClusterFixture } from './clusterFixture.ts';
+
+const silent: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+const pool = (name: string): Partial<ProxyConfig['spec']> => ({ nodeSelector: { matchLabels: { pool: name } } });
+const conditionIs = (type: string, status: string, reason?: string) => ({ metadata, status: { conditions } = {} }: ProxyConfig): boolean => {
+  const condition = findCondition(conditions, type);
+  return condition?.observedGeneration === metadata.generation && condition?.status === status && (reason === undefined || condition.reason === reason);
+};
+
+describeWhere(['cluster'], 'the operator on a real API server', () => {
+  let cluster: ClusterFixture;
+  let operator: ProxyConfigOperator;
+
+  async function startOperator(): Promise<void> {
+    operator = new ProxyConfigOperator({ client: cluster.client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50 });
+    await operator.start();
+  }
+
+  async function stopOperator(): Promise<void> {
+    operator.stop();
+    await operator.stopped();
+  }
+
+  beforeAll(async () => {
+    cluster = await ClusterFixture.start();
+  }, 120_000);
+  afterAll(() => cluster?.stop());
+  beforeEach(startOperator);
+  afterEach(async () => {
+    await stopOperator();
+    await cluster.clear();
+  });
+
+  test('hands each node the configuration of its ProxyConfig, owned by the node', async () => {
+    await cluster.addNode('web-1', { pool: 'web' });
+    await cluster.addNode('db-1', { pool: 'db' });
+    const web = await cluster.addConfig('web', { ...pool('web'), masquerade: { bit: 15, all: false } });
+    await cluster.addConfig('db', pool('db'));
+    const nodeProxy = await cluster.governedBy('web-1', 'web');
+    await cluster.governedBy('db-1', 'db');
+    expect(nodeProxy.spec.configRef).toEqual({ name: 'web', uid: web.metadata.uid, generation: 1 });
+    expect(nodeProxy.spec.config).toMatchObject({ mode: 'iptables', masquerade: { bit: 15, all: false } });
+    expect(nodeProxy.spec.config).not.toHaveProperty('nodeSelector');
+    const node = JSON.parse(await cluster.kubectl(['get', 'node', 'web-1', '-o', 'json'])) as { metadata: { uid: string } };
+    expect(nodeProxy.metadata.ownerReferences).toEqual([{ apiVersion: 'v1', kind: 'Node', name: 'web-1', uid: node.metadata.uid }]);
+  });
+
+  test('a setting that the new spec leaves out is gone from the node, too', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('all', { externalIPs: { allowedCIDRs: ['192.0.2.0/24'] } });
+    await cluster.nodeProxyThat('node-1', 'allows the CIDR', ({ spec }) => spec.config?.['externalIPs'] !== undefined);
+    await cluster.changeConfig('all', { externalIPs: null });
+    await cluster.nodeProxyThat('node-1', 'allows none', ({ spec }) => spec.config?.['externalIPs'] === undefined);
+  });
+
+  test('nodes without Linux never match', async () => {
+    await cluster.addNode('windows-1', { 'kubernetes.io/os': 'windows' });
+    await cluster.addConfig('all');
+    const { status } = await cluster.configThat('all', 'is ready', conditionIs('Ready', 'True', 'NoNodes'));
+    expect(status?.nodes).toMatchObject({ matched: 0, effective: 0 });
+    expect(await cluster.nodeProxy('windows-1')).toBeUndefined();
+  });
+
+  test('is Ready when every agent says so, and not before', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addNode('node-2');
+    await cluster.addConfig('all');
+    await cluster.governedBy('node-1', 'all');
+    await cluster.governedBy('node-2', 'all');
+    await cluster.configThat('all', 'reconciles', conditionIs('Reconciling', 'True'));
+    await cluster.agentApplies('node-1');
+    const half = await cluster.configThat('all', 'counts one', ({ status }) => status?.nodes?.ready === 1);
+    expect(half.status?.nodes).toMatchObject({ matched: 2, effective: 2, updated: 1, ready: 1, unavailable: 1, failed: 0, stale: 0 });
+    expect(conditionIs('Ready', 'False', 'RollingOut')(half)).toBe(true);
+    await cluster.agentApplies('node-2');
+    const whole = await cluster.configThat('all', 'is ready', conditionIs('Ready', 'True', 'AllNodesReady'));
+    expect(whole.status).toMatchObject({ observedGeneration: 1, modes: { iptables: 2 }, rollout: { state: 'Complete' } });
+    expect(conditionIs('Reconciling', 'False')(whole) && conditionIs('Degraded', 'False')(whole) && conditionIs('Stalled', 'False')(whole)).toBe(true);
+  });
+
+  test('kubectl wait after a change of spec waits for the nodes and does not pass on the old Ready', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('all');
+    await cluster.governedBy('node-1', 'all');
+    await cluster.agentApplies('node-1');
+    await cluster.configThat('all', 'is ready', conditionIs('Ready', 'True'));
+    await cluster.kubectl(['patch', 'pxc', 'all', '--type=merge', '-p', '{"spec":{"masquerade":{"bit":15}}}']);
+    const tooEarly = await cluster.server.kubectl(['wait', '--for=condition=Ready', 'pxc/all', '--timeout=1s']);
+    expect(tooEarly.exitCode).not.toBe(0);
+    await cluster.masquerades('node-1', 15);
+    await cluster.agentApplies('node-1');
+    await cluster.kubectl(['wait', '--for=condition=Ready', 'pxc/all', '--timeout=10s']);
+  });
+
+  test('a higher priority overrides without conflict', async () => {
+    await cluster.addNode('node-1', { pool: 'web' });
+    await cluster.addConfig('all');
+    await cluster.governedBy('node-1', 'all');
+    await cluster.addConfig('web', { ...pool('web'), priority: 10 });
+    await cluster.governedBy('node-1', 'web');
+    const { status } = await cluster.configThat('all', 'governs nothing', ({ status: now }) => now?.nodes?.effective === 0);
+    expect(status?.nodes?.matched).toBe(1);
+    expect(findCondition(status?.conditions, 'Conflicted')?.status).toBe('False');
+    expect(await cluster.eventsAbout('all')).toEqual([]);
+  });
+
+  test('a tie makes the younger Conflicted, with one event that names the winner, and is told as resolved', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('a-first');
+    await cluster.addConfig('b-second', { masquerade: { bit: 15, all: false } });
+    await cluster.governedBy('node-1', 'a-first');
+    const loser = await cluster.configThat('b-second', 'is conflicted', conditionIs('Conflicted', 'True'));
+    expect(findCondition(loser.status?.conditions, 'Conflicted')?.message).toContain('a-first');
+    expect(conditionIs('Ready', 'False', 'Conflicted')(loser)).toBe(true);
+    await cluster.labelNode('node-1', { some: 'label' });
+    await cluster.changeConfig('b-second', { priority: 1 });
+    await cluster.governedBy('node-1', 'b-second');
+    await cluster.configThat('b-second', 'is free of conflict', conditionIs('Conflicted', 'False'));
+    const told = await cluster.eventsAbout('b-second');
+    expect(told.map(({ type, reason }) => `${type} ${reason}`).sort()).toEqual(['Normal ConflictResolved', 'Warning Conflicted']);
+    expect(told.find(({ reason }) => reason === 'Conflicted')?.note).toContain('a-first');
+  });
+
+  test('a changed label moves the node to its new pool', async () => {
+    await cluster.addNode('node-1', { pool: 'web' });
+    await cluster.addConfig('web', pool('web'));
+    await cluster.addConfig('db', pool('db'));
+    await cluster.governedBy('node-1', 'web');
+    await cluster.labelNode('node-1', { pool: 'db' });
+    await cluster.governedBy('node-1', 'db');
+    await cluster.configThat('web', 'has no node', ({ status }) => status?.nodes?.effective === 0);
+  });
+
+  test('a deleted ProxyConfig hands its nodes on; a node that nothing matches keeps what it has', async () => {
+    await cluster.addNode('node-1', { pool: 'web' });
+    await cluster.addConfig('all');
+    await cluster.addConfig('web', { ...pool('web'), priority: 1 });
+    await cluster.governedBy('node-1', 'web');
+    await cluster.deleteConfig('web');
+    const before = await cluster.governedBy('node-1', 'all');
+    await cluster.deleteConfig('all');
+    await cluster.addConfig('db', pool('db'));
+    await cluster.configThat('db', 'was looked at', conditionIs('Ready', 'True', 'NoNodes'));
+    expect(await cluster.nodeProxy('node-1')).toEqual(before);
+  });
+
+  test('a refused mode: not Ready, Stalled, the node and the agent\'s words in failures', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addNode('node-2');
+    await cluster.addConfig('all', { mode: 'ipvs' });
+    for (const node of ['node-1', 'node-2']) {
+      await cluster.governedBy(node, 'all');
+      await cluster.agentRefuses(node, 'ModeNotSupported', 'the kernel has no ip_vs: load it or use iptables');
+    }
+    const { status } = await cluster.configThat('all', 'is refused', conditionIs('Stalled', 'True'));
+    expect(findCondition(status?.conditions, 'Ready')).toMatchObject({ status: 'False', reason: 'ModeNotSupported' });
+    expect(findCondition(status?.conditions, 'Degraded')).toMatchObject({ status: 'True', reason: 'ModeNotSupported' });
+    expect(status?.failures).toMatchObject([
+      { node: 'node-1', reason: 'ModeNotSupported', message: 'the kernel has no ip_vs: load it or use iptables' },
+      { node: 'node-2', reason: 'ModeNotSupported' },
+    ]);
+    expect(status).toMatchObject({ modes: { iptables: 2 }, nodes: { failed: 2, ready: 0 }, rollout: { state: 'Failed' } });
+  });
+
+  test('an agent whose Pod is not ready makes the ProxyConfig Degraded, not unready', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('all');
+    await cluster.governedBy('node-1', 'all');
+    await cluster.agentApplies('node-1');
+    await cluster.configThat('all', 'is ready', conditionIs('Ready', 'True'));
+    await cluster.setAgentReady('node-1', false);
+    const degraded = await cluster.configThat('all', 'is degraded', conditionIs('Degraded', 'True', 'AgentsNotReady'));
+    expect(degraded.status?.nodes?.stale).toBe(1);
+    expect(conditionIs('Ready', 'True')(degraded)).toBe(true);
+  });
+
+  test('paused: nodes keep what they have until it goes on', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('all');
+    await cluster.governedBy('node-1', 'all');
+    await cluster.agentApplies('node-1');
+    await cluster.configThat('all', 'is ready', conditionIs('Ready', 'True'));
+    await cluster.changeConfig('all', { paused: true, masquerade: { bit: 15 } });
+    const paused = await cluster.configThat('all', 'is paused', conditionIs('Ready', 'False', 'Paused'));
+    expect(paused.status?.rollout?.state).toBe('Paused');
+    expect((await cluster.nodeProxy('node-1'))?.spec.config).toMatchObject({ masquerade: { bit: 14 } });
+    await cluster.changeConfig('all', { paused: false });
+    await cluster.masquerades('node-1', 15);
+  });
+
+  test('a new priority costs no write to any node', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('all');
+    const before = await cluster.governedBy('node-1', 'all');
+    await cluster.changeConfig('all', { priority: 7 });
+    await cluster.configThat('all', 'was looked at', ({ status }) => status?.observedGeneration === 2);
+    expect(await cluster.nodeProxy('node-1')).toEqual(before);
+  });
+
+  test('a node made anew under its name gets its NodeProxy as its own', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('all');
+    await cluster.governedBy('node-1', 'all');
+    await cluster.kubectl(['delete', 'node', 'node-1']);
+    await cluster.kubectl(['create', '-f', '-'], '{"apiVersion":"v1","kind":"Node","metadata":{"name":"node-1"}}');
+    const { metadata } = JSON.parse(await cluster.kubectl(['get', 'node', 'node-1', '-o', 'json'])) as { metadata: { uid: string } };
+    await cluster.nodeProxyThat('node-1', 'is owned by the new node', ({ metadata: { ownerReferences } }) => ownerReferences?.[0]?.uid === metadata.uid);
+  });
+
+  test('a restarted operator writes nothing when nothing has changed', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('a-first');
+    await cluster.addConfig('b-second');
+    await cluster.governedBy('node-1', 'a-first');
+    await cluster.agentApplies('node-1');
+    await cluster.configThat('a-first', 'is ready', conditionIs('Ready', 'True'));
+    await cluster.configThat('b-second', 'is conflicted', conditionIs('Conflicted', 'True'));
+    await stopOperator();
+    const everything = (): Promise<string> => cluster.kubectl(['get', 'pxc,nodeproxies,nodes', '-o', 'yaml', '--show-managed-fields']);
+    const [before, eventsBefore] = [await everything(), await cluster.eventsAbout('b-second')];
+    await startOperator();
+    // The operator has been through a whole turn when it has answered to a change after its start.
+    await cluster.addConfig('later', pool('none'));
+    await cluster.configThat('later', 'was looked at', conditionIs('Ready', 'True', 'NoNodes'));
+    await cluster.deleteConfig('later');
+    expect(await everything()).toBe(before);
+    expect(await cluster.eventsAbout('b-second')).toEqual(eventsBefore);
+  });
+
+  test.each([{ name: 'client-side', flags: [] }, { name: 'server-side', flags: ['--server-side'] }])('kubectl diff is empty after a $name apply', async ({ flags }) => {
+    const manifest = '{"apiVersion":"proxyconfig.dev/v1alpha1","kind":"ProxyConfig","metadata":{"name":"all"},"spec":{"mode":"iptables"}}';
+    await cluster.kubectl(['apply', ...flags, '-f', '-'], manifest);
+    await cluster.configThat('all', 'was looked at', conditionIs('Ready', 'True'));
+    expect(await cluster.kubectl(['diff', ...flags, '-f', '-'], manifest)).toBe('');
+  });
+});

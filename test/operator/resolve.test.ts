@@ -1,0 +1,75 @@
+import { expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { ClusterView, KnownNode } from '../../src/operator/clusterView.ts';
+import { reconcile } from '../../src/operator/reconcile.ts';
+import { resolveTargets } from '../../src/operator/resolve.ts';
+import { node, now, proxyConfig } from './objects.ts';
+
+const pools = ['web', 'db', 'edge'];
+const byName = <Item>(items: readonly Item[], nameOf: (item: Item) => string): Map<string, Item> => new Map(items.map((item) => [nameOf(item), item]));
+
+const anyNodes: fc.Arbitrary<KnownNode[]> = fc
+  .array(fc.record({ pool: fc.constantFrom(...pools), os: fc.constantFrom('linux', 'linux', 'windows') }), { maxLength: 8 })
+  .map((traits) => traits.map(({ pool, os }, index) => node(`node-${index}`, { pool, 'kubernetes.io/os': os })));
+
+const anyConfigs: fc.Arbitrary<ProxyConfig[]> = fc
+  .array(fc.record({ pool: fc.option(fc.constantFrom(...pools)), priority: fc.integer({ min: 0, max: 2 }), day: fc.integer({ min: 1, max: 3 }) }), { maxLength: 6 })
+  .map((traits) =>
+    traits.map(({ pool, priority, day }, index) =>
+      proxyConfig(`config-${index}`, { priority, createdAt: `2025-01-0${day}T00:00:00Z`, ...(pool === null ? {} : { nodeSelector: { matchLabels: { pool } } }) }),
+    ),
+  );
+
+function viewOf(nodes: readonly KnownNode[], configs: readonly ProxyConfig[]): ClusterView {
+  return { nodes: byName(nodes, ({ name }) => name), configs: byName(configs, ({ metadata }) => metadata.name), nodeProxies: new Map(), readyAgents: new Set() };
+}
+
+test('whatever the ProxyConfigs, a node is governed by at most one, and by one if any matches', () => {
+  fc.assert(
+    fc.property(anyNodes, anyConfigs, (nodes, configs) => {
+      const targets = resolveTargets(viewOf(nodes, configs));
+      for (const { name, labels } of nodes) {
+        const governing = targets.filter((target) => target.nodes.some((governed) => governed.name === name));
+        const pool = labels['pool'];
+        const matched = labels['kubernetes.io/os'] === 'linux' && configs.some(({ spec }) => (spec.nodeSelector?.matchLabels?.['pool'] ?? pool) === pool);
+        expect(governing).toHaveLength(matched ? 1 : 0);
+      }
+    }),
+  );
+});
+
+test('the order in which objects were heard of changes nothing that is written', () => {
+  const inAnyOrder = fc.tuple(anyNodes, anyConfigs).chain(([nodes, configs]) =>
+    fc.tuple(
+      fc.constant({ nodes, configs }),
+      fc.shuffledSubarray(nodes, { minLength: nodes.length }),
+      fc.shuffledSubarray(configs, { minLength: configs.length }),
+    ),
+  );
+  fc.assert(
+    fc.property(inAnyOrder, ([{ nodes, configs }, otherNodes, otherConfigs]) => {
+      expect(reconcile(viewOf(otherNodes, otherConfigs), now)).toEqual(reconcile(viewOf(nodes, configs), now));
+    }),
+  );
+});
+
+test('a ProxyConfig that is being deleted governs nothing', () => {
+  const leaving = proxyConfig('leaving', { priority: 9 });
+  leaving.metadata.deletionTimestamp = '2025-06-01T00:00:00Z';
+  const [target, ...others] = resolveTargets(viewOf([node('a')], [leaving, proxyConfig('staying')]));
+  expect(others).toEqual([]);
+  expect(target).toMatchObject({ config: { metadata: { name: 'staying' } }, matched: 1, nodes: [{ name: 'a' }] });
+});
+
+test.each([
+  { name: 'same priority', priorities: [0, 0], lostTo: ['first'] },
+  { name: 'overridden by a higher priority', priorities: [1, 0], lostTo: [] },
+])('a ProxyConfig knows who won its nodes from it: $name', ({ priorities: [first = 0, second = 0], lostTo }) => {
+  const configs = [proxyConfig('first', { priority: first }), proxyConfig('second', { priority: second, createdAt: '2025-02-01T00:00:00Z' })];
+  const targets = resolveTargets(viewOf([node('a')], configs));
+  expect(targets.map(({ config, lostTo: lost, nodes, matched }) => ({ name: config.metadata.name, lost, nodes: nodes.length, matched }))).toEqual([
+    { name: 'first', lost: [], nodes: 1, matched: 1 },
+    { name: 'second', lost: lostTo, nodes: 0, matched: 1 },
+  ]);
+});
