@@ -4,7 +4,9 @@
 import type { ProxyMode } from '../api/nodeConfig.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { ServiceState } from '../model/serviceState.ts';
-import type { Refusal } from './backend.ts';
+import type { IptablesHost } from '../system/iptables.ts';
+import type { Backend, Refusal } from './backend.ts';
+import { createIptablesBackend } from './iptables/apply.ts';
 import { renderIptables } from './iptables/render.ts';
 
 /** What a mode would run on an empty node: a tool, its arguments and its standard input. */
@@ -16,11 +18,12 @@ export interface ToolInput {
 }
 
 interface Mode {
+  readonly create: (family: IPFamily, host: IptablesHost) => Backend;
   readonly render: (state: ServiceState) => ToolInput;
 }
 
 const modes: Record<ProxyMode, Mode | undefined> = {
-  iptables: { render: renderIptables },
+  iptables: { create: createIptablesBackend, render: renderIptables },
   ipvs: undefined,
   nftables: undefined,
   userspace: undefined,
@@ -33,9 +36,18 @@ export function refusalOf(mode: ProxyMode): Refusal | undefined {
   return { reason: 'ModeNotAvailable', message: `this agent does not have mode ${mode}; set spec.mode to ${available.join(' or ')}` };
 }
 
+/** The backend of a mode for one family; ask refusalOf first. `host` says where the tools are and how they are run; tests replace it. */
+export function createBackend(mode: ProxyMode, family: IPFamily, host: IptablesHost = {}): Backend {
+  return modeOf(mode).create(family, host);
+}
+
 /** All that the agent would load on an empty node for the mode in the state's configuration; ask refusalOf first. */
 export function render(state: ServiceState): ToolInput {
-  const mode = modes[state.config.mode];
-  if (mode === undefined) throw new TypeError(refusalOf(state.config.mode)?.message);
-  return mode.render(state);
+  return modeOf(state.config.mode).render(state);
+}
+
+function modeOf(name: ProxyMode): Mode {
+  const mode = modes[name];
+  if (mode === undefined) throw new TypeError(refusalOf(name)?.message);
+  return mode;
 }

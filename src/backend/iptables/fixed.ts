@@ -5,6 +5,7 @@
  * Left out on purpose: KUBE-FIREWALL, which kubelet shares and which is only needed with `route_localnet`, never set here (CVE-2020-8558).
  */
 import type { PlanContext } from './context.ts';
+import { isServiceChain } from './names.ts';
 import type { Match, Rule } from './rule.ts';
 import { comment, jumpTo, localDestination, notTo, to } from './rule.ts';
 
@@ -49,7 +50,7 @@ export const fixedChainNames: { readonly [table in Table]: readonly string[] } =
   mangle: [canary],
 };
 
-const jumps: readonly Jump[] = [
+export const jumps: readonly Jump[] = [
   ...filterJumps(['INPUT', 'FORWARD'], { to: externalServices, onlyNew: true, comment: 'kubernetes externally-visible service portals' }),
   ...filterJumps(['INPUT'], { to: nodePorts, onlyNew: false, comment: 'kubernetes health check service ports' }),
   ...filterJumps(['FORWARD', 'OUTPUT'], { to: services, onlyNew: true, comment: 'kubernetes service portals' }),
@@ -123,4 +124,9 @@ function nodePortRules({ nodePortNetworks, loopback }: PlanContext): readonly Ru
 
 function leadToNodePorts(...matches: readonly Match[]): Rule {
   return { matches: [nodePortsComment, ...matches], target: jumpTo(nodePorts) };
+}
+
+/** How a restarted agent recognises a chain of ours, or one of kube-proxy's that it takes over. */
+export function isOwnChain({ table, name }: { readonly table: Table; readonly name: string }): boolean {
+  return fixedChainNames[table].includes(name) || (table === 'nat' && isServiceChain(name));
 }

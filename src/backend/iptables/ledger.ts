@@ -74,8 +74,7 @@ export class Ledger {
 
   /** For the first fill: nothing is compared, and the dispatch is sorted once at the end. */
   fill(key: ServiceKey, fragments: readonly PrintedFragment[]): void {
-    const entry = this.#record(key, fragments);
-    for (const rule of entry.dispatch) this.#listOf(rule).push(rule);
+    for (const rule of this.#record(key, fragments).dispatch) this.#listOf(rule).push(rule);
   }
 
   sortDispatch(): void {

@@ -18,12 +18,19 @@ import { comment, formatRule, jumpTo, newConnection } from './rule.ts';
 /** What the kernel shows already; on an empty node every jump is missing and nothing is stale. */
 export interface Differences {
   readonly missingJumps: readonly Jump[];
-  readonly stale: readonly StaleChain[];
+  /** Asked when the ledger is full. */
+  readonly stale: () => readonly StaleChain[];
 }
 
 /** `keep`: somebody else's rule still leads there, so it can only be emptied. */
 export interface StaleChain extends ChainId {
   readonly keep: boolean;
+}
+
+export interface RemovableJump {
+  readonly table: Table;
+  readonly from: string;
+  readonly rule: string;
 }
 
 /** As kube-proxy runs it: -w waits for another program's lock, in seconds. */
@@ -32,7 +39,7 @@ export const restoreArguments: readonly string[] = ['-w', '5', '--noflush', '--c
 /** What an empty node of the family would be given. */
 export function renderIptables(state: ServiceState): { tool: string; args: readonly string[]; family: IPFamily; input: string } {
   const plan = planState(state);
-  const pieces = renderFull(plan, new Ledger(plan.fixed), { missingJumps: plan.fixed.jumps, stale: [] });
+  const pieces = renderFull(plan, new Ledger(plan.fixed), { missingJumps: plan.fixed.jumps, stale: () => [] });
   const tool = state.family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore';
   return { tool, args: restoreArguments, family: state.family, input: [...pieces].join('') };
 }
@@ -49,14 +56,14 @@ export function* renderFull(plan: Plan, ledger: Ledger, differences: Differences
     if (table === 'nat') yield* renderServices(plan, ledger);
     for (const chain of plan.fixed.dispatch.filter(inTable)) yield writeDispatch(printChain(chain), ledger);
     yield differences.missingJumps.filter(inTable).map(insertJump).join('');
-    yield removeChains(differences.stale.filter(inTable));
+    yield removeChains(differences.stale().filter(inTable));
     yield 'COMMIT\n';
   }
 }
 
 function* renderServices(plan: Plan, ledger: Ledger): Generator<string> {
-  for (const [key, fragments] of plan.services()) {
-    const printed = fragments.map(printFragment);
+  for (const key of plan.keys()) {
+    const printed = plan.fragmentsOf(key).map(printFragment);
     ledger.fill(key, printed);
     yield printed.flatMap(({ chains }) => chains.map(writeChain)).join('');
   }
@@ -118,6 +125,16 @@ function deleteRule({ chain, rule }: PrintedDispatch): string {
 function insertJump(jump: Jump): string {
   const matches = [...(jump.onlyNew ? [newConnection] : []), comment(jump.comment)];
   return `-I ${jump.from} ${formatRule({ matches, target: jumpTo(jump.to) })}\n`;
+}
+
+/** Takes out what is there of ours: jumps first, as rules that iptables-save showed, then the chains. */
+export function renderRemoval(jumps: readonly RemovableJump[], chains: readonly StaleChain[]): string {
+  const removalIn = (table: Table): string =>
+    block(table, [
+      ...jumps.filter((jump) => jump.table === table).map(({ from, rule }) => `-D ${from} ${rule}\n`),
+      removeChains(chains.filter((chain) => chain.table === table)),
+    ]);
+  return (['nat', 'filter', 'mangle'] as const).map(removalIn).join('');
 }
 
 /** All of them are emptied before the first is deleted, because they refer to each other. */

@@ -42,6 +42,11 @@ export interface Rule {
   readonly target?: Target;
 }
 
+/** A rule with something in it that must not reach the kernel. Decoding lets no such thing in: this is the last barrier. */
+export class UnprintableRule extends Error {
+  override readonly name = 'UnprintableRule';
+}
+
 /** The rule as iptables-restore takes it, without the `-A CHAIN` before it. */
 export function formatRule(rule: Rule): string {
   const matches = rule.matches.map(formatMatch);
@@ -125,11 +130,11 @@ const checked = {
   socketAddress: token('socket address', /^(\[[0-9a-f:]+\]|[0-9.]+):\d{1,5}$/),
   protocol: token('protocol', /^(tcp|udp|sctp)$/),
   integer: (value: number, max: number): number => {
-    if (!Number.isInteger(value) || value < 0 || value > max) throw new TypeError(`${value} cannot stand in a rule: not a whole number up to ${max}`);
+    if (!Number.isInteger(value) || value < 0 || value > max) throw new UnprintableRule(`${value} is not a whole number up to ${max}`);
     return value;
   },
   probability: (value: number): string => {
-    if (!(value > 0 && value <= 1)) throw new TypeError(`${value} cannot stand in a rule: not a probability`);
+    if (!(value > 0 && value <= 1)) throw new UnprintableRule(`${value} is not a probability`);
     return value.toFixed(10);
   },
 };
@@ -137,7 +142,7 @@ const checked = {
 function token(what: string, pattern: RegExp): (text: string) => string {
   return (text) => {
     // `$` would let a final line end pass only with the m flag, which no pattern here has.
-    if (!pattern.test(text)) throw new TypeError(`${JSON.stringify(text)} cannot stand in a rule: not a valid ${what}`);
+    if (!pattern.test(text)) throw new UnprintableRule(`${JSON.stringify(text)} is not a valid ${what}`);
     return text;
   };
 }

@@ -1,0 +1,173 @@
+/**
+ * The iptables backend: brings plans into the kernel by iptables-restore and makes sure that they arrived.
+ */
+import type { NodeConfig } from '../../api/nodeConfig.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { ServiceKey } from '../../model/service.ts';
+import type { Iptables, IptablesHost } from '../../system/iptables.ts';
+import type { Backend, Refusal, SyncRequest, SyncResult } from '../backend.ts';
+import { SyncError } from '../backend.ts';
+import { planScope } from './context.ts';
+import { jumps } from './fixed.ts';
+import { findDifference, findVariants, isJump, missingJumps, readKernel, restore, selectIptables, staleChains } from './kernel.ts';
+import { Ledger } from './ledger.ts';
+import type { Plan } from './plan.ts';
+import { planState } from './plan.ts';
+import type { PrintedFragment } from './print.ts';
+import { printFragment } from './print.ts';
+import { UnprintableRule } from './rule.ts';
+import { renderChange, renderFull, renderRemoval, restoreArguments } from './render.ts';
+
+/** What was committed last, and where. */
+interface Applied {
+  readonly scope: string;
+  readonly ledger: Ledger;
+  readonly iptables: Iptables;
+}
+
+export function createIptablesBackend(family: IPFamily, host: IptablesHost = {}): Backend {
+  return new IptablesBackend(family, host);
+}
+
+class IptablesBackend implements Backend {
+  readonly #family: IPFamily;
+  readonly #host: IptablesHost;
+  #applied: Applied | undefined;
+  #selected: { readonly choice: string; readonly iptables: Iptables } | undefined;
+
+  constructor(family: IPFamily, host: IptablesHost) {
+    this.#family = family;
+    this.#host = host;
+  }
+
+  async preflight(config: NodeConfig): Promise<Refusal | undefined> {
+    try {
+      const iptables = await selectIptables(this.#family, config, this.#host);
+      await restore(iptables, { args: ['--test', ...restoreArguments], input: ['*nat\nCOMMIT\n*filter\nCOMMIT\n'] });
+      return undefined;
+    } catch (error) {
+      if (error instanceof SyncError) return { reason: error.reason, message: error.message };
+      throw error;
+    }
+  }
+
+  async sync(request: SyncRequest): Promise<SyncResult> {
+    try {
+      return await this.#sync(request);
+    } catch (cause) {
+      if (cause instanceof UnprintableRule) throw new SyncError('InvalidRule', 'a rule holds something that must not reach the kernel', { cause });
+      throw cause;
+    }
+  }
+
+  async #sync({ state, changed, signal }: SyncRequest): Promise<SyncResult> {
+    const iptables = await this.#iptablesFor(state.config);
+    const scope = planScope(state);
+    const before = this.#applied;
+    // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks for itself.
+    this.#applied = undefined;
+    const work = new Work(planState(state));
+    const full = changed === 'all' || before?.scope !== scope || before.iptables !== iptables;
+    const ledger = full ? await writeAll(iptables, work, signal) : await writeChange({ iptables, ledger: before.ledger, changed, signal }, work);
+    this.#applied = { scope, ledger, iptables };
+    // Make before break: the rules that another setting put into the other variant go when those of this one stand.
+    if (before !== undefined && before.iptables.variant !== iptables.variant) await removeAll(before.iptables);
+    return work.result(full, ledger);
+  }
+
+  async findDrift(signal: AbortSignal): Promise<string | undefined> {
+    const applied = this.#applied;
+    return applied && findDifference(await readKernel(applied.iptables, signal), applied.ledger);
+  }
+
+  async cleanup(): Promise<readonly string[]> {
+    this.#applied = undefined;
+    const removed: string[] = [];
+    for (const iptables of await findVariants(this.#family, this.#host)) removed.push(...(await removeAll(iptables)));
+    return removed;
+  }
+
+  /** Chosen once for each setting: a node does not change its variant while it runs. */
+  async #iptablesFor(config: NodeConfig): Promise<Iptables> {
+    const choice = config.iptables?.backend ?? 'Auto';
+    if (this.#selected?.choice !== choice) this.#selected = { choice, iptables: await selectIptables(this.#family, config, this.#host) };
+    return this.#selected.iptables;
+  }
+}
+
+/** Writes every rule, whatever stands there, and believes nobody that it worked. */
+async function writeAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<Ledger> {
+  const { plan } = work;
+  const view = await work.run(() => readKernel(iptables, signal));
+  const ledger = new Ledger(plan.fixed);
+  const pieces = renderFull(plan, ledger, { missingJumps: missingJumps(view), stale: () => staleChains(view, ledger) });
+  await work.run(() => restore(iptables, { input: work.counted(pieces), signal }));
+  const difference = findDifference(await work.run(() => readKernel(iptables, signal)), ledger);
+  if (difference !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
+  return ledger;
+}
+
+interface ChangeRequest {
+  readonly iptables: Iptables;
+  readonly ledger: Ledger;
+  readonly changed: ReadonlySet<ServiceKey>;
+  readonly signal: AbortSignal;
+}
+
+async function writeChange({ iptables, ledger, changed, signal }: ChangeRequest, work: Work): Promise<Ledger> {
+  const fragments = new Map<ServiceKey, readonly PrintedFragment[]>();
+  for (const key of changed) fragments.set(key, work.plan.fragmentsOf(key).map(printFragment));
+  const input = renderChange(ledger.change(fragments));
+  if (input !== '') await work.run(() => restore(iptables, { input: work.counted([input]), signal }));
+  return ledger;
+}
+
+/** Takes everything of ours out. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte. */
+async function removeAll(iptables: Iptables): Promise<readonly string[]> {
+  const view = await readKernel(iptables);
+  const ownJumps = view.references.filter((reference) => jumps.some((jump) => isJump(reference, jump)));
+  const foreign = new Set(view.references.filter((reference) => !ownJumps.includes(reference)).map(({ table, to }) => `${table} ${to}`));
+  const chains = [...view.chains.values()].filter(({ table, name }) => !foreign.has(`${table} ${name}`));
+  const input = renderRemoval(
+    ownJumps,
+    chains.map(({ table, name }) => ({ table, name, keep: false })),
+  );
+  if (input === '') return [];
+  await restore(iptables, { input: [input] });
+  const removed = [...ownJumps.map(({ table, from, to }) => `jump ${from} -> ${to} of table ${table}`), ...chains.map(({ table, name }) => `chain ${name} of table ${table}`)];
+  return removed.map((what) => `${iptables.variant} ${what}`);
+}
+
+/** Counts what one sync does, where it does it. */
+class Work {
+  readonly plan: Plan;
+  #fragments = 0;
+  #lines = 0;
+  #commands = 0;
+
+  constructor(plan: Plan) {
+    const count = (fragments: ReturnType<Plan['fragmentsOf']>): typeof fragments => {
+      this.#fragments += fragments.length;
+      return fragments;
+    };
+    this.plan = { ...plan, fragmentsOf: (key) => count(plan.fragmentsOf(key)) };
+  }
+
+  async run<T>(command: () => Promise<T>): Promise<T> {
+    this.#commands += 1;
+    return command();
+  }
+
+  *counted(pieces: Iterable<string>): Generator<string> {
+    for (const piece of pieces) {
+      this.#lines += piece.split('\n').length - 1;
+      yield piece;
+    }
+  }
+
+  result(full: boolean, ledger: Ledger): SyncResult {
+    const { services, endpoints, rulesHash, rulesByTable } = ledger;
+    const work = { fragmentsComputed: this.#fragments, linesSent: this.#lines, commandsRun: this.#commands };
+    return { full, ...work, services, endpoints, rulesHash, rulesByTable };
+  }
+}

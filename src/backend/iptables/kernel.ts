@@ -1,0 +1,172 @@
+/**
+ * The kernel's side: which iptables the node uses, what it holds, in one pass over `iptables-save`, and how that differs from what it
+ * should hold. Errors of the tools become SyncErrors here.
+ *
+ * Rules are counted, not compared: how iptables-save words a rule differs between versions, and nobody edits single rules of ours
+ * by accident; what happens is that tables are flushed, chains deleted, or a tool did nothing at all.
+ */
+import type { NodeConfig } from '../../api/nodeConfig.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { CommandFailure } from '../../system/command.ts';
+import { CommandError } from '../../system/command.ts';
+import type { Iptables, IptablesHost } from '../../system/iptables.ts';
+import { findIptables } from '../../system/iptables.ts';
+import { SyncError } from '../backend.ts';
+import type { Jump, Table } from './fixed.ts';
+import { isOwnChain, jumps } from './fixed.ts';
+import type { ChainId, Ledger } from './ledger.ts';
+import type { StaleChain } from './render.ts';
+import { restoreArguments } from './render.ts';
+import { preferVariant } from './variant.ts';
+
+export interface KernelView {
+  /** Number of rules of every chain of ours. */
+  readonly chains: ReadonlyMap<string, ChainId & { rules: number }>;
+  /** Rules of the kernel's and of other programs' chains that lead into ours. */
+  readonly references: readonly Reference[];
+  /** Everybody's. */
+  readonly rules: number;
+  /** kubelet marks the variant that the node uses with an empty chain. */
+  readonly hasKubeletMark: boolean;
+}
+
+export interface Reference {
+  readonly table: Table;
+  readonly from: string;
+  readonly to: string;
+  readonly onlyNew: boolean;
+  /** The rule as iptables-save words it, without `-A CHAIN`. */
+  readonly rule: string;
+}
+
+const tables: readonly Table[] = ['filter', 'nat', 'mangle'];
+const kubeletMarks: ReadonlySet<string> = new Set(['KUBE-KUBELET-CANARY', 'KUBE-IPTABLES-HINT']);
+const quotedText = /"(?:[^"\\]|\\.)*"/g;
+
+/** Every variant that is installed here. */
+export async function findVariants(family: IPFamily, host: IptablesHost): Promise<readonly Iptables[]> {
+  return classified('iptables', async () => {
+    const named = [await findIptables(family, 'nft', host), await findIptables(family, 'legacy', host)].filter((each) => each !== undefined);
+    return named.length > 0 ? named : [await findIptables(family, 'default', host)].filter((each) => each !== undefined);
+  });
+}
+
+/** The variant that the configuration asks for, or with Auto the one that the node uses already. Throws a SyncError when it is not here. */
+export async function selectIptables(family: IPFamily, config: NodeConfig, host: IptablesHost): Promise<Iptables> {
+  const variants = await findVariants(family, host);
+  const nft = variants.find(({ variant }) => variant === 'nft');
+  const legacy = variants.find(({ variant }) => variant === 'legacy');
+  const choice = config.iptables?.backend ?? 'Auto';
+  const chosen = choice === 'Auto' ? await usedVariant(nft, legacy) : { Nft: nft, Legacy: legacy }[choice];
+  if (chosen !== undefined) return chosen;
+  const name = family === 'ipv4' ? 'iptables' : 'ip6tables';
+  if (choice === 'Auto') throw new SyncError('ToolMissing', `${name}-restore and ${name}-save are not installed on this node; install the package iptables`);
+  throw new SyncError('VariantMissing', `this node has no ${choice} variant of ${name}; set iptables.backend to Auto or install it`);
+}
+
+async function usedVariant(nft: Iptables | undefined, legacy: Iptables | undefined): Promise<Iptables | undefined> {
+  if (nft === undefined || legacy === undefined) return nft ?? legacy;
+  return preferVariant(await readKernel(nft), await readKernel(legacy)) === 'nft' ? nft : legacy;
+}
+
+export async function readKernel(iptables: Iptables, signal?: AbortSignal): Promise<KernelView> {
+  const reader = new SaveReader();
+  await classified('iptables-save', () => iptables.save((line) => reader.read(line), signal));
+  return reader;
+}
+
+export interface RestoreRequest {
+  readonly input: Iterable<string>;
+  readonly args?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+export async function restore(iptables: Iptables, { input, args = restoreArguments, signal }: RestoreRequest): Promise<void> {
+  await classified('iptables-restore', () => iptables.restore(args, input, signal));
+}
+
+const failures: Record<CommandFailure, readonly [reason: string, words: string]> = {
+  NotFound: ['ToolMissing', 'is not installed'],
+  TimedOut: ['ToolTimedOut', 'did not end in time and was stopped'],
+  Aborted: ['Aborted', 'was stopped because the agent is going away'],
+  Failed: ['ToolFailed', 'failed; its own words are in the log'],
+};
+
+async function classified<T>(tool: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    if (cause instanceof CommandError) {
+      const [reason, words] = failures[cause.reason];
+      throw new SyncError(reason, `${tool} ${words}`, { cause });
+    }
+    throw cause;
+  }
+}
+
+class SaveReader implements KernelView {
+  readonly chains = new Map<string, ChainId & { rules: number }>();
+  readonly references: Reference[] = [];
+  rules = 0;
+  hasKubeletMark = false;
+  #table: Table | undefined;
+
+  read(line: string): void {
+    if (line.startsWith('*')) this.#table = tables.find((table) => line === `*${table}`);
+    else if (this.#table === undefined) return;
+    else if (line.startsWith(':')) this.#readChain(this.#table, line.slice(1).split(' ', 1)[0] ?? '');
+    else if (line.startsWith('-A ')) this.#readRule(this.#table, line.slice(3));
+  }
+
+  #readChain(table: Table, name: string): void {
+    if (kubeletMarks.has(name)) this.hasKubeletMark = true;
+    const chain = { table, name, rules: 0 };
+    if (isOwnChain(chain)) this.chains.set(chainKey(chain), chain);
+  }
+
+  #readRule(table: Table, text: string): void {
+    this.rules += 1;
+    const from = text.split(' ', 1)[0] ?? '';
+    const own = this.chains.get(chainKey({ table, name: from }));
+    if (own !== undefined) {
+      own.rules += 1;
+      return;
+    }
+    // A comment may say anything, also what looks like a target.
+    const to = / -[jg] (\S+)/.exec(text.replaceAll(quotedText, '""'))?.[1] ?? '';
+    if (!isOwnChain({ table, name: to })) return;
+    this.references.push({ table, from, to, onlyNew: text.includes('--ctstate NEW '), rule: text.slice(from.length + 1) });
+  }
+}
+
+function chainKey({ table, name }: ChainId): string {
+  return `${table} ${name}`;
+}
+
+export function isJump(reference: Reference, jump: Jump): boolean {
+  return reference.table === jump.table && reference.from === jump.from && reference.to === jump.to && reference.onlyNew === jump.onlyNew;
+}
+
+export function missingJumps(view: KernelView): readonly Jump[] {
+  return jumps.filter((jump) => !view.references.some((reference) => isJump(reference, jump)));
+}
+
+/** Chains of ours that the plan does not have, such as those of Services that went away while no agent ran. */
+export function staleChains(view: KernelView, ledger: Ledger): readonly StaleChain[] {
+  const planned = new Set([...ledger.chains()].map(chainKey));
+  const referred = new Set(view.references.map(({ table, to }) => chainKey({ table, name: to })));
+  const stale = [...view.chains].filter(([key]) => !planned.has(key));
+  return stale.map(([key, { table, name }]) => ({ table, name, keep: referred.has(key) }));
+}
+
+/** The first thing in which the kernel is not as planned, in words; undefined when all is there. */
+export function findDifference(view: KernelView, ledger: Ledger): string | undefined {
+  for (const chain of ledger.chains()) {
+    const { table, name, rules } = chain;
+    const found = view.chains.get(chainKey(chain));
+    if (found === undefined) return `chain ${name} of table ${table} is missing`;
+    if (found.rules !== rules) return `chain ${name} of table ${table} holds ${found.rules} rules instead of ${rules}`;
+  }
+  const [jump] = missingJumps(view);
+  return jump && `the jump from ${jump.from} to ${jump.to} in table ${jump.table} is missing`;
+}

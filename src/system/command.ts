@@ -1,0 +1,180 @@
+/**
+ * @module The only way in which this program runs another one: an absolute path and an argument array, no shell, a time-out that ends
+ * the whole process group, bounded output, and errors of one type.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+export interface Command {
+  /** Absolute path. */
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Standard input in pieces, read as the program takes them; without it the input is empty. */
+  readonly input?: Iterable<string>;
+  /** Gets every line of standard output; without it the output is kept, up to 1 MiB. */
+  readonly onLine?: (line: string) => void;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export type RunCommand = (command: Command) => Promise<string>;
+
+export type CommandFailure = 'NotFound' | 'TimedOut' | 'Aborted' | 'Failed';
+
+/** A program that could not be run or did not exit with 0. `stderr` is the tool's own text: for logs, never for a status. */
+export class CommandError extends Error {
+  readonly reason: CommandFailure;
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+
+  constructor(reason: CommandFailure, message: string, details: { exitCode?: number | undefined; stderr?: string; cause?: unknown } = {}) {
+    super(message, { cause: details.cause });
+    this.name = 'CommandError';
+    this.reason = reason;
+    this.exitCode = details.exitCode;
+    this.stderr = details.stderr ?? '';
+  }
+}
+
+const maxOutput = 1024 * 1024;
+const maxErrorOutput = 16 * 1024;
+const inputPieceBytes = 256 * 1024;
+/** Nothing of the agent's own environment reaches a tool; LC_ALL=C keeps its words in one language. */
+const environment = { LC_ALL: 'C', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+const programDirectories: readonly string[] = environment.PATH.split(':');
+
+/** The absolute path of a program, or undefined when none of the directories has it. */
+export async function findProgram(name: string, directories = programDirectories): Promise<string | undefined> {
+  for (const directory of directories) {
+    const path = join(directory, name);
+    if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+  }
+  return undefined;
+}
+
+/** Runs a command to its end and gives what it kept of standard output. Throws CommandError. */
+export async function runCommand(command: Command): Promise<string> {
+  if (command.signal?.aborted === true) throw failure(command, { reason: 'Aborted', exitCode: undefined, stderr: '' });
+  const child = spawn(command.file, [...command.args], { env: environment, detached: true, stdio: 'pipe' });
+  const stderr = keepOutput(child.stderr, maxErrorOutput);
+  const stdout = command.onLine === undefined ? keepOutput(child.stdout, maxOutput) : splitLines(child.stdout, command.onLine);
+  const stop = stopper(child, command);
+  try {
+    const [exitCode] = await Promise.all([exitOf(child, command), feed(child, command)]);
+    if (stop.reason === undefined && exitCode === 0) return stdout();
+    throw failure(command, { reason: stop.reason ?? 'Failed', exitCode, stderr: stderr() });
+  } finally {
+    stop.dispose();
+  }
+}
+
+function failure(command: Command, details: { reason: CommandFailure; exitCode: number | undefined; stderr: string }): CommandError {
+  const outcome: Record<CommandFailure, string> = {
+    NotFound: 'was not found',
+    TimedOut: `did not end within ${command.timeoutMs} ms`,
+    Aborted: 'was stopped',
+    Failed: `ended with exit code ${details.exitCode ?? 'none'}`,
+  };
+  return new CommandError(details.reason, `${command.file} ${outcome[details.reason]}`, details);
+}
+
+interface Stopper {
+  /** Why the program was stopped, if it was. */
+  readonly reason: CommandFailure | undefined;
+  dispose(): void;
+}
+
+function stopper(child: ChildProcess, { timeoutMs, signal }: Command): Stopper {
+  const state: { reason: CommandFailure | undefined } = { reason: undefined };
+  const stop = (reason: CommandFailure): void => {
+    state.reason = reason;
+    killGroup(child);
+  };
+  const abort = (): void => stop('Aborted');
+  const timer = setTimeout(() => stop('TimedOut'), timeoutMs);
+  signal?.addEventListener('abort', abort, { once: true });
+  return Object.assign(state, {
+    dispose: (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    },
+  });
+}
+
+/** A tool may have children of its own that hold its pipes open. */
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // The group is gone already, which is what was wanted.
+  }
+}
+
+function exitOf(child: ChildProcess, command: Command): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    child.once('close', (code) => resolve(code ?? undefined));
+    child.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(new CommandError(cause.code === 'ENOENT' ? 'NotFound' : 'Failed', `${command.file} could not be run`, { cause }));
+    });
+  });
+}
+
+/** An error while the input is being made ends the program; a program that does not read its input to the end is judged by its exit code. */
+async function feed(child: ReturnType<typeof spawn>, { input = [] }: Command): Promise<void> {
+  if (child.stdin === null) return;
+  const source: { error: unknown } = { error: undefined };
+  const pieces = function* remembering(): Generator<Buffer> {
+    try {
+      yield* joined(input);
+    } catch (error) {
+      source.error = error;
+      throw error;
+    }
+  };
+  try {
+    await pipeline(Readable.from(pieces(), { objectMode: false }), child.stdin);
+  } catch {
+    if (source.error === undefined) return;
+    killGroup(child);
+    throw source.error;
+  }
+}
+
+/** Few large writes instead of many small ones. */
+function* joined(pieces: Iterable<string>): Generator<Buffer> {
+  let pending = '';
+  for (const piece of pieces) {
+    pending += piece;
+    if (pending.length < inputPieceBytes) continue;
+    yield Buffer.from(pending);
+    pending = '';
+  }
+  if (pending !== '') yield Buffer.from(pending);
+}
+
+function keepOutput(stream: Readable | null, limit: number): () => string {
+  let kept = '';
+  stream?.setEncoding('utf8').on('data', (text: string) => {
+    if (kept.length < limit) kept += text.slice(0, limit - kept.length);
+  });
+  return () => kept;
+}
+
+function splitLines(stream: Readable | null, onLine: (line: string) => void): () => string {
+  let rest = '';
+  stream?.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  });
+  return () => {
+    if (rest !== '') onLine(rest);
+    return '';
+  };
+}
