@@ -1,0 +1,179 @@
+/**
+ * @module The agent process: watches -> store -> sync loops -> kernel, and back into NodeProxy, metrics and health. Wiring only.
+ *
+ * Order of a start: everything is listed; then the configuration is decided on; only then is the first rule written. The end
+ * leaves the rules as they are: Services go on working without an agent.
+ */
+import { once } from 'node:events';
+import os from 'node:os';
+import { createBackend, refusalOf } from '../backend/registry.ts';
+import type { AgentConfig } from '../config.ts';
+import { createKubeClient, type KubeClient } from '../kube/client.ts';
+import { loadKubeConfig } from '../kube/kubeConfig.ts';
+import type { ReflectorTiming } from '../kube/reflector.ts';
+import { createStatusWriter } from '../kube/statusWriter.ts';
+import { createLogger, type Logger } from '../observability/logger.ts';
+import { type AgentMetrics, createAgentMetrics } from '../observability/metrics.ts';
+import { watchCluster, type ObservedNode } from './clusterWatch.ts';
+import { Dataplane, type MakeBackend } from './dataplane.ts';
+import { type DesiredConfig, loadSavedConfig, saveConfig } from './desiredConfig.ts';
+import { startEndpoints } from './endpoints.ts';
+import { Governor } from './governor.ts';
+import { createNodeConfigSource, nodeProxiesPath } from './nodeConfigSource.ts';
+import { Reporter, selfServedAddress } from './reporter.ts';
+import { Store } from './store.ts';
+import { createSyncObserver } from './syncObserver.ts';
+
+/** What a test brings itself. */
+export interface AgentParts {
+  readonly client: KubeClient;
+  readonly logger: Logger;
+  readonly metrics: AgentMetrics;
+  readonly makeBackend: MakeBackend;
+  readonly timing: AgentTiming;
+}
+
+export interface AgentTiming {
+  readonly reflector: Partial<ReflectorTiming>;
+  /** How long a node waits for its NodeProxy; one with a saved configuration only until it knows that there is none. */
+  readonly nodeProxyWaitMs: number;
+  readonly statusIntervalMs: number;
+  /** How long the end waits for a running sync. */
+  readonly stopGraceMs: number;
+}
+
+const defaultTiming: AgentTiming = { reflector: {}, nodeProxyWaitMs: 10_000, statusIntervalMs: 10_000, stopGraceMs: 8000 };
+
+const ownBackend: MakeBackend = (mode, family) => refusalOf(mode) ?? createBackend(mode, family);
+
+/** What `proxyconfig agent` runs: works until the signal fires, then ends in order and resolves. */
+export async function runAgent(config: AgentConfig, signal: AbortSignal, parts: Partial<AgentParts> = {}): Promise<void> {
+  const logger = parts.logger ?? createLogger(config.logLevel);
+  const client = parts.client ?? createKubeClient(loadKubeConfig(config.kubernetes), { userAgent: `proxyconfig-agent/${config.version}` });
+  const metrics = parts.metrics ?? createAgentMetrics();
+  const agent = new Agent(config, { makeBackend: ownBackend, timing: defaultTiming, ...parts, logger, client, metrics });
+  logger.info('agent starts', { version: config.version, node: config.nodeName, server: client.server });
+  try {
+    await Promise.race([agent.start(), aborted(signal)]);
+    await aborted(signal);
+  } finally {
+    await agent.stop();
+    await client.close();
+    logger.info('agent stopped; the rules stay in place');
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+class Agent {
+  readonly #config: AgentConfig;
+  readonly #parts: AgentParts;
+  readonly #store = new Store();
+  readonly #dataplane: Dataplane;
+  readonly #reporter: Reporter;
+  readonly #watch;
+  readonly #source;
+  readonly #servers;
+  #governor: Governor | undefined;
+  #node: ObservedNode = { record: undefined, eligible: true };
+  #saved: DesiredConfig | undefined;
+  #saving: Promise<void> = Promise.resolve();
+  #isStopping = false;
+
+  constructor(config: AgentConfig, parts: AgentParts) {
+    const { client, logger, metrics, timing } = parts;
+    const { nodeName } = config;
+    this.#config = config;
+    this.#parts = parts;
+    const observer = createSyncObserver({ metrics, logger, startedAt: Date.now(), onNews: () => this.#onNews() });
+    const onNewFamily = (): void => void this.#governor?.decide();
+    this.#dataplane = new Dataplane({ store: this.#store, makeBackend: parts.makeBackend, observer, onNewFamily });
+    const writer = createStatusWriter({
+      client,
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'NodeProxy',
+      name: nodeName,
+      path: `${nodeProxiesPath}/${nodeName}`,
+      fieldManager: 'proxyconfig-agent',
+      intervalMs: timing.statusIntervalMs,
+      onError: (error, retryInMs) => logger.warn('the NodeProxy status was not written', { error, retryInMs }),
+    });
+    this.#reporter = new Reporter(writer, { agentVersion: config.version, kernel: os.release() });
+    const onError = (resource: string, error: unknown, retryInMs: number): void => {
+      metrics.apiErrors.inc({ resource });
+      logger.warn('list or watch failed', { resource, error, retryInMs: Math.round(retryInMs) });
+    };
+    this.#watch = watchCluster({ client, nodeName, store: this.#store, onNode: (node) => this.#onNode(node), onError, timing: timing.reflector });
+    this.#source = createNodeConfigSource({
+      client,
+      nodeName,
+      onChange: (nodeProxy) => this.#governor?.setNodeProxy(nodeProxy),
+      onError: (error, retryInMs) => onError('nodeproxies', error, retryInMs),
+      timing: timing.reflector,
+    });
+    const health = () => ({ dataplane: this.#dataplane.status, nodeEligible: this.#node.eligible, monotonicNow: performance.now(), now: new Date() });
+    const mode = () => this.#dataplane.status.inForce?.config.mode;
+    this.#servers = startEndpoints({ config, metrics, logger, health, mode });
+  }
+
+  async start(): Promise<void> {
+    const { logger, timing } = this.#parts;
+    this.#saved = await this.#loadSaved();
+    const governor = new Governor({ dataplane: this.#dataplane, saved: this.#saved, logger, onAnswer: () => this.#onNews() });
+    this.#governor = governor;
+    this.#watch.start();
+    this.#source.start();
+    await this.#watch.synced;
+    logger.info('Services, EndpointSlices and Node are known');
+    await this.#source.first({ waitMs: timing.nodeProxyWaitMs, orAbsent: this.#saved !== undefined });
+    if (!this.#isStopping) await governor.decide();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await Promise.all([this.#watch.stop(), this.#source.stop()]);
+    await this.#governor?.stop();
+    await this.#dataplane.stop(this.#parts.timing.stopGraceMs);
+    await this.#saving;
+    await this.#reporter.stop();
+    await Promise.all(this.#servers.map((server) => server.stop()));
+  }
+
+  async #loadSaved(): Promise<DesiredConfig | undefined> {
+    try {
+      return await loadSavedConfig(this.#config.stateDirectory);
+    } catch (error) {
+      this.#parts.logger.error('the saved configuration cannot be used', { directory: this.#config.stateDirectory, error });
+      return undefined;
+    }
+  }
+
+  #onNode(node: ObservedNode): void {
+    this.#node = node;
+    this.#store.setNode(node.record);
+  }
+
+  #onNews(): void {
+    const { metrics, client } = this.#parts;
+    const dataplane = this.#dataplane.status;
+    const invalidServices = this.#store.invalidServices();
+    metrics.quarantined.set(invalidServices.length);
+    this.#noteInForce(dataplane.inForce);
+    if (this.#governor === undefined) return;
+    this.#reporter.report({ answer: this.#governor.answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store) });
+  }
+
+  #noteInForce(inForce: DesiredConfig | undefined): void {
+    if (inForce === undefined) return;
+    const { metrics, logger } = this.#parts;
+    metrics.configInfo.reset();
+    metrics.configInfo.set({ mode: inForce.config.mode, revision: inForce.revision, source: inForce.source }, 1);
+    if (inForce.source !== 'NodeProxy' || inForce === this.#saved) return;
+    this.#saved = inForce;
+    this.#saving = this.#saving
+      .then(() => saveConfig(this.#config.stateDirectory, inForce))
+      .catch((error: unknown) => logger.error('the configuration in force could not be saved', { error }));
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What the agent answers over HTTP, on kube-proxy's ports and paths.
+ */
+import type { AgentConfig } from '../config.ts';
+import type { ProxyMode } from '../api/nodeConfig.ts';
+import { type Answer, type HttpServer, json, plain, startHttpServer } from '../observability/httpServer.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { AgentMetrics } from '../observability/metrics.ts';
+import { type HealthAnswer, type HealthFacts, healthz, livez, readyz } from './health.ts';
+
+export interface EndpointsOptions {
+  readonly config: Pick<AgentConfig, 'healthAddress' | 'metricsAddress'>;
+  readonly metrics: AgentMetrics;
+  readonly logger: Logger;
+  readonly health: () => HealthFacts;
+  /** The mode in force. */
+  readonly mode: () => ProxyMode | undefined;
+}
+
+export function startEndpoints({ config, metrics, logger, health, mode }: EndpointsOptions): readonly HttpServer[] {
+  const probes = {
+    '/healthz': () => counted(metrics.healthz, healthz(health())),
+    '/livez': () => counted(metrics.livez, livez(health())),
+    '/readyz': () => asJSON(readyz(health())),
+  };
+  const readings = {
+    '/healthz': () => plain(200, 'ok'),
+    '/metrics': async () => ({ status: 200, contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }),
+    '/proxyMode': () => plain(200, mode() ?? ''),
+  };
+  const serve = (name: string, address: AgentConfig['healthAddress'], routes: typeof probes | typeof readings): HttpServer =>
+    startHttpServer({ address, routes, onUnavailable: (error) => logger.warn('the port cannot be had; trying again', { endpoint: name, address: `${address.host}:${address.port}`, error }) });
+  return [serve('health', config.healthAddress, probes), serve('metrics', config.metricsAddress, readings)];
+}
+
+function asJSON({ status, body }: HealthAnswer): Answer {
+  return json(status, body);
+}
+
+function counted(counter: AgentMetrics['healthz'], answer: HealthAnswer): Answer {
+  counter.inc({ code: answer.status });
+  return asJSON(answer);
+}

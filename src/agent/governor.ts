@@ -1,0 +1,97 @@
+/**
+ * Decides which configuration this node runs: its NodeProxy's; without one, the one saved; without either, the built-in.
+ *
+ * One that the node cannot run is refused, and what ran before goes on. It is tried again from time to time, because the reason
+ * may be gone: a tool was installed, a module loaded.
+ */
+import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { Refusal } from '../backend/backend.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Dataplane } from './dataplane.ts';
+import { builtIn, configOfNodeProxy, type DesiredConfig } from './desiredConfig.ts';
+
+export interface GovernorOptions {
+  readonly dataplane: Pick<Dataplane, 'accept' | 'status'>;
+  readonly saved: DesiredConfig | undefined;
+  readonly logger: Logger;
+  readonly onAnswer: () => void;
+  /** Default 60 s. */
+  readonly retryRefusedMs?: number;
+}
+
+/** The NodeProxy that was last looked at, and what came of it. */
+export interface ConfigAnswer {
+  readonly nodeProxy: NodeProxy | undefined;
+  readonly refusal: Refusal | undefined;
+}
+
+export class Governor {
+  readonly #options: GovernorOptions;
+  #wanted: NodeProxy | undefined;
+  #answer: ConfigAnswer = { nodeProxy: undefined, refusal: undefined };
+  #deciding: Promise<void> = Promise.resolve();
+  #retry: NodeJS.Timeout | undefined;
+  #isOpen = false;
+
+  constructor(options: GovernorOptions) {
+    this.#options = options;
+  }
+
+  get answer(): ConfigAnswer {
+    return this.#answer;
+  }
+
+  setNodeProxy(nodeProxy: NodeProxy): void {
+    this.#wanted = nodeProxy;
+    if (this.#isOpen) void this.decide();
+  }
+
+  /** From the first call on, every new NodeProxy is decided on; one at a time, the newest last. */
+  decide(): Promise<void> {
+    this.#isOpen = true;
+    this.#deciding = this.#deciding.then(() => this.#decide());
+    return this.#deciding;
+  }
+
+  async stop(): Promise<void> {
+    this.#isOpen = false;
+    clearTimeout(this.#retry);
+    await this.#deciding;
+    clearTimeout(this.#retry);
+  }
+
+  async #decide(): Promise<void> {
+    clearTimeout(this.#retry);
+    const { dataplane, saved, logger, onAnswer } = this.#options;
+    const nodeProxy = this.#wanted;
+    const wanted = nodeProxy === undefined ? (saved ?? builtIn()) : configOfNodeProxy(nodeProxy.spec);
+    const refusal = await this.#accept(wanted);
+    this.#answer = { nodeProxy, refusal };
+    if (refusal !== undefined) {
+      logger.warn('configuration refused', { ...refusal, stillInForce: dataplane.status.inForce?.revision });
+      this.#retry = setTimeout(() => void this.decide(), this.#options.retryRefusedMs ?? 60_000);
+      if (dataplane.status.accepted === undefined) await this.#fallBack();
+    }
+    onAnswer();
+  }
+
+  /** Better an older configuration than a node without Services. */
+  async #fallBack(): Promise<void> {
+    for (const candidate of [this.#options.saved, builtIn()]) {
+      if (candidate !== undefined && (await this.#accept(candidate)) === undefined) return;
+    }
+  }
+
+  async #accept(wanted: DesiredConfig | Refusal): Promise<Refusal | undefined> {
+    if ('reason' in wanted) return wanted;
+    const { dataplane, logger } = this.#options;
+    try {
+      const refusal = await dataplane.accept(wanted);
+      if (refusal === undefined) logger.info('configuration accepted', { source: wanted.source, mode: wanted.config.mode, revision: wanted.revision });
+      return refusal;
+    } catch (error) {
+      logger.error('preflight failed', { error });
+      return { reason: 'PreflightFailed', message: 'it could not be found out whether this node can run the configuration; the agent log says why' };
+    }
+  }
+}

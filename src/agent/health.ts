@@ -1,0 +1,76 @@
+/**
+ * The answers to `/healthz` and `/livez`, as kube-proxy gives them, so that load balancers and probes need not learn anything.
+ *
+ * Both are 503 when something waits to be programmed for twice the sync period. `/healthz` says whether to send traffic here: it
+ * is 503 also before the first sync and while the Node is on its way out. `/livez` says whether a restart could help, which it
+ * could not while the API server is away.
+ */
+import type { IPFamily } from '../model/ipFamily.ts';
+import type { DataplaneStatus } from './dataplane.ts';
+import type { SyncStatus } from './syncLoop.ts';
+
+export interface HealthFacts {
+  readonly dataplane: DataplaneStatus;
+  readonly nodeEligible: boolean;
+  /** As `performance.now()` counts. */
+  readonly monotonicNow: number;
+  readonly now: Date;
+}
+
+export interface HealthAnswer {
+  readonly status: 200 | 503;
+  readonly body: HealthBody;
+}
+
+interface HealthBody {
+  readonly lastUpdated: string;
+  readonly currentTime: string;
+  readonly nodeEligible: boolean;
+  readonly healthy: boolean;
+  readonly status: Readonly<Record<string, { readonly lastUpdated: string; readonly healthy: boolean }>>;
+}
+
+const familyNames: { readonly [family in IPFamily]: string } = { ipv4: 'IPv4', ipv6: 'IPv6' };
+const never = new Date(0);
+
+export function healthz(facts: HealthFacts): HealthAnswer {
+  const { families } = facts.dataplane;
+  const hasSynced = families.length > 0 && families.every(({ lastSuccess }) => lastSuccess !== undefined);
+  return answer(facts, hasSynced && facts.nodeEligible);
+}
+
+/** Whether what the agent says of its node is true now: the agent Pod's readiness, whoever may send traffic to the node. */
+export function readyz(facts: HealthFacts): HealthAnswer {
+  return healthz({ ...facts, nodeEligible: true });
+}
+
+export function livez(facts: HealthFacts): HealthAnswer {
+  return answer(facts, true);
+}
+
+function answer(facts: HealthFacts, otherwiseHealthy: boolean): HealthAnswer {
+  const { families } = facts.dataplane;
+  const entries = families.map((status) => [familyNames[status.family], { lastUpdated: time(status.lastSuccess), healthy: !isStuck(status, facts) }] as const);
+  const healthy = otherwiseHealthy && entries.every(([, family]) => family.healthy);
+  const lastUpdated = families.map(({ lastSuccess }) => time(lastSuccess)).sort()[0] ?? time(undefined);
+  return {
+    status: healthy ? 200 : 503,
+    body: { lastUpdated, currentTime: time(facts.now), nodeEligible: facts.nodeEligible, healthy, status: Object.fromEntries(entries) },
+  };
+}
+
+function isStuck({ queuedSince }: SyncStatus, { dataplane, monotonicNow }: HealthFacts): boolean {
+  const periodMs = (dataplane.accepted?.config.sync.periodSeconds ?? 30) * 1000;
+  return queuedSince !== undefined && monotonicNow - queuedSince >= 2 * periodMs;
+}
+
+function time(date: Date | undefined): string {
+  return (date ?? never).toISOString();
+}
+
+/** A Node that is being deleted, or that the cluster autoscaler is about to remove, should get no new connections (KEP-3836). */
+export function isEligible(node: unknown): boolean {
+  const { metadata, spec } = node as { metadata?: { deletionTimestamp?: string }; spec?: { taints?: { key?: string }[] } };
+  const leaving = spec?.taints?.some(({ key }) => key === 'ToBeDeletedByClusterAutoscaler') ?? false;
+  return metadata?.deletionTimestamp === undefined && !leaving;
+}

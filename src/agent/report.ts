@@ -1,0 +1,129 @@
+/**
+ * What the agent says in its NodeProxy's status: the truth about the kernel, not about intentions.
+ */
+import { type ConditionNow, mergeConditions } from '../api/conditions.ts';
+import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { Refusal } from '../backend/backend.ts';
+import type { DataplaneStatus } from './dataplane.ts';
+import type { DesiredConfig } from './desiredConfig.ts';
+import type { InvalidService } from './store.ts';
+import type { SyncStatus } from './syncLoop.ts';
+
+export type NodeProxyStatus = NonNullable<NodeProxy['status']>;
+
+export interface Facts {
+  readonly agentVersion: string;
+  readonly kernel: string;
+  /** `metadata.generation` of the NodeProxy that this speaks of. */
+  readonly generation: number;
+  readonly dataplane: DataplaneStatus;
+  /** Why the NodeProxy's configuration is not what runs. */
+  readonly refusal: Refusal | undefined;
+  readonly invalidServices: readonly InvalidService[];
+  /** Set when the API server is reached through the Service that this agent itself makes work. */
+  readonly selfServedAddress: string | undefined;
+}
+
+/** A single failed sync is retried at once and is no news; two in a row are, and so is one before anything worked. */
+const tolerated = 1;
+
+/** Whether there is an answer to the NodeProxy's present configuration: in force, refused, or tried and failed. */
+export function isSettled({ dataplane, refusal }: Pick<Facts, 'dataplane' | 'refusal'>): boolean {
+  return refusal !== undefined || failing(dataplane) !== undefined || (dataplane.inForce !== undefined && dataplane.inForce === dataplane.accepted);
+}
+
+/** Equal facts give an equal status, but for `lastChangeTime`, which moves with any other part. */
+export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefined, now: Date): NodeProxyStatus {
+  const { dataplane, refusal } = facts;
+  const { inForce } = dataplane;
+  const ready = readyCondition(dataplane, refusal);
+  const conditions = [ready, ...bootstrapCondition(facts.selfServedAddress), ...driftCondition(dataplane)];
+  const status: NodeProxyStatus = {
+    observedGeneration: facts.generation,
+    state: stateOf(dataplane, ready),
+    ...inForceFields(inForce, before),
+    agentVersion: facts.agentVersion,
+    kernel: facts.kernel.slice(0, 64),
+    dataplane: dataplaneFields(dataplane, facts.invalidServices),
+    conditions: mergeConditions(before?.conditions, conditions, { observedGeneration: facts.generation, now }),
+  };
+  return { ...status, lastChangeTime: isSameReport(status, before) ? before?.lastChangeTime : now.toISOString().replace(/\.\d+Z$/, 'Z') };
+}
+
+/** Whether two statuses say the same, whenever they were written. */
+export function isSameReport(one: NodeProxyStatus, other: NodeProxyStatus | undefined): boolean {
+  return JSON.stringify({ ...one, lastChangeTime: '' }) === JSON.stringify({ ...other, lastChangeTime: '' });
+}
+
+export function isReady(status: NodeProxyStatus | undefined): boolean {
+  return status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
+}
+
+function failing({ families }: DataplaneStatus): SyncStatus | undefined {
+  return families.find(({ error, failures, lastSuccess }) => error !== undefined && (failures > tolerated || lastSuccess === undefined));
+}
+
+function readyCondition(dataplane: DataplaneStatus, refusal: Refusal | undefined): ConditionNow {
+  const failed = failing(dataplane);
+  if (failed?.error !== undefined) {
+    return { type: 'Ready', status: 'False', reason: failed.error.reason, message: short(`${failed.family}: ${failed.error.message}`, 256) };
+  }
+  const { inForce } = dataplane;
+  if (refusal !== undefined) {
+    const goesOn = inForce === undefined ? '' : ` Still in force: mode ${inForce.config.mode}, revision ${inForce.revision}.`;
+    return { type: 'Ready', status: 'False', reason: refusal.reason, message: short(refusal.message, 256 - goesOn.length) + goesOn };
+  }
+  if (inForce === undefined) return { type: 'Ready', status: 'False', reason: 'Pending', message: 'Nothing is programmed yet.' };
+  return { type: 'Ready', status: 'True', reason: 'Synced', message: 'The kernel holds the rules of all Services.' };
+}
+
+function bootstrapCondition(address: string | undefined): ConditionNow[] {
+  if (address === undefined) return [];
+  const message = `The agent reaches the API server at the Service address ${address}, which works only once rules stand: this node cannot start cold. Set the API server's own address at install.`;
+  return [{ type: 'BootstrapAddress', status: 'False', reason: 'ServiceAddress', message: short(message, 256) }];
+}
+
+function driftCondition({ families }: DataplaneStatus): ConditionNow[] {
+  const drifted = families.filter(({ drift }) => drift !== undefined).map(({ family }) => family);
+  if (drifted.length === 0) return [];
+  const message = `Somebody else changed rules of ours (${drifted.join(', ')}); drift.policy Report leaves that alone. Set it to Enforce to have them repaired.`;
+  return [{ type: 'Drifted', status: 'True', reason: 'RulesChanged', message: short(message, 256) }];
+}
+
+function stateOf(dataplane: DataplaneStatus, ready: ConditionNow): NodeProxyStatus['state'] {
+  if (ready.status === 'True') return driftCondition(dataplane).length > 0 ? 'Drifted' : 'Ready';
+  return ready.reason === 'Pending' ? 'Pending' : 'Degraded';
+}
+
+function inForceFields(inForce: DesiredConfig | undefined, before: NodeProxyStatus | undefined): Pick<NodeProxyStatus, 'mode' | 'revision' | 'previousRevision'> {
+  if (inForce === undefined) return {};
+  const previous = before?.revision === inForce.revision ? before.previousRevision : before?.revision;
+  return { mode: inForce.config.mode, revision: inForce.revision, ...(previous === undefined ? {} : { previousRevision: previous }) };
+}
+
+function dataplaneFields({ families }: DataplaneStatus, invalid: readonly InvalidService[]): NodeProxyStatus['dataplane'] {
+  const results = families.flatMap(({ result }) => result ?? []);
+  const error = families.find((family) => family.error !== undefined)?.error;
+  const lastDriftTime = families.flatMap((family) => family.lastDriftTime ?? []).sort((one, other) => other.getTime() - one.getTime())[0];
+  return {
+    services: Math.max(0, ...results.map(({ services }) => services)),
+    endpoints: results.reduce((sum, { endpoints }) => sum + endpoints, 0),
+    rulesHash: results.map(({ rulesHash }) => rulesHash.slice(0, 16)).join('-'),
+    drifts: families.reduce((sum, { drifts }) => sum + drifts, 0),
+    ...(lastDriftTime === undefined ? {} : { lastDriftTime: lastDriftTime.toISOString().replace(/\.\d+Z$/, 'Z') }),
+    quarantinedCount: invalid.length,
+    ...(invalid.length === 0 ? {} : { quarantined: invalid.slice(0, 10).map(quarantined) }),
+    ...(error === undefined ? {} : { lastError: short(`${error.reason}: ${error.message}`, 512) }),
+  };
+}
+
+function quarantined({ service, reason, message }: InvalidService): { namespace: string; name: string; reason: string; message: string } {
+  const [namespace = '', name = ''] = service.split('/');
+  return { namespace: namespace.slice(0, 63), name: name.slice(0, 63), reason, message: short(message, 256) };
+}
+
+/** At most so many bytes; characters beyond ASCII count as what they are in UTF-8. */
+function short(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  return `${new TextDecoder().decode(Buffer.from(text).subarray(0, bytes - 3)).replace(/\uFFFD+$/, '')}…`;
+}

@@ -1,0 +1,76 @@
+/**
+ * Writes down what the sync loops do, in metrics and in the log.
+ */
+import type { IPFamily } from '../model/ipFamily.ts';
+import type { AgentMetrics } from '../observability/metrics.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { ServiceChange } from './store.ts';
+import type { SyncFailure, SyncObserver, SyncRun } from './syncLoop.ts';
+
+export interface SyncObserverOptions {
+  readonly metrics: AgentMetrics;
+  readonly logger: Logger;
+  /** Changes from before the agent began say nothing about its speed. */
+  readonly startedAt: number;
+  /** Something that a report may have to say is different now. */
+  readonly onNews: () => void;
+}
+
+const labelOf: { readonly [family in IPFamily]: string } = { ipv4: 'IPv4', ipv6: 'IPv6' };
+
+export function createSyncObserver({ metrics, logger, startedAt, onNews }: SyncObserverOptions): SyncObserver {
+  function countChange({ kind }: ServiceChange, label: { ip_family: string }): void {
+    const [total, pending] = kind === 'service' ? [metrics.serviceChanges, metrics.serviceChangesPending] : [metrics.endpointChanges, metrics.endpointChangesPending];
+    total.inc(label);
+    pending.inc(label);
+  }
+
+  function measure({ result, durationMs, triggerTimes }: SyncRun, label: { ip_family: string }): void {
+    const seconds = durationMs / 1000;
+    const now = Date.now();
+    metrics.syncDuration.observe(label, seconds);
+    (result.full ? metrics.fullSyncDuration : metrics.partialSyncDuration).observe(label, seconds);
+    for (const time of triggerTimes) if (time > startedAt) metrics.networkProgrammingDuration.observe(label, Math.max(0, now - time) / 1000);
+    metrics.lastSync.set(label, now / 1000);
+    metrics.fragmentsComputed.inc(label, result.fragmentsComputed);
+    metrics.linesSent.inc(label, result.linesSent);
+    metrics.commandsRun.inc(label, result.commandsRun);
+    metrics.services.set(label, result.services);
+    metrics.endpoints.set(label, result.endpoints);
+    for (const [table, rules] of Object.entries(result.rulesByTable)) metrics.iptablesRules.set({ ...label, table }, rules);
+  }
+
+  function countFailure({ wasFull }: SyncFailure, label: { ip_family: string }): void {
+    metrics.restoreFailures.inc(label);
+    if (!wasFull) metrics.partialRestoreFailures.inc(label);
+  }
+
+  return {
+    onQueued({ status: { family } }, change): void {
+      const label = { ip_family: labelOf[family] };
+      metrics.lastQueued.set(label, Date.now() / 1000);
+      if (change !== undefined) countChange(change, label);
+    },
+    onSuccess({ status: { family, queuedSince } }, run): void {
+      const label = { ip_family: labelOf[family] };
+      measure(run, label);
+      if (queuedSince === undefined) {
+        metrics.serviceChangesPending.set(label, 0);
+        metrics.endpointChangesPending.set(label, 0);
+      }
+      const { full, fragmentsComputed, linesSent, services, endpoints } = run.result;
+      logger[full ? 'info' : 'debug']('synced', { family, full, fragmentsComputed, linesSent, services, endpoints, durationMs: Math.round(run.durationMs) });
+      onNews();
+    },
+    onFailure({ status: { family, failures } }, failure): void {
+      countFailure(failure, { ip_family: labelOf[family] });
+      logger.error('sync failed', { family, reason: failure.error.reason, error: failure.error, failures, retryInMs: Math.round(failure.retryInMs) });
+      onNews();
+    },
+    onDrift({ status: { family } }, what): void {
+      metrics.drifts.inc({ ip_family: labelOf[family] });
+      logger.warn('rules of ours are missing in the kernel', { family, what });
+      onNews();
+    },
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * @module Small HTTP endpoints for health and metrics.
+ */
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export interface HttpServerOptions {
+  readonly address: { readonly host: string; readonly port: number };
+  /** By path; nothing but GET and HEAD is answered. */
+  readonly routes: Readonly<Record<string, () => Answer | Promise<Answer>>>;
+  /** Told when the port cannot be had, each time; the next try is `retryMs` later. */
+  readonly onUnavailable?: (error: Error) => void;
+  /** Default 2000. */
+  readonly retryMs?: number;
+}
+
+export interface HttpServer {
+  /** The port in use; undefined while another process holds it. */
+  port(): number | undefined;
+  stop(): Promise<void>;
+}
+
+/**
+ * Listens as soon as the port can be had. A port that is taken is no reason to end: while a node is handed over, the proxy that
+ * ran before may hold it for a while, and Services matter more.
+ */
+export function startHttpServer(options: HttpServerOptions): HttpServer {
+  const { address, onUnavailable, retryMs = 2000 } = options;
+  const server = http.createServer({ requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 }, (request, response) => {
+    void respond(options.routes, request, response);
+  });
+  server.maxConnections = 100;
+  let retry: NodeJS.Timeout | undefined;
+  const listen = (): void => void server.listen(address.port, address.host);
+  server.on('error', (error) => {
+    onUnavailable?.(error);
+    retry = setTimeout(listen, retryMs);
+  });
+  listen();
+  return {
+    port: () => (server.listening ? (server.address() as AddressInfo).port : undefined),
+    stop: () => {
+      clearTimeout(retry);
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+async function respond(routes: HttpServerOptions['routes'], request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  const answer = await answerTo(routes, request);
+  response.writeHead(answer.status, {
+    'content-type': answer.contentType,
+    'content-length': Buffer.byteLength(answer.body),
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(request.method === 'HEAD' ? undefined : answer.body);
+}
+
+async function answerTo(routes: HttpServerOptions['routes'], { method, url = '/' }: http.IncomingMessage): Promise<Answer> {
+  if (method !== 'GET' && method !== 'HEAD') return plain(405, 'only GET and HEAD are allowed\n');
+  const path = url.split('?', 1)[0] ?? '/';
+  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+  if (route === undefined) return plain(404, 'not found\n');
+  try {
+    return await route();
+  } catch {
+    return plain(500, 'internal error\n');
+  }
+}
+
+export function plain(status: number, body: string): Answer {
+  return { status, contentType: 'text/plain; charset=utf-8', body };
+}
+
+export function json(status: number, body: object): Answer {
+  return { status, contentType: 'application/json', body: JSON.stringify(body) };
+}

@@ -1,0 +1,57 @@
+/**
+ * @module JSON logs on standard output: a constant message, and what varies in fields, so that logs can be searched and counted.
+ */
+import winston from 'winston';
+
+export interface Logger {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+}
+
+/** An Error becomes its chain of messages; long texts and lists are cut. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+/** Objects hold what their authors wrote; no single field may fill a disk. */
+const longestText = 2048;
+const longestList = 50;
+
+export function createLogger(level: LogLevel): Logger {
+  const { combine, json, timestamp } = winston.format;
+  const logger = winston.createLogger({ level, format: combine(timestamp({ alias: 'time' }), json()), transports: [new winston.transports.Console()] });
+  const write = (severity: LogLevel, message: string, fields: LogFields = {}): void => {
+    logger.log({ ...bounded(fields), level: severity, message });
+  };
+  return {
+    error: (message, fields) => write('error', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    info: (message, fields) => write('info', message, fields),
+    debug: (message, fields) => write('debug', message, fields),
+  };
+}
+
+function bounded(fields: LogFields): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, boundedValue(value)]));
+}
+
+function boundedValue(value: unknown): unknown {
+  if (value instanceof Error) return cut(describeError(value));
+  if (typeof value === 'string') return cut(value);
+  if (Array.isArray(value)) return value.slice(0, longestList).map(boundedValue);
+  if (typeof value === 'object' && value !== null) return cut(JSON.stringify(value));
+  return value;
+}
+
+function cut(text: string): string {
+  return text.length > longestText ? `${text.slice(0, longestText)}… (${text.length} characters)` : text;
+}
+
+/** The messages of an error and of its causes: `cannot load rules: iptables-restore ended with 2: …`. For logs, not for a status. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error instanceof AggregateError ? [error.message, ...error.errors.slice(0, 3).map(describeError)].join('; ') : error.message;
+  return error.cause === undefined ? own : `${own}: ${describeError(error.cause)}`;
+}

@@ -1,0 +1,213 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { builtInConfig } from '../../src/api/defaults.ts';
+import type { NodeConfig } from '../../src/api/nodeConfig.ts';
+import { decodeNode } from '../../src/model/decodeNode.ts';
+import { decodeService } from '../../src/model/decodeService.ts';
+import type { NodeRecord } from '../../src/model/node.ts';
+import { Store } from '../../src/agent/store.ts';
+import { SyncLoop } from '../../src/agent/syncLoop.ts';
+import { node, service } from './objects.ts';
+import { RecordingBackend } from './recordingBackend.ts';
+
+let backend: RecordingBackend;
+let store: Store;
+let loop: SyncLoop;
+let config: NodeConfig;
+let told: string[];
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  backend = new RecordingBackend();
+  store = new Store();
+  config = { ...builtInConfig(), sync: { periodSeconds: 30, minPeriodSeconds: 1 }, drift: { policy: 'Enforce', checkPeriodSeconds: 60 } };
+  told = [];
+  const { record } = decodeNode(node()) as { record: NodeRecord };
+  loop = new SyncLoop({
+    family: 'ipv4',
+    backend,
+    state: () => store.state('ipv4', record, config),
+    observer: {
+      onQueued: () => undefined,
+      onSuccess: () => told.push('success'),
+      onFailure: (_loop, { error, retryInMs }) => told.push(`failure ${error.reason} ${retryInMs}`),
+      onDrift: (_loop, what) => told.push(`drift ${what}`),
+    },
+  });
+});
+
+afterEach(async () => {
+  const stopped = loop.stop(0);
+  await jest.advanceTimersByTimeAsync(1000);
+  await stopped;
+  jest.useRealTimers();
+});
+
+const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+const change = (name: string): void => loop.changed({ family: 'ipv4', service: `default/${name}`, kind: 'service' });
+const runs = (): unknown[] => backend.syncs.map(({ at, changed }) => [at, changed]);
+
+async function started(): Promise<void> {
+  loop.start();
+  await pass(5000);
+  expect(runs()).toEqual([[0, 'all']]);
+  backend.syncs.length = 0;
+}
+
+describe('pace', () => {
+  test('nothing is synced before the start, and the first run is a full one', async () => {
+    change('a');
+    await pass(5000);
+    loop.start();
+    await pass(5000);
+    expect(runs()).toEqual([[5000, 'all']]);
+    expect(loop.status.queuedSince).toBeUndefined();
+  });
+
+  test('the first change goes at once, later ones together after minPeriodSeconds', async () => {
+    await started();
+    change('a');
+    await pass(100);
+    change('b');
+    await pass(100);
+    change('c');
+    change('b');
+    await pass(2000);
+    expect(runs()).toEqual([[5000, ['default/a']], [6000, ['default/b', 'default/c']]]);
+  });
+
+  test('the pause is counted from the end of a run', async () => {
+    await started();
+    backend.durationMs = 700;
+    change('a');
+    await pass(100);
+    change('b');
+    await pass(3000);
+    expect(runs()).toEqual([[5000, ['default/a']], [6700, ['default/b']]]);
+    expect(backend.mostConcurrent).toBe(1);
+  });
+
+  test('with minPeriodSeconds 0 the pause is as long as the run was', async () => {
+    config = { ...config, sync: { periodSeconds: 30, minPeriodSeconds: 0 } };
+    backend.durationMs = 200;
+    await started();
+    change('a');
+    await pass(10);
+    change('b');
+    await pass(1000);
+    expect(runs()).toEqual([[5000, ['default/a']], [5400, ['default/b']]]);
+  });
+
+  test('everything is made equal once an hour', async () => {
+    await started();
+    await pass(3_600_000);
+    expect(backend.syncs.map(({ changed }) => changed)).toEqual(['all']);
+  });
+
+  test('a demand for everything does not wait for the pause, and is not lost when a sync runs', async () => {
+    await started();
+    backend.durationMs = 100;
+    change('a');
+    await pass(50);
+    loop.requestFull();
+    await pass(500);
+    expect(runs()).toEqual([[5000, ['default/a']], [5101, 'all']]);
+  });
+});
+
+describe('failure', () => {
+  test('a failed run is followed by full ones, at growing distances up to periodSeconds, until one succeeds', async () => {
+    await started();
+    backend.failing = 7;
+    change('a');
+    await pass(200_000);
+    expect(runs()).toEqual([5000, 6000, 8000, 12_000, 20_000, 36_000, 66_000, 96_000].map((at, index) => [at, index === 0 ? ['default/a'] : 'all']));
+    expect(loop.status).toMatchObject({ failures: 0, error: undefined });
+    expect(loop.status.queuedSince).toBeUndefined();
+  });
+
+  test('what waited longest is remembered while runs fail', async () => {
+    await started();
+    backend.failing = 100;
+    change('a');
+    await pass(100);
+    const since = loop.status.queuedSince;
+    change('b');
+    await pass(50_000);
+    expect(loop.status.queuedSince).toBe(since);
+    expect(loop.status.error?.message).toBe('told to fail');
+  });
+
+  test('a backend that throws anything else gives an error that is safe to show', async () => {
+    await started();
+    backend.sync = () => Promise.reject(new Error('iptables-restore: secret words'));
+    change('a');
+    await pass(10);
+    expect(loop.status.error).toMatchObject({ reason: 'SyncFailed', message: expect.not.stringContaining('secret') });
+  });
+});
+
+describe('verification and drift', () => {
+  test('tools that do nothing and say yes never make a success', async () => {
+    backend.works = false;
+    backend.drift = 'chain KUBE-SERVICES is missing';
+    loop.start();
+    await pass(100_000);
+    expect(told).not.toContain('success');
+    expect(loop.status).toMatchObject({ lastSuccess: undefined, configInForce: undefined, error: { reason: 'NotVerified' } });
+  });
+
+  test('Enforce: what is missing is counted and repaired by a full run', async () => {
+    await started();
+    backend.drift = 'chain KUBE-SERVICES is missing';
+    await pass(60_000);
+    expect(told).toContain('drift chain KUBE-SERVICES is missing');
+    expect(backend.syncs.map(({ changed }) => changed)).toEqual(['all']);
+    expect(loop.status).toMatchObject({ drifts: 1, drift: undefined });
+    await pass(120_000);
+    expect(loop.status.drifts).toBe(1);
+  });
+
+  test('Report: what is missing is counted once and left alone', async () => {
+    config = { ...config, drift: { policy: 'Report', checkPeriodSeconds: 60 } };
+    await started();
+    backend.drift = 'chain KUBE-SERVICES is missing';
+    await pass(200_000);
+    expect(backend.syncs).toEqual([]);
+    expect(loop.status).toMatchObject({ drifts: 1, drift: 'chain KUBE-SERVICES is missing' });
+    backend.drift = undefined;
+    await pass(60_000);
+    expect(loop.status.drift).toBeUndefined();
+  });
+});
+
+test('a configuration is in force once a full run with it succeeded', async () => {
+  await started();
+  const old = config;
+  config = { ...config, masquerade: { bit: 15, all: false } };
+  change('a');
+  await pass(10);
+  expect(loop.status.configInForce).toBe(old);
+  loop.requestFull();
+  await pass(10);
+  expect(loop.status.configInForce).toBe(config);
+});
+
+test('stop lets the running sync end and starts no other', async () => {
+  await started();
+  backend.durationMs = 500;
+  change('a');
+  await pass(10);
+  change('b');
+  const stopped = loop.stop(1000);
+  await pass(5000);
+  await stopped;
+  expect(runs()).toEqual([[5000, ['default/a']]]);
+  expect(told.filter((what) => what === 'success')).toHaveLength(2);
+});
+
+test('a Service that is in the store is counted', async () => {
+  store.setService('default/web', decodeService(service('web')));
+  loop.start();
+  await pass(10);
+  expect(loop.status.result).toMatchObject({ services: 1, full: true });
+});
