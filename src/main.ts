@@ -2,7 +2,7 @@
 /**
  * @module The command line: arguments -> a command. Every command loads only what it needs, when it runs.
  */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { agentConfig, logLevels, operatorConfig, UsageError, type AgentFlags, type OperatorFlags } from './config.ts';
 import type { RenderFlags } from './cli/render.ts';
@@ -17,6 +17,7 @@ function program(): Command {
     .helpOption('-h, --help', 'print this help; also: proxyconfig COMMAND --help')
     .addHelpText('after', `${exitCodes}\nThe ProxyConfig's own fields: kubectl explain pxc.spec`)
     .exitOverride()
+    .allowExcessArguments(false)
     .showHelpAfterError('(proxyconfig --help, or proxyconfig COMMAND --help, says more)');
   addAgent(root);
   addOperator(root);
@@ -72,9 +73,11 @@ function addRender(root: Command): void {
     .description('Prints the rules that the agent would load on an empty node, from manifests and without a cluster.')
     .requiredOption('-f, --filename <file>', 'manifests: a file, a directory (its *.yaml, *.yml and *.json) or - for standard input; may be repeated', collect)
     .requiredOption('--node <name>', 'the Node to render for')
-    .option('--mode <mode>', "render this mode instead of the ProxyConfig's")
-    .option('--family <family>', "ipv4 or ipv6, for text (default: the node's first)")
-    .option('-o, --output <format>', 'text: the input of iptables-restore for one family; json: [{"tool","args","family","input"}] for both', 'text')
+    .addOption(new Option('--mode <mode>', "render this mode instead of the ProxyConfig's").choices(['iptables', 'ipvs', 'nftables', 'userspace']))
+    .addOption(new Option('--family <family>', "one IP family only (default: the node's first for text, both for json)").choices(['ipv4', 'ipv6']))
+    .addOption(
+      new Option('-o, --output <format>', 'text: the input of iptables-restore; json: [{"tool","args","family","input"}]').choices(['text', 'json']).default('text'),
+    )
     .addHelpText('after', `
 Reads ProxyConfig, Service, EndpointSlice and Node objects (YAML or JSON, several documents, Lists), fills in the API server's
 defaults and checks them as it would; other kinds are ignored. The node's ProxyConfig is chosen as on a cluster; where none
@@ -101,7 +104,8 @@ function addCleanup(root: Command): void {
     .description('Removes every kernel object of ours from this node and says what it removed; stop the agent first.')
     .addHelpText('after', `${exitCodes}
 
-Services stop working on this node. Needs root. Rules of others are not touched; a second run removes nothing.`)
+Services stop working on this node. Needs root. Rules of others are not touched, but those of a kube-proxy in iptables mode carry
+the same names and go too; it writes them again when it runs. A second run removes nothing.`)
     .action(async () => {
       const { cleanupCommand } = await import('./cli/cleanup.ts');
       process.exitCode = await cleanupCommand(process);

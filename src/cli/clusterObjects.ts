@@ -13,7 +13,7 @@ import type { NodeRecord } from '../model/node.ts';
 import type { ServiceKey, ServiceRecord } from '../model/service.ts';
 import { serviceKeyOf } from '../model/servicePort.ts';
 import { isRecord, type Manifest } from './manifests.ts';
-import { serviceNotes, serviceProblems } from './serviceManifest.ts';
+import { serviceNotes, serviceProblems, withClusterIP } from './serviceManifest.ts';
 
 export interface ClusterObjects {
   readonly configs: readonly ProxyConfig[];
@@ -92,10 +92,11 @@ function addNode(manifest: Manifest, into: Collector): void {
 }
 
 function addService(manifest: Manifest, into: Collector): void {
-  const service = into.decoded(manifest, decodeService(manifest.object));
-  into.report(manifest, serviceProblems(manifest.object));
+  const { service, isComplete } = withClusterIP(manifest.object);
+  const record = into.decoded(manifest, decodeService(service));
+  into.report(manifest, serviceProblems(service));
   for (const note of serviceNotes(manifest.object)) into.note(manifest, note);
-  if (service !== undefined) into.services.set(serviceKeyOf(service), service);
+  if (record !== undefined && isComplete) into.services.set(serviceKeyOf(record), record);
 }
 
 function addEndpointSlice(manifest: Manifest, into: Collector): void {
@@ -113,9 +114,9 @@ function inDefaultNamespace(manifest: Manifest): Manifest {
   return { ...manifest, object: { ...object, metadata: { ...metadata, namespace: 'default' } } };
 }
 
-/** e.g. `Service work/saythx-redis` */
+/** e.g. `Service work/saythx-redis`; a name that could not be one is quoted, because terminals and logs obey control characters. */
 function nameOf({ kind, object }: Manifest): string {
   const { namespace, name } = isRecord(object['metadata']) ? object['metadata'] : {};
-  const text = typeof name === 'string' ? name : '(without a name)';
-  return `${kind} ${typeof namespace === 'string' ? `${namespace}/` : ''}${text}`;
+  const names = [namespace, name ?? '(without a name)'].filter((part) => part !== undefined);
+  return `${kind} ${names.map((part) => (typeof part === 'string' && /^[\w.() -]+$/.test(part) ? part : JSON.stringify(part))).join('/')}`;
 }

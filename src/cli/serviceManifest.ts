@@ -28,6 +28,17 @@ function portProblems(port: Fields, earlier: readonly Fields[], { type, count }:
   return rules.filter(({ broken }) => broken).map(({ field, message }) => ({ field, message }));
 }
 
+/**
+ * A Service to look at as a whole: one without a cluster IP gets a placeholder, so that everything else in it is checked; it is
+ * not complete then, and must not be rendered.
+ */
+export function withClusterIP(service: Fields): { service: Fields; isComplete: boolean } {
+  const { type, clusterIP } = specOf(service);
+  if (clusterIP !== '' || type === 'ExternalName') return { service, isComplete: true };
+  const spec = isRecord(service['spec']) ? service['spec'] : {};
+  return { service: { ...service, spec: { ...spec, clusterIP: '192.0.2.1' } }, isComplete: false };
+}
+
 /** What a manifest leaves to the API server, so that nothing can be rendered for it. */
 export function serviceNotes(service: Fields): string[] {
   const { type, ports, clusterIP } = specOf(service);
@@ -48,5 +59,5 @@ function specOf(service: Fields): { type: string; ports: readonly Fields[]; clus
 }
 
 function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }

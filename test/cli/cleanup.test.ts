@@ -1,0 +1,49 @@
+import { describe, expect, test } from '@jest/globals';
+import { execa } from 'execa';
+import { proxyconfig } from './proxyconfig.ts';
+
+const unshare = process.getuid?.() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net', '--mount'];
+
+/** Runs a script in a network namespace of its own; `before` and `after` are what stands there before and after the clean-up. */
+async function cleanUpAfter(rules: string): Promise<{ stdout: string; before: string; after: string; second: string }> {
+  const script = `
+    iptables-restore <<'FOREIGN'
+*nat
+:OTHERS - [0:0]
+-A POSTROUTING -j OTHERS
+-A OTHERS -s 198.51.100.0/24 -m comment --comment "somebody else's" -j MASQUERADE
+COMMIT
+FOREIGN
+    iptables-save | grep -v '^#' > "$DIRECTORY/before"
+    iptables-restore --noflush; src/main.ts cleanup; echo "exit $?"
+    iptables-save | grep -v '^#' > "$DIRECTORY/after"
+    src/main.ts cleanup > "$DIRECTORY/second"
+    for file in before after second; do echo "== $file"; cat "$DIRECTORY/$file"; done; rm -r "$DIRECTORY"`;
+  const result = await execa('unshare', [...unshare, 'sh', '-c', `DIRECTORY=$(mktemp -d); ${script}`], { input: rules });
+  const [stdout = '', before = '', after = '', second = ''] = result.stdout.split(/^== (?:before|after|second)\n/m);
+  return { stdout, before, after, second };
+}
+
+describe('proxyconfig cleanup', () => {
+  test('removes what render shows, says so, and leaves the rules of others byte for byte', async () => {
+    const { stdout: rules } = await proxyconfig(['render', '-f', 'test/cli/manifests', '--node', 'node-1']);
+    const { stdout, before, after, second } = await cleanUpAfter(rules);
+    expect(stdout).toContain('chain KUBE-SVC-FWZO4IPCTY5IWGE6 of table nat');
+    expect(stdout).toMatch(/^\d+ objects removed\nexit 0$/m);
+    expect(before).toContain("somebody else's");
+    expect(withoutCounters(after).filter((line) => !isEmptyTable(line))).toEqual(withoutCounters(before).filter((line) => !isEmptyTable(line)));
+    expect(second).toContain('nothing of ours was found');
+  });
+});
+
+function withoutCounters(saved: string): string[] {
+  return saved
+    .trim()
+    .split('\n')
+    .map((line) => line.replace(/\[\d+:\d+\]/, ''));
+}
+
+/** Tables that were used once stay, with their built-in chains. */
+function isEmptyTable(line: string): boolean {
+  return /^(\*(filter|mangle)|:(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING) .*|COMMIT)$/.test(line);
+}
