@@ -6,6 +6,7 @@
  */
 import { once } from 'node:events';
 import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackend, refusalOf } from '../backend/registry.ts';
 import type { AgentConfig } from '../config.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
@@ -43,6 +44,8 @@ export interface AgentTiming {
 }
 
 const defaultTiming: AgentTiming = { reflector: {}, nodeProxyWaitMs: 10_000, statusIntervalMs: 10_000, stopGraceMs: 8000 };
+
+const lastReportMs = 3000;
 
 const ownBackend: MakeBackend = (mode, family) => refusalOf(mode) ?? createBackend(mode, family);
 
@@ -137,7 +140,8 @@ class Agent {
     await this.#governor?.stop();
     await this.#dataplane.stop(this.#parts.timing.stopGraceMs);
     await this.#saving;
-    await this.#reporter.stop();
+    // The last report must not hold up the end where the API server hangs.
+    await Promise.race([this.#reporter.stop(), sleep(lastReportMs, undefined, { ref: false })]);
     await Promise.all(this.#servers.map((server) => server.stop()));
   }
 

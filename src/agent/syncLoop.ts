@@ -3,8 +3,7 @@
  *
  * The pace is kube-proxy's (BoundedFrequencyRunner): the first change goes at once, then at least minPeriodSeconds lie between
  * the end of a run and the next start; with 0 the pause is as long as the run was. A failed run is followed by a full one within
- * periodSeconds; everything is made equal once an hour. After every full run the kernel is asked whether it really holds the
- * rules: tools that do nothing and say yes exist.
+ * periodSeconds; everything is made equal once an hour, and in between the kernel is asked whether it still holds the rules.
  */
 import { type Backend, SyncError, type SyncResult } from '../backend/backend.ts';
 import type { NodeConfig } from '../api/nodeConfig.ts';
@@ -183,20 +182,11 @@ export class SyncLoop {
     const state = this.#options.state();
     try {
       const result = await this.#options.backend.sync({ state, changed, signal: this.#abort.signal });
-      if (isFull) await this.#verify();
       this.#succeeded({ result, durationMs: performance.now() - started, triggerTimes }, isFull, state.config);
     } catch (error) {
       this.#triggerTimes = [...triggerTimes, ...this.#triggerTimes].slice(0, mostTriggerTimes);
       this.#failed(asSyncError(error), isFull, state.config);
     }
-  }
-
-  async #verify(): Promise<void> {
-    const missing = await this.#options.backend.findDrift(this.#abort.signal);
-    this.#lastCheck = performance.now();
-    if (missing === undefined) return;
-    const message = "the rules were loaded without an error and yet the kernel does not hold them; check this node's tools";
-    throw new SyncError('NotVerified', message, { cause: new Error(missing) });
   }
 
   #succeeded(run: SyncRun, isFull: boolean, config: NodeConfig): void {

@@ -17,8 +17,6 @@ export class RecordingBackend implements Backend {
   failing = 0;
   durationMs = 0;
   drift: string | undefined;
-  /** Of the next syncs: whether they leave anything in the kernel. */
-  works = true;
   refuse: (config: NodeConfig) => Refusal | undefined = () => undefined;
   concurrent = 0;
   mostConcurrent = 0;
@@ -37,7 +35,7 @@ export class RecordingBackend implements Backend {
       this.failing -= 1;
       throw new SyncError('RestoreFailed', 'told to fail', { cause: new Error('iptables-restore: secret words') });
     }
-    if (this.works) this.drift = undefined;
+    this.drift = undefined;
     const keys = [...state.keys()];
     const endpoints = keys.flatMap((key) => state.ports(key)).reduce((sum, port) => sum + port.clusterEndpoints.length, 0);
     const computed = changed === 'all' ? keys.length : changed.size;

@@ -146,16 +146,7 @@ describe('failure', () => {
   });
 });
 
-describe('verification and drift', () => {
-  test('tools that do nothing and say yes never make a success', async () => {
-    backend.works = false;
-    backend.drift = 'chain KUBE-SERVICES is missing';
-    loop.start();
-    await pass(100_000);
-    expect(told).not.toContain('success');
-    expect(loop.status).toMatchObject({ lastSuccess: undefined, configInForce: undefined, error: { reason: 'NotVerified' } });
-  });
-
+describe('drift', () => {
   test('Enforce: what is missing is counted and repaired by a full run', async () => {
     await started();
     backend.drift = 'chain KUBE-SERVICES is missing';

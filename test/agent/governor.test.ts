@@ -1,0 +1,161 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Dataplane } from '../../src/agent/dataplane.ts';
+import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
+import { Governor } from '../../src/agent/governor.ts';
+import { Store } from '../../src/agent/store.ts';
+import type { NodeConfig } from '../../src/api/nodeConfig.ts';
+import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import { decodeNode } from '../../src/model/decodeNode.ts';
+import { decodeService } from '../../src/model/decodeService.ts';
+import type { IPFamily } from '../../src/model/ipFamily.ts';
+import { until } from '../kube/until.ts';
+import { node, service } from './objects.ts';
+import { RecordingBackend } from './recordingBackend.ts';
+
+let store: Store;
+let backends: Map<IPFamily, RecordingBackend>;
+let dataplane: Dataplane;
+let governor: Governor;
+let made: string[];
+
+const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+
+beforeEach(() => {
+  store = new Store();
+  store.setNode(decodeNode(node()).record);
+  backends = new Map();
+  made = [];
+  dataplane = new Dataplane({
+    store,
+    makeBackend: (mode, family) => {
+      if (mode !== 'iptables') return { reason: 'ModeNotAvailable', message: `no ${mode} here` };
+      made.push(`${mode} ${family}`);
+      const backend = backends.get(family) ?? new RecordingBackend();
+      backends.set(family, backend);
+      return backend;
+    },
+    observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
+    onNewFamily: () => void governor.decide(),
+  });
+});
+
+afterEach(async () => {
+  await governor.stop();
+  await dataplane.stop(0);
+});
+
+function govern(saved?: DesiredConfig): Governor {
+  governor = new Governor({ dataplane, saved, logger: silent, onAnswer: () => undefined, retryRefusedMs: 20 });
+  return governor;
+}
+
+function nodeProxy(generation: number, revision: string, config: Partial<NodeConfig> = {}): NodeProxy {
+  const spec = { configRef: { name: 'default', uid: 'u', generation }, revision, config: { ...builtIn().config, ...config } };
+  return { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'node-1', uid: 'n', generation }, spec };
+}
+
+const inForce = (revision: string): Promise<void> => until(`${revision} is in force`, () => dataplane.status.inForce?.revision === revision);
+const ipvs: Partial<NodeConfig> = { mode: 'ipvs' };
+
+describe('which configuration', () => {
+  const saved: DesiredConfig = { ...builtIn(), source: 'Saved', revision: 'saved' };
+  const cases: { name: string; saved?: DesiredConfig; nodeProxy?: NodeProxy; expected: string; refused?: string }[] = [
+    { name: 'none known: the built-in', expected: builtIn().revision },
+    { name: 'none but a saved one', saved, expected: 'saved' },
+    { name: "the NodeProxy's before a saved one", saved, nodeProxy: nodeProxy(1, 'r1'), expected: 'r1' },
+    { name: 'one that is refused at the start: the saved one', saved, nodeProxy: nodeProxy(1, 'r1', ipvs), expected: 'saved', refused: 'ModeNotAvailable' },
+    { name: 'one that is refused at the start, none saved: the built-in', nodeProxy: nodeProxy(1, 'r1', ipvs), expected: builtIn().revision, refused: 'ModeNotAvailable' },
+    { name: 'one that is invalid', nodeProxy: nodeProxy(1, 'r1', { masquerade: { bit: 99, all: false } }), expected: builtIn().revision, refused: 'ConfigInvalid' },
+  ];
+  test.each(cases)('$name', async ({ saved: kept, nodeProxy: given, expected, refused }) => {
+    govern(kept);
+    if (given !== undefined) governor.setNodeProxy(given);
+    await governor.decide();
+    await inForce(expected);
+    expect(governor.answer.refusal?.reason).toBe(refused);
+  });
+});
+
+test('nothing is written before the decision', async () => {
+  govern().setNodeProxy(nodeProxy(1, 'r1'));
+  store.setService('default/web', decodeService(service('web')));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect(made).toEqual([]);
+});
+
+test('a mode that is refused later changes nothing: the previous configuration goes on serving and following changes', async () => {
+  await govern().decide();
+  governor.setNodeProxy(nodeProxy(1, 'r1'));
+  await inForce('r1');
+  governor.setNodeProxy(nodeProxy(2, 'r2', ipvs));
+  await until('it is refused', () => governor.answer.refusal !== undefined);
+  expect(governor.answer.nodeProxy?.metadata.generation).toBe(2);
+
+  const backend = backends.get('ipv4');
+  const before = backend?.syncs.length ?? 0;
+  store.setService('default/web', decodeService(service('web')));
+  await until('the change is synced', () => (backend?.syncs.length ?? 0) > before);
+  expect(backend?.syncs.at(-1)).toMatchObject({ changed: ['default/web'], config: { mode: 'iptables' } });
+  expect(dataplane.status.inForce?.revision).toBe('r1');
+});
+
+test('a setting changes live: the same backend makes everything anew', async () => {
+  await govern().decide();
+  governor.setNodeProxy(nodeProxy(1, 'r1'));
+  await inForce('r1');
+  governor.setNodeProxy(nodeProxy(2, 'r2', { masquerade: { bit: 15, all: false } }));
+  await inForce('r2');
+  expect(backends.get('ipv4')?.syncs.at(-1)).toMatchObject({ changed: 'all', config: { masquerade: { bit: 15 } } });
+  expect(made).toEqual(['iptables ipv4']);
+});
+
+test('a refusal is looked at again: the reason may be gone', async () => {
+  await govern().decide();
+  await inForce(builtIn().revision);
+  const backend = backends.get('ipv4');
+  if (backend === undefined) throw new Error('no backend runs');
+  backend.refuse = () => ({ reason: 'ToolMissing', message: 'iptables-restore is not installed' });
+  governor.setNodeProxy(nodeProxy(1, 'r1'));
+  await until('it is refused', () => governor.answer.refusal?.reason === 'ToolMissing');
+  backend.refuse = () => undefined;
+  await inForce('r1');
+  await until('the refusal is gone', () => governor.answer.refusal === undefined);
+});
+
+test('a configuration that cannot be programmed is not in force', async () => {
+  await govern().decide();
+  await inForce(builtIn().revision);
+  const backend = backends.get('ipv4');
+  if (backend === undefined) throw new Error('no backend runs');
+  backend.failing = 1;
+  governor.setNodeProxy(nodeProxy(1, 'r1'));
+  await until('a sync has failed', () => dataplane.status.families[0]?.failures === 1);
+  expect(dataplane.status.inForce?.revision).toBe(builtIn().revision);
+  await inForce('r1');
+});
+
+test('one backend for each family of the node, also for one that comes later', async () => {
+  await govern().decide();
+  await inForce(builtIn().revision);
+  store.setNode(decodeNode(node('node-1', ['192.168.0.1', 'fd00::1'])).record);
+  await until('IPv6 is synced too', () => dataplane.status.families[1]?.lastSuccess !== undefined);
+  expect(made).toEqual(['iptables ipv4', 'iptables ipv6']);
+  const [four, six] = [backends.get('ipv4'), backends.get('ipv6')];
+  store.setService('default/six', decodeService(service('six', { clusterIPs: ['fd00::10'] })));
+  await until('the change is synced', () => six?.syncs.at(-1)?.changed !== 'all');
+  expect(four?.syncs.at(-1)?.changed).toBe('all');
+});
+
+test('a Node that is not there yet', async () => {
+  store = new Store();
+  dataplane = new Dataplane({
+    store,
+    makeBackend: () => new RecordingBackend(),
+    observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
+    onNewFamily: () => void governor.decide(),
+  });
+  await govern().decide();
+  expect(governor.answer.refusal?.reason).toBe('NodeUnknown');
+  store.setNode(decodeNode(node()).record);
+  await inForce(builtIn().revision);
+});

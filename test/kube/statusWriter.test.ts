@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { ApiError } from '../../src/kube/apiError.ts';
+import type { KubeClient, SendOptions } from '../../src/kube/client.ts';
+import { createStatusWriter, type StatusWriter } from '../../src/kube/statusWriter.ts';
+
+let writes: { at: number; status: unknown }[];
+let failWith: (ApiError | undefined)[];
+let errors: (number | undefined)[];
+let writer: StatusWriter;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  writes = [];
+  failWith = [];
+  errors = [];
+  const start = performance.now();
+  const send = (_method: string, path: string, { body, contentType, query }: SendOptions = {}): Promise<never> => {
+    const failure = failWith.shift();
+    if (failure !== undefined) return Promise.reject(failure);
+    expect({ path, contentType, query }).toEqual({ path: '/things/a/status', contentType: 'application/apply-patch+yaml', query: { fieldManager: 'test', force: true } });
+    writes.push({ at: Math.floor((performance.now() - start) / 1000), status: (body as { status: unknown }).status });
+    return Promise.resolve({} as never);
+  };
+  const client = { send } as unknown as KubeClient;
+  writer = createStatusWriter({ client, apiVersion: 'v1', kind: 'Thing', name: 'a', path: '/things/a', fieldManager: 'test', intervalMs: 10_000, onError: (_error, retryInMs) => errors.push(retryInMs) });
+});
+afterEach(() => void jest.useRealTimers());
+
+const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+
+test('the first goes at once, then one an interval, the latest of them', async () => {
+  writer.write({ n: 1 });
+  await pass(1000);
+  writer.write({ n: 2 });
+  await pass(1000);
+  writer.write({ n: 3 });
+  await pass(30_000);
+  expect(writes.map(({ status }) => status)).toEqual([{ n: 1 }, { n: 3 }]);
+  expect(writes[1]?.at).toBeGreaterThanOrEqual(10);
+  expect(writes[1]?.at).toBeLessThanOrEqual(12);
+});
+
+test('what is urgent does not wait; what is equal is not written', async () => {
+  writer.write({ n: 1 });
+  await pass(1000);
+  writer.write({ n: 2 }, { urgent: true });
+  await pass(1000);
+  writer.write({ n: 2 });
+  await pass(30_000);
+  expect(writes).toEqual([{ at: 0, status: { n: 1 } }, { at: 1, status: { n: 2 } }]);
+});
+
+test('an object made anew is written again', async () => {
+  writer.write({ n: 1 });
+  await pass(1000);
+  writer.forget();
+  writer.write({ n: 1 }, { urgent: true });
+  await pass(1000);
+  expect(writes).toHaveLength(2);
+});
+
+test('a failed write is tried again, with what is latest then', async () => {
+  failWith = [new ApiError({ status: 503, reason: 'ServiceUnavailable', message: '' }), new ApiError({ status: 0, reason: 'Unreachable', message: '' })];
+  writer.write({ n: 1 });
+  await pass(100);
+  writer.write({ n: 2 });
+  await pass(10_000);
+  expect(writes.map(({ status }) => status)).toEqual([{ n: 2 }]);
+  expect(errors).toHaveLength(2);
+});
+
+test('no object, nobody to tell: not tried again until there is more to say', async () => {
+  failWith = [new ApiError({ status: 404, reason: 'NotFound', message: '' })];
+  writer.write({ n: 1 });
+  await pass(100_000);
+  expect({ writes, errors }).toEqual({ writes: [], errors: [undefined] });
+  writer.write({ n: 1 });
+  await pass(1000);
+  expect(writes).toHaveLength(1);
+});
+
+test('stop writes what waits', async () => {
+  writer.write({ n: 1 });
+  await pass(1000);
+  writer.write({ n: 2 });
+  await writer.stop();
+  writer.write({ n: 3 });
+  await pass(100_000);
+  expect(writes.map(({ status }) => status)).toEqual([{ n: 1 }, { n: 2 }]);
+});
