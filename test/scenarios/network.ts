@@ -1,0 +1,176 @@
+/**
+ * A node, its pods, a pod of another node and a client outside, each a bare network namespace with veth links and routes: enough for real
+ * packets, without a cluster. The namespaces have no names; each lives as long as the process in it, which dies with this one.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import type { IPFamily } from '../../src/model/ipFamily.ts';
+import type { Protocol } from '../../src/model/service.ts';
+import type { RunCommand } from '../../src/system/command.ts';
+import { runCommand } from '../../src/system/command.ts';
+
+export const hostNames = ['client', 'node', 'podA', 'podB', 'podC', 'remotePod'] as const;
+export type HostName = (typeof hostNames)[number];
+export type PodName = Extract<HostName, 'podA' | 'podB' | 'podC' | 'remotePod'>;
+
+/** A packet's fate: who answered, and from which address they saw it come. */
+export type Answer = 'REFUSED' | 'DROPPED' | { readonly by: string; readonly seenFrom: string } | { readonly error: string };
+
+export interface Question {
+  readonly protocol: Exclude<Protocol, 'SCTP'>;
+  readonly address: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+  readonly sourcePort?: number;
+}
+
+type Addresses = { readonly [family in IPFamily]: string };
+
+export const podPort = 8080;
+export const nodeName = 'node-1';
+export const podNetwork: Addresses = { ipv4: '10.244.0.0/16', ipv6: 'fd00:10:244::/48' };
+export const addresses: { readonly [name in HostName]: Addresses } = {
+  client: { ipv4: '192.0.2.10', ipv6: '2001:db8:1::10' },
+  node: { ipv4: '192.0.2.1', ipv6: '2001:db8:1::1' },
+  podA: { ipv4: '10.244.1.2', ipv6: 'fd00:10:244:1::2' },
+  podB: { ipv4: '10.244.1.3', ipv6: 'fd00:10:244:1::3' },
+  podC: { ipv4: '10.244.1.4', ipv6: 'fd00:10:244:1::4' },
+  remotePod: { ipv4: '10.244.2.5', ipv6: 'fd00:10:244:2::5' },
+};
+/** The node's end of the link to each pod: what a pod sees as the source of masqueraded traffic. */
+export const gateways: { readonly [name in PodName]: Addresses } = {
+  podA: { ipv4: '10.244.255.2', ipv6: 'fd00:10:244:ff::2' },
+  podB: { ipv4: '10.244.255.3', ipv6: 'fd00:10:244:ff::3' },
+  podC: { ipv4: '10.244.255.4', ipv6: 'fd00:10:244:ff::4' },
+  remotePod: { ipv4: '10.244.255.5', ipv6: 'fd00:10:244:ff::5' },
+};
+const pods = Object.keys(gateways) as PodName[];
+
+export interface Network {
+  ask(from: HostName, question: Question): Promise<Answer>;
+  /** Runs programs in the node's namespace. */
+  readonly runOnNode: RunCommand;
+  close(): Promise<void>;
+}
+
+/** Why this machine cannot build the network, or undefined when it can. */
+export async function networkObstacle(): Promise<string | undefined> {
+  return promisify(execFile)('unshare', ['-n', 'ip', 'link', 'add', 'x', 'type', 'veth', 'peer', 'name', 'y']).then(
+    () => undefined,
+    (error: Error) => `no network namespaces with veth links here: ${error.message.trim().split('\n').at(-1)}`,
+  );
+}
+
+export async function createNetwork(): Promise<Network> {
+  const hosts = Object.fromEntries(hostNames.map((name) => [name, new Worker()])) as Record<HostName, Worker>;
+  try {
+    await Promise.all(Object.values(hosts).map((host) => host.shell(commonCommands)));
+    await hosts.node.shell(linkCommands(hosts));
+    await Promise.all([hosts.client.shell(clientCommands()), ...pods.map((pod) => hosts[pod].shell(podCommands(pod)))]);
+    await Promise.all([...pods, 'node' as const].map((name) => hosts[name].call('listen', { name, port: podPort })));
+  } catch (error) {
+    await Promise.all(Object.values(hosts).map((host) => host.close()));
+    throw error;
+  }
+  return {
+    ask: (from, question) => hosts[from].call('ask', { question }) as Promise<Answer>,
+    runOnNode: (command) => hosts.node.run(command),
+    close: async () => {
+      await Promise.all(Object.values(hosts).map((host) => host.close()));
+    },
+  };
+}
+
+const commonCommands = `
+    ip link set lo up
+    for i in all default; do echo 0 > /proc/sys/net/ipv6/conf/$i/accept_dad; done
+    # Linux sends few ICMP errors a second; a test wants every refusal.
+    echo 0 > /proc/sys/net/ipv6/icmp/ratelimit; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit`;
+
+function linkCommands(hosts: Record<HostName, Worker>): string {
+  const { node, client } = addresses;
+  return `
+    echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+    ip link add outside type veth peer name eth0 netns ${hosts.client.pid}
+    ip addr add ${node.ipv4}/24 dev outside; ip -6 addr add ${node.ipv6}/64 dev outside nodad; ip link set outside up
+    ${pods
+      .map(
+        (pod) => `
+    ip link add ${pod} type veth peer name eth0 netns ${hosts[pod].pid}
+    ip addr add ${gateways[pod].ipv4}/32 dev ${pod}; ip -6 addr add ${gateways[pod].ipv6}/128 dev ${pod} nodad; ip link set ${pod} up
+    ip route add ${addresses[pod].ipv4}/32 dev ${pod} src ${gateways[pod].ipv4}; ip -6 route add ${addresses[pod].ipv6}/128 dev ${pod} src ${gateways[pod].ipv6}`,
+      )
+      .join('')}
+    # Where a node has a default route, a packet for a Service address is routed to OUTPUT or FORWARD.
+    ip route add default via ${client.ipv4}; ip -6 route add default via ${client.ipv6}`;
+}
+
+function clientCommands(): string {
+  return `
+    ip addr add ${addresses.client.ipv4}/24 dev eth0; ip -6 addr add ${addresses.client.ipv6}/64 dev eth0 nodad; ip link set eth0 up
+    ip route add default via ${addresses.node.ipv4}; ip -6 route add default via ${addresses.node.ipv6}`;
+}
+
+function podCommands(pod: PodName): string {
+  const gateway = gateways[pod];
+  return `
+    ip addr add ${addresses[pod].ipv4}/32 dev eth0; ip -6 addr add ${addresses[pod].ipv6}/128 dev eth0 nodad; ip link set eth0 up
+    ip route add ${gateway.ipv4}/32 dev eth0; ip route add default via ${gateway.ipv4}
+    ip -6 route add ${gateway.ipv6}/128 dev eth0; ip -6 route add default via ${gateway.ipv6}`;
+}
+
+const workerFile = new URL('worker.ts', import.meta.url).pathname;
+
+/** One namespace and the process that holds it. */
+class Worker {
+  readonly #process: ChildProcess;
+  readonly #pending = new Map<number, (result: unknown) => void>();
+  #lastId = 0;
+  /** Before that the process is still in this one's namespace. */
+  readonly #isolated: Promise<unknown>;
+
+  constructor() {
+    this.#process = spawn('unshare', ['-n', process.execPath, workerFile], { stdio: ['pipe', 'pipe', 'inherit'] });
+    if (this.#process.stdout === null) throw new Error('a worker without standard output');
+    createInterface({ input: this.#process.stdout }).on('line', (line) => {
+      const { id, result } = JSON.parse(line) as { id: number; result: unknown };
+      this.#pending.get(id)?.(result);
+      this.#pending.delete(id);
+    });
+    this.#isolated = new Promise((resolve) => {
+      this.#pending.set(0, resolve);
+    });
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  call(op: 'listen' | 'ask', details: object): Promise<unknown> {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    this.#process.stdin?.write(`${JSON.stringify({ id, op, ...details })}\n`);
+    return new Promise((resolve) => {
+      this.#pending.set(id, resolve);
+    });
+  }
+
+  run: RunCommand = async (command) => {
+    await this.#isolated;
+    return runCommand({ ...command, file: '/usr/bin/nsenter', args: ['-t', String(this.pid), '-n', command.file, ...command.args] });
+  };
+
+  async shell(script: string): Promise<void> {
+    await this.run({ file: '/bin/sh', args: ['-e'], input: [script], timeoutMs: 10_000 });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#process.exitCode !== null) resolve();
+      this.#process.once('exit', () => resolve());
+      this.#process.stdin?.end();
+    });
+  }
+}

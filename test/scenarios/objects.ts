@@ -1,0 +1,102 @@
+/**
+ * Kubernetes objects for the scenarios, as the API server would hand them out: dual stack, decoded by the product's own decoders.
+ */
+import type { NodeConfig } from '../../src/api/nodeConfig.ts';
+import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
+import { decodeNode } from '../../src/model/decodeNode.ts';
+import { decodeService } from '../../src/model/decodeService.ts';
+import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';
+import type { Decoded } from '../../src/model/fields.ts';
+import type { IPFamily } from '../../src/model/ipFamily.ts';
+import { ipFamilies } from '../../src/model/ipFamily.ts';
+import type { NodeRecord } from '../../src/model/node.ts';
+import type { ServiceKey, ServiceRecord } from '../../src/model/service.ts';
+import type { ServiceState } from '../../src/model/serviceState.ts';
+import { serviceStateOf } from '../../src/model/serviceState.ts';
+import type { PodName } from './network.ts';
+import { addresses, nodeName, podNetwork, podPort } from './network.ts';
+
+type Addresses = { readonly [family in IPFamily]: string };
+type Json = Readonly<Record<string, unknown>>;
+
+export function clusterIP(index: number): Addresses {
+  return { ipv4: `10.96.0.${index}`, ipv6: `fd00:10:96::${index}` };
+}
+export function loadBalancerIP(index: number): Addresses {
+  return { ipv4: `203.0.113.${index}`, ipv6: `2001:db8:2::${index}` };
+}
+
+export interface ServiceManifest {
+  readonly namespace?: string;
+  readonly name: string;
+  readonly clusterIP: Addresses;
+  readonly ports?: readonly Json[];
+  readonly loadBalancerIP?: Addresses;
+  /** Whatever else its spec says. */
+  readonly spec?: Json;
+  /** Who serves it: a ready pod by name, or one with conditions. */
+  readonly pods?: readonly (PodName | { readonly pod: PodName; readonly conditions: Json })[];
+}
+
+export const bothProtocols: readonly Json[] = [
+  { name: 'tcp', port: 80, protocol: 'TCP' },
+  { name: 'udp', port: 80, protocol: 'UDP' },
+];
+
+function serviceObject({ namespace = 'default', name, clusterIP: ip, ports = bothProtocols, loadBalancerIP: vip, spec }: ServiceManifest): Json {
+  const status = vip && { status: { loadBalancer: { ingress: ipFamilies.map((family) => ({ ip: vip[family] })) } } };
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace, name },
+    spec: { type: 'ClusterIP', clusterIP: ip.ipv4, clusterIPs: [ip.ipv4, ip.ipv6], ports, ...spec },
+    ...status,
+  };
+}
+
+function sliceObjects({ namespace = 'default', name, ports = bothProtocols, pods = [] }: ServiceManifest): readonly Json[] {
+  return ipFamilies.map((family) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { namespace, name: `${name}-${family}`, labels: { 'kubernetes.io/service-name': name } },
+    addressType: family === 'ipv4' ? 'IPv4' : 'IPv6',
+    ports: ports.map((port) => ({ name: port['name'] ?? '', protocol: port['protocol'] ?? 'TCP', port: podPort })),
+    endpoints: pods.map((each) => {
+      const { pod, conditions } = typeof each === 'string' ? { pod: each, conditions: {} } : each;
+      return { addresses: [addresses[pod][family]], conditions, nodeName: pod === 'remotePod' ? 'node-2' : nodeName };
+    }),
+  }));
+}
+
+function valid<Record>({ record, problems }: Decoded<Record>): Record {
+  if (record === undefined || problems.length > 0) throw new Error(`a scenario's object is not valid: ${JSON.stringify(problems)}`);
+  return record;
+}
+
+export const node: NodeRecord = valid(
+  decodeNode({ metadata: { name: nodeName }, status: { addresses: ipFamilies.map((family) => ({ type: 'InternalIP', address: addresses.node[family] })) } }),
+);
+
+export const defaultConfig: NodeConfig = {
+  mode: 'iptables',
+  masquerade: { bit: 14, all: false },
+  sessionAffinity: { timeoutPolicy: 'Service' },
+  sync: { periodSeconds: 30, minPeriodSeconds: 0 },
+  localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: [podNetwork.ipv4, podNetwork.ipv6] },
+  conntrack: { maxPerCore: 32_768, min: 131_072, tcpEstablishedTimeoutSeconds: 86_400, tcpCloseWaitTimeoutSeconds: 3600, tcpBeLiberal: false },
+  migration: { strategy: 'PreserveConnections', drainTimeoutSeconds: 600 },
+  drift: { policy: 'Enforce', checkPeriodSeconds: 60 },
+};
+
+/** The state of a node that sees just these Services. */
+export function stateOf(family: IPFamily, manifests: readonly ServiceManifest[], config: Partial<NodeConfig> = {}): ServiceState {
+  const services = new Map<ServiceKey, ServiceRecord>();
+  const slices = new Map<ServiceKey, ReadonlyMap<string, EndpointSliceRecord>>();
+  for (const manifest of manifests) {
+    const service = valid(decodeService(serviceObject(manifest)));
+    const key = `${service.namespace}/${service.name}`;
+    services.set(key, service);
+    slices.set(key, new Map(sliceObjects(manifest).map((object) => valid(decodeEndpointSlice(object))).map((slice) => [slice.name, slice])));
+  }
+  return serviceStateOf({ services, slices, node, config: { ...defaultConfig, ...config }, family });
+}

@@ -1,0 +1,205 @@
+/**
+ * What Services do to packets, as rows that hold in every proxy mode: who asks whom, and who must answer, seen from where.
+ */
+import type { NodeConfig } from '../../src/api/nodeConfig.ts';
+import type { IPFamily } from '../../src/model/ipFamily.ts';
+import type { HostName, PodName } from './network.ts';
+import { addresses, gateways } from './network.ts';
+import type { ServiceManifest } from './objects.ts';
+import { clusterIP, loadBalancerIP } from './objects.ts';
+
+type Addresses = { readonly [family in IPFamily]: string };
+
+export interface PacketRow {
+  readonly name: string;
+  readonly from: HostName;
+  readonly to: Addresses;
+  /** 80 without it. */
+  readonly port?: number;
+  /** Both without it. */
+  readonly protocol?: 'TCP' | 'UDP';
+  readonly expect:
+    | 'REFUSED'
+    | 'DROPPED'
+    /** Every one of these answers some of many questions, and nobody else does. */
+    | { readonly spreadOver: readonly PodName[] }
+    /** Only one of these answers all of many questions. */
+    | { readonly alwaysOneOf: readonly PodName[] }
+    | { readonly by: PodName; readonly seenFrom: Addresses };
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly objects: readonly ServiceManifest[];
+  readonly config?: Partial<NodeConfig>;
+  readonly rows: readonly PacketRow[];
+}
+
+const redis: ServiceManifest = {
+  namespace: 'work',
+  name: 'saythx-redis',
+  clusterIP: clusterIP(10),
+  ports: [{ port: 6379, nodePort: 31_269 }],
+  spec: { type: 'NodePort' },
+  pods: ['podA'],
+};
+const threeReplicas: ServiceManifest = {
+  name: 'web',
+  clusterIP: clusterIP(20),
+  ports: [
+    { name: 'tcp', port: 80, nodePort: 32_110, protocol: 'TCP' },
+    { name: 'udp', port: 80, nodePort: 32_110, protocol: 'UDP' },
+  ],
+  spec: { type: 'NodePort' },
+  pods: ['podA', 'podB', 'remotePod'],
+};
+const allThree: readonly PodName[] = ['podA', 'podB', 'remotePod'];
+
+function single(name: string, index: number, rest: Partial<ServiceManifest> = {}): ServiceManifest {
+  return { name, clusterIP: clusterIP(index), pods: ['podA'], ...rest };
+}
+
+const externalLocal = { externalTrafficPolicy: 'Local', internalTrafficPolicy: 'Cluster' };
+const nodePort = (port: number): ServiceManifest['ports'] => [
+  { name: 'tcp', port: 80, nodePort: port, protocol: 'TCP' },
+  { name: 'udp', port: 80, nodePort: port, protocol: 'UDP' },
+];
+
+export const scenarios: readonly Scenario[] = [
+  {
+    name: 'Redis behind a NodePort',
+    objects: [redis],
+    rows: [
+      { name: 'client outside to NodePort, masqueraded', from: 'client', to: addresses.node, port: 31_269, protocol: 'TCP', expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'pod to ClusterIP keeps its address', from: 'podB', to: clusterIP(10), port: 6379, protocol: 'TCP', expect: { by: 'podA', seenFrom: addresses.podB } },
+      { name: 'a port that the Service does not have', from: 'client', to: addresses.node, port: 31_270, protocol: 'TCP', expect: 'REFUSED' },
+    ],
+  },
+  { name: 'Redis scaled to two', objects: [{ ...redis, pods: ['podA', 'podB'] }], rows: [{ name: 'both answer', from: 'client', to: addresses.node, port: 31_269, protocol: 'TCP', expect: { spreadOver: ['podA', 'podB'] } }] },
+  {
+    name: 'three replicas',
+    objects: [threeReplicas],
+    rows: [
+      { name: 'pod to ClusterIP', from: 'podC', to: clusterIP(20), expect: { spreadOver: allThree } },
+      { name: 'node to ClusterIP', from: 'node', to: clusterIP(20), expect: { spreadOver: allThree } },
+      { name: 'client routed to the ClusterIP through the node', from: 'client', to: clusterIP(20), expect: { spreadOver: allThree } },
+      { name: 'client to NodePort', from: 'client', to: addresses.node, port: 32_110, expect: { spreadOver: allThree } },
+      { name: 'node to its own NodePort', from: 'node', to: addresses.node, port: 32_110, expect: { spreadOver: allThree } },
+    ],
+  },
+  {
+    name: 'session affinity',
+    objects: [{ ...threeReplicas, spec: { type: 'NodePort', sessionAffinity: 'ClientIP' } }],
+    rows: [
+      { name: 'one pod for a client of the NodePort', from: 'client', to: addresses.node, port: 32_110, expect: { alwaysOneOf: allThree } },
+      { name: 'one pod for a client of the ClusterIP', from: 'podC', to: clusterIP(20), expect: { alwaysOneOf: allThree } },
+    ],
+  },
+  { name: 'session affinity taken away', objects: [threeReplicas], rows: [{ name: 'spreads again', from: 'client', to: addresses.node, port: 32_110, expect: { spreadOver: allThree } }] },
+  {
+    name: 'endpoints and their conditions',
+    objects: [
+      single('empty', 30, { ports: nodePort(30_030), spec: { type: 'NodePort' }, pods: [] }),
+      single('unready', 31, { pods: [{ pod: 'podA', conditions: { ready: false, serving: false } }] }),
+      single('terminating', 32, { pods: [{ pod: 'podA', conditions: { ready: false, serving: true, terminating: true } }] }),
+      single('partly-terminating', 33, { pods: ['podB', { pod: 'podA', conditions: { ready: false, serving: true, terminating: true } }] }),
+    ],
+    rows: [
+      { name: 'ClusterIP without endpoints, from a pod', from: 'podB', to: clusterIP(30), expect: 'REFUSED' },
+      { name: 'ClusterIP without endpoints, from the node', from: 'node', to: clusterIP(30), expect: 'REFUSED' },
+      { name: 'NodePort without endpoints', from: 'client', to: addresses.node, port: 30_030, expect: 'REFUSED' },
+      { name: 'endpoints that are not ready', from: 'podB', to: clusterIP(31), expect: 'REFUSED' },
+      { name: 'only terminating endpoints still serve', from: 'podB', to: clusterIP(32), expect: { by: 'podA', seenFrom: addresses.podB } },
+      { name: 'ready endpoints come before terminating ones', from: 'podC', to: clusterIP(33), expect: { spreadOver: ['podB'] } },
+    ],
+  },
+  {
+    name: 'hairpin and masquerade',
+    objects: [single('self', 40)],
+    rows: [
+      { name: 'a pod reaches itself through its Service', from: 'podA', to: clusterIP(40), expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'foreign traffic to the ClusterIP is masqueraded', from: 'client', to: clusterIP(40), expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'an unused port of a ClusterIP leads nowhere', from: 'podB', to: clusterIP(40), port: 81, protocol: 'TCP', expect: 'DROPPED' },
+    ],
+  },
+  {
+    name: 'masquerade.all with another bit',
+    objects: [single('self', 40)],
+    config: { masquerade: { bit: 15, all: true } },
+    rows: [{ name: 'pod traffic is masqueraded too', from: 'podB', to: clusterIP(40), expect: { by: 'podA', seenFrom: gateways.podA } }],
+  },
+  {
+    name: 'internal traffic policy Local',
+    objects: [
+      single('internal-local', 50, { spec: { internalTrafficPolicy: 'Local' }, pods: ['podA', 'remotePod'] }),
+      single('internal-away', 51, { spec: { internalTrafficPolicy: 'Local' }, pods: ['remotePod'] }),
+    ],
+    rows: [
+      { name: 'only endpoints of the node', from: 'podB', to: clusterIP(50), expect: { spreadOver: ['podA'] } },
+      { name: 'dropped without one', from: 'podB', to: clusterIP(51), expect: 'DROPPED' },
+    ],
+  },
+  {
+    name: 'external traffic policy Local',
+    objects: [
+      single('external-local', 60, { ports: nodePort(30_060), spec: { type: 'NodePort', ...externalLocal }, pods: ['podA', 'remotePod'] }),
+      single('external-away', 61, { ports: nodePort(30_061), spec: { type: 'NodePort', ...externalLocal }, pods: ['remotePod'] }),
+    ],
+    rows: [
+      { name: 'the client keeps its address', from: 'client', to: addresses.node, port: 30_060, expect: { by: 'podA', seenFrom: addresses.client } },
+      { name: 'the ClusterIP still uses all endpoints', from: 'podB', to: clusterIP(60), expect: { spreadOver: ['podA', 'remotePod'] } },
+      { name: 'dropped without a local endpoint', from: 'client', to: addresses.node, port: 30_061, expect: 'DROPPED' },
+      { name: 'the node itself reaches all endpoints', from: 'node', to: addresses.node, port: 30_061, expect: { by: 'remotePod', seenFrom: gateways.remotePod } },
+      { name: 'pods reach all endpoints', from: 'podB', to: addresses.node, port: 30_061, expect: { by: 'remotePod', seenFrom: addresses.podB } },
+    ],
+  },
+  {
+    name: 'load balancer addresses',
+    objects: [
+      single('balanced', 70, { loadBalancerIP: loadBalancerIP(70), spec: { type: 'LoadBalancer' } }),
+      single('guarded', 71, {
+        loadBalancerIP: loadBalancerIP(71),
+        ports: nodePort(30_071),
+        spec: { type: 'LoadBalancer', loadBalancerSourceRanges: ['198.51.100.0/24', '2001:db8:9::/64'] },
+      }),
+      single('opened', 72, { loadBalancerIP: loadBalancerIP(72), spec: { type: 'LoadBalancer', loadBalancerSourceRanges: [' 192.0.2.0/24', '2001:db8:1::/64'] } }),
+      single('balanced-empty', 73, { loadBalancerIP: loadBalancerIP(73), spec: { type: 'LoadBalancer' }, pods: [] }),
+    ],
+    rows: [
+      { name: 'client to the address', from: 'client', to: loadBalancerIP(70), expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'pod to the address', from: 'podB', to: loadBalancerIP(70), expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'client outside the source ranges', from: 'client', to: loadBalancerIP(71), expect: 'DROPPED' },
+      { name: 'source ranges do not hold for the NodePort', from: 'client', to: addresses.node, port: 30_071, expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'source ranges do not hold for the ClusterIP', from: 'podB', to: clusterIP(71), expect: { by: 'podA', seenFrom: addresses.podB } },
+      { name: 'client inside the source ranges', from: 'client', to: loadBalancerIP(72), expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'address of a Service without endpoints', from: 'client', to: loadBalancerIP(73), expect: 'REFUSED' },
+    ],
+  },
+  {
+    name: 'external IPs',
+    objects: [single('external', 80, { spec: { externalIPs: ['198.51.100.80', '2001:db8:3::80'] } }), single('stolen', 81, { spec: { externalIPs: ['198.51.101.81', '2001:db8:4::81'] } })],
+    config: { externalIPs: { allowedCIDRs: ['198.51.100.0/24', '2001:db8:3::/64'] } },
+    rows: [
+      { name: 'an allowed one is served', from: 'client', to: { ipv4: '198.51.100.80', ipv6: '2001:db8:3::80' }, expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'any other is not', from: 'podB', to: { ipv4: '198.51.101.81', ipv6: '2001:db8:4::81' }, protocol: 'TCP', expect: 'DROPPED' },
+    ],
+  },
+  {
+    name: 'NodePorts on chosen addresses',
+    objects: [single('chosen', 90, { ports: nodePort(30_090), spec: { type: 'NodePort' } })],
+    config: { nodePorts: { addresses: ['192.0.2.0/24', '2001:db8:1::/64'] } },
+    rows: [
+      { name: 'served on an address inside', from: 'client', to: addresses.node, port: 30_090, expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'not on another address of the node', from: 'client', to: gateways.podA, port: 30_090, expect: 'REFUSED' },
+    ],
+  },
+  {
+    name: 'NodePorts on the primary address',
+    objects: [single('chosen', 90, { ports: nodePort(30_090), spec: { type: 'NodePort' } })],
+    config: { nodePorts: { addresses: ['primary'] } },
+    rows: [
+      { name: 'served on it', from: 'client', to: addresses.node, port: 30_090, expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'not on another address of the node', from: 'client', to: gateways.podA, port: 30_090, expect: 'REFUSED' },
+    ],
+  },
+];

@@ -1,0 +1,73 @@
+/**
+ * Runs inside one network namespace and is what keeps it alive: answers as a server, asks as a client. Commands come as lines of JSON
+ * on standard input; when that ends, so does the worker, and the namespace with it, however the test ended.
+ */
+import { createSocket } from 'node:dgram';
+import { connect, createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Answer, Question } from './network.ts';
+
+function plainAddress(address: string): string {
+  return address.replace('::ffff:', '');
+}
+
+function listen(name: string, port: number): Promise<void> {
+  const tcp = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.end(JSON.stringify({ by: name, seenFrom: plainAddress(socket.remoteAddress ?? '') }));
+  });
+  const udp = createSocket({ type: 'udp6' });
+  udp.on('message', (_message, peer) => udp.send(JSON.stringify({ by: name, seenFrom: plainAddress(peer.address) }), peer.port, peer.address));
+  return new Promise((resolve) => {
+    tcp.listen(port, '::', () => udp.bind(port, '::', resolve));
+  });
+}
+
+function outcome(error: NodeJS.ErrnoException): Answer {
+  return error.code === 'ECONNREFUSED' ? 'REFUSED' : { error: error.code ?? error.message };
+}
+
+function askTcp({ address, port, timeoutMs, sourcePort }: Question): Promise<Answer> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port, timeout: timeoutMs, ...(sourcePort !== undefined && { localPort: sourcePort }) });
+    let text = '';
+    const end = (answer: Answer): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setEncoding('utf8').on('data', (data: string) => (text += data));
+    socket.on('end', () => end(JSON.parse(text) as Answer));
+    socket.on('timeout', () => end('DROPPED'));
+    socket.on('error', (error) => end(outcome(error)));
+  });
+}
+
+function askUdp({ address, port, timeoutMs }: Question): Promise<Answer> {
+  return new Promise((resolve) => {
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    const timer = setTimeout(() => end('DROPPED'), timeoutMs);
+    const end = (answer: Answer): void => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(answer);
+    };
+    socket.on('message', (message) => end(JSON.parse(message.toString()) as Answer));
+    socket.on('error', (error) => end(outcome(error)));
+    socket.connect(port, address, () => socket.send('?'));
+  });
+}
+
+type Request = { id: number } & ({ op: 'listen'; name: string; port: number } | { op: 'ask'; question: Question });
+
+async function handle(request: Request): Promise<unknown> {
+  if (request.op === 'listen') return listen(request.name, request.port);
+  return request.question.protocol === 'TCP' ? askTcp(request.question) : askUdp(request.question);
+}
+
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    const request = JSON.parse(line) as Request;
+    void handle(request).then((result) => process.stdout.write(`${JSON.stringify({ id: request.id, result })}\n`));
+  })
+  .on('close', () => process.exit(0));
+process.stdout.write(`${JSON.stringify({ id: 0 })}\n`);
