@@ -34,31 +34,47 @@ async function bringUp({ nodes, name }: NameOption & { readonly nodes: number })
     explainUse(running)
     return 0
   }
-  const removeOnSignal = (signal: NodeJS.Signals): void => void endAfterSignal(signal, name)
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, removeOnSignal)
   const progress = progressReporter()
-  const cluster = await up({ nodes, name, detached: true, progress: progress.line })
-  progress.line(`cluster "${name}" is up`)
-  explainUse(cluster)
-  return 0
+  const interruption = abortOnSignals()
+  try {
+    const cluster = await up({ nodes, name, detached: true, progress: progress.line, signal: interruption.signal })
+    progress.line(`cluster "${name}" is up`)
+    explainUse(cluster)
+    return 0
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error
+    console.error(`cluster "${name}" is gone`)
+    // Builds for the cache end with this process.
+    return process.exit(interruption.exitCode())
+  }
 }
 
-/** Children end with this process; what they may have made by then is removed. */
-async function endAfterSignal(signal: NodeJS.Signals, name: string): Promise<void> {
-  console.error(`\n${signal}: removing cluster "${name}"`)
-  await down(name)
-  process.exit(128 + constants.signals[signal])
+function abortOnSignals(): { signal: AbortSignal; exitCode: () => number } {
+  const controller = new AbortController()
+  let exitCode = 0
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    // Not `once`: execa, too, listens for signals, and ends this process when it is the last one that does.
+    process.on(signal, () => {
+      if (controller.signal.aborted) return
+      exitCode = 128 + constants.signals[signal]
+      console.error(`\n${signal}: removing what there is of the cluster`)
+      controller.abort()
+    })
+  }
+  return { signal: controller.signal, exitCode: () => exitCode }
 }
 
 function explainUse(cluster: Cluster): void {
-  const suffix = cluster.name === defaultClusterName ? '' : ` --name ${cluster.name}`
+  const command = cluster.name === defaultClusterName ? 'npm run cluster --' : `npm run cluster -- --name ${cluster.name}`
+  const machines = [...cluster.nodes, { name: 'outside', ...cluster.outside.addresses }]
   console.log(`
   export KUBECONFIG=${cluster.kubeconfig}
-  npm run cluster --${' '}kubectl get pods -A${suffix && `   # with${suffix} after "--"`}
-  nodes:   ${cluster.nodes.map(({ name, ipv4, ipv6 }) => `${name} ${ipv4} ${ipv6}`).join('\n           ')}
-  outside: ${cluster.outside.addresses.ipv4} ${cluster.outside.addresses.ipv6}
-  logs:    ${cluster.logs}
-  remove:  npm run cluster -- down${suffix}`)
+  ${command} kubectl get pods -A
+  ${command} exec node1 ip route
+  ${command} down
+
+${machines.map(({ name, ipv4, ipv6 }) => `  ${name.padEnd(8)} ${ipv4.padEnd(12)} ${ipv6}`).join('\n')}
+  logs     ${cluster.logs}`)
 }
 
 async function takeDown({ name }: NameOption): Promise<number> {
@@ -91,7 +107,7 @@ async function load(archive: string, { name }: NameOption): Promise<number> {
 
 async function requireCluster(name: string): Promise<Cluster> {
   const cluster = await attach(name)
-  if (cluster === undefined) throw new Error(`cluster "${name}" is not up: npm run cluster -- up --name ${name}`)
+  if (cluster === undefined) throw new Error(`cluster "${name}" is not up: npm run cluster -- --name ${name} up`)
   return cluster
 }
 
@@ -112,35 +128,52 @@ function nodeCount(text: string): number {
   return count
 }
 
-function createProgram(finish: (exitCode: Promise<number>) => Promise<void>): Command {
+/** Subcommands take the name before or after their own. */
+function chosen(program: Command, options: Partial<NameOption> = {}): NameOption {
+  return { name: options.name ?? program.opts<NameOption>().name }
+}
+
+function createProgram(): Command {
   const program = new Command('npm run cluster --')
     .description('A real Kubernetes cluster on this machine, in namespaces, without a service proxy. Needs root.')
-    .option('--name <name>', 'which cluster; several run side by side', defaultClusterName)
+    .option(nameFlag, 'which cluster; several run side by side', defaultClusterName)
     .enablePositionalOptions()
     .exitOverride()
     .addHelpText('after', examples)
-  const name = (): NameOption => program.opts<NameOption>()
-  const withName = (command: Command): Command => command.option('--name <name>', 'which cluster')
-  const chosen = (options: Partial<NameOption>): NameOption => ({ name: options.name ?? name().name })
-  withName(program.command('up').description('start a cluster that stays until "down"'))
-    .option('--nodes <count>', 'how many nodes', nodeCount, 2)
-    .action((options: Partial<NameOption> & { nodes: number }) => finish(bringUp({ nodes: options.nodes, ...chosen(options) })))
-  withName(program.command('down').description('remove the cluster and all that it left')).action((options: Partial<NameOption>) => finish(takeDown(chosen(options))))
-  program.command('kubectl').description('run kubectl as an administrator').argument('<arguments...>').passThroughOptions().allowUnknownOption().helpOption(false)
-    .action((args: string[]) => finish(runKubectl(args, name())))
-  program.command('exec').description('run a command on a node, or on the client outside').argument('<machine>').argument('<command...>').passThroughOptions().allowUnknownOption()
-    .action((machine: string, command: string[]) => finish(runOnMachine(machine, command, name())))
-  withName(program.command('load').description('load an image archive on every node').argument('<archive>'))
-    .action((archive: string, options: Partial<NameOption>) => finish(load(archive, chosen(options))))
+  addLifeCycle(program)
+  addUse(program)
   return program
 }
 
+const nameFlag = '--name <name>'
+
+function addLifeCycle(program: Command): void {
+  program.command('up').description('start a cluster that stays until "down"')
+    .option('--nodes <count>', 'how many nodes', nodeCount, 2).option(nameFlag, 'which cluster')
+    .action((options: Partial<NameOption> & { nodes: number }) => finish(bringUp({ nodes: options.nodes, ...chosen(program, options) })))
+  program.command('down').description('remove the cluster and all that it left').option(nameFlag, 'which cluster')
+    .action((options: Partial<NameOption>) => finish(takeDown(chosen(program, options))))
+}
+
+/** What follows the command's own arguments is another program's business, options included. */
+function addUse(program: Command): void {
+  program.command('kubectl').description('run kubectl as an administrator').argument('<arguments...>')
+    .passThroughOptions().allowUnknownOption().helpOption(false)
+    .action((args: string[]) => finish(runKubectl(args, chosen(program))))
+  program.command('exec').description('run a command on a node, or on the client outside').argument('<machine>').argument('<command...>')
+    .passThroughOptions().allowUnknownOption()
+    .action((machine: string, command: string[]) => finish(runOnMachine(machine, command, chosen(program))))
+  program.command('load').description('load an image archive on every node').argument('<archive>').option(nameFlag, 'which cluster')
+    .action((archive: string, options: Partial<NameOption>) => finish(load(archive, chosen(program, options))))
+}
+
+async function finish(exitCode: Promise<number>): Promise<void> {
+  process.exitCode = await exitCode
+}
+
 async function main(argv: readonly string[]): Promise<void> {
-  const finish = async (exitCode: Promise<number>): Promise<void> => {
-    process.exitCode = await exitCode
-  }
   try {
-    await createProgram(finish).parseAsync([...argv], { from: 'user' })
+    await createProgram().parseAsync([...argv], { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) console.error(error instanceof Error ? error.message : error)
     process.exitCode = error instanceof CommanderError ? error.exitCode : 1

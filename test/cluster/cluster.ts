@@ -3,13 +3,19 @@
  * Services: that is for the proxy under test.
  * @module
  */
+import { cp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { ensureBinaries } from './binaries.ts'
 import { cacheDirectory } from './cacheDirectory.ts'
 import { createCluster } from './clusterHandle.ts'
 import type { Cluster } from './clusterHandle.ts'
-import { isRunning, readState, tearDown } from './clusterState.ts'
+import { clusterPaths, endProcesses, isRunning, readState, tearDown } from './clusterState.ts'
 import { constructCluster } from './construction.ts'
 import { withLock } from './lock.ts'
+import { checkRequirements } from './requirements.ts'
+import { unlessAborted } from './together.ts'
+import { waitFor } from './wait.ts'
 
 export type { Cluster, ClusterNode, Exec, ExecOptions, ExecResult } from './clusterHandle.ts'
 export type { KubectlResult } from './kubectl.ts'
@@ -22,6 +28,8 @@ export interface UpOptions {
   readonly name?: string | undefined
   /** The cluster outlives this process, until `down`; by default it ends with it, in whatever way. */
   readonly detached?: boolean | undefined
+  /** Ends the attempt: what there is by then is removed, and up() rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export const defaultClusterName = 'default'
@@ -29,16 +37,43 @@ const defaultNodes = 2
 
 /** Starts a cluster and waits until nodes and DNS are ready. When that fails, nothing of it stays behind. */
 export async function up(options: UpOptions = {}): Promise<Cluster> {
-  const { name = defaultClusterName, nodes = defaultNodes, detached = false, progress = () => {} } = options
+  const { name = defaultClusterName, nodes = defaultNodes, detached = false, progress = () => {}, signal } = options
+  checkRequirements()
   return withLock(cacheDirectory('locks', `cluster-${name}`), async () => {
     await clearTheWay(name, progress)
+    const work = constructCluster({ name, nodes, detached, progress, signal })
     try {
-      return await constructCluster({ name, nodes, detached, progress })
+      return await unlessAborted(work, signal)
     } catch (error) {
+      await endConstruction(name, work)
+      const logs = signal?.aborted ? undefined : await keepLogs(name)
       await tearDown(name)
-      throw error
+      if (logs === undefined) throw error
+      throw new Error(`the cluster does not come up, see ${logs}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
     }
   })
+}
+
+/** What is under way fails when its namespaces are gone, and makes new ones until it does. */
+async function endConstruction(name: string, work: Promise<unknown>): Promise<void> {
+  let hasEnded = false
+  const end = (): void => {
+    hasEnded = true
+  }
+  work.then(end, end)
+  const isOver = async (): Promise<boolean> => {
+    await endProcesses(name)
+    return hasEnded
+  }
+  await waitFor(`the construction of cluster "${name}" ends`, isOver, { timeoutMs: 60_000, everyMs: 50 })
+}
+
+/** The logs tell why; they would go with the cluster. */
+async function keepLogs(name: string): Promise<string> {
+  const kept = join(tmpdir(), `proxyconfig-cluster-${name}-logs`)
+  await rm(kept, { recursive: true, force: true })
+  await cp(clusterPaths(name).logs, kept, { recursive: true })
+  return kept
 }
 
 /** Takes down a cluster, whichever process has started it. No harm when there is none. */

@@ -15,6 +15,7 @@ import { writeKubeconfig } from './kubeconfig.ts'
 import { kubectlFor } from './kubectl.ts'
 import { enterControlPlane, startRecorded } from './namespaces.ts'
 import { isAlive, killRecorded, readRecord } from './recordedProcess.ts'
+import { together } from './together.ts'
 import { waitFor } from './wait.ts'
 
 /** The namespaces are the cluster's own, and so are all ports. */
@@ -60,11 +61,13 @@ export async function stopApiServer(paths: ClusterPaths): Promise<void> {
 
 export async function startControllers(context: ControlPlaneContext): Promise<void> {
   const keys = existingKeys(context.paths.keys)
-  const names = ['kube-controller-manager', 'kube-scheduler'] as const
-  const [manager, scheduler] = await Promise.all(names.map((name) => controllerKubeconfig(context, keys, name)))
-  await Promise.all([
-    startProgram(context, 'kube-controller-manager', controllerManagerArguments({ kubeconfig: manager ?? '', keys })),
-    startProgram(context, 'kube-scheduler', schedulerArguments(scheduler ?? '')),
+  const [manager, scheduler] = await together([
+    controllerKubeconfig(context, keys, 'kube-controller-manager'),
+    controllerKubeconfig(context, keys, 'kube-scheduler'),
+  ])
+  await together([
+    startProgram(context, 'kube-controller-manager', controllerManagerArguments({ kubeconfig: manager, keys })),
+    startProgram(context, 'kube-scheduler', schedulerArguments(scheduler)),
   ])
 }
 
@@ -72,9 +75,9 @@ export async function startControllers(context: ControlPlaneContext): Promise<vo
 export async function openToMachine({ paths }: ControlPlaneContext, keys: ControlPlaneKeys): Promise<void> {
   const enter = enterControlPlane(rootPid(paths))
   const forward = { enter, host: '127.0.0.1', port: apiServerPort, log: join(paths.logs, 'forward.log') }
-  const [port, client] = await Promise.all([startForward(forward), adminCertificate(keys)])
+  const [port, client] = await together([startForward(forward), adminCertificate(keys)])
   const authority = keys.authority.certificate
-  await Promise.all([
+  await together([
     writeKubeconfig(paths.kubeconfig, { server: `https://127.0.0.1:${port}`, authority, client }),
     writeKubeconfig(paths.insideKubeconfig, { server: insideUrl, authority, client }),
   ])

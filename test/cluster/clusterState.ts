@@ -82,11 +82,16 @@ export function isRunning(name: string): boolean {
   return root !== undefined && isAlive(root)
 }
 
+/** Ends everything that runs in a cluster; its files stay. */
+export async function endProcesses(name: string): Promise<void> {
+  const root = readRecord(clusterPaths(name).record('root'))
+  if (root) await killRecorded(root)
+}
+
 /** Ends a cluster and removes all that is left of it. No harm when there is none, or only parts. */
 export async function tearDown(name: string): Promise<void> {
   const paths = clusterPaths(name)
-  const root = readRecord(paths.record('root'))
-  if (root) await killRecorded(root)
+  await endProcesses(name)
   await removeControlGroup(clusterControlGroup(name))
   await Promise.all([paths.state, paths.data].map((directory) => rm(directory, { recursive: true, force: true })))
   // The shared parents go with the last cluster.

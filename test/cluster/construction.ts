@@ -30,12 +30,14 @@ import { controlPlaneWiring, nodeWiring, outsideWiring } from './network.ts'
 import { prepareNode, startContainerd, startKubelet } from './node.ts'
 import type { NodeSettings } from './node.ts'
 import { ownRecord } from './recordedProcess.ts'
+import { together, unlessAborted } from './together.ts'
 
 export interface ConstructionOptions {
   readonly name: string
   readonly nodes: number
   readonly detached: boolean
   readonly progress: (line: string) => void
+  readonly signal?: AbortSignal | undefined
 }
 
 interface Site {
@@ -45,42 +47,47 @@ interface Site {
   readonly imageStore: string
   readonly keys: ControlPlaneKeys
   readonly progress: (line: string) => void
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A node with the process that holds its namespaces. */
-interface NodeSite extends NodeSettings {
+interface NodeSite {
+  readonly settings: NodeSettings
+  readonly address: NodeAddress
   readonly pid: number
 }
 
 const readyTimeout = '120s'
 
 export async function constructCluster(options: ConstructionOptions): Promise<Cluster> {
-  const { name, detached, progress } = options
+  const { name, detached, progress, signal } = options
   const owner = detached ? {} : { owner: ownRecord() }
   const state: ClusterState = { name, nodes: nodeAddresses(options.nodes), isReady: false, ...owner }
-  const site = await prepareSite(state, progress)
+  const site = await prepareSite(state, progress, signal)
   const nodes = await startMachines(site, { paths: site.paths, pause: await pauseProgram(), diesWithParent: !detached })
-  await Promise.all([startControlPlane(site), startRuntimes(site, nodes)])
+  await together([startControlPlane(site), startRuntimes(site, nodes)])
   progress('starting the kubelets')
-  await Promise.all(nodes.map((node) => startKubelet(node, node.pid)))
+  await together(nodes.map(({ settings, pid }) => startKubelet(settings, pid)))
   await waitUntilReady(site)
   const readyState = { ...state, isReady: true }
   writeState(readyState)
   return createCluster(readyState, site.binaries)
 }
 
-async function prepareSite(state: ClusterState, progress: (line: string) => void): Promise<Site> {
+async function prepareSite(state: ClusterState, progress: (line: string) => void, signal?: AbortSignal): Promise<Site> {
   const paths = await createState(state)
   const serverAddresses = [controlPlaneAddress.ipv4, controlPlaneAddress.ipv6, '127.0.0.1', '::1']
-  const [programs, keys] = await Promise.all([preparePrograms(progress), createKeys(paths.keys, serverAddresses)])
-  return { state, paths, ...programs, keys, progress }
+  // What is being built for the cache may go on until this process ends; it is no part of the cluster.
+  const programs = unlessAborted(preparePrograms(progress), signal)
+  const [prepared, keys] = await together([programs, createKeys(paths.keys, serverAddresses)])
+  return { state, paths, ...prepared, keys, progress, signal }
 }
 
 /** Made once and cached: the programs, and the images as every node's containerd starts with them. */
 async function preparePrograms(progress: (line: string) => void): Promise<Pick<Site, 'binaries' | 'imageStore'>> {
   const binaries = await ensureBinaries({ progress })
-  const archives = await Promise.all([systemImages(progress), testImages(progress)])
-  return { binaries, imageStore: await imageStore({ binaries, archives: archives.flat(), progress }) }
+  const [system, tests] = await together([systemImages(progress), testImages(progress)])
+  return { binaries, imageStore: await imageStore({ binaries, archives: [...system, ...tests], progress }) }
 }
 
 /** All namespaces, and the wires between them. */
@@ -89,12 +96,12 @@ async function startMachines(site: Site, holders: HolderOptions): Promise<NodeSi
   progress(`making namespaces for the control plane, ${state.nodes.map(({ name }) => name).join(', ')} and a client outside`)
   const machines = [controlPlaneMachine, ...state.nodes, outsideAddress]
   const settings = state.nodes.map((node): NodeSettings => ({ ...site, cluster: state.name, node, machines }))
-  const [root] = await Promise.all([startRoot(holders), ...settings.map(prepareNode)])
-  const [outside, ...nodePids] = await Promise.all([
+  const [root] = await together([startRoot(holders), ...settings.map(prepareNode)])
+  const [outside, ...nodePids] = await together([
     startOutside(root, holders),
     ...state.nodes.map(({ name }) => startNodeNamespaces(root, name, holders)),
   ])
-  const nodes = settings.map((node, index): NodeSite => ({ ...node, pid: nodePids[index] ?? 0 }))
+  const nodes = settings.map((node, index): NodeSite => ({ settings: node, address: node.node, pid: nodePids[index] ?? 0 }))
   await connect(root, outside, nodes)
   return nodes
 }
@@ -102,34 +109,35 @@ async function startMachines(site: Site, holders: HolderOptions): Promise<NodeSi
 const controlPlaneMachine = { name: 'control-plane', ...controlPlaneAddress }
 
 async function connect(root: number, outside: number, nodes: readonly NodeSite[]): Promise<void> {
-  const addresses: NodeAddress[] = nodes.map(({ node }) => node)
-  const machines = [{ ...outsideAddress, pid: outside }, ...nodes.map(({ node, pid }) => ({ ...node, pid }))]
+  const addresses = nodes.map(({ address }) => address)
+  const machines = [{ name: outsideAddress.name, pid: outside }, ...nodes.map(({ address, pid }) => ({ name: address.name, pid }))]
   await applyWiring(root, controlPlaneWiring(machines, addresses))
-  await Promise.all([
+  await together([
     applyWiring(outside, outsideWiring(outsideAddress)),
-    ...nodes.map(({ node, pid }) => applyWiring(pid, nodeWiring(node, addresses))),
+    ...nodes.map(({ address, pid }) => applyWiring(pid, nodeWiring(address, addresses))),
   ])
 }
 
 async function startControlPlane(site: Site): Promise<void> {
   const { keys, progress, state } = site
   progress('starting etcd and kube-apiserver')
-  await Promise.all([startEtcd(site), openToMachine(site, keys)])
+  await together([startEtcd(site), openToMachine(site, keys)])
   await startApiServer(site)
   progress('kube-apiserver is ready; starting the controllers')
-  await Promise.all([startControllers(site), create(adminKubectl(site), clusterManifests(state.nodes))])
+  await together([startControllers(site), create(adminKubectl(site), clusterManifests(state.nodes))])
 }
 
 async function startRuntimes({ progress }: Site, nodes: readonly NodeSite[]): Promise<void> {
-  await Promise.all(nodes.map((node) => startContainerd(node, node.pid)))
+  await together(nodes.map(({ settings, pid }) => startContainerd(settings, pid)))
   progress('containerd is ready')
 }
 
 /** Ready means: a pod can be created, is scheduled and started, and finds DNS once Services work. */
 async function waitUntilReady(site: Site): Promise<void> {
-  const kubectl = adminKubectl(site)
+  const unbound = adminKubectl(site)
+  const kubectl: Kubectl = (args, settings) => unbound(args, { ...settings, signal: site.signal })
   const timeout = `--timeout=${readyTimeout}`
-  await Promise.all([
+  await together([
     succeed(kubectl, ['wait', '--for=create', timeout, 'serviceaccount/default']),
     succeed(kubectl, ['wait', '--for=condition=Ready', timeout, 'node', '--all']).then(() => site.progress('the nodes are ready')),
   ])

@@ -16,9 +16,9 @@ export interface DaemonOptions {
 export interface Daemon {
   readonly name: string
   readonly pid: number
-  hasEnded(): boolean
+  readonly hasEnded: () => boolean
   /** The last lines of its log, for error messages. */
-  logTail(): string
+  readonly logTail: () => string
   /** Kills it and waits for its end; no harm if it has ended. */
   kill(): Promise<void>
 }

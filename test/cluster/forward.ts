@@ -24,7 +24,7 @@ export async function startForward({ enter, host, port, log }: ForwardOptions): 
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const listeningPort = (server.address() as AddressInfo).port
-  const [file = '', ...args] = [...enter, process.execPath, import.meta.filename, host, String(port)]
+  const [file, ...args] = [...enter, process.execPath, import.meta.filename, host, String(port)]
   const output = openSync(log, 'a')
   const child = spawn(file, args, { detached: true, stdio: ['ignore', output, output, 'ipc'] })
   closeSync(output)

@@ -5,7 +5,7 @@
  */
 import { execa } from 'execa'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Binaries } from './binaries.ts'
@@ -84,12 +84,7 @@ async function importArchives({ binaries, archives }: ImageStoreOptions, store: 
 /** Passes the archive as standard input: whoever imports it may not see its path. */
 export async function importArchive(ctr: readonly string[], archive: string): Promise<void> {
   const [file = '', ...args] = ctr
-  const input = await open(archive)
-  try {
-    await execa(file, [...args, '--namespace', 'k8s.io', 'images', 'import', '-'], { stdin: input.fd })
-  } finally {
-    await input.close()
-  }
+  await execa(file, [...args, '--namespace', 'k8s.io', 'images', 'import', '-'], { inputFile: archive })
 }
 
 /** Stores of earlier images; a cluster that has been cloned from one keeps its links. */

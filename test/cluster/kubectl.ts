@@ -10,6 +10,7 @@ export interface KubectlOptions {
   readonly input?: string | undefined
   readonly env?: Record<string, string> | undefined
   readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export type Kubectl = (args: readonly string[], options?: KubectlOptions) => Promise<KubectlResult>
@@ -27,7 +28,8 @@ export function kubectlFor(command: readonly string[], kubeconfig: string, cache
       ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
       env: options.env ?? {},
       ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+      ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     })
-    return { exitCode: result.exitCode ?? 1, stdout: String(result.stdout ?? ''), stderr: String(result.stderr ?? '') }
+    return { exitCode: result.exitCode ?? 1, stdout: result.stdout, stderr: result.stderr }
   }
 }

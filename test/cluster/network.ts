@@ -26,8 +26,13 @@ export const routerSysctls: Wiring['sysctls'] = [
   ['net/ipv4/conf/default/rp_filter', '0'],
 ]
 
-/** Cables lead to the network namespaces of the processes `pid`. */
-export function controlPlaneWiring(machines: readonly (MachineAddress & { readonly pid: number })[], nodes: readonly NodeAddress[]): Wiring {
+/** Leads to the network namespace of a process. */
+export interface Cable {
+  readonly name: string
+  readonly pid: number
+}
+
+export function controlPlaneWiring(machines: readonly Cable[], nodes: readonly NodeAddress[]): Wiring {
   const cables = machines.flatMap(({ name, pid }) => [
     `link add ${name} type veth peer name ${uplink} netns ${pid}`,
     `link set ${name} master ${bridge} up`,

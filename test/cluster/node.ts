@@ -19,6 +19,7 @@ import { imageTags } from './imageTags.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { daemonWait, enterNode } from './namespaces.ts'
 import { cniConfiguration, containerdConfiguration, hostsFile, kubeletConfiguration } from './nodeConfiguration.ts'
+import { together } from './together.ts'
 import { waitFor } from './wait.ts'
 
 export interface NodeSettings {
@@ -38,9 +39,9 @@ export async function prepareNode(settings: NodeSettings): Promise<void> {
   const directory = paths.node(node.name)
   const cni = join(directory, 'cni')
   await mkdir(cni, { recursive: true })
-  await Promise.all([
+  await together([
     writeFile(join(cni, '10-pods.conflist'), cniConfiguration(node)),
-    writeFile(join(directory, 'containerd.toml'), containerdConfiguration({ pauseImage: imageTags.pause, cniConfiguration: cni })),
+    writeFile(join(directory, 'containerd.toml'), containerdConfiguration({ pauseImage: imageTags.pause, cniDirectory: cni })),
     writeFile(join(directory, 'hosts'), hostsFile(settings.machines)),
     writeFile(join(directory, 'resolv.conf'), ''),
     copyFile(keys.authority.certificate, join(directory, 'ca.crt')),

@@ -5,13 +5,12 @@
 import { stringify } from 'yaml'
 import { dnsServiceAddress } from './addresses.ts'
 import type { MachineAddress, NodeAddress } from './addresses.ts'
-
-/** Debian's place for CNI plugins, and the one that others use. */
-const cniPlugins = ['/usr/lib/cni', '/opt/cni/bin']
+import { cniPluginDirectories } from './requirements.ts'
 
 export interface ContainerdSettings {
   readonly pauseImage: string
-  readonly cniConfiguration: string
+  /** Directory of the CNI configuration. */
+  readonly cniDirectory: string
 }
 
 /** Snapshotters and services that need what a node here has not; each costs time at the start. */
@@ -21,7 +20,7 @@ const unusedPlugins = ['btrfs', 'devmapper', 'zfs', 'erofs', 'blockfile'].map((n
  * For a machine without CAP_SYS_RESOURCE: there, a pod whose OOM score goes below its parent's does not start, and
  * AppArmor may not be loaded from within namespaces.
  */
-export function containerdConfiguration({ pauseImage, cniConfiguration }: ContainerdSettings): string {
+export function containerdConfiguration({ pauseImage, cniDirectory }: ContainerdSettings): string {
   return `version = 3
 root = '/var/lib/containerd'
 state = '/run/containerd'
@@ -39,8 +38,8 @@ sandbox = '${pauseImage}'
 disable_apparmor = true
 restrict_oom_score_adj = true
 [plugins.'io.containerd.cri.v1.runtime'.cni]
-bin_dirs = ${tomlList(cniPlugins)}
-conf_dir = '${cniConfiguration}'
+bin_dirs = ${tomlList(cniPluginDirectories)}
+conf_dir = '${cniDirectory}'
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
 runtime_type = 'io.containerd.runc.v2'
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
