@@ -15,5 +15,6 @@ LABEL org.opencontainers.image.title="proxyconfig-operator" \
       org.opencontainers.image.description="Replaces kube-proxy: operator, agent and command line" \
       org.opencontainers.image.licenses="Apache-2.0"
 
-ENTRYPOINT ["proxyconfig"]
+# DEP0040: a dependency of the operator's base library still loads Node's punycode; the warning would not be a line of JSON.
+ENTRYPOINT ["/usr/local/bin/node", "--disable-warning=DEP0040", "/opt/proxyconfig/proxyconfig.js"]
 CMD ["--help"]

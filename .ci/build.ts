@@ -2,12 +2,12 @@
  * Bundles the program for the image: `dist/proxyconfig.js` parses arguments and loads one of the others, so that an agent never
  * reads the operator's code. What two of them share is in `dist/chunks`.
  *
- * `node .ci/build.ts` writes `dist/` and prints what was made; exits 1 when the agent's part holds a library that it must not.
+ * `node .ci/build.ts` writes `dist/` as a whole or not at all, and prints what was made; exits 1 when the agent's part holds a library that it must not.
  */
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile } from 'esbuild';
-import manifest from '../package.json' with { type: 'json' };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -55,17 +55,24 @@ export function forbiddenInAgent(metafile: Metafile): string[] {
 }
 
 async function main(): Promise<void> {
-  rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
-  mkdirSync(new URL('../dist', import.meta.url));
-  const metafile = await bundle('dist');
-  // Says that the files are ES modules, also where the directory stands alone in the image.
-  writeFileSync(new URL('../dist/package.json', import.meta.url), `${JSON.stringify({ name: manifest.name, version: manifest.version, type: 'module' })}\n`);
-  chmodSync(new URL('../dist/proxyconfig.js', import.meta.url), 0o755);
+  const unfinished = `dist.${process.pid}.unfinished`;
+  try {
+    const metafile = await bundle(unfinished);
+    // Says that the files are ES modules, also where the directory stands alone in the image.
+    writeFileSync(join(root, unfinished, 'package.json'), '{"type":"module"}\n');
+    chmodSync(join(root, unfinished, 'proxyconfig.js'), 0o755);
+    report(metafile);
+    rmSync(join(root, 'dist'), { recursive: true, force: true });
+    renameSync(join(root, unfinished), join(root, 'dist'));
+  } finally {
+    rmSync(join(root, unfinished), { recursive: true, force: true });
+  }
+}
+
+function report(metafile: Metafile): void {
   for (const entry of ['agent', 'operator', 'proxyconfig']) console.log(`dist/${entry}.js with what it loads: ${Math.round(partOf(metafile, entry).bytes / 1024)} kB`);
   const forbidden = forbiddenInAgent(metafile);
-  if (forbidden.length === 0) return;
-  console.error(`the agent's part holds ${forbidden.length} files that it must not, e.g. ${forbidden[0]}`);
-  process.exitCode = 1;
+  if (forbidden.length > 0) throw new Error(`the agent's part holds ${forbidden.length} files that it must not, e.g. ${forbidden[0]}`);
 }
 
 if (import.meta.main) await main();

@@ -1,12 +1,15 @@
 /**
  * The operator against a real API server: what people write to it, what comes out for nodes, and what is told back.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { findCondition } from '../../src/api/conditions.ts';
 import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
 import type { Logger } from '../../src/observability/logger.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { ProxyConfigOperator } from '../../src/operator/operator.ts';
+import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 
@@ -17,12 +20,16 @@ const conditionIs = (type: string, status: string, reason?: string) => ({ metada
   return condition?.observedGeneration === metadata.generation && condition?.status === status && (reason === undefined || condition.reason === reason);
 };
 
+function newOperator(client: KubeClient): ProxyConfigOperator {
+  return new ProxyConfigOperator({ client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50 });
+}
+
 describeWhere(['cluster'], 'the operator on a real API server', () => {
   let cluster: ClusterFixture;
   let operator: ProxyConfigOperator;
 
   async function startOperator(): Promise<void> {
-    operator = new ProxyConfigOperator({ client: cluster.client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50 });
+    operator = newOperator(cluster.client);
     await operator.start();
   }
 
@@ -215,6 +222,35 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.kubectl(['create', '-f', '-'], '{"apiVersion":"v1","kind":"Node","metadata":{"name":"node-1"}}');
     const { metadata } = JSON.parse(await cluster.kubectl(['get', 'node', 'node-1', '-o', 'json'])) as { metadata: { uid: string } };
     await cluster.nodeProxyThat('node-1', 'is owned by the new node', ({ metadata: { ownerReferences } }) => ownerReferences?.[0]?.uid === metadata.uid);
+  });
+
+  test('writes nothing before everything has been listed', async () => {
+    await stopOperator();
+    await cluster.addNode('node-1');
+    await cluster.addConfig('all');
+    const gate = Promise.withResolvers<void>();
+    const events: string[] = [];
+    const client: KubeClient = {
+      ...cluster.client,
+      get: async (path, query) => {
+        if (path.endsWith('/nodeproxies')) await gate.promise;
+        events.push(`listed ${path}`);
+        return cluster.client.get(path, query);
+      },
+      send: (method, path, options) => {
+        events.push(`${method} ${path}`);
+        return cluster.client.send(method, path, options);
+      },
+    };
+    operator = newOperator(client);
+    const started = operator.start();
+    await waitFor('all other lists', async () => events.length === 3, { timeoutMs: 10_000 });
+    // Longer than the operator gathers changes before it acts on them.
+    await sleep(200);
+    expect(events.filter((event) => !event.startsWith('listed'))).toEqual([]);
+    gate.resolve();
+    await started;
+    await cluster.governedBy('node-1', 'all');
   });
 
   test('a restarted operator writes nothing when nothing has changed', async () => {
