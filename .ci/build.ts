@@ -5,7 +5,7 @@
  * `node .ci/build.ts` writes `dist/` as a whole or not at all, and prints what was made; exits 1 when the agent's part holds a library that it must not.
  */
 import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile } from 'esbuild';
 
@@ -17,6 +17,7 @@ const requireForCommonJS = "import { createRequire as createRequireOfBundle } fr
 /** The generated API client is 20 MB of source: an agent on every node must not load it. */
 export const notInAgent = ['node_modules/@kubernetes/', 'node_modules/@dot-i/', 'node_modules/gaxios/'] as const;
 
+/** `outdir` is relative to the repository. */
 export async function bundle(outdir: string): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: root,
@@ -36,6 +37,9 @@ export async function bundle(outdir: string): Promise<Metafile> {
     metafile: true,
     logLevel: 'warning',
   });
+  // Says that the files are ES modules, also where the directory stands alone in the image.
+  writeFileSync(resolve(root, outdir, 'package.json'), '{"type":"module"}\n');
+  chmodSync(resolve(root, outdir, 'proxyconfig.js'), 0o755);
   return metafile;
 }
 
@@ -58,9 +62,6 @@ async function main(): Promise<void> {
   const unfinished = `dist.${process.pid}.unfinished`;
   try {
     const metafile = await bundle(unfinished);
-    // Says that the files are ES modules, also where the directory stands alone in the image.
-    writeFileSync(join(root, unfinished, 'package.json'), '{"type":"module"}\n');
-    chmodSync(join(root, unfinished, 'proxyconfig.js'), 0o755);
     report(metafile);
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     renameSync(join(root, unfinished), join(root, 'dist'));

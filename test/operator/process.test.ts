@@ -1,10 +1,14 @@
 /**
- * `proxyconfig operator` as it is started by hand, before there is an API server, to its end.
+ * `proxyconfig operator` from the bundle, as the image starts it: before there is an API server, to its end.
  */
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execa, type ResultPromise } from 'execa';
+import { bundle } from '../../.ci/build.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
@@ -12,6 +16,7 @@ import { ClusterFixture } from './clusterFixture.ts';
 describeWhere(['cluster'], 'proxyconfig operator', () => {
   let cluster: ClusterFixture;
   let operator: ResultPromise<{ reject: false; all: true }>;
+  let directory = '';
   let health = '';
   let metrics = '';
 
@@ -19,21 +24,24 @@ describeWhere(['cluster'], 'proxyconfig operator', () => {
     cluster = await ClusterFixture.start();
     await cluster.addNode('node-1');
     await cluster.addConfig('all');
+    directory = await mkdtemp(path.join(tmpdir(), 'proxyconfig-operator-'));
+    await bundle(directory);
     [health, metrics] = await Promise.all([freeAddress(), freeAddress()]);
   }, 120_000);
   afterAll(async () => {
     operator?.kill('SIGKILL');
     await operator;
     await cluster?.stop();
+    await rm(directory, { recursive: true, force: true });
   });
 
-  const statusOf = async (path: string): Promise<number | undefined> => (await fetch(`http://${health}${path}`).catch(() => undefined))?.status;
-  const answers = (path: string, status: number): Promise<boolean> => waitFor(`${path} answers ${status}`, async () => (await statusOf(path)) === status, { timeoutMs: 20_000 });
+  const statusOf = async (route: string): Promise<number | undefined> => (await fetch(`http://${health}${route}`).catch(() => undefined))?.status;
+  const answers = (route: string, status: number): Promise<boolean> => waitFor(`${route} answers ${status}`, async () => (await statusOf(route)) === status, { timeoutMs: 20_000 });
 
   test('is healthy and not ready while there is no API server', async () => {
     await cluster.server.stopServer();
     const flags = ['--kubeconfig', cluster.server.kubeconfig, '--health-address', health, '--metrics-address', metrics];
-    operator = execa(process.execPath, ['src/main.ts', 'operator', ...flags], { reject: false, all: true });
+    operator = execa(process.execPath, [path.join(directory, 'proxyconfig.js'), 'operator', ...flags], { reject: false, all: true });
     await answers('/healthz', 200);
     expect(await statusOf('/readyz')).toBe(503);
   });
