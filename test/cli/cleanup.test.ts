@@ -11,15 +11,17 @@ async function cleanUpAfter(rules: string): Promise<{ stdout: string; before: st
 *nat
 :OTHERS - [0:0]
 -A POSTROUTING -j OTHERS
--A OTHERS -s 198.51.100.0/24 -m comment --comment "somebody else's" -j MASQUERADE
+-A OTHERS -s 198.51.100.0/24 -m comment --comment "of another" -j MASQUERADE
 COMMIT
 FOREIGN
     iptables-save | grep -v '^#' > "$DIRECTORY/before"
     iptables-restore --noflush; src/main.ts cleanup; echo "exit $?"
     iptables-save | grep -v '^#' > "$DIRECTORY/after"
     src/main.ts cleanup > "$DIRECTORY/second"
-    for file in before after second; do echo "== $file"; cat "$DIRECTORY/$file"; done; rm -r "$DIRECTORY"`;
-  const result = await execa('unshare', [...unshare, 'sh', '-c', `DIRECTORY=$(mktemp -d); ${script}`], { input: rules });
+    for file in before after second; do echo "== $file"; cat "$DIRECTORY/$file"; done`;
+  const result = await execa('unshare', [...unshare, 'sh', '-c', `DIRECTORY=$(mktemp -d); trap 'rm -r "$DIRECTORY"' EXIT; ${script}`], {
+    input: rules,
+  });
   const [stdout = '', before = '', after = '', second = ''] = result.stdout.split(/^== (?:before|after|second)\n/m);
   return { stdout, before, after, second };
 }
@@ -30,7 +32,7 @@ describe('proxyconfig cleanup', () => {
     const { stdout, before, after, second } = await cleanUpAfter(rules);
     expect(stdout).toContain('chain KUBE-SVC-FWZO4IPCTY5IWGE6 of table nat');
     expect(stdout).toMatch(/^\d+ objects removed\nexit 0$/m);
-    expect(before).toContain("somebody else's");
+    expect(before).toContain('of another');
     expect(withoutCounters(after).filter((line) => !isEmptyTable(line))).toEqual(withoutCounters(before).filter((line) => !isEmptyTable(line)));
     expect(second).toContain('nothing of ours was found');
   });
