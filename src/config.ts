@@ -1,6 +1,7 @@
 /**
  * @module Flags and environment -> one frozen configuration per long-running command. The only reader of the environment.
  */
+import { accessSync, constants } from 'node:fs';
 import { isIP } from 'node:net';
 
 /** Wrong usage of the command line; the message names the flag and the remedy. Exit status 2. */
@@ -80,13 +81,22 @@ export function operatorConfig(flags: OperatorFlags, version: string, env: Envir
 
 function kubernetesAccess(kubeconfig: string | undefined, env: Environment): KubernetesAccess {
   if (kubeconfig === '') throw new UsageError('--kubeconfig must name a file; leave it out to use the Pod\'s service account');
-  if (kubeconfig !== undefined) return Object.freeze({ kubeconfig });
+  if (kubeconfig !== undefined) return Object.freeze({ kubeconfig: readable('--kubeconfig', kubeconfig) });
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = env;
   if (host === undefined || host === '') {
     throw new UsageError('no API server: give --kubeconfig FILE, or run as a Pod, where KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are set');
   }
   if (!isPort(port)) throw new UsageError(`KUBERNETES_SERVICE_PORT must be a port number, not '${port}'`);
   return Object.freeze({ server: `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}` });
+}
+
+function readable(flag: string, file: string): string {
+  try {
+    accessSync(file, constants.R_OK);
+    return file;
+  } catch (cause) {
+    throw new UsageError(`${flag} must name a file that can be read; ${file} cannot`, { cause });
+  }
 }
 
 function listenAddress(flag: string, text: string): ListenAddress {

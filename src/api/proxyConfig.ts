@@ -16,7 +16,7 @@ export interface ProxyConfig {
      * How a node programs its kernel. iptables: one chain per Service and endpoint, named as kube-proxy names them; the safe choice.
      * nftables: the same in verdict maps, for kernels from 5.13. ipvs: kernel load balancer with its own schedulers. userspace: the agent
      * itself copies the bytes; slow, for nodes where nothing else works. There is no default on purpose. A node that cannot run the mode
-     * keeps serving in its previous one and says why in its NodeProxy.
+     * keeps serving in its previous one and says why in its NodeProxy; agents of this version run iptables.
      */
     mode: 'iptables' | 'ipvs' | 'nftables' | 'userspace';
     /**
@@ -126,7 +126,8 @@ export interface ProxyConfig {
     };
     /**
      * The kernel's connection tracking, which all but userspace mode stand on. 0 leaves the kernel's own setting alone everywhere. The
-     * table's size is only ever raised: max(maxPerCore x CPUs, min). The defaults are kube-proxy's.
+     * table's size is only ever raised: max(maxPerCore x CPUs, min). The defaults are kube-proxy's. This version stores these settings, but
+     * acts on the rule of tcpBeLiberal alone and changes no sysctl.
      */
     conntrack: {
       /**
@@ -201,7 +202,10 @@ export interface ProxyConfig {
       /** Seconds after which an idle UDP client is forgotten and its local socket closed. */
       udpIdleTimeoutSeconds: number;
     };
-    /** How a node goes from one mode to another while it serves. */
+    /**
+     * How a node goes from one mode to another while it serves. This version stores these settings, but does not act on them: it has one
+     * mode.
+     */
     migration: {
       /**
        * PreserveConnections puts the new mode's rules in place and checks them before it removes the old ones, so that no connection
@@ -223,7 +227,10 @@ export interface ProxyConfig {
       /** Seconds between two looks at the kernel. */
       checkPeriodSeconds: number;
     };
-    /** How fast a change of this spec goes over the nodes, and what happens when one fails. */
+    /**
+     * How fast a change of this spec goes over the nodes, and what happens when one fails. This version stores these settings, but does not
+     * act on them: a change goes to all nodes at once. spec.paused stops it.
+     */
     rollout: {
       /** How many governed nodes may be in change or not ready at once, as a number or a percentage (rounded down, at least 1). */
       maxUnavailable: number | string;
@@ -276,7 +283,7 @@ export interface ProxyConfig {
         }[];
       };
     };
-    /** How many earlier revisions of this spec are kept for a rollback. */
+    /** How many earlier revisions of this spec are kept for a rollback. This version stores the number, but keeps none. */
     revisionHistoryLimit: number;
   };
   /** What the operator last saw; written by it alone. observedGeneration -1 means it has not looked yet. */

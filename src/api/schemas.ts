@@ -68,7 +68,7 @@ export const proxyconfigSchema: CrdSchema = {
             "nftables",
             "userspace"
           ],
-          "description": "How a node programs its kernel. iptables: one chain per Service and endpoint, named as kube-proxy names them; the safe choice. nftables: the same in verdict maps, for kernels from 5.13. ipvs: kernel load balancer with its own schedulers. userspace: the agent itself copies the bytes; slow, for nodes where nothing else works. There is no default on purpose. A node that cannot run the mode keeps serving in its previous one and says why in its NodeProxy."
+          "description": "How a node programs its kernel. iptables: one chain per Service and endpoint, named as kube-proxy names them; the safe choice. nftables: the same in verdict maps, for kernels from 5.13. ipvs: kernel load balancer with its own schedulers. userspace: the agent itself copies the bytes; slow, for nodes where nothing else works. There is no default on purpose. A node that cannot run the mode keeps serving in its previous one and says why in its NodeProxy; agents of this version run iptables."
         },
         "nodeSelector": {
           "type": "object",
@@ -370,7 +370,7 @@ export const proxyconfigSchema: CrdSchema = {
             "tcpCloseWaitTimeoutSeconds": 3600,
             "tcpBeLiberal": false
           },
-          "description": "The kernel's connection tracking, which all but userspace mode stand on. 0 leaves the kernel's own setting alone everywhere. The table's size is only ever raised: max(maxPerCore x CPUs, min). The defaults are kube-proxy's.",
+          "description": "The kernel's connection tracking, which all but userspace mode stand on. 0 leaves the kernel's own setting alone everywhere. The table's size is only ever raised: max(maxPerCore x CPUs, min). The defaults are kube-proxy's. This version stores these settings, but acts on the rule of tcpBeLiberal alone and changes no sysctl.",
           "properties": {
             "maxPerCore": {
               "type": "integer",
@@ -551,7 +551,7 @@ export const proxyconfigSchema: CrdSchema = {
             "strategy": "PreserveConnections",
             "drainTimeoutSeconds": 600
           },
-          "description": "How a node goes from one mode to another while it serves.",
+          "description": "How a node goes from one mode to another while it serves. This version stores these settings, but does not act on them: it has one mode.",
           "properties": {
             "strategy": {
               "type": "string",
@@ -613,7 +613,7 @@ export const proxyconfigSchema: CrdSchema = {
               "failureThreshold": 3
             }
           },
-          "description": "How fast a change of this spec goes over the nodes, and what happens when one fails.",
+          "description": "How fast a change of this spec goes over the nodes, and what happens when one fails. This version stores these settings, but does not act on them: a change goes to all nodes at once. spec.paused stops it.",
           "x-kubernetes-validations": [
             {
               "rule": "type(self.maxUnavailable) == int ? self.maxUnavailable >= 1 : self.maxUnavailable.matches('^(100|[1-9][0-9]?)%$')",
@@ -785,7 +785,7 @@ export const proxyconfigSchema: CrdSchema = {
           "minimum": 1,
           "maximum": 50,
           "default": 10,
-          "description": "How many earlier revisions of this spec are kept for a rollback."
+          "description": "How many earlier revisions of this spec are kept for a rollback. This version stores the number, but keeps none."
         }
       }
     },

@@ -22,16 +22,17 @@ describe('help and version', () => {
 });
 
 describe('wrong usage ends with status 2 and names the flag', () => {
-  const agent = ['agent', '--kubeconfig', '/nowhere', '--node', 'node-1'];
-  const operator = ['operator', '--kubeconfig', '/nowhere'];
+  const agent = ['agent', '--kubeconfig', 'package.json', '--node', 'node-1'];
+  const operator = ['operator', '--kubeconfig', 'package.json'];
   const render = ['render', '-f', manifest('redis.yaml')];
   const rows = [
     { args: [], stderr: 'Usage: proxyconfig' },
     { args: ['rendr'], stderr: "unknown command 'rendr'" },
     { args: ['agent', '--nodes', 'x'], stderr: "unknown option '--nodes'" },
-    { args: ['agent', '--kubeconfig', '/nowhere'], stderr: '--node is required' },
+    { args: ['agent', '--kubeconfig', 'package.json'], stderr: '--node is required' },
     { args: ['agent', '--node', 'node-1'], stderr: 'give --kubeconfig FILE, or run as a Pod' },
     { args: [...agent, '--kubeconfig', ''], stderr: '--kubeconfig must name a file' },
+    { args: [...agent, '--kubeconfig', '/nowhere'], stderr: '--kubeconfig must name a file that can be read; /nowhere cannot' },
     { args: [...agent, '--health-address', '10256'], stderr: '--health-address must be ADDRESS:PORT' },
     { args: [...agent, '--metrics-address', '127.0.0.1:65536'], stderr: '--metrics-address must be ADDRESS:PORT' },
     { args: [...agent, '--metrics-address', '::1:10249'], stderr: '--metrics-address must be ADDRESS:PORT' },

@@ -7,7 +7,7 @@ const flags: AgentFlags = {
   stateDir: '/var/lib/proxyconfig',
   logLevel: 'info',
   node: 'node-1',
-  kubeconfig: '/k',
+  kubeconfig: 'package.json',
 };
 const { kubeconfig: _kubeconfig, node: _node, ...inPod } = flags;
 
@@ -15,7 +15,7 @@ test('flags become one frozen configuration', () => {
   const config = agentConfig(flags, '0.1.0', {});
   expect(config).toEqual({
     version: '0.1.0',
-    kubernetes: { kubeconfig: '/k' },
+    kubernetes: { kubeconfig: 'package.json' },
     nodeName: 'node-1',
     healthAddress: { host: '0.0.0.0', port: 10_256 },
     metricsAddress: { host: '127.0.0.1', port: 10_249 },
@@ -42,7 +42,7 @@ describe('the environment of a Pod', () => {
   });
 
   test('a kubeconfig names its own API server', () => {
-    expect(operatorConfig(flags, '', { KUBERNETES_SERVICE_HOST: '10.96.0.1' }).kubernetes).toEqual({ kubeconfig: '/k' });
+    expect(operatorConfig(flags, '', { KUBERNETES_SERVICE_HOST: '10.96.0.1' }).kubernetes).toEqual({ kubeconfig: 'package.json' });
   });
 });
 
