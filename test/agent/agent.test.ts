@@ -1,0 +1,166 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { NodeProxyStatus } from '../../src/agent/report.ts';
+import { builtIn } from '../../src/agent/desiredConfig.ts';
+import type { NodeConfig } from '../../src/api/nodeConfig.ts';
+import { describeWhere } from '../requirements.ts';
+import { until } from '../kube/until.ts';
+import { AgentNode, type AgentProcess } from './agentNode.ts';
+import { node, service, slice } from './objects.ts';
+
+const stale = `*nat
+:KUBE-SVC-AAAAAAAAAAAAAAAA -
+:KUBE-SEP-AAAAAAAAAAAAAAAA -
+-A KUBE-SVC-AAAAAAAAAAAAAAAA -j KUBE-SEP-AAAAAAAAAAAAAAAA
+COMMIT
+`;
+const foreign = ['-A INPUT -s 203.0.113.7/32 -m comment --comment "of others" -j DROP', '-A THEIRS -p tcp -j ACCEPT'];
+const foreignInput = `*filter\n:THEIRS -\n${foreign.join('\n')}\nCOMMIT\n`;
+
+const serves = (address: string) => (rules: string) => rules.includes(`-j DNAT --to-destination ${address}:8080`);
+const ready = (status: NodeProxyStatus): object => status.conditions?.find(({ type }) => type === 'Ready') ?? {};
+
+// The rows follow on one another: they are one agent's life.
+describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real API server and iptables', () => {
+  let host: AgentNode;
+  let agent: AgentProcess;
+  let generation = 0;
+  beforeAll(async () => {
+    host = await AgentNode.start();
+    await host.apply(withoutIdentity(node(host.name, ['192.168.0.1'])), ...[service('web'), slice('web')].map(withoutIdentity));
+  }, 120_000);
+
+  afterAll(async () => {
+    await host?.stop();
+  }, 30_000);
+
+  async function setNodeProxy(revision: string, config: Partial<NodeConfig> = {}): Promise<void> {
+    generation += 1;
+    const spec = { configRef: { name: 'default', uid: 'u', generation }, revision, config: { ...builtIn().config, ...config } };
+    await host.apply({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: host.name }, spec });
+  }
+
+  async function untilStatus(what: string, condition: (status: NodeProxyStatus) => boolean): Promise<NodeProxyStatus> {
+    let status: NodeProxyStatus = {};
+    const look = async (): Promise<boolean> => {
+      const object = JSON.parse(await host.kubectl(['get', 'nodeproxy', host.name, '-o', 'json'])) as { metadata: { generation: number }; status?: NodeProxyStatus };
+      status = object.status ?? {};
+      return status.observedGeneration === object.metadata.generation && condition(status);
+    };
+    await until(what, look, 30_000).catch((error: unknown) => {
+      throw new Error(`${JSON.stringify(status)}\n${agent.log().slice(-3000)}`, { cause: error });
+    });
+    return status;
+  }
+
+  test('without the CRDs it runs its built-in configuration, takes away what is stale of ours and nothing that is others\'', async () => {
+    await host.run(['iptables-restore', '--noflush'], stale + foreignInput);
+    agent = host.startAgent();
+    await host.untilRules('the Service is served', serves('10.1.0.1'));
+    const rules = await host.rules();
+    expect(rules).not.toContain('AAAAAAAAAAAAAAAA');
+    for (const line of foreign) expect(rules).toContain(line);
+    expect(await host.get(10_256, '/healthz')).toMatchObject({ status: 200, body: expect.stringContaining('"IPv4"') });
+    expect(await host.get(10_249, '/proxyMode')).toEqual({ status: 200, body: 'iptables' });
+    expect((await host.get(10_249, '/metrics')).body).toContain('kubeproxy_sync_proxy_rules_last_timestamp_seconds{ip_family="IPv4"}');
+  }, 60_000);
+
+  test('SIGTERM ends it in order and leaves the rules', async () => {
+    const before = await host.rules();
+    expect(await agent.end('SIGTERM')).toBe(0);
+    expect(await host.rules()).toBe(before);
+  });
+
+  test('a restarted agent finds its NodeProxy, removes what went away meanwhile, and reports', async () => {
+    await host.kubectl(['apply', '-k', 'crds']);
+    await host.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+    await host.apply(...[service('gone', { clusterIPs: ['10.96.0.99'] }), slice('gone', { addresses: ['10.1.0.99'] })].map(withoutIdentity));
+    agent = host.startAgent();
+    await host.untilRules('both Services are served', serves('10.1.0.99'));
+    await agent.end('SIGKILL');
+    await host.kubectl(['delete', 'service/gone', 'endpointslice/gone-1']);
+    await setNodeProxy('r1');
+    agent = host.startAgent();
+    await host.untilRules('the Service that is gone is not served', (rules) => !serves('10.1.0.99')(rules) && serves('10.1.0.1')(rules));
+    const status = await untilStatus('it is Ready', ({ state }) => state === 'Ready');
+    expect(status).toMatchObject({ mode: 'iptables', revision: 'r1', dataplane: { quarantinedCount: 0 }, kernel: expect.any(String), agentVersion: expect.any(String) });
+    expect(status.dataplane?.services).toBeGreaterThanOrEqual(1);
+    expect(ready(status)).toMatchObject({ status: 'True', reason: 'Synced' });
+  }, 60_000);
+
+  test('an endpoint that changes is followed', async () => {
+    await host.apply(withoutIdentity(slice('web', { addresses: ['10.1.0.2'] })));
+    const ms = await host.untilRules('the new endpoint is served', (rules) => serves('10.1.0.2')(rules) && !serves('10.1.0.1')(rules));
+    expect(ms).toBeLessThan(10_000);
+  });
+
+  test('masquerade.bit changes live', async () => {
+    await setNodeProxy('r2', { masquerade: { bit: 15, all: false } });
+    await host.untilRules('the mark is 0x8000', (rules) => rules.includes('--set-xmark 0x8000/0x8000') && !rules.includes('0x4000'));
+    const status = await untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
+    expect(status).toMatchObject({ state: 'Ready', previousRevision: 'r1' });
+    expect(agent.log().match(/agent starts/g)).toHaveLength(1);
+  });
+
+  test('a mode that it does not have is refused: the status says why, and Services go on', async () => {
+    await setNodeProxy('r3', { mode: 'ipvs' });
+    const status = await untilStatus('it is refused', ({ state }) => state === 'Degraded');
+    expect(status).toMatchObject({ mode: 'iptables', revision: 'r2' });
+    expect(ready(status)).toMatchObject({ status: 'False', reason: 'ModeNotAvailable', message: expect.stringMatching(/ipvs.*set spec\.mode to iptables.*revision r2/) });
+    await host.apply(withoutIdentity(slice('web', { addresses: ['10.1.0.3'] })));
+    await host.untilRules('the new endpoint is served', serves('10.1.0.3'));
+    expect(await host.rules()).toContain('--set-xmark 0x8000/0x8000');
+  });
+
+  test('an API server that goes away costs nothing, and changes are followed when it is back', async () => {
+    await setNodeProxy('r4', { masquerade: { bit: 15, all: false } });
+    await untilStatus('r4 is in force', ({ revision }) => revision === 'r4');
+    const before = await host.rules();
+    await host.server.stopServer();
+    await until('the agent has noticed', () => /list or watch failed/.test(agent.log()));
+    expect((await host.get(10_256, '/healthz')).status).toBe(200);
+    expect(await host.rules()).toBe(before);
+    await host.server.startServer();
+    await host.apply(withoutIdentity(slice('web', { addresses: ['10.1.0.4'] })));
+    await host.untilRules('the new endpoint is served', serves('10.1.0.4'), 30_000);
+  }, 90_000);
+
+  test('started while the API server is away it writes nothing; without a NodeProxy it goes on with the saved configuration', async () => {
+    await host.kubectl(['delete', 'nodeproxy', host.name]);
+    await agent.end('SIGTERM');
+    const before = await host.rules();
+    await host.server.stopServer();
+    agent = host.startAgent();
+    await until('the agent has tried', () => /list or watch failed/.test(agent.log()));
+    expect(await host.rules()).toBe(before);
+    expect((await host.get(10_256, '/healthz')).status).toBe(503);
+    expect((await host.get(10_256, '/livez')).status).toBe(200);
+    await host.server.startServer();
+    await until('it has synced', () => /"message":"synced"/.test(agent.log()), 30_000);
+    expect((await host.get(10_249, '/metrics')).body).toContain('proxyconfig_config_info{mode="iptables",revision="r4",source="Saved"} 1');
+    expect(await host.rules()).toBe(before);
+  }, 90_000);
+
+  test('tools that do nothing and say yes never make a Ready node', async () => {
+    await agent.end('SIGTERM');
+    await host.run(['sh', '-c', 'iptables -t nat -F; iptables -F']);
+    const fake = path.join(host.stateDirectory, 'does-nothing');
+    await writeFile(fake, '#!/bin/sh\ncase "$*" in *--version*) echo "iptables v1.8.9 (nf_tables)";; esac\n[ -t 0 ] || cat >/dev/null 2>&1\nexit 0\n');
+    await chmod(fake, 0o755);
+    await setNodeProxy('r5');
+    const bind = `for tool in $(readlink -f /usr/sbin/iptables-restore) $(readlink -f /usr/sbin/iptables-legacy-restore); do mount --bind ${fake} "$tool"; done; exec "$@"`;
+    agent = host.startAgent({ wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', bind, 'sh'] });
+    const status = await untilStatus('it has reported', ({ state }) => state !== undefined);
+    expect(status.state).toBe('Degraded');
+    expect(ready(status)).toMatchObject({ status: 'False', reason: 'VerificationFailed' });
+    expect((await host.get(10_256, '/readyz')).status).toBe(503);
+  }, 60_000);
+});
+
+/** As a person writes it: what the API server sets is left out. */
+function withoutIdentity(object: object): object {
+  const { metadata, ...rest } = object as { metadata: Record<string, unknown> };
+  const { uid: _uid, resourceVersion: _version, ...written } = metadata;
+  return { ...rest, metadata: written };
+}
