@@ -31,7 +31,7 @@ function summaryOf(answer: Answer): string[] {
 export function printResult(result: Result): void {
   console.log(`\n  ${result.step.title}`);
   console.log(`  ${paint('dim', '$')} ${result.shown}`);
-  for (const line of summaryOf(result.answer)) console.log(`    ${line.slice(0, 200)}`);
+  for (const line of summaryOf(result.answer)) console.log(`    ${line.length > 200 ? `${line.slice(0, 199)}…` : line}`);
   const took = paint('dim', `(${(result.tookMs / 1000).toFixed(1)} s)`);
   if (result.reason === undefined) console.log(`  ${paint('green', 'PASS')} ${took}`);
   else console.log(`  ${paint('red', 'FAIL')} ${result.reason} ${took}`);

@@ -29,7 +29,8 @@ const manyRequests = (host: string, count: number): readonly string[] => [
   'curl', '-s', '--fail-early', '--connect-timeout', '2', '-H', 'Connection: close', `http://${host}/?[1-${count}]`,
 ];
 const myappRequests = outside((scene) => manyRequests(`${node(scene, 0).ipv4}:30080`, 60));
-const natTable = onNode(['iptables-save', '-t', 'nat']);
+/** The lines of the node's nat table that hold a text, as an administrator looks for them. */
+const natLinesWith = (text: string): Action => onNode(['sh', '-c', `iptables-save -t nat | grep -- '${text}'`]);
 const endpointAddresses = (service: string, namespace: string): Action =>
   kubectl(['-n', namespace, 'get', 'endpointslices', '-l', `kubernetes.io/service-name=${service}`, '-o', 'jsonpath={range .items[*].endpoints[*]}{.addresses[0]}{"\\n"}{end}']);
 
@@ -90,7 +91,7 @@ const dig = (name: string): Action => inClientPod(['dig', '+short', '+tries=1', 
 const dns: Chapter = {
   title: 'D. Headless Services and DNS',
   steps: [
-    served('No rule on the node names the headless Service', natTable, all(contains('default/myapp cluster IP'), lacks('myapp-headless'))),
+    served('No rule on the node names the headless Service', natLinesWith('cluster IP'), all(contains('default/myapp cluster IP'), lacks('myapp-headless'))),
     served('DNS, itself a Service on 10.96.0.10, answers with the cluster IP', dig('saythx-redis.work.svc.cluster.local'), contains('10.103.193.175')),
     served('DNS answers a headless name with the three pods', dig('myapp-headless.default.svc.cluster.local'), hasLines(3)),
   ],
@@ -101,11 +102,11 @@ const liveChanges: Chapter = {
   steps: [
     served('What is in force', kubectl(['get', 'proxyconfigs.proxyconfig.dev,nodeproxies']), contains('default', 'iptables', 'True', 'Ready')),
     step('Another masquerade bit', kubectl(['patch', 'pxc', 'default', '--type=merge', '-p', '{"spec":{"masquerade":{"bit":15}}}']), succeeds),
-    served("The node's mark follows", natTable, all(contains('0x8000/0x8000'), lacks('0x4000/0x4000'))),
+    served("The node's mark follows", natLinesWith('mark 0x'), all(contains('0x8000/0x8000'), lacks('0x4000'))),
     served('Packets still arrive', redisCli('get', 'name'), succeeds),
     step('Affinity of at most 120 seconds, on for a Service', kubectl(['patch', 'pxc', 'default', '--type=merge', '-p', '{"spec":{"sessionAffinity":{"timeoutPolicy":"Cap","timeoutSeconds":120}}}']), succeeds),
     step('Affinity on', kubectl(['patch', 'service', 'myapp', '-p', '{"spec":{"sessionAffinity":"ClientIP"}}']), succeeds),
-    served("The node's rules say 120 seconds", natTable, contains('--rcheck --seconds 120')),
+    served("The node's rules say 120 seconds", natLinesWith('--rcheck'), contains('--rcheck --seconds 120')),
     served('The ProxyConfig is Ready again', kubectl(['wait', '--for=condition=Ready', 'pxc/default', '--timeout=5s']), succeeds, 70 * seconds),
     served('No agent was restarted', kubectl(['-n', 'proxyconfig-system', 'get', 'pods', '-o', 'jsonpath={.items[*].status.containerStatuses[*].restartCount}']), (answer) => (/^0( 0)*$/.test(answer.stdout) ? undefined : 'a container was restarted')),
     step('A contradiction is refused, naming the field', kubectl(['apply', '-f', manifest('refused')]), refusedNaming('spec.iptables')),
