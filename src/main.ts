@@ -126,11 +126,16 @@ function exitCodeFor(error: unknown): number {
   return error instanceof UsageError ? 2 : 1;
 }
 
+/** Ends the process when its readers have all that was written: a pipe holds 64 kB, and rules are longer. */
+function end(status: number): void {
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(status)));
+}
+
 // A reader that has seen enough (`proxyconfig render … | head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 await program()
   .parseAsync()
   .then(
-    () => process.exit(),
-    (error: unknown) => process.exit(exitCodeFor(error)),
+    () => end(Number(process.exitCode ?? 0)),
+    (error: unknown) => end(exitCodeFor(error)),
   );

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { execa } from 'execa';
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { manifest, proxyconfig } from './proxyconfig.ts';
@@ -176,5 +177,32 @@ describe('modes that this version does not have', () => {
   test('--mode iptables shows what an ipvs ProxyConfig would give', async () => {
     const input = config('all', { mode: 'ipvs', ipvs: { scheduler: 'lc' }, masquerade: { bit: 15 } });
     expect((await proxyconfig(['render', '-f', '-', ...onNode1, '--mode', 'iptables'], { input })).stdout).toContain('0x00008000');
+  });
+});
+
+describe('an output of many Services', () => {
+  const services = Array.from({ length: 1000 }, (_, index) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: `web-${index}` },
+    spec: { clusterIP: `10.96.${Math.floor(index / 200) + 1}.${(index % 200) + 1}`, ports: [{ port: 80 }] },
+  }));
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: services });
+
+  test('arrives whole, though it is longer than a pipe', async () => {
+    const { exitCode, stdout } = await proxyconfig(['render', '-f', '-', ...onNode1, '-o', 'json'], { input });
+    expect(exitCode).toBe(0);
+    expect(stdout.length).toBeGreaterThan(65_536);
+    expect(JSON.parse(stdout)).toHaveLength(2);
+  });
+
+  test('may be cut short by its reader', async () => {
+    const { stdout, stderr } = await execa(
+      'bash',
+      ['-c', 'src/main.ts render -f - --node node-1 -o json | head -c 10; echo " ${PIPESTATUS[*]}"'],
+      { input },
+    );
+    expect(stdout).toMatch(/ 0 0$/);
+    expect(stderr).not.toContain('EPIPE');
   });
 });
