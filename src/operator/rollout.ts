@@ -19,9 +19,7 @@ export function nodesToUpdate(target: Target, live: ReadonlyMap<string, NodeProx
  * nodes, such as a priority, must not cost one write per node.
  */
 export function hasTarget(nodeProxy: NodeProxy | undefined, { config, revision }: Target): boolean {
-  if (!nodeProxy) return false;
-  const { configRef, revision: assigned } = nodeProxy.spec;
-  return assigned === revision && configRef.name === config.metadata.name && configRef.uid === config.metadata.uid;
+  return nodeProxy?.spec.revision === revision && nodeProxy.spec.configRef.uid === config.metadata.uid;
 }
 
 /** False after a node was made anew under its old name: the garbage collector would take the NodeProxy with the old node. */

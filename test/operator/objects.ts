@@ -23,7 +23,7 @@ export function proxyConfig(name: string, { createdAt = '2025-01-01T00:00:00Z', 
 type ConfigTraits = Partial<ProxyConfig['spec']> & { createdAt?: string; generation?: number; status?: ProxyConfig['status'] };
 
 /** What an agent says of its node; `told` alone is a NodeProxy that no agent has answered. */
-export type Report = 'none' | 'told' | 'applied' | 'drifted' | 'refused' | 'syncing' | 'leavesOneOut' | 'appliedBefore';
+export type Report = 'none' | 'told' | 'applied' | 'drifted' | 'refused' | 'syncing' | 'leavesOneOut' | 'appliedBefore' | 'servesBefore';
 
 /** The NodeProxy of a node that was told the target, as its agent left it. */
 export function reported(at: KnownNode, target: Target, report: Exclude<Report, 'none'>): NodeProxy {
@@ -42,6 +42,7 @@ const statuses: Record<Exclude<Report, 'none'>, (revision: string) => Status> = 
   told: () => ({ observedGeneration: -1 }),
   applied: (revision) => ({ observedGeneration: 3, state: 'Ready', mode: 'iptables', revision, conditions: condition('True', 'Synced') }),
   appliedBefore: (revision) => ({ observedGeneration: 2, state: 'Ready', mode: 'iptables', revision, conditions: condition('True', 'Synced') }),
+  servesBefore: () => statuses.applied('before'),
   drifted: (revision) => ({ observedGeneration: 3, state: 'Drifted', mode: 'iptables', revision, conditions: condition('True', 'Synced') }),
   refused: () => ({ observedGeneration: 3, state: 'Degraded', mode: 'iptables', revision: 'before', conditions: condition('False', 'ModeNotSupported', 'no ip_vs in this kernel') }),
   syncing: () => ({ observedGeneration: 3, state: 'Pending', mode: 'iptables', revision: 'before', conditions: condition('False', 'Pending') }),
