@@ -189,11 +189,10 @@ describe('an output of many Services', () => {
   }));
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: services });
 
-  test('arrives whole, though it is longer than a pipe', async () => {
-    const { exitCode, stdout } = await proxyconfig(['render', '-f', '-', ...onNode1, '-o', 'json'], { input });
-    expect(exitCode).toBe(0);
+  test('arrives whole, though it is longer than a pipe holds', async () => {
+    const { stdout } = await execa('bash', ['-c', 'src/main.ts render -f - --node node-1 -o json | cat; echo "${PIPESTATUS[*]}"'], { input });
     expect(stdout.length).toBeGreaterThan(65_536);
-    expect(JSON.parse(stdout)).toHaveLength(2);
+    expect(stdout).toMatch(/\]\n0 0$/);
   });
 
   test('may be cut short by its reader', async () => {
