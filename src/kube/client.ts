@@ -13,7 +13,7 @@ import { parseLines } from './watchLines.ts';
 export interface KubeClient {
   readonly server: string;
   /** `path` as on the API server, e.g. `/api/v1/services`. Throws ApiError on any status over 299. */
-  get<T>(path: string, query?: Query): Promise<T>;
+  get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>;
   send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options?: SendOptions): Promise<T>;
   /** The objects of a watch, one per line of the response, until the server closes it, the signal fires or nothing came for too long. */
   watch(path: string, query: Query, signal: AbortSignal): AsyncIterable<WatchEvent>;
@@ -76,8 +76,9 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
     });
   }
 
-  async function request<T>(exchange: Omit<Exchange, 'signal'>): Promise<T> {
-    const signal = AbortSignal.timeout(requestTimeoutMs);
+  async function request<T>(exchange: Omit<Exchange, 'signal'> & { readonly signal?: AbortSignal | undefined }): Promise<T> {
+    const timeout = AbortSignal.timeout(requestTimeoutMs);
+    const signal = exchange.signal === undefined ? timeout : AbortSignal.any([exchange.signal, timeout]);
     try {
       const response = await open({ ...exchange, signal });
       const answer = await text(response);
@@ -104,7 +105,7 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
 
   return {
     server: config.server,
-    get: (path, query) => request({ method: 'GET', path, query }),
+    get: (path, query, signal) => request({ method: 'GET', path, query, signal }),
     send: (method, path, { body, contentType, query } = {}) =>
       request({ method, path, query, contentType, body: body === undefined ? undefined : JSON.stringify(body) }),
     watch,

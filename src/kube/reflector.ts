@@ -138,7 +138,7 @@ class ListWatch<Item> implements Reflector {
     let token: string | undefined;
     do {
       const query = { ...this.#options.query, limit: this.#timing.pageSize, continue: token };
-      const page = await this.#options.client.get<ListPage>(this.#options.path, query);
+      const page = await this.#options.client.get<ListPage>(this.#options.path, query, this.#stop.signal);
       if (this.#stop.signal.aborted) return;
       resourceVersion = page.metadata.resourceVersion;
       if (isOlder(resourceVersion, this.#resourceVersion)) this.#forgetVersions();

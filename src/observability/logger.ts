@@ -17,11 +17,11 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 /** Objects hold what their authors wrote; no single field may fill a disk. */
 const longestText = 2048;
-const longestList = 50;
+const longestList = 20;
 
 export function createLogger(level: LogLevel): Logger {
   const { combine, json, timestamp } = winston.format;
-  const logger = winston.createLogger({ level, format: combine(timestamp({ alias: 'time' }), json()), transports: [new winston.transports.Console()] });
+  const logger = winston.createLogger({ level, format: combine(timestamp(), json()), transports: [new winston.transports.Console()] });
   const write = (severity: LogLevel, message: string, fields: LogFields = {}): void => {
     logger.log({ ...bounded(fields), level: severity, message });
   };

@@ -5,14 +5,15 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface StoredObject {
-  metadata: { name: string; namespace: string; uid: string; resourceVersion: string };
+  metadata: { name: string; namespace: string; uid: string; resourceVersion: string; generation?: number };
   data: string;
 }
 
 /** What the server does with the next request of a kind instead of answering it. */
 export type Fault =
   | { readonly status: number; readonly reason?: string; readonly retryAfter?: number }
-  | { readonly cut: true };
+  | { readonly cut: true }
+  | { readonly hang: true };
 
 export class ListWatchServer {
   readonly objects = new Map<string, StoredObject>();
@@ -46,9 +47,9 @@ export class ListWatchServer {
   }
 
   /** Writes an object and tells the watches, unless `silently`: then they miss it. */
-  put(name: string, data: string, { uid = `uid-${name}`, silently = false } = {}): void {
+  put(name: string, data: string, { uid = `uid-${name}`, silently = false, generation }: { uid?: string; silently?: boolean; generation?: number } = {}): void {
     const type = this.objects.has(name) ? 'MODIFIED' : 'ADDED';
-    const object = { metadata: { name, namespace: 'ns', uid, resourceVersion: this.#nextVersion() }, data };
+    const object = { metadata: { name, namespace: 'ns', uid, resourceVersion: this.#nextVersion(), ...(generation === undefined ? {} : { generation }) }, data };
     this.objects.set(name, object);
     if (!silently) this.send({ type, object });
   }
@@ -100,6 +101,7 @@ export class ListWatchServer {
   }
 
   #fail(fault: Fault, response: http.ServerResponse): void {
+    if ('hang' in fault) return;
     if ('cut' in fault) {
       response.destroy();
       return;

@@ -114,6 +114,7 @@ describe('faults of a list', () => {
     { name: 'refused with 500', fault: { status: 500 } },
     { name: 'refused with 429 and Retry-After', fault: { status: 429, reason: 'TooManyRequests', retryAfter: 1 }, waitsAtLeastMs: 1000 },
     { name: 'connection cut', fault: { cut: true } },
+    { name: 'no answer at all', fault: { hang: true } },
     { name: '410 in the middle of paging', fault: { status: 410, reason: 'Expired' } },
   ];
   test.each(cases)('$name: nothing is deleted, and the list starts again', async ({ fault, waitsAtLeastMs = 0 }) => {
@@ -226,4 +227,13 @@ test('stop ends the watch and nothing is called afterwards', async () => {
   await watching();
   await reflector?.stop();
   await until('the connection is closed', () => server.watching === 0);
+});
+
+test('stop does not wait for an API server that hangs', async () => {
+  server.listFaults.push({ hang: true });
+  start();
+  await until('the list is asked for', () => server.count('list') === 1);
+  const before = performance.now();
+  await reflector?.stop();
+  expect(performance.now() - before).toBeLessThan(200);
 });

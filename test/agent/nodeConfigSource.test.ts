@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { createNodeConfigSource, type NodeConfigSource } from '../../src/agent/nodeConfigSource.ts';
+import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
+import { ListWatchServer } from '../kube/listWatchServer.ts';
+import { until } from '../kube/until.ts';
+
+let server: ListWatchServer;
+let client: KubeClient;
+let source: NodeConfigSource;
+let told: (number | undefined)[];
+
+beforeEach(async () => {
+  server = new ListWatchServer();
+  client = createKubeClient({ server: await server.start(), tls: {}, token: () => undefined });
+  told = [];
+  source = createNodeConfigSource({
+    client,
+    nodeName: 'node-1',
+    onChange: ({ metadata }: NodeProxy) => told.push(metadata.generation),
+    onError: () => undefined,
+    timing: { retryMinMs: 10, retryMaxMs: 20, reconnectMaxMs: 20 },
+  });
+});
+afterEach(async () => {
+  await source.stop();
+  await client.close();
+  await server.stop();
+});
+
+const outcome = (waitMs: number, orAbsent = false): Promise<string> =>
+  Promise.race([source.first({ waitMs, orAbsent }).then(() => 'decided'), new Promise<string>((resolve) => setTimeout(() => resolve('still waiting'), 500))]);
+
+test("asks for this node's alone", async () => {
+  source.start();
+  await until('it has listed', () => server.requests.length > 0);
+  expect(server.requests[0]?.searchParams.get('fieldSelector')).toBe('metadata.name=node-1');
+});
+
+test.each([
+  { name: 'there is one', prepare: () => server.put('node-1', '', { generation: 1 }), waitMs: 60_000, expected: 'decided' },
+  { name: 'the kind is not served', prepare: () => server.listFaults.push({ status: 404, reason: 'NotFound' }), waitMs: 60_000, expected: 'decided' },
+  { name: 'we may not see it', prepare: () => server.listFaults.push({ status: 403, reason: 'Forbidden' }), waitMs: 60_000, expected: 'decided' },
+  { name: 'there is none yet', prepare: () => undefined, waitMs: 60_000, expected: 'still waiting' },
+  { name: 'there is none, and another configuration is at hand', prepare: () => undefined, waitMs: 60_000, orAbsent: true, expected: 'decided' },
+  { name: 'there is none and the time is over', prepare: () => undefined, waitMs: 20, expected: 'decided' },
+  { name: 'the server fails', prepare: () => server.listFaults.push({ status: 500 }), waitMs: 60_000, expected: 'still waiting' },
+])('waits, unless it is clear: $name', async ({ prepare, waitMs, orAbsent, expected }) => {
+  prepare();
+  source.start();
+  expect(await outcome(waitMs, orAbsent)).toBe(expected);
+});
+
+test('tells of a new spec and of a new object; not of a status, not of its deletion', async () => {
+  source.start();
+  await until('it watches', () => server.watching === 1);
+  server.put('node-1', '', { generation: 1 });
+  server.put('node-1', 'only the status', { generation: 1 });
+  server.put('node-1', '', { generation: 2 });
+  server.remove('node-1');
+  server.put('node-1', '', { generation: 1, uid: 'another' });
+  await until('all has been told', () => told.length === 3);
+  expect(told).toEqual([1, 2, 1]);
+});

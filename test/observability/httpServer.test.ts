@@ -1,0 +1,58 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, test } from '@jest/globals';
+import { type HttpServer, json, plain, startHttpServer } from '../../src/observability/httpServer.ts';
+import { until } from '../kube/until.ts';
+
+let server: HttpServer | undefined;
+afterEach(() => server?.stop());
+
+const routes = {
+  '/healthz': () => json(503, { healthy: false }),
+  '/later': async () => plain(200, await Promise.resolve('done')),
+  '/broken': () => Promise.reject(new Error('secret words')),
+};
+
+async function listening(port = 0, retryMs = 20): Promise<{ base: string; refusals: string[] }> {
+  const refusals: string[] = [];
+  const started = startHttpServer({ address: { host: '127.0.0.1', port }, routes, retryMs, onUnavailable: (error) => refusals.push((error as NodeJS.ErrnoException).code ?? '') });
+  server = started;
+  await until('it listens or cannot', () => started.port() !== undefined || refusals.length > 0);
+  return { base: `http://127.0.0.1:${started.port()}`, refusals };
+}
+
+test.each([
+  { name: 'a route', path: '/healthz', status: 503, body: '{"healthy":false}' },
+  { name: 'a route with a query', path: '/healthz?verbose', status: 503, body: '{"healthy":false}' },
+  { name: 'a route that takes its time', path: '/later', status: 200, body: 'done' },
+  { name: 'no route', path: '/nothing', status: 404, body: 'not found\n' },
+  { name: 'a name that every object has', path: '/constructor', status: 404, body: 'not found\n' },
+  { name: 'a route that fails, without its words', path: '/broken', status: 500, body: 'internal error\n' },
+  { name: 'another method', path: '/healthz', method: 'POST', status: 405, body: 'only GET and HEAD are allowed\n' },
+  { name: 'the head alone', path: '/healthz', method: 'HEAD', status: 503, body: '' },
+])('$name', async ({ path, method = 'GET', status, body }) => {
+  const { base } = await listening();
+  const response = await fetch(base + path, { method });
+  expect({ status: response.status, body: await response.text() }).toEqual({ status, body });
+});
+
+test('a port that another process holds is had as soon as it is free', async () => {
+  const holder = http.createServer();
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+  const { port } = holder.address() as AddressInfo;
+  const { refusals } = await listening(port);
+  expect(refusals).toContain('EADDRINUSE');
+  expect(server?.port()).toBeUndefined();
+  await new Promise((resolve) => holder.close(resolve));
+  await until('it has the port', () => server?.port() === port);
+});
+
+test('stop gives up waiting for a port', async () => {
+  const holder = http.createServer();
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+  await listening((holder.address() as AddressInfo).port);
+  await server?.stop();
+  await new Promise((resolve) => holder.close(resolve));
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(server?.port()).toBeUndefined();
+});
