@@ -13,7 +13,7 @@ const userspace = { 'spec.mode': 'userspace' };
 const cidr = (index: number): string => `10.0.${index}.0/24`;
 /** 44 characters, which is longer than any canonical CIDR. */
 const longCIDR = '1111:2222:3333:4444:5555:6666:7777:8888/0128';
-const notCanonical = [['10.0.0.1/8'], ['10.0.0.0'], ['010.0.0.0/8'], ['FD00::/8'], ['::ffff:10.0.0.0/104'], ['example.com/8'], [longCIDR]];
+const notCanonical = [['10.0.0.1/8'], ['10.0.0.0'], ['010.0.0.0/8'], ['FD00::/8'], ['::ffff:10.0.0.0/104'], ['::ffff:a00:0/104'], ['example.com/8'], [longCIDR]];
 const percentages = { accepted: [1, 5000, '1%', '100%'], refused: [0, -1, '0%', '101%', '5', '1000%'] };
 
 const spec: Row[] = [
