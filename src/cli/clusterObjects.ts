@@ -100,8 +100,12 @@ function addService(manifest: Manifest, into: Collector): void {
 }
 
 function addEndpointSlice(manifest: Manifest, into: Collector): void {
-  const slice = into.decoded(manifest, decodeEndpointSlice(manifest.object));
-  if (slice === undefined) return;
+  const decoded = decodeEndpointSlice(manifest.object);
+  const slice = into.decoded(manifest, decoded);
+  if (slice === undefined) {
+    if (decoded.problems.length === 0) into.note(manifest, 'is not for this proxy: no label kubernetes.io/service-name, or those of a headless Service, of another proxy or of names');
+    return;
+  }
   const ofService = into.slices.get(slice.service) ?? new Map<string, EndpointSliceRecord>();
   into.slices.set(slice.service, ofService.set(slice.name, slice));
 }

@@ -10,6 +10,7 @@ import { UsageError } from '../config.ts';
 import { decodeNode } from '../model/decodeNode.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../model/ipFamily.ts';
 import type { NodeRecord } from '../model/node.ts';
+import { allowedExternalIPs } from '../model/servicePorts.ts';
 import { serviceStateOf } from '../model/serviceState.ts';
 import { collectObjects, type ClusterObjects } from './clusterObjects.ts';
 import { readManifests, type Manifests } from './manifests.ts';
@@ -49,7 +50,7 @@ export function renderManifests({ manifests, problems: unread }: Manifests, flag
   const notes = [...objects.notes, ...ofConfig];
   const refusal = refusalOf(config.mode);
   if (refusal !== undefined) return failed(notes, [`mode ${config.mode} cannot be rendered: ${refusal.message}, or give --mode`]);
-  return { output: print(node, config, objects, flags), notes: [...notes, ...familyNotes(node, objects, flags)], problems: [] };
+  return { output: print(node, config, objects, flags), notes: [...notes, ...externalIPNotes(objects, config), ...familyNotes(node, objects, flags)], problems: [] };
 }
 
 function failed(notes: readonly string[], problems: readonly string[]): Rendered {
@@ -87,6 +88,14 @@ type Form = Pick<RenderFlags, 'family' | 'output'>;
 function wantedFamilies({ addresses, podCIDRs }: NodeRecord, { family, output }: Form): readonly IPFamily[] {
   if (family !== undefined) return [family];
   return output === 'json' ? ipFamilies : [familyOf(addresses[0] ?? podCIDRs[0] ?? '0.0.0.0')];
+}
+
+/** What a Service asks for and the ProxyConfig does not allow. */
+function externalIPNotes({ services }: ClusterObjects, config: NodeConfig): string[] {
+  return [...services].flatMap(([key, { externalIPs }]) => {
+    const ignored = externalIPs.filter((address) => !allowedExternalIPs([address], config).includes(address));
+    return ignored.length === 0 ? [] : [`Service ${key}: spec.externalIPs ${ignored.join(', ')} not served: spec.externalIPs.allowedCIDRs of the ProxyConfig must hold them`];
+  });
 }
 
 /** An agent runs the families of its Node's addresses and Pod ranges. */

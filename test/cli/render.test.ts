@@ -196,11 +196,9 @@ describe('an output of many Services', () => {
   });
 
   test('may be cut short by its reader', async () => {
-    const { stdout, stderr } = await execa(
-      'bash',
-      ['-c', 'src/main.ts render -f - --node node-1 -o json | head -c 10; echo " ${PIPESTATUS[*]}"'],
-      { input },
-    );
+    const { stdout, stderr } = await execa('bash', ['-c', 'src/main.ts render -f - --node node-1 -o json | head -c 10; echo " ${PIPESTATUS[*]}"'], {
+      input,
+    });
     expect(stdout).toMatch(/ 0 0$/);
     expect(stderr).not.toContain('EPIPE');
   });

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { manifest, proxyconfig } from './proxyconfig.ts';
+import { parseManifests } from '../../src/cli/manifests.ts';
+import { renderManifests, type Rendered } from '../../src/cli/render.ts';
+import { proxyconfig } from './proxyconfig.ts';
 
 const service = (spec: string, metadata = 'name: web'): string => `{apiVersion: v1, kind: Service, metadata: {${metadata}}, spec: {${spec}}}`;
 const slice = (body: string): string =>
@@ -102,18 +104,19 @@ const rows = [
 ];
 
 describe('invalid objects are named, with field and remedy, and nothing is printed', () => {
-  test.each(rows)('$name', async ({ input, says }) => {
-    const { exitCode, stdout, stderr } = await proxyconfig(['render', '-f', manifest('redis.yaml'), '-f', '-', '--node', 'node-1'], { input });
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
-    const errors = stderr.split('\n').filter((line) => line.startsWith('error: standard input: '));
-    expect(errors).not.toEqual([]);
-    for (const text of says) expect(errors.join('\n')).toContain(text);
+  test.each(rows)('$name', ({ input, says }) => {
+    const { output, problems } = rendered(input);
+    expect(output).toBe('');
+    expect(problems).not.toEqual([]);
+    expect(problems.filter((problem) => !problem.startsWith('standard input: '))).toEqual([]);
+    for (const text of says) expect(problems.join('\n')).toContain(text);
   });
 
   test('all of them, not only the first', async () => {
-    const { stderr } = await proxyconfig(['render', '-f', '-', '--node', 'x'], {
+    const { exitCode, stdout, stderr } = await proxyconfig(['render', '-f', '-', '--node', 'x'], {
       input: [proxyConfig(''), service('clusterIP: localhost, ports: [{port: 0}]')].join('\n---\n'),
     });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr.match(/^error: /gm)).toHaveLength(3);
   });
 
@@ -130,8 +133,18 @@ describe('invalid objects are named, with field and remedy, and nothing is print
   });
 });
 
-describe('what the API server would fill in is remarked on', () => {
+describe('what leads to no rule is remarked on', () => {
   const notes = [
+    {
+      name: 'an external IP that the ProxyConfig does not allow',
+      input: service('clusterIP: 10.96.0.1, externalIPs: [198.51.100.7], ports: [{port: 80}]'),
+      note: 'spec.externalIPs 198.51.100.7 not served: spec.externalIPs.allowedCIDRs',
+    },
+    {
+      name: 'a slice of no Service',
+      input: '{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web}, addressType: IPv4, endpoints: []}',
+      note: 'no label kubernetes.io/service-name',
+    },
     { name: 'a cluster IP', input: service('ports: [{port: 80}]'), note: 'no spec.clusterIP, so no rules' },
     {
       name: 'a NodePort',
@@ -139,21 +152,24 @@ describe('what the API server would fill in is remarked on', () => {
       note: 'no nodePort for port http',
     },
   ];
-  test.each(notes)('$name', async ({ input, note }) => {
-    const { exitCode, stdout, stderr } = await proxyconfig(['render', '-f', '-', '--node', 'x'], { input });
-    expect(exitCode).toBe(0);
-    expect(stderr).toContain(`note: standard input: ${web}: ${note}`);
-    expect(stdout).not.toContain('192.0.2.');
-    expect(stdout).not.toContain('KUBE-EXT-');
+  test.each(notes)('$name', ({ input, note }) => {
+    const { output, notes: said, problems } = rendered(input);
+    expect(problems).toEqual([]);
+    expect(said.find((each) => each.includes('default/web: '))).toContain(note);
+    expect(output).not.toContain('192.0.2.');
+    expect(output).not.toContain('KUBE-EXT-');
   });
 
   test.each([
     { name: 'headless', input: service('clusterIP: None') },
     { name: 'ExternalName', input: service('type: ExternalName, externalName: example.com') },
-  ])('a Service that is never proxied is left alone: $name', async ({ input }) => {
-    const { exitCode, stdout, stderr } = await proxyconfig(['render', '-f', '-', '--node', 'x'], { input });
-    expect(exitCode).toBe(0);
-    expect(stdout).not.toContain('default/web');
-    expect(stderr).not.toContain('default/web');
+  ])('but a Service that is never proxied is left alone: $name', ({ input }) => {
+    const { output, notes: said, problems } = rendered(input);
+    expect(problems).toEqual([]);
+    expect([output, ...said].join()).not.toContain('default/web');
   });
 });
+
+function rendered(input: string): Rendered {
+  return renderManifests(parseManifests('standard input', input), { node: 'node-1', output: 'text' });
+}
