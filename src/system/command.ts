@@ -128,6 +128,8 @@ function exitOf(child: ChildProcess, command: Command): Promise<number | undefin
 /** An error while the input is being made ends the program; a program that does not read its input to the end is judged by its exit code. */
 async function feed(child: ReturnType<typeof spawn>, { input = [] }: Command): Promise<void> {
   if (child.stdin === null) return;
+  // A program that has gone breaks the pipe once more after the pipeline has dealt with it.
+  child.stdin.on('error', () => {});
   const source: { error: unknown } = { error: undefined };
   const pieces = function* remembering(): Generator<Buffer> {
     try {

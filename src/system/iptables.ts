@@ -18,8 +18,8 @@ export interface Iptables {
 
 export interface IptablesHost {
   readonly run?: RunCommand;
-  /** Where to look for the programs, in this order; the usual places without it. */
-  readonly directories?: readonly string[];
+  /** Gives a program's absolute path; without it the usual directories are searched. */
+  readonly find?: (name: string) => Promise<string | undefined>;
 }
 
 const versionTimeoutMs = 5000;
@@ -32,10 +32,10 @@ const restoreTimeoutMs = 300_000;
  * undefined when they are not installed; throws CommandError when they cannot be run.
  */
 export async function findIptables(family: 'ipv4' | 'ipv6', flavour: IptablesVariant | 'default', host: IptablesHost = {}): Promise<Iptables | undefined> {
-  const run = host.run ?? runCommand;
+  const { run = runCommand, find = findProgram } = host;
   const name = (family === 'ipv4' ? 'iptables' : 'ip6tables') + (flavour === 'default' ? '' : `-${flavour}`);
-  const restore = await findProgram(`${name}-restore`, host.directories);
-  const save = await findProgram(`${name}-save`, host.directories);
+  const restore = await find(`${name}-restore`);
+  const save = await find(`${name}-save`);
   if (restore === undefined || save === undefined) return undefined;
   const words = await run({ file: restore, args: ['--version'], timeoutMs: versionTimeoutMs });
   return {

@@ -8,8 +8,12 @@ const manyQuestions = 60;
 const dropTimeoutMs = 250;
 const answerTimeoutMs = 5000;
 
-/** Sends a row's packets and compares who answered. */
-export async function expectPackets(network: Network, family: IPFamily, row: PacketRow): Promise<void> {
+/** Sends the packets of all rows at once and compares who answered. */
+export async function expectPackets(network: Network, family: IPFamily, rows: readonly PacketRow[]): Promise<void> {
+  await Promise.all(rows.map((row) => expectRow(network, family, row)));
+}
+
+async function expectRow(network: Network, family: IPFamily, row: PacketRow): Promise<void> {
   for (const protocol of row.protocol === undefined ? (['TCP', 'UDP'] as const) : [row.protocol]) {
     const timeoutMs = row.expect === 'DROPPED' ? dropTimeoutMs : answerTimeoutMs;
     const question: Question = { protocol, address: row.to[family], port: row.port ?? 80, timeoutMs };

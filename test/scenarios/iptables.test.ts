@@ -30,7 +30,7 @@ describe.each(['Nft', 'Legacy'] as const)('iptables %s', (variant) => {
     test.each(scenarios)('$name', async ({ objects, config, rows }) => {
       const state = stateOf(family, objects, { ...config, iptables: { backend: variant } });
       await backends[family].sync({ state, changed: 'all', signal: new AbortController().signal });
-      for (const row of rows) await expectPackets(network, family, row);
+      await expectPackets(network, family, rows);
     });
   });
 

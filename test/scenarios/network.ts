@@ -63,6 +63,12 @@ export async function networkObstacle(): Promise<string | undefined> {
   );
 }
 
+/** A namespace with nothing in it. */
+export function createEmptyNode(): Pick<Network, 'runOnNode' | 'close'> {
+  const worker = new Worker();
+  return { runOnNode: worker.run, close: () => worker.close() };
+}
+
 export async function createNetwork(): Promise<Network> {
   const hosts = Object.fromEntries(hostNames.map((name) => [name, new Worker()])) as Record<HostName, Worker>;
   try {

@@ -5,7 +5,7 @@
 import type { ServiceKey } from '../../model/service.ts';
 import type { FixedPlan, Table } from './fixed.ts';
 import type { PrintedChain, PrintedDispatch, PrintedFragment } from './print.ts';
-import { digestOf, printChain } from './print.ts';
+import { compareDispatch, digestOf, printChain } from './print.ts';
 
 /** What a transaction has to do, in the terms of the kernel. */
 export interface ChangeSet {
@@ -78,7 +78,7 @@ export class Ledger {
   }
 
   sortDispatch(): void {
-    for (const list of this.#dispatch.values()) list.sort((a, b) => (a.order < b.order ? -1 : 1));
+    for (const list of this.#dispatch.values()) list.sort(compareDispatch);
   }
 
   /** All the rules of a dispatch chain. */
@@ -144,16 +144,14 @@ export class Ledger {
 
   #insert(rule: PrintedDispatch): number {
     const list = this.#listOf(rule);
-    const index = firstNotBefore(list, rule.order);
+    const index = firstNotBefore(list, rule);
     list.splice(index, 0, rule);
     return index + 1;
   }
 
   #remove(rule: PrintedDispatch): PrintedDispatch {
     const list = this.#listOf(rule);
-    let index = firstNotBefore(list, rule.order);
-    while (list[index]?.order === rule.order && list[index]?.rule !== rule.rule) index += 1;
-    list.splice(index, 1);
+    list.splice(firstNotBefore(list, rule), 1);
     return rule;
   }
 }
@@ -171,11 +169,11 @@ function entryOf(fragments: readonly PrintedFragment[]): ServiceEntry {
   };
 }
 
-function identity({ table, chain, order, rule }: PrintedDispatch): string {
-  return [table, chain, order, rule].join('\n');
+function identity({ table, chain, id, rule }: PrintedDispatch): string {
+  return [table, chain, id, rule].join('\n');
 }
 
-/** The rules of `list` that do not stand in `known` at the same place. */
+/** The rules of `list` that `known` does not have. */
 function missingFrom(known: readonly PrintedDispatch[], list: readonly PrintedDispatch[]): readonly PrintedDispatch[] {
   const there = new Set(known.map(identity));
   return list.filter((rule) => !there.has(identity(rule)));
@@ -192,12 +190,13 @@ function staleChains(before: ServiceEntry, after: ServiceEntry): readonly ChainI
   return before.chains.filter(({ name }) => !kept.has(name)).map(({ table, name }) => ({ table, name }));
 }
 
-function firstNotBefore(list: readonly PrintedDispatch[], order: string): number {
+function firstNotBefore(list: readonly PrintedDispatch[], rule: PrintedDispatch): number {
   let low = 0;
   let high = list.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((list[middle]?.order ?? '') < order) low = middle + 1;
+    const there = list[middle];
+    if (there !== undefined && compareDispatch(there, rule) < 0) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -43,13 +43,23 @@ export function socketAddress(endpoint: Pick<Endpoint, 'address' | 'port'>): str
   return familyOf(endpoint.address) === 'ipv6' ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`;
 }
 
-const nameHashLength = 16;
 const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-/** The first characters of the RFC 4648 base32 form of the SHA-256 hash: 80 bits. */
+/** The first 16 characters of the RFC 4648 base32 form of the SHA-256 hash: 80 bits. */
 export function nameHash(text: string): string {
-  const digest = BigInt(`0x${hash('sha256', text, 'hex').slice(0, (nameHashLength * 5) / 4)}`);
-  return Array.from({ length: nameHashLength }, (_, index) => base32Alphabet[Number((digest >> BigInt(5 * (nameHashLength - 1 - index))) & 31n)]).join('');
+  const digest = hash('sha256', text, 'hex');
+  return base32(digest.slice(0, 10)) + base32(digest.slice(10, 20));
+}
+
+/** 40 bits, which a number holds exactly, as eight characters. */
+function base32(hex: string): string {
+  let rest = Number.parseInt(hex, 16);
+  let text = '';
+  for (let index = 0; index < 8; index += 1) {
+    text = `${base32Alphabet[rest % 32]}${text}`;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
 }
 
 const serviceChainName = /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/;

@@ -16,8 +16,8 @@ export interface PrintedChain {
 export interface PrintedDispatch {
   readonly table: Table;
   readonly chain: string;
-  /** Where the rule stands among the others of its chain: the same whether it came first or was added later. */
-  readonly order: string;
+  /** Of the fragment. */
+  readonly id: string;
   readonly rule: string;
 }
 
@@ -28,13 +28,18 @@ export interface PrintedFragment {
 }
 
 export function printFragment({ id, chains, dispatch, endpoints }: Fragment): PrintedFragment {
-  const printDispatch = ({ table, chain, rule }: DispatchRule, index: number): PrintedDispatch => ({
-    table,
-    chain,
-    order: `${id} ${String(index).padStart(4, '0')}`,
-    rule: formatRule(rule),
-  });
+  const printDispatch = ({ table, chain, rule }: DispatchRule): PrintedDispatch => ({ table, chain, id, rule: formatRule(rule) });
   return { chains: chains.map(printChain), dispatch: dispatch.map(printDispatch), endpoints };
+}
+
+/**
+ * Where rules stand in a dispatch chain: by fragment and then by what they say, so that it does not matter which came first, and no
+ * rule moves because another one comes or goes.
+ */
+export function compareDispatch(a: PrintedDispatch, b: PrintedDispatch): number {
+  if (a.id !== b.id) return a.id < b.id ? -1 : 1;
+  if (a.rule === b.rule) return 0;
+  return a.rule < b.rule ? -1 : 1;
 }
 
 export function printChain({ table, name, rules }: Chain): PrintedChain {

@@ -1,0 +1,103 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
+import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
+import type { ServiceState } from '../../../src/model/serviceState.ts';
+import type { ServiceManifest } from '../../scenarios/objects.ts';
+import { FakeKernel } from './fakeKernel.ts';
+import { keysOf, manyServices, plainService, servicesArbitrary, signal, state } from './services.ts';
+
+interface Started {
+  readonly kernel: FakeKernel;
+  readonly backend: Backend;
+  readonly result: SyncResult;
+}
+
+async function started(manifests: readonly ServiceManifest[]): Promise<Started> {
+  const kernel = new FakeKernel();
+  const backend = createIptablesBackend('ipv4', kernel.host);
+  const result = await backend.sync({ state: state(manifests), changed: 'all', signal });
+  return { kernel, backend, result };
+}
+
+/** The state in which one Service is another one, or is gone. */
+function changed(all: ServiceState, key: string, service: ServiceManifest | undefined): ServiceState {
+  const one = state(service === undefined ? [] : [service]);
+  return { ...all, ports: (each) => (each === key ? one : all).ports(each) };
+}
+
+describe('cost follows the change', () => {
+  const first = plainService(0);
+  const changes: readonly { name: string; key: string; service: ServiceManifest | undefined }[] = [
+    { name: 'one endpoint changes', key: 'many/svc-00000', service: plainService(0, ['podA', 'podB', 'podC']) },
+    { name: 'one Service loses all endpoints', key: 'many/svc-00000', service: plainService(0, []) },
+    { name: 'one Service goes', key: 'many/svc-00000', service: undefined },
+    { name: 'one Service is added', key: 'many/svc-60000', service: plainService(60_000) },
+    { name: 'nothing changes', key: 'many/svc-00000', service: first },
+  ];
+
+  async function cost(count: number): Promise<unknown> {
+    const all = state(manyServices(count));
+    const backend = createIptablesBackend('ipv4', new FakeKernel().host);
+    const start = await backend.sync({ state: all, changed: 'all', signal });
+    expect(start).toMatchObject({ services: count, endpoints: 3 * count, fragmentsComputed: count, full: true });
+    const costs: Record<string, unknown> = {};
+    for (const { name, key, service } of changes) {
+      const { fragmentsComputed, linesSent, commandsRun, full } = await backend.sync({ state: changed(all, key, service), changed: new Set([key]), signal });
+      costs[name] = { fragmentsComputed, linesSent, commandsRun, full };
+      await backend.sync({ state: all, changed: new Set([key]), signal });
+    }
+    return costs;
+  }
+
+  test('equal at 10 and at 10,000 Services', async () => {
+    const small = await cost(10);
+    expect(small).toEqual({
+      'one endpoint changes': { fragmentsComputed: 1, linesSent: 12, commandsRun: 1, full: false },
+      'one Service is added': { fragmentsComputed: 1, linesSent: 17, commandsRun: 1, full: false },
+      'one Service goes': { fragmentsComputed: 0, linesSent: 11, commandsRun: 1, full: false },
+      'one Service loses all endpoints': { fragmentsComputed: 1, linesSent: 14, commandsRun: 1, full: false },
+      'nothing changes': { fragmentsComputed: 1, linesSent: 0, commandsRun: 0, full: false },
+    });
+    expect(await cost(10_000)).toEqual(small);
+  }, 60_000);
+});
+
+test('changes one after the other lead to the rules, counts and hash of a fresh start', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(servicesArbitrary, { minLength: 2, maxLength: 5 }), async (steps) => {
+      const { kernel, backend, result } = await started(steps[0] ?? []);
+      let last = result;
+      for (const [index, step] of steps.entries()) {
+        last = await backend.sync({ state: state(step), changed: keysOf(steps[index - 1] ?? [], step), signal });
+      }
+      const fresh = await started(steps.at(-1) ?? []);
+      expect(kernel.state).toEqual(fresh.kernel.state);
+      const { rulesHash, rulesByTable, services, endpoints } = fresh.result;
+      expect(last).toMatchObject({ full: false, rulesHash, rulesByTable, services, endpoints });
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('a Service that loses its last endpoint is refused before its way through nat goes', async () => {
+  const { kernel, backend } = await started([plainService(1)]);
+  await backend.sync({ state: state([plainService(1, [])]), changed: keysOf([plainService(1)]), signal });
+  const input = kernel.inputs.at(-1) ?? '';
+  expect(input.indexOf('-j REJECT')).toBeGreaterThan(0);
+  expect(input.indexOf('-j REJECT')).toBeLessThan(input.indexOf('*nat'));
+});
+
+test('a Service that gets its first endpoint is served before its refusal goes', async () => {
+  const { kernel, backend } = await started([plainService(1, [])]);
+  await backend.sync({ state: state([plainService(1)]), changed: keysOf([plainService(1)]), signal });
+  const input = kernel.inputs.at(-1) ?? '';
+  expect(input.indexOf('-D KUBE-SERVICES')).toBeGreaterThan(input.indexOf('-I KUBE-SERVICES'));
+  expect(input.lastIndexOf('*filter')).toBeGreaterThan(input.indexOf('*nat'));
+});
+
+test('a change of the configuration plans every Service again', async () => {
+  const { backend } = await started(manyServices(5));
+  const result = await backend.sync({ state: state(manyServices(5), { masquerade: { bit: 15, all: false } }), changed: new Set(), signal });
+  expect(result).toMatchObject({ full: true, fragmentsComputed: 5 });
+});

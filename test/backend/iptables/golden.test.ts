@@ -1,0 +1,30 @@
+/**
+ * The rules of every scenario as files to read and to review: what a Service adds to the fixed objects, and those once for themselves.
+ * `UPDATE_GOLDEN=1` writes them anew.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { renderIptables } from '../../../src/backend/iptables/render.ts';
+import { scenarios } from '../../scenarios/serviceTable.ts';
+import { stateOf } from '../../scenarios/objects.ts';
+
+const update = process.env['UPDATE_GOLDEN'] === '1';
+
+function expectGolden(name: string, text: string): void {
+  const file = new URL(`golden/${name.replaceAll(/[^a-zA-Z0-9]+/g, '-')}.rules`, import.meta.url);
+  if (update) writeFileSync(file, text);
+  expect(text).toBe(readFileSync(file, 'utf8'));
+}
+
+test.each(['ipv4', 'ipv6'] as const)('a node without Services, %s', (family) => {
+  expectGolden(`no-services-${family}`, renderIptables(stateOf(family, [])).input);
+});
+
+test.each(scenarios)('$name', ({ name, objects, config }) => {
+  for (const family of name === 'three replicas' ? (['ipv4', 'ipv6'] as const) : (['ipv4'] as const)) {
+    const fixed = new Set(renderIptables(stateOf(family, [])).input.split('\n'));
+    const lines = renderIptables(stateOf(family, objects, config)).input.split('\n');
+    const added = lines.filter((line) => line.startsWith('*') || !fixed.has(line));
+    expectGolden(family === 'ipv4' ? name : `${name}-${family}`, `${added.join('\n')}\n`);
+  }
+});
