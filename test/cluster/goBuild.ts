@@ -2,8 +2,8 @@ import { execa } from 'execa'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { cacheDirectory } from './cacheDirectory.ts'
-import { cachedPath, goModule, goPackage, moduleFolder, moduleVersion } from './binaries.ts'
-import type { BinaryName, GoModule } from './binaries.ts'
+import { cachedPath, goModule, goPackage, moduleFolder, moduleVersion } from './binaryCatalog.ts'
+import type { BinaryName, GoModule } from './binaryCatalog.ts'
 import { withLock } from './lock.ts'
 
 type Progress = (line: string) => void
