@@ -7,8 +7,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable, Writable } from 'node:stream';
 
 export interface Command {
   /** Absolute path. */
@@ -126,26 +125,30 @@ function exitOf(child: ChildProcess, command: Command): Promise<number | undefin
 }
 
 /** An error while the input is being made ends the program; a program that does not read its input to the end is judged by its exit code. */
-async function feed(child: ReturnType<typeof spawn>, { input = [] }: Command): Promise<void> {
-  if (child.stdin === null) return;
-  // A program that has gone breaks the pipe once more after the pipeline has dealt with it.
-  child.stdin.on('error', () => {});
-  const source: { error: unknown } = { error: undefined };
-  const pieces = function* remembering(): Generator<Buffer> {
-    try {
-      yield* joined(input);
-    } catch (error) {
-      source.error = error;
-      throw error;
-    }
-  };
+async function feed(child: ChildProcess, { input = [] }: Command): Promise<void> {
+  const { stdin } = child;
+  if (stdin === null) return;
+  stdin.on('error', () => {});
   try {
-    await pipeline(Readable.from(pieces(), { objectMode: false }), child.stdin);
-  } catch {
-    if (source.error === undefined) return;
+    for (const piece of joined(input)) {
+      if (!stdin.write(piece)) await writableAgain(stdin);
+      if (stdin.destroyed) return;
+    }
+    stdin.end();
+  } catch (error) {
     killGroup(child);
-    throw source.error;
+    throw error;
   }
+}
+
+function writableAgain(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      stream.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    stream.on('drain', settle).on('close', settle);
+  });
 }
 
 /** Few large writes instead of many small ones. */
