@@ -91,7 +91,7 @@ class Agent {
     this.#config = config;
     this.#parts = parts;
     const observer = createSyncObserver({ metrics, logger, startedAt: Date.now(), onNews: () => this.#onNews() });
-    const onNewFamily = (): void => void this.#governor?.decide();
+    const onNewFamily = (): void => this.#governor?.reconsider();
     this.#dataplane = new Dataplane({ store: this.#store, makeBackend: parts.makeBackend, observer, onNewFamily });
     const writer = createStatusWriter({
       client,

@@ -43,10 +43,15 @@ export class Governor {
 
   setNodeProxy(nodeProxy: NodeProxy): void {
     this.#wanted = nodeProxy;
+    this.reconsider();
+  }
+
+  /** Something that the decision was made on is different now. Before the first decision was asked for, nothing happens. */
+  reconsider(): void {
     if (this.#isOpen) void this.decide();
   }
 
-  /** From the first call on, every new NodeProxy is decided on; one at a time, the newest last. */
+  /** From the first call on, every new NodeProxy is decided on; one at a time, the newest last. Rules are written from here on. */
   decide(): Promise<void> {
     this.#isOpen = true;
     this.#deciding = this.#deciding.then(() => this.#decide());

@@ -35,7 +35,7 @@ beforeEach(() => {
       return backend;
     },
     observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
-    onNewFamily: () => void governor.decide(),
+    onNewFamily: () => governor.reconsider(),
   });
 });
 
@@ -78,6 +78,7 @@ describe('which configuration', () => {
 
 test('nothing is written before the decision', async () => {
   govern().setNodeProxy(nodeProxy(1, 'r1'));
+  store.setNode(decodeNode(node('node-1', ['192.168.0.2'])).record);
   store.setService('default/web', decodeService(service('web')));
   await new Promise((resolve) => setTimeout(resolve, 30));
   expect(made).toEqual([]);
@@ -152,7 +153,7 @@ test('a Node that is not there yet', async () => {
     store,
     makeBackend: () => new RecordingBackend(),
     observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
-    onNewFamily: () => void governor.decide(),
+    onNewFamily: () => governor.reconsider(),
   });
   await govern().decide();
   expect(governor.answer.refusal?.reason).toBe('NodeUnknown');

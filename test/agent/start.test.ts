@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { runAgent } from '../../src/agent/agent.ts';
+import { builtIn } from '../../src/agent/desiredConfig.ts';
+import type { AgentConfig } from '../../src/config.ts';
+import { ApiError } from '../../src/kube/apiError.ts';
+import type { KubeClient, WatchEvent } from '../../src/kube/client.ts';
+import { until } from '../kube/until.ts';
+import { node, service, slice } from './objects.ts';
+import { RecordingBackend } from './recordingBackend.ts';
+
+/** Lists are answered when a test lets them; watches say nothing new. */
+class GatedApi implements KubeClient {
+  readonly server = 'http://127.0.0.1:1';
+  readonly asked: string[] = [];
+  readonly #gates = new Map<string, PromiseWithResolvers<readonly object[]>>();
+
+  async get<T>(url: string, _query?: object, signal?: AbortSignal): Promise<T> {
+    const kind = url.split('/').at(-1) ?? '';
+    this.asked.push(kind);
+    const cut = new Promise<never>((_resolve, reject) => signal?.addEventListener('abort', () => reject(new Error('cut'))));
+    return { metadata: { resourceVersion: '1' }, items: await Promise.race([this.#gate(kind).promise, cut]) } as T;
+  }
+
+  open(kind: string, ...items: readonly object[]): void {
+    this.#gate(kind).resolve(items);
+  }
+
+  refuse(kind: string, status: number): void {
+    this.#gate(kind).reject(new ApiError({ status, reason: 'NotFound', message: kind }));
+  }
+
+  send(): Promise<never> {
+    return Promise.reject(new Error('nothing is to be written'));
+  }
+
+  async *watch(_path: string, _query: object, signal: AbortSignal): AsyncIterable<WatchEvent> {
+    yield { type: 'BOOKMARK', object: { metadata: { resourceVersion: '1' } } };
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #gate(kind: string): PromiseWithResolvers<readonly object[]> {
+    const gate = this.#gates.get(kind) ?? Promise.withResolvers<readonly object[]>();
+    this.#gates.set(kind, gate);
+    return gate;
+  }
+}
+
+let api: GatedApi;
+let backend: RecordingBackend;
+let stop: AbortController;
+let running: Promise<void>;
+let stateDirectory: string;
+
+beforeEach(async () => {
+  api = new GatedApi();
+  backend = new RecordingBackend();
+  stop = new AbortController();
+  stateDirectory = await mkdtemp(path.join(tmpdir(), 'proxyconfig-start-'));
+  const anyPort = { host: '127.0.0.1', port: 0 };
+  const config: AgentConfig = { version: '1', kubernetes: {}, nodeName: 'node-1', healthAddress: anyPort, metricsAddress: anyPort, stateDirectory, logLevel: 'error' };
+  const logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+  running = runAgent(config, stop.signal, { client: api, logger, makeBackend: () => backend });
+  await until('everything is asked for', () => api.asked.length === 4);
+});
+
+afterEach(async () => {
+  stop.abort();
+  await running;
+  await rm(stateDirectory, { recursive: true });
+});
+
+const kinds = ['services', 'endpointslices', 'nodes'];
+
+function answer(kind: string): void {
+  const items = { services: service('web'), endpointslices: slice('web'), nodes: node() }[kind];
+  api.open(kind, ...(items === undefined ? [] : [items]));
+}
+
+test.each(kinds)('nothing is written before %s have been listed, and then everything is, once', async (last) => {
+  api.refuse('nodeproxies', 404);
+  for (const kind of kinds) if (kind !== last) answer(kind);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(backend.syncs).toEqual([]);
+  answer(last);
+  await until('the first sync', () => backend.syncs.length > 0);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(backend.syncs).toMatchObject([{ changed: 'all' }]);
+});
+
+test('nothing is written while a NodeProxy may still come', async () => {
+  for (const kind of kinds) answer(kind);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(backend.syncs).toEqual([]);
+  const config = { ...builtIn().config, masquerade: { bit: 15, all: false } };
+  const spec = { configRef: { name: 'default', uid: 'u', generation: 1 }, revision: 'r1', config };
+  api.open('nodeproxies', { metadata: { name: 'node-1', uid: 'n', generation: 1, resourceVersion: '1' }, spec });
+  await until('the first sync', () => backend.syncs.length > 0);
+  expect(backend.syncs[0]?.config.masquerade.bit).toBe(15);
+});
+
+test('the end does not wait for lists that are not answered', async () => {
+  stop.abort();
+  const before = performance.now();
+  await running;
+  expect(performance.now() - before).toBeLessThan(1000);
+});
