@@ -93,6 +93,7 @@ export class ProxyConfigOperator extends operatorModule.default {
   readonly #nodeProxies = new Map<string, NodeProxy>();
   readonly #agentPods = new Map<string, AgentPod>();
   readonly #reflectors: Reflector[] = [];
+  /** By uid: an object made anew under its name has none of the status that was written before. */
   readonly #statusWriters = new Map<string, StatusWriter>();
   readonly #queue = createWorkQueue({
     reconcile: () => this.#reconcile(),
@@ -181,7 +182,9 @@ export class ProxyConfigOperator extends operatorModule.default {
 
   /** Hands the status to the object's paced writer, which applies it server-side, retries, and does not write what is there. */
   protected override async setResourceStatus(meta: ResourceMeta, status: unknown): Promise<null> {
-    const writer = this.#statusWriters.get(meta.name) ?? this.#createStatusWriter(meta.name);
+    const uid = this.#configs.get(meta.name)?.metadata.uid ?? '';
+    const writer = this.#statusWriters.get(uid) ?? this.#createStatusWriter(meta.name);
+    this.#statusWriters.set(uid, writer);
     writer.write(status as object);
     return null;
   }
@@ -237,9 +240,9 @@ export class ProxyConfigOperator extends operatorModule.default {
   }
 
   async #report({ config, status, changed, event }: StatusUpdate): Promise<void> {
-    const { name, uid } = config.metadata;
+    const { name, uid = '' } = config.metadata;
     // A writer that exists is told every time: what it has waiting may be out of date.
-    if (changed || this.#statusWriters.has(name)) await this.setResourceStatus(metaOf('proxyconfigs', config), status);
+    if (changed || this.#statusWriters.has(uid)) await this.setResourceStatus(metaOf('proxyconfigs', config), status);
     if (!event) return;
     this.#options.logger.info(event.message, { proxyConfig: name, reason: event.reason });
     const regarding = { apiVersion: `${group}/${version}`, kind: 'ProxyConfig', name, uid };
@@ -247,7 +250,7 @@ export class ProxyConfigOperator extends operatorModule.default {
   }
 
   #createStatusWriter(name: string): StatusWriter {
-    const writer = createStatusWriter({
+    return createStatusWriter({
       client: this.#options.client,
       apiVersion: `${group}/${version}`,
       kind: 'ProxyConfig',
@@ -257,14 +260,13 @@ export class ProxyConfigOperator extends operatorModule.default {
       intervalMs: this.#options.statusIntervalMs,
       onError: (cause, retryInMs) => this.#options.logger.warn('a status was not written', { proxyConfig: name, error: cause, retryInMs }),
     });
-    this.#statusWriters.set(name, writer);
-    return writer;
   }
 
   #dropStatusWriters(): void {
-    for (const [name, writer] of this.#statusWriters) {
-      if (this.#configs.has(name)) continue;
-      this.#statusWriters.delete(name);
+    const standing = new Set([...this.#configs.values()].map(({ metadata }) => metadata.uid));
+    for (const [uid, writer] of this.#statusWriters) {
+      if (standing.has(uid)) continue;
+      this.#statusWriters.delete(uid);
       void writer.stop();
     }
   }

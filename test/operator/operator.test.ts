@@ -5,10 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { findCondition } from '../../src/api/conditions.ts';
 import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import { isConflict } from '../../src/kube/apiError.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { Logger } from '../../src/observability/logger.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { ProxyConfigOperator } from '../../src/operator/operator.ts';
+import { resolveTargets } from '../../src/operator/resolve.ts';
+import { nodeWrite, writeNodes } from '../../src/operator/writeNodes.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
@@ -212,6 +215,30 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.changeConfig('all', { priority: 7 });
     await cluster.configThat('all', 'was looked at', ({ status }) => status?.observedGeneration === 2);
     expect(await cluster.nodeProxy('node-1')).toEqual(before);
+  });
+
+  test('a write that was decided on old knowledge is refused instead of undoing a newer one', async () => {
+    await cluster.addNode('node-1');
+    const config = await cluster.addConfig('all');
+    const old = await cluster.governedBy('node-1', 'all');
+    await cluster.changeConfig('all', { masquerade: { bit: 15 } });
+    const newer = await cluster.masquerades('node-1', 15);
+    const node = { name: 'node-1', uid: old.metadata.ownerReferences?.[0]?.uid ?? '', labels: {} };
+    const [target] = resolveTargets({ nodes: new Map([['node-1', node]]), configs: new Map([['all', config]]) });
+    const writes = target ? [nodeWrite(node, target, old)] : [];
+    const refused = await writeNodes(writes, { client: cluster.client, concurrency: 1, onWritten: () => undefined }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(AggregateError);
+    expect((refused as AggregateError).errors.map(({ cause }: Error) => isConflict(cause))).toEqual([true]);
+    expect(await cluster.nodeProxy('node-1')).toEqual(newer);
+  });
+
+  test('a ProxyConfig made anew under its name gets a status of its own', async () => {
+    await cluster.addNode('node-1');
+    for (const _time of ['first', 'second']) {
+      await cluster.addConfig('all', pool('none'));
+      await cluster.configThat('all', 'was looked at', conditionIs('Ready', 'True', 'NoNodes'));
+      await cluster.deleteConfig('all');
+    }
   });
 
   test('a node made anew under its name gets its NodeProxy as its own', async () => {
