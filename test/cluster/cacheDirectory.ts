@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, utimesSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
@@ -15,4 +15,12 @@ export function contentKey(files: readonly string[], ...further: readonly string
   for (const file of files) hash.update(readFileSync(file)).update('\0')
   for (const text of further) hash.update(text).update('\0')
   return hash.digest('hex').slice(0, 12)
+}
+
+/** Whether the cache has it; notes the use, for those who remove what has not been used for a while. */
+export function isCached(path: string): boolean {
+  if (!existsSync(path)) return false
+  const now = new Date()
+  utimesSync(path, now, now)
+  return true
 }

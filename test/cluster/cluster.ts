@@ -24,6 +24,8 @@ export interface UpOptions {
   /** How many nodes; 2 by default. */
   readonly nodes?: number | undefined
   readonly progress?: ((line: string) => void) | undefined
+  /** Archives of further images that every node starts with: unpacked once and cached, where loadImage() does it on each node. */
+  readonly images?: readonly string[] | undefined
   /** Clusters of different names run side by side. */
   readonly name?: string | undefined
   /** The cluster outlives this process, until `down`; by default it ends with it, in whatever way. */
@@ -37,11 +39,11 @@ const defaultNodes = 2
 
 /** Starts a cluster and waits until nodes and DNS are ready. When that fails, nothing of it stays behind. */
 export async function up(options: UpOptions = {}): Promise<Cluster> {
-  const { name = defaultClusterName, nodes = defaultNodes, detached = false, progress = () => {}, signal } = options
+  const { name = defaultClusterName, nodes = defaultNodes, detached = false, images = [], progress = () => {}, signal } = options
   checkRequirements()
   return withLock(cacheDirectory('locks', `cluster-${name}`), async () => {
     await clearTheWay(name, progress)
-    const work = constructCluster({ name, nodes, detached, progress, signal })
+    const work = constructCluster({ name, nodes, detached, images, progress, signal })
     try {
       return await unlessAborted(work, signal)
     } catch (error) {

@@ -38,6 +38,7 @@ export interface ConstructionOptions {
   readonly detached: boolean
   readonly progress: (line: string) => void
   readonly signal?: AbortSignal | undefined
+  readonly images: readonly string[]
 }
 
 interface Site {
@@ -60,13 +61,13 @@ interface NodeSite {
 const readyTimeout = '120s'
 
 export async function constructCluster(options: ConstructionOptions): Promise<Cluster> {
-  const { name, detached, progress, signal } = options
+  const { name, detached } = options
   const owner = detached ? {} : { owner: ownRecord() }
   const state: ClusterState = { name, nodes: nodeAddresses(options.nodes), isReady: false, ...owner }
-  const site = await prepareSite(state, progress, signal)
+  const site = await prepareSite(state, options)
   const nodes = await startMachines(site, { paths: site.paths, pause: await pauseProgram(), diesWithParent: !detached })
   await together([startControlPlane(site), startRuntimes(site, nodes)])
-  progress('starting the kubelets')
+  site.progress('starting the kubelets')
   await together(nodes.map(({ settings, pid }) => startKubelet(settings, pid)))
   await waitUntilReady(site)
   const readyState = { ...state, isReady: true }
@@ -74,20 +75,22 @@ export async function constructCluster(options: ConstructionOptions): Promise<Cl
   return createCluster(readyState, site.binaries)
 }
 
-async function prepareSite(state: ClusterState, progress: (line: string) => void, signal?: AbortSignal): Promise<Site> {
+async function prepareSite(state: ClusterState, { progress, signal, images }: ConstructionOptions): Promise<Site> {
   const paths = await createState(state)
   const serverAddresses = [controlPlaneAddress.ipv4, controlPlaneAddress.ipv6, '127.0.0.1', '::1']
   // What is being built for the cache may go on until this process ends; it is no part of the cluster.
-  const programs = unlessAborted(preparePrograms(progress), signal)
+  const programs = unlessAborted(preparePrograms(progress, images), signal)
   const [prepared, keys] = await together([programs, createKeys(paths.keys, serverAddresses)])
   return { state, paths, ...prepared, keys, progress, signal }
 }
 
 /** Made once and cached: the programs, and the images as every node's containerd starts with them. */
-async function preparePrograms(progress: (line: string) => void): Promise<Pick<Site, 'binaries' | 'imageStore'>> {
+async function preparePrograms(progress: (line: string) => void, images: readonly string[]): Promise<Pick<Site, 'binaries' | 'imageStore'>> {
   const binaries = await ensureBinaries({ progress })
   const [system, tests] = await together([systemImages(progress), testImages(progress)])
-  return { binaries, imageStore: await imageStore({ binaries, archives: [...system, ...tests], progress }) }
+  const store = await imageStore({ binaries, archives: [...system, ...tests], progress })
+  if (images.length === 0) return { binaries, imageStore: store }
+  return { binaries, imageStore: await imageStore({ binaries, archives: images, base: store, progress }) }
 }
 
 /** All namespaces, and the wires between them. */

@@ -9,7 +9,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Binaries } from './binaries.ts'
-import { cacheDirectory, contentKey } from './cacheDirectory.ts'
+import { cacheDirectory, contentKey, isCached } from './cacheDirectory.ts'
 import { startDaemon } from './daemon.ts'
 import { withLock } from './lock.ts'
 import { daemonWait } from './namespaces.ts'
@@ -19,6 +19,8 @@ import { waitFor } from './wait.ts'
 export interface ImageStoreOptions {
   readonly binaries: Pick<Binaries, 'containerd' | 'ctr'>
   readonly archives: readonly string[]
+  /** A store whose images are to be in this one, too. */
+  readonly base?: string | undefined
   readonly progress: (line: string) => void
 }
 
@@ -29,14 +31,15 @@ const keepUnusedMs = 3_600_000
 /** A data directory of containerd that holds the images of the archives. */
 export async function imageStore(options: ImageStoreOptions): Promise<string> {
   // The archives' names tell their content.
-  const store = cacheDirectory('images', `containerd-${contentKey([], ...options.archives.toSorted())}`)
-  if (existsSync(store)) return store
+  const store = cacheDirectory('images', `containerd-${contentKey([], options.base ?? '', ...options.archives.toSorted())}`)
+  if (isCached(store)) return store
   return withLock(cacheDirectory('images', 'containerd.lock'), async () => {
-    if (existsSync(store)) return store
+    if (isCached(store)) return store
     options.progress('unpacking the images')
     const unfinished = `${store}.unfinished`
     await rm(unfinished, { recursive: true, force: true })
-    await mkdir(unfinished, { recursive: true })
+    if (options.base === undefined) await mkdir(unfinished, { recursive: true })
+    else await cloneImageStore(options.base, unfinished)
     await importArchives(options, unfinished)
     await rename(unfinished, store)
     await removeOlder(store)

@@ -5,12 +5,11 @@
  */
 import { execa } from 'execa'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { baseImage } from './baseImage.ts'
 import { ensureBinaries } from './binaries.ts'
 import { buildah } from './buildah.ts'
-import { cacheDirectory, contentKey } from './cacheDirectory.ts'
+import { cacheDirectory, contentKey, isCached } from './cacheDirectory.ts'
 import { imageTags } from './imageTags.ts'
 import { withLock } from './lock.ts'
 import { pauseProgram } from './native.ts'
@@ -28,6 +27,8 @@ export interface BuildImageOptions {
   readonly dockerfile: string
   /** Paths below the context that the Dockerfile copies, when that is not all of the context. */
   readonly inputs?: readonly string[] | undefined
+  /** Values for the Dockerfile's ARG lines. */
+  readonly buildArguments?: Readonly<Record<string, string>> | undefined
   readonly progress?: Progress | undefined
 }
 
@@ -36,25 +37,31 @@ const keepUnusedMs = 3_600_000
 /** Builds an image from a Dockerfile; answers the path of an archive to load. */
 export async function buildImage(options: BuildImageOptions): Promise<string> {
   const files = await filesBelow(options.context, options.inputs ?? ['.'])
-  const key = contentKey([options.dockerfile, ...files], options.tag, ...files.map((file) => file.slice(options.context.length)))
+  const settings = [options.tag, ...buildArgumentFlags(options)]
+  const key = contentKey([options.dockerfile, ...files], ...settings, ...files.map((file) => file.slice(options.context.length)))
   const name = options.tag.replace(/^.*\//, '').replace(/:.*$/, '')
   const archive = cacheDirectory('images', 'archives', `${name}-${key}.tar`)
-  if (existsSync(archive)) return archive
+  if (isCached(archive)) return archive
   return withLock(cacheDirectory('images', 'lock'), async () => {
-    if (!existsSync(archive)) await build(options, archive)
+    if (!isCached(archive)) await build(options, archive)
     await removeOlder(name, archive)
     return archive
   })
 }
 
-async function build({ tag, context, dockerfile, progress }: BuildImageOptions, archive: string): Promise<void> {
+function buildArgumentFlags({ buildArguments = {} }: BuildImageOptions): string[] {
+  return Object.entries(buildArguments).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`])
+}
+
+async function build(options: BuildImageOptions, archive: string): Promise<void> {
+  const { tag, context, dockerfile, progress } = options
   await baseImage(progress)
   progress?.(`building the image ${tag}`)
   const onLine = (line: string): void => {
     if (line.startsWith('STEP')) progress?.(`  ${line}`)
   }
   const isolation = ['--pull-never', '--isolation', 'chroot', '--network', 'host']
-  await buildah(['bud', '--layers', ...isolation, '--tag', tag, '--file', dockerfile, context], onLine)
+  await buildah(['bud', '--layers', ...isolation, ...buildArgumentFlags(options), '--tag', tag, '--file', dockerfile, context], onLine)
   await mkdir(dirname(archive), { recursive: true })
   await rm(`${archive}.unfinished`, { force: true })
   await buildah(['push', tag, `docker-archive:${archive}.unfinished:${tag}`])
@@ -78,7 +85,8 @@ export async function productImage(progress?: Progress): Promise<string> {
   progress?.('npm run build')
   await execa('npm', ['run', 'build'], { cwd: context, stdin: 'ignore' })
   const inputs = ['dist', 'package-lock.json']
-  return buildImage({ tag: imageTags.product, context, dockerfile: join(context, 'Dockerfile'), inputs, progress })
+  const buildArguments = { NODE_ARCH: process.arch }
+  return buildImage({ tag: imageTags.product, context, dockerfile: join(context, 'Dockerfile'), inputs, buildArguments, progress })
 }
 
 async function folderImage(name: 'redis' | 'nginx' | 'client', progress?: Progress): Promise<string> {
