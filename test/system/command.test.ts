@@ -86,7 +86,7 @@ describe('failures', () => {
   test.each(stops)('$name ends the program and its children', async ({ more, reason }) => {
     const pids: string[] = [];
     const started = Date.now();
-    const error = await failureOf(sh('sleep 60 & echo $!; echo $$; wait', { ...more(new AbortController()), onLine: (line) => pids.push(line) }));
+    const error = await failureOf(sh('sleep 60 & echo $!; echo $$; wait', { ...more(new AbortController()), input: numbers(300_000), onLine: (line) => pids.push(line) }));
     expect(error.reason).toBe(reason);
     expect(Date.now() - started).toBeLessThan(5000);
     expect(pids).toHaveLength(2);

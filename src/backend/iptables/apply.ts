@@ -100,7 +100,7 @@ async function writeAll(iptables: Iptables, work: Work, signal: AbortSignal): Pr
   const { plan } = work;
   const view = await work.run(() => readKernel(iptables, signal));
   const ledger = new Ledger(plan.fixed);
-  const pieces = renderFull(plan, ledger, { missingJumps: missingJumps(view), stale: () => staleChains(view, ledger) });
+  const pieces = renderFull(plan, ledger, { missingJumps: missingJumps(view), stale: () => staleChains(view, ledger), variant: iptables.variant });
   await work.run(() => restore(iptables, { input: work.counted(pieces), signal }));
   const difference = findDifference(await work.run(() => readKernel(iptables, signal)), ledger);
   if (difference !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);

@@ -14,9 +14,11 @@ import { planState } from './plan.ts';
 import type { PrintedChain, PrintedDispatch } from './print.ts';
 import { printChain, printFragment } from './print.ts';
 import { comment, formatRule, jumpTo, newConnection } from './rule.ts';
+import type { Variant } from './variant.ts';
 
 /** What the kernel shows already; on an empty node every jump is missing and nothing is stale. */
 export interface Differences {
+  readonly variant: Variant;
   readonly missingJumps: readonly Jump[];
   /** Asked when the ledger is full. */
   readonly stale: () => readonly StaleChain[];
@@ -39,7 +41,8 @@ export const restoreArguments: readonly string[] = ['-w', '5', '--noflush', '--c
 /** What an empty node of the family would be given. */
 export function renderIptables(state: ServiceState): { tool: string; args: readonly string[]; family: IPFamily; input: string } {
   const plan = planState(state);
-  const pieces = renderFull(plan, new Ledger(plan.fixed), { missingJumps: plan.fixed.jumps, stale: () => [] });
+  const variant = state.config.iptables?.backend === 'Legacy' ? 'legacy' : 'nft';
+  const pieces = renderFull(plan, new Ledger(plan.fixed), { missingJumps: plan.fixed.jumps, stale: () => [], variant });
   const tool = state.family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore';
   return { tool, args: restoreArguments, family: state.family, input: [...pieces].join('') };
 }
@@ -53,7 +56,7 @@ export function* renderFull(plan: Plan, ledger: Ledger, differences: Differences
     const inTable = (each: { readonly table: Table }): boolean => each.table === table;
     yield `*${table}\n`;
     yield plan.fixed.chains.filter(inTable).map(printChain).map(writeChain).join('');
-    if (table === 'nat') yield* renderServices(plan, ledger);
+    if (table === 'nat') yield* renderServices(plan, ledger, servicesPerCommit[differences.variant]);
     for (const chain of plan.fixed.dispatch.filter(inTable)) yield writeDispatch(printChain(chain), ledger);
     yield differences.missingJumps.filter(inTable).map(insertJump).join('');
     yield removeChains(differences.stale().filter(inTable));
@@ -61,11 +64,19 @@ export function* renderFull(plan: Plan, ledger: Ledger, differences: Differences
   }
 }
 
-function* renderServices(plan: Plan, ledger: Ledger): Generator<string> {
+/**
+ * The nft variant takes time by the square of what is in one block (measured, 1.8.9: 10,000 Services take 61 s in one block, 3 s in blocks of
+ * 100); the legacy one copies the whole table at every COMMIT. A Service's chains are in one block, and the dispatch comes last, so that
+ * every Service is served by its old or its new rules in between.
+ */
+const servicesPerCommit: { readonly [variant in Variant]: number } = { nft: 100, legacy: Number.POSITIVE_INFINITY };
+
+function* renderServices(plan: Plan, ledger: Ledger, perCommit: number): Generator<string> {
   for (const key of plan.keys()) {
     const printed = plan.fragmentsOf(key).map(printFragment);
     ledger.fill(key, printed);
     yield printed.flatMap(({ chains }) => chains.map(writeChain)).join('');
+    if (printed.length > 0 && ledger.services % perCommit === 0) yield 'COMMIT\n*nat\n';
   }
   ledger.sortDispatch();
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
 import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
+import { renderIptables } from '../../../src/backend/iptables/render.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
 import type { ServiceManifest } from '../../scenarios/objects.ts';
 import { FakeKernel } from './fakeKernel.ts';
@@ -94,6 +95,19 @@ test('a Service that gets its first endpoint is served before its refusal goes',
   const input = kernel.inputs.at(-1) ?? '';
   expect(input.indexOf('-D KUBE-SERVICES')).toBeGreaterThan(input.indexOf('-I KUBE-SERVICES'));
   expect(input.lastIndexOf('*filter')).toBeGreaterThan(input.indexOf('*nat'));
+});
+
+function loaded(input: string): FakeKernel['state'] {
+  const kernel = new FakeKernel();
+  kernel.restore(input);
+  return kernel.state;
+}
+
+test('the nft variant gets its many Services in blocks, to the same end', () => {
+  const input = { nft: renderIptables(state(manyServices(250))).input, legacy: renderIptables(state(manyServices(250), { iptables: { backend: 'Legacy' } })).input };
+  expect(input.nft.split('*nat\n')).toHaveLength(1 + 3);
+  expect(input.legacy.split('*nat\n')).toHaveLength(1 + 1);
+  expect(loaded(input.nft)).toEqual(loaded(input.legacy));
 });
 
 test('a change of the configuration plans every Service again', async () => {

@@ -1,0 +1,63 @@
+import { describe, expect, test } from '@jest/globals';
+import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
+import { planContext } from '../../../src/backend/iptables/context.ts';
+import { renderIptables } from '../../../src/backend/iptables/render.ts';
+import type { IPFamily } from '../../../src/model/ipFamily.ts';
+import { defaultConfig, node } from '../../scenarios/objects.ts';
+import { plainService, state } from './services.ts';
+
+/** The line of the ClusterIP's masquerading, without what is the same in all. */
+function strangers(config: Partial<NodeConfig>, family: IPFamily = 'ipv4'): string | undefined {
+  const lines = renderIptables(state([plainService(1)], config, family)).input.split('\n');
+  return lines.find((line) => line.startsWith('-A KUBE-SVC-') && line.endsWith('-j KUBE-MARK-MASQ'))?.replace(/.*--dport 80 ?(.*) ?-j KUBE-MARK-MASQ/, '$1').trim();
+}
+
+describe('who is masqueraded on the way to a ClusterIP', () => {
+  const rows: readonly { name: string; config: Partial<NodeConfig>; family?: IPFamily; matched: string | undefined }[] = [
+    { name: 'whoever is not in the cluster CIDR', config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['fd00::/48', '10.0.0.0/8'] } }, matched: '! -s 10.0.0.0/8' },
+    { name: 'the same in IPv6', config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['fd00::/48', '10.0.0.0/8'] } }, family: 'ipv6', matched: '! -s fd00::/48' },
+    { name: 'nobody, when there is no cluster CIDR of the family', config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['10.0.0.0/8'] } }, family: 'ipv6', matched: undefined },
+    { name: 'whoever does not come in by the bridge', config: { localTraffic: { detect: 'BridgeInterface', interface: 'cni0' } }, matched: '! -i cni0' },
+    { name: 'whoever does not come in by such an interface', config: { localTraffic: { detect: 'InterfaceNamePrefix', interface: 'cali' } }, matched: '! -i cali+' },
+    { name: 'nobody, on a node without pod CIDRs', config: { localTraffic: { detect: 'NodeCIDR' } }, matched: undefined },
+    { name: 'everybody', config: { masquerade: { bit: 14, all: true } }, matched: '' },
+  ];
+  test.each(rows)('$name', ({ config, family, matched }) => {
+    expect(strangers(config, family)).toBe(matched);
+  });
+  test("whoever is not in the node's pod CIDR", () => {
+    const config: NodeConfig = { ...defaultConfig, localTraffic: { detect: 'NodeCIDR' } };
+    const context = planContext({ config, node: { ...node, podCIDRs: ['fd00:1::/64', '10.244.1.0/24'] }, family: 'ipv4' });
+    expect(context.podTraffic?.isNotPod).toEqual({ kind: 'source', network: '10.244.1.0/24', negated: true });
+  });
+});
+
+describe('where NodePorts are served', () => {
+  const rows: readonly { name: string; addresses: string[] | undefined; family?: IPFamily; networks: readonly string[] | 'all' }[] = [
+    { name: 'everywhere', addresses: undefined, networks: 'all' },
+    { name: 'everywhere, said as a network', addresses: ['0.0.0.0/0'], networks: 'all' },
+    { name: 'on the primary address', addresses: ['primary'], networks: ['192.0.2.1'] },
+    { name: 'on the primary address of the family', addresses: ['primary'], family: 'ipv6', networks: ['2001:db8:1::1'] },
+    { name: 'in networks of the family, in order', addresses: ['192.0.2.0/24', 'fd00::/8', '10.0.0.0/8'], networks: ['10.0.0.0/8', '192.0.2.0/24'] },
+    { name: 'never on loopback', addresses: ['127.0.0.0/8'], networks: [] },
+  ];
+  test.each(rows)('$name', ({ addresses, family = 'ipv4', networks }) => {
+    expect(planContext({ config: { ...defaultConfig, ...(addresses && { nodePorts: { addresses } }) }, node, family }).nodePortNetworks).toEqual(networks);
+  });
+});
+
+function marks(bit: number): readonly string[] {
+  return [...new Set(renderIptables(state([plainService(1)], { masquerade: { bit, all: false } })).input.match(/0x\w+/g))];
+}
+
+test('the mark follows the bit, up to the highest, everywhere', () => {
+  expect(marks(14)).toEqual(['0x00004000']);
+  expect(marks(15)).toEqual(['0x00008000']);
+  expect(marks(31)).toEqual(['0x80000000']);
+});
+
+test('tcpBeLiberal leaves invalid packets alone', () => {
+  const [strict, liberal] = [false, true].map((tcpBeLiberal) => renderIptables(state([], { conntrack: { ...defaultConfig.conntrack, tcpBeLiberal } })).input);
+  expect(strict).toContain('--ctstate INVALID -j DROP');
+  expect(liberal).not.toContain('INVALID');
+});
