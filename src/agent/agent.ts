@@ -9,6 +9,7 @@ import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackend, refusalOf } from '../backend/registry.ts';
 import type { AgentConfig } from '../config.ts';
+import { ApiError } from '../kube/apiError.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import { loadKubeConfig } from '../kube/kubeConfig.ts';
 import type { ReflectorTiming } from '../kube/reflector.ts';
@@ -70,6 +71,21 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
 }
 
+/** The same failure of one kind of object is a warning once in five minutes: an API server may be away for long, or a kind never served. */
+const repeatWarningMs = 300_000;
+
+function apiErrorObserver(metrics: AgentMetrics, logger: Logger): (resource: string, error: unknown, retryInMs: number) => void {
+  const told = new Map<string, { readonly what: string; readonly at: number }>();
+  return (resource, error, retryInMs) => {
+    metrics.apiErrors.inc({ resource });
+    const what = error instanceof ApiError ? `${error.status} ${error.reason}` : String(error);
+    const last = told.get(resource);
+    const isRepeated = last?.what === what && performance.now() - last.at < repeatWarningMs;
+    if (!isRepeated) told.set(resource, { what, at: performance.now() });
+    logger[isRepeated ? 'debug' : 'warn']('list or watch failed', { resource, error, retryInMs: Math.round(retryInMs) });
+  };
+}
+
 class Agent {
   readonly #config: AgentConfig;
   readonly #parts: AgentParts;
@@ -104,10 +120,7 @@ class Agent {
       onError: (error, retryInMs) => logger.warn('the NodeProxy status was not written', { error, retryInMs }),
     });
     this.#reporter = new Reporter(writer, { agentVersion: config.version, kernel: os.release() });
-    const onError = (resource: string, error: unknown, retryInMs: number): void => {
-      metrics.apiErrors.inc({ resource });
-      logger.warn('list or watch failed', { resource, error, retryInMs: Math.round(retryInMs) });
-    };
+    const onError = apiErrorObserver(metrics, logger);
     this.#watch = watchCluster({ client, nodeName, store: this.#store, onNode: (node) => this.#onNode(node), onError, timing: timing.reflector });
     this.#source = createNodeConfigSource({
       client,

@@ -18,7 +18,6 @@ export interface StatusWriterOptions {
   /** Milliseconds from one write to the next; lengthened by up to a fifth, so that many writers do not write in step. */
   readonly intervalMs: number;
   readonly onError?: (error: unknown, retryInMs: number | undefined) => void;
-  readonly retryMinMs?: number;
 }
 
 export interface StatusWriter {
@@ -29,6 +28,8 @@ export interface StatusWriter {
   /** Tries once to write what waits, and ends. */
   stop(): Promise<void>;
 }
+
+const firstRetryMs = 1000;
 
 export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   return new PacedWriter(options);
@@ -46,7 +47,7 @@ class PacedWriter implements StatusWriter {
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
-    this.#backoff = createBackoff({ minMs: options.retryMinMs ?? 1000, maxMs: 60_000 });
+    this.#backoff = createBackoff({ minMs: firstRetryMs, maxMs: Math.max(firstRetryMs, options.intervalMs) });
   }
 
   write(status: object, { urgent = false } = {}): void {

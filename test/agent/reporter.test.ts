@@ -1,0 +1,89 @@
+import { beforeEach, expect, test } from '@jest/globals';
+import { builtIn } from '../../src/agent/desiredConfig.ts';
+import { type News, Reporter, selfServedAddress } from '../../src/agent/reporter.ts';
+import { Store } from '../../src/agent/store.ts';
+import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import { SyncError } from '../../src/backend/backend.ts';
+import { decodeService } from '../../src/model/decodeService.ts';
+import { service } from './objects.ts';
+
+let written: string[];
+let reporter: Reporter;
+
+beforeEach(() => {
+  written = [];
+  const writer = {
+    write: (status: object, { urgent = false } = {}) => {
+      const { observedGeneration, state } = status as NonNullable<NodeProxy['status']>;
+      written.push(`${observedGeneration} ${state}${urgent ? ' urgent' : ''}`);
+    },
+    forget: () => written.push('forget'),
+    stop: () => Promise.resolve(),
+  };
+  reporter = new Reporter(writer, { agentVersion: '1', kernel: '6.18' });
+});
+
+const config = builtIn();
+
+interface Given {
+  readonly generation?: number;
+  readonly uid?: string;
+  readonly services?: number;
+  readonly failures?: number;
+  readonly pending?: boolean;
+  readonly before?: NodeProxy['status'];
+}
+
+function news({ generation = 1, uid = 'n', services = 1, failures = 0, pending = false, before }: Given = {}): News {
+  const spec = { configRef: { name: 'default', uid: 'u', generation }, revision: config.revision };
+  const nodeProxy: NodeProxy = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'node-1', uid, generation }, spec, ...(before === undefined ? {} : { status: before }) };
+  const result = { full: true, fragmentsComputed: 0, linesSent: 0, commandsRun: 0, services, endpoints: 0, rulesHash: 'a', rulesByTable: {} };
+  const error = failures > 0 ? new SyncError('RestoreFailed', 'failed') : undefined;
+  const family = { family: 'ipv4', result, configInForce: config.config, error, failures, drift: undefined, drifts: 0, lastDriftTime: undefined, lastSuccess: new Date(0), queuedSince: undefined } as const;
+  const dataplane = { accepted: pending ? builtIn() : config, inForce: config, families: [family] };
+  return { answer: { nodeProxy, refusal: undefined }, dataplane, invalidServices: [], selfServedAddress: undefined };
+}
+
+test('without a NodeProxy there is nobody to tell', () => {
+  reporter.report({ ...news(), answer: { nodeProxy: undefined, refusal: undefined } });
+  expect(written).toEqual([]);
+});
+
+test('no answer before there is one', () => {
+  reporter.report(news({ pending: true }));
+  expect(written).toEqual([]);
+});
+
+test('the first Ready and the answer to a new generation are urgent, the rest is not, and what is known is not said again', () => {
+  reporter.report(news());
+  reporter.report(news());
+  reporter.report(news({ services: 2 }));
+  reporter.report(news({ generation: 2, services: 2 }));
+  reporter.report(news({ generation: 2, failures: 2 }));
+  reporter.report(news({ generation: 2 }));
+  expect(written).toEqual(['forget', '1 Ready urgent', '1 Ready', '2 Ready urgent', '2 Degraded', '2 Ready']);
+});
+
+test('a failure at the start is told, and the first Ready after it is urgent', () => {
+  reporter.report(news({ failures: 2, before: { observedGeneration: 1, state: 'Ready' } }));
+  reporter.report(news());
+  expect(written).toEqual(['forget', '1 Degraded', '1 Ready urgent']);
+});
+
+test('a NodeProxy made anew is told everything', () => {
+  reporter.report(news());
+  reporter.report(news({ uid: 'another' }));
+  expect(written).toEqual(['forget', '1 Ready urgent', 'forget', '1 Ready urgent']);
+});
+
+test.each([
+  { server: 'https://10.96.0.1:443', expected: '10.96.0.1' },
+  { server: 'https://[fd00:0::1]:443', expected: 'fd00::1' },
+  { server: 'https://192.0.2.1:6443', expected: undefined },
+  { server: 'https://api.example.com:6443', expected: undefined },
+  { server: 'https://kubernetes.default.svc', expected: 'kubernetes.default.svc' },
+])('reached through the Service that it serves itself: $server', ({ server, expected }) => {
+  const store = new Store();
+  store.setService('default/kubernetes', decodeService(service('kubernetes', { clusterIPs: ['10.96.0.1', 'fd00::1'] })));
+  expect(selfServedAddress(server, store)).toBe(expected);
+});
