@@ -31,6 +31,8 @@ const debianPackages = [
   { name: 'debootstrap', probe: 'debootstrap', why: "the images' Debian base" },
   { name: 'gcc', probe: 'gcc', why: 'the pause program of the local cluster' },
   { name: 'libc6-dev', probe: '/usr/include/stdlib.h', why: 'the pause program of the local cluster' },
+  { name: 'util-linux', probe: 'nsenter', why: 'entering and leaving namespaces' },
+  { name: 'procps', probe: 'sysctl', why: 'kernel settings inside of namespaces' },
   { name: 'openssl', probe: 'openssl', why: 'certificates of the local cluster' },
   { name: 'redis-tools', probe: 'redis-cli', why: "the demo's Redis client outside of the cluster" },
   { name: 'curl', probe: 'curl', why: "the demo's HTTP client outside of the cluster" },

@@ -7,14 +7,12 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { Cluster } from '../cluster/cluster.ts';
-import { productImage } from '../cluster/images.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface InstallOptions {
   /** Without agents the nodes stay as they are, and every step that needs packets must fail. */
   readonly withoutAgents?: boolean;
-  readonly progress?: (line: string) => void;
 }
 
 /** Nodes without this label take no agent; no node has it. */
@@ -37,9 +35,8 @@ async function must(cluster: Cluster, argv: readonly string[]): Promise<string> 
   return stdout;
 }
 
-/** Builds and loads the image, applies the manifests, and waits until operator and agents run. Applying again changes what differs. */
-export async function install(cluster: Cluster, { withoutAgents = false, progress }: InstallOptions = {}): Promise<string> {
-  await cluster.loadImage(await productImage(progress));
+/** Applies the manifests and waits until operator and agents run; the nodes must have the image. Applying again changes what differs. */
+export async function install(cluster: Cluster, { withoutAgents = false }: InstallOptions = {}): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'proxyconfig-overlay-'));
   try {
     await writeFile(join(folder, 'kustomization.yaml'), stringify(overlay(cluster, folder, withoutAgents)));

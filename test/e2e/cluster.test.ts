@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Cluster, up } from '../cluster/cluster.ts';
+import { productImage } from '../cluster/images.ts';
 import { install } from '../demo/install.ts';
 import { runStep } from '../demo/runStep.ts';
 import type { Step } from '../demo/scene.ts';
@@ -19,7 +20,7 @@ describeWhere(['root', 'cluster'], 'the product on a real cluster', () => {
   let cluster: Cluster;
 
   beforeAll(async () => {
-    cluster = await up({ nodes: 2, name: `test-${process.pid}` });
+    cluster = await up({ nodes: 2, name: `test-${process.pid}`, images: [await productImage()] });
   }, upMs);
 
   afterAll(async () => {

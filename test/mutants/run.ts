@@ -10,7 +10,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Mutant, mutants } from './mutants.ts';
 
-type Fate = 'found' | 'survived' | 'not made';
+/** Found: by the test of that name. Untested: the tests did not run at all. */
+type Fate = { readonly kind: 'found'; readonly by: string } | { readonly kind: 'survived' | 'not made' | 'untested' };
+
+interface Report {
+  readonly numTotalTests: number;
+  readonly numRuntimeErrorTestSuites: number;
+  readonly testResults: readonly { readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[];
+}
 
 const repository = resolve(import.meta.dirname, '../..');
 const copied = ['src', 'test', 'crds', 'config', '.ci', 'package.json', 'jest.config.ts', 'tsconfig.json', 'kustomization.yaml'];
@@ -22,19 +29,40 @@ async function copyOfTheTree(): Promise<string> {
   return copy;
 }
 
+async function runTests(test: string, tree: string): Promise<Report> {
+  const output = join(tree, 'report.json');
+  const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${output}`, '--', test];
+  await execa(process.execPath, jest, { cwd: tree, reject: false, timeout: 300_000 });
+  return JSON.parse(await readFile(output, 'utf8')) as Report;
+}
+
+function fateFrom(report: Report): Fate {
+  if (report.numTotalTests === 0 || report.numRuntimeErrorTestSuites > 0) return { kind: 'untested' };
+  const failed = report.testResults.flatMap(({ assertionResults }) => assertionResults).find(({ status }) => status === 'failed');
+  return failed === undefined ? { kind: 'survived' } : { kind: 'found', by: failed.fullName };
+}
+
 async function fateOf({ file, find, replace, test }: Mutant, tree: string): Promise<Fate> {
   const path = join(tree, file);
   const original = await readFile(path, 'utf8');
-  if (original.split(find).length !== 2) return 'not made';
+  if (original.split(find).length !== 2) return { kind: 'not made' };
   await writeFile(path, original.replace(find, () => replace));
   try {
-    const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--reporters=default', test.file];
-    const names = test.name === undefined ? [] : ['--testNamePattern', test.name];
-    const { exitCode } = await execa(process.execPath, [...jest, ...names], { cwd: tree, reject: false, timeout: 300_000 });
-    return exitCode === 0 ? 'survived' : 'found';
+    return fateFrom(await runTests(test, tree));
   } finally {
     await writeFile(path, original);
   }
+}
+
+/** Without a mutant every test passes, or a failure would say nothing about one. */
+async function testsPass(chosen: readonly Mutant[], tree: string): Promise<boolean> {
+  for (const test of new Set(chosen.map((mutant) => mutant.test))) {
+    const fate = fateFrom(await runTests(test, tree));
+    if (fate.kind === 'survived') continue;
+    console.log(`without any mutant, ${test}: ${fate.kind === 'found' ? `${fate.by} fails` : 'no test ran'}`);
+    return false;
+  }
+  return true;
 }
 
 async function main(pattern: string): Promise<number> {
@@ -42,10 +70,11 @@ async function main(pattern: string): Promise<number> {
   let wrong = 0;
   try {
     const chosen = mutants.filter(({ name }) => name.includes(pattern));
+    if (!(await testsPass(chosen, tree))) return 1;
     for (const [index, mutant] of chosen.entries()) {
       const fate = await fateOf(mutant, tree);
-      if (fate !== 'found') wrong++;
-      console.log(`[${index + 1}/${chosen.length}] ${fate.padEnd(8)} ${mutant.name} (${mutant.file}; ${mutant.test.file})`);
+      if (fate.kind !== 'found') wrong += 1;
+      console.log(`[${index + 1}/${chosen.length}] ${fate.kind.padEnd(8)} ${mutant.name}\n        ${fate.kind === 'found' ? fate.by : `${mutant.file}, ${mutant.test}`}`);
     }
     console.log(`\n${chosen.length - wrong} of ${chosen.length} mutants found`);
   } finally {

@@ -1,0 +1,74 @@
+/**
+ * @module The product's decisions, each broken in one place, with the test file that must notice.
+ */
+export interface Mutant {
+  /** What the broken product does. */
+  readonly name: string;
+  readonly file: string;
+  /** Stands exactly once in the file. */
+  readonly find: string;
+  readonly replace: string;
+  readonly test: string;
+}
+
+const endpoints = 'test/model/endpoints.test.ts';
+const servicePorts = 'test/model/servicePorts.test.ts';
+const decode = 'test/model/decode.test.ts';
+const golden = 'test/backend/iptables/golden.test.ts';
+const apply = 'test/backend/iptables/apply.test.ts';
+const packets = 'test/scenarios/iptables.test.ts';
+const emitter = 'test/backend/iptables/rule.test.ts';
+
+const model: readonly Mutant[] = [
+  { name: 'terminating endpoints count as ready', file: 'src/model/endpoints.ts', find: 'candidates.filter((endpoint) => endpoint.ready);', replace: 'candidates.filter((endpoint) => endpoint.ready || endpoint.terminating);', test: endpoints },
+  { name: 'no fall-back to terminating endpoints', file: 'src/model/endpoints.ts', find: 'withinTopology(ready, place) : candidates.filter(isTerminatingFallback)', replace: 'withinTopology(ready, place) : []', test: endpoints },
+  { name: 'endpoints that no longer serve are a fall-back', file: 'src/model/endpoints.ts', find: 'return endpoint.serving && endpoint.terminating;', replace: 'return endpoint.terminating;', test: endpoints },
+  { name: 'zone hints are ignored', file: 'src/model/endpoints.ts', find: ' ?? hinted(ready, place.zone, (endpoint) => endpoint.zoneHints)', replace: '', test: endpoints },
+  { name: 'hints are followed though one endpoint has none', file: 'src/model/endpoints.ts', find: " || ready.some((endpoint) => hints(endpoint).length === 0)", replace: '', test: endpoints },
+  { name: 'slices are matched by protocol alone', file: 'src/model/endpoints.ts', find: 'each.name === port.name && each.protocol', replace: 'each.protocol', test: 'test/model' },
+  { name: 'every endpoint is local', file: 'src/model/endpoints.ts', find: 'endpoint.nodeName === place.name;', replace: "endpoint.nodeName !== '';", test: endpoints },
+  { name: 'every external IP is served', file: 'src/model/servicePorts.ts', find: 'externalIPs.filter((address) => allowed.some((cidr) => cidrContains(cidr, address)))', replace: '(allowed, externalIPs)', test: servicePorts },
+  { name: 'Cap lengthens affinity time-outs', file: 'src/model/servicePorts.ts', find: 'Cap: (asked, configured) => Math.min(asked, configured)', replace: 'Cap: (_asked, configured) => configured', test: servicePorts },
+  { name: 'ReplaceDefault replaces any time-out', file: 'src/model/servicePorts.ts', find: '(asked === defaultAffinityTimeoutSeconds ? configured : asked)', replace: '(asked > 0 ? configured : asked)', test: servicePorts },
+  { name: 'leading zeros are kept, which iptables reads as octal', file: 'src/model/ipFamily.ts', find: "octets.join('.') : undefined", replace: 'text : undefined', test: 'test/model' },
+  { name: 'an IPv4 address with a large octet is taken', file: 'src/model/ipFamily.ts', find: 'octet <= 255', replace: 'octet <= 999', test: 'test/model' },
+  { name: 'a Service for another proxy is served', file: 'src/model/decodeService.ts', find: 'service.kubernetes.io/service-proxy-name', replace: 'service.kubernetes.io/other-name', test: decode },
+];
+
+const plan: readonly Mutant[] = [
+  { name: 'every endpoint gets 1/n of what is left', file: 'src/backend/iptables/fragment.ts', find: 'value: 1 / left', replace: 'value: 1 / endpoints.length', test: golden },
+  { name: 'a pod that reaches itself is not masqueraded', file: 'src/backend/iptables/fragment.ts', find: '{ matches: [comment(name), from(endpoint.address)], target: jumpTo(markMasquerade) },', replace: '', test: packets },
+  { name: 'traffic is dropped where it must be refused', file: 'src/backend/iptables/fragment.ts', find: "target: { kind: 'REJECT' }", replace: "target: { kind: 'DROP' }", test: packets },
+  { name: 'external traffic is not masqueraded', file: 'src/backend/iptables/fragment.ts', find: "[rule('masquerade traffic', [], markMasquerade)]", replace: '[]', test: packets },
+  { name: 'internal policy Local uses every endpoint', file: 'src/backend/iptables/fragment.ts', find: 'internalChain: chainFor(port.internalTrafficPolicy)', replace: "internalChain: chainFor('Cluster')", test: packets },
+  { name: 'external policy Local uses every endpoint', file: 'src/backend/iptables/fragment.ts', find: 'externalChain: chainFor(port.externalTrafficPolicy)', replace: "externalChain: chainFor('Cluster')", test: packets },
+  { name: 'a client is not remembered', file: 'src/backend/iptables/fragment.ts', find: "[{ kind: 'rememberSource', list: chain }]", replace: '[]', test: packets },
+  { name: 'source ranges do not keep others out', file: 'src/backend/iptables/fragment.ts', find: "frontend(subject, address), { kind: 'DROP' }", replace: "frontend(subject, address), { kind: 'ACCEPT' }", test: packets },
+  { name: 'pods are masqueraded in place of strangers', file: 'src/backend/iptables/fragment.ts', find: '[context.podTraffic.isNotPod]', replace: '[context.podTraffic.isPod]', test: golden },
+  { name: 'masquerade.all is ignored', file: 'src/backend/iptables/fragment.ts', find: 'context.masqueradeAll || context.podTraffic === undefined ? []', replace: 'context.podTraffic === undefined ? []', test: golden },
+  { name: 'NodePorts answer on loopback', file: 'src/backend/iptables/fixed.ts', find: 'leadToNodePorts(localDestination, notTo(loopback))', replace: '(loopback, leadToNodePorts(localDestination))', test: golden },
+  { name: 'another masquerade bit is used', file: 'src/backend/iptables/context.ts', find: '2 ** config.masquerade.bit', replace: '2 ** (config.masquerade.bit + 1)', test: golden },
+  { name: 'invalid packets are let through', file: 'src/backend/iptables/fixed.ts', find: '(tcpBeLiberal ? [] : [dropInvalid])', replace: '(tcpBeLiberal ? [dropInvalid] : [])', test: golden },
+];
+
+const kernel: readonly Mutant[] = [
+  { name: 'chains of a Service that is gone stay', file: 'src/backend/iptables/ledger.ts', find: 'return before.chains.filter(({ name }) => !kept.has(name))', replace: 'return before.chains.filter(({ name }) => kept.has(name) && !kept.has(name))', test: apply },
+  { name: 'every chain of a changed Service is rewritten', file: 'src/backend/iptables/ledger.ts', find: 'known.get(name) !== digest', replace: 'known.get(name) !== undefined || digest > 0n', test: apply },
+  { name: 'a new rule is put one place too late', file: 'src/backend/iptables/ledger.ts', find: 'return index + 1;', replace: 'return index + 2;', test: apply },
+  { name: 'a restore that does nothing is believed', file: 'src/backend/iptables/apply.ts', find: "if (difference !== undefined) throw new SyncError('VerificationFailed'", replace: "if (difference === '') throw new SyncError('VerificationFailed'", test: 'test/backend/iptables' },
+  { name: 'any text may be a comment', file: 'src/backend/iptables/rule.ts', find: "token('comment', new RegExp(", replace: "token('comment', new RegExp('') ?? new RegExp(", test: emitter },
+];
+
+const orchestration: readonly Mutant[] = [
+  { name: 'a list without an object of ours deletes nothing', file: 'src/kube/reflector.ts', find: 'if (!seen.has(key)) this.#drop(key);', replace: 'if (seen.has(key) && !seen.has(key)) this.#drop(key);', test: 'test/kube/reflector.test.ts' },
+  { name: 'a new object of the same name is taken for the old one', file: 'src/kube/reflector.ts', find: 'if (known !== undefined && known.uid !== uid) this.#drop(key);', replace: '', test: 'test/kube/reflector.test.ts' },
+  { name: '410 Gone does not lead to a new list', file: 'src/kube/reflector.ts', find: 'isGone(error) || error instanceof HistoryWentBack) this', replace: 'error instanceof HistoryWentBack) this', test: 'test/kube/reflector.test.ts' },
+  { name: 'rules are written before everything is known', file: 'src/agent/agent.ts', find: '    await this.#watch.synced;\n', replace: '', test: 'test/agent/start.test.ts' },
+  { name: 'a refused configuration takes the one in force away', file: 'src/agent/governor.ts', find: 'if (dataplane.status.accepted === undefined) await this.#fallBack();', replace: 'await this.#accept(builtIn());', test: 'test/agent/governor.test.ts' },
+  { name: 'the younger ProxyConfig wins a tie', file: 'src/api/resolvePolicy.ts', find: "compare(one.metadata.creationTimestamp ?? '9999', other.metadata.creationTimestamp ?? '9999')", replace: "compare(other.metadata.creationTimestamp ?? '9999', one.metadata.creationTimestamp ?? '9999')", test: 'test/api/resolvePolicy.test.ts' },
+  { name: 'the lower priority wins', file: 'src/api/resolvePolicy.ts', find: 'other.spec.priority - one.spec.priority', replace: 'one.spec.priority - other.spec.priority', test: 'test/api/resolvePolicy.test.ts' },
+  { name: 'a Windows node is governed', file: 'src/api/resolvePolicy.ts', find: "(nodeLabels['kubernetes.io/os'] ?? 'linux') === 'linux' && matches", replace: 'matches', test: 'test/api/resolvePolicy.test.ts' },
+  { name: 'an answer to an earlier spec counts', file: 'src/operator/nodeOutcome.ts', find: '(status?.observedGeneration ?? -1) >= (metadata.generation ?? 0)', replace: '(metadata.generation ?? 0) >= 0 || status === undefined', test: 'test/operator/aggregateStatus.test.ts' },
+];
+
+export const mutants: readonly Mutant[] = [...model, ...plan, ...kernel, ...orchestration];
