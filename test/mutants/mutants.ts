@@ -32,7 +32,7 @@ const model: readonly Mutant[] = [
   { name: 'ReplaceDefault replaces any time-out', file: 'src/model/servicePorts.ts', find: '(asked === defaultAffinityTimeoutSeconds ? configured : asked)', replace: '(asked > 0 ? configured : asked)', test: servicePorts },
   { name: 'leading zeros are kept, which iptables reads as octal', file: 'src/model/ipFamily.ts', find: "octets.join('.') : undefined", replace: 'text : undefined', test: 'test/model' },
   { name: 'an IPv4 address with a large octet is taken', file: 'src/model/ipFamily.ts', find: 'octet <= 255', replace: 'octet <= 999', test: 'test/model' },
-  { name: 'a Service for another proxy is served', file: 'src/model/decodeService.ts', find: 'service.kubernetes.io/service-proxy-name', replace: 'service.kubernetes.io/other-name', test: decode },
+  { name: 'a Service for another proxy is served', file: 'src/model/decodeService.ts', find: "labels.entry('service.kubernetes.io/service-proxy-name').isAbsent()", replace: "labels.entry('service.kubernetes.io/other-name').isAbsent()", test: decode },
 ];
 
 const plan: readonly Mutant[] = [
