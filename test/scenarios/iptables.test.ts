@@ -5,13 +5,16 @@ import type { IPFamily } from '../../src/model/ipFamily.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
 import { expectPackets } from './expectPackets.ts';
 import type { Answer, Network } from './network.ts';
-import { addresses, createNetwork, networkObstacle } from './network.ts';
+import { addresses, createNetwork, iptablesObstacle } from './network.ts';
 import { clusterIP, stateOf } from './objects.ts';
 import { scenarios } from './serviceTable.ts';
 
-const obstacle = await networkObstacle();
+const variants = [
+  { variant: 'Nft' as const, obstacle: await iptablesObstacle('nft') },
+  { variant: 'Legacy' as const, obstacle: await iptablesObstacle('legacy') },
+];
 
-describe.each(['Nft', 'Legacy'] as const)('iptables %s', (variant) => {
+describe.each(variants)('iptables $variant', ({ variant, obstacle }) => {
   if (obstacle !== undefined) {
     test.skip(`packets in network namespaces: ${obstacle}`, () => {});
     return;

@@ -55,11 +55,24 @@ export interface Network {
   close(): Promise<void>;
 }
 
+/** Without root everything stands in one user namespace, in which this user is root. */
+const isRoot = process.getuid?.() === 0;
+
 /** Why this machine cannot build the network, or undefined when it can. */
 export async function networkObstacle(): Promise<string | undefined> {
-  return promisify(execFile)('unshare', ['-n', 'ip', 'link', 'add', 'x', 'type', 'veth', 'peer', 'name', 'y']).then(
+  return obstacle('network namespaces with veth links', ['ip', 'link', 'add', 'x', 'type', 'veth', 'peer', 'name', 'y']);
+}
+
+/** Why no packet can go through the rules of this iptables here, or undefined when it can. The legacy one cannot be read in a user namespace. */
+export async function iptablesObstacle(variant: 'nft' | 'legacy'): Promise<string | undefined> {
+  const script = `mount -t tmpfs none /run; printf '*nat\\nCOMMIT\\n' | iptables-${variant}-restore && iptables-${variant}-save`;
+  return (await networkObstacle()) ?? obstacle(`iptables-${variant}`, ['sh', '-c', script]);
+}
+
+async function obstacle(what: string, [file = '', ...args]: readonly string[]): Promise<string | undefined> {
+  return promisify(execFile)('unshare', [isRoot ? '-nm' : '-Urnm', file, ...args], { env: { PATH: '/usr/sbin:/usr/bin' } }).then(
     () => undefined,
-    (error: Error) => `no network namespaces with veth links here: ${error.message.trim().split('\n').at(-1)}`,
+    (error: Error) => `no ${what} for this user: ${error.message.trim().split('\n').at(-1)}`,
   );
 }
 
@@ -70,7 +83,10 @@ export function createEmptyNode(): Pick<Network, 'runOnNode' | 'close'> {
 }
 
 export async function createNetwork(): Promise<Network> {
-  const hosts = Object.fromEntries(hostNames.map((name) => [name, new Worker()])) as Record<HostName, Worker>;
+  const nodeWorker = new Worker();
+  await nodeWorker.isolated;
+  const workerFor = (name: HostName): Worker => (name === 'node' ? nodeWorker : new Worker(nodeWorker));
+  const hosts = Object.fromEntries(hostNames.map((name) => [name, workerFor(name)])) as Record<HostName, Worker>;
   try {
     await Promise.all(Object.values(hosts).map((host) => host.shell(commonCommands)));
     await hosts.node.shell(linkCommands(hosts));
@@ -129,23 +145,32 @@ function podCommands(pod: PodName): string {
 
 const workerFile = new URL('worker.ts', import.meta.url).pathname;
 
+function isolation(neighbour: Worker | undefined): readonly string[] {
+  if (isRoot) return ['unshare', '-n'];
+  // iptables-legacy takes its lock in /run, which is not everybody's to write.
+  if (neighbour === undefined) return ['unshare', '-Urnm', 'sh', '-c', 'mount -t tmpfs none /run && exec "$@"', 'sh'];
+  return ['nsenter', '-t', String(neighbour.pid), '-U', '-m', '--preserve-credentials', 'unshare', '-n'];
+}
+
 /** One namespace and the process that holds it. */
 class Worker {
   readonly #process: ChildProcess;
   readonly #pending = new Map<number, (result: unknown) => void>();
   #lastId = 0;
   /** Before that the process is still in this one's namespace. */
-  readonly #isolated: Promise<unknown>;
+  readonly isolated: Promise<unknown>;
 
-  constructor() {
-    this.#process = spawn('unshare', ['-n', process.execPath, workerFile], { stdio: ['pipe', 'pipe', 'inherit'] });
+  /** `neighbour`: another namespace that this one is to have links with. */
+  constructor(neighbour?: Worker) {
+    const [file, ...args] = [...isolation(neighbour), process.execPath, workerFile];
+    this.#process = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     if (this.#process.stdout === null) throw new Error('a worker without standard output');
     createInterface({ input: this.#process.stdout }).on('line', (line) => {
       const { id, result } = JSON.parse(line) as { id: number; result: unknown };
       this.#pending.get(id)?.(result);
       this.#pending.delete(id);
     });
-    this.#isolated = new Promise((resolve) => {
+    this.isolated = new Promise((resolve) => {
       this.#pending.set(0, resolve);
     });
   }
@@ -164,8 +189,9 @@ class Worker {
   }
 
   run: RunCommand = async (command) => {
-    await this.#isolated;
-    return runCommand({ ...command, file: '/usr/bin/nsenter', args: ['-t', String(this.pid), '-n', command.file, ...command.args] });
+    await this.isolated;
+    const namespaces = isRoot ? ['-n'] : ['-U', '-m', '-n', '--preserve-credentials'];
+    return runCommand({ ...command, file: '/usr/bin/nsenter', args: ['-t', String(this.pid), ...namespaces, command.file, ...command.args] });
   };
 
   async shell(script: string): Promise<void> {

@@ -53,6 +53,16 @@ const threeReplicas: ServiceManifest = {
   spec: { type: 'NodePort' },
   pods: ['podA', 'podB', 'remotePod'],
 };
+/** With addresses of its own: a UDP client that got the port of an earlier one would be led where conntrack led that one. */
+const sticky: ServiceManifest = {
+  ...threeReplicas,
+  name: 'sticky',
+  clusterIP: clusterIP(21),
+  ports: [
+    { name: 'tcp', port: 80, nodePort: 32_111, protocol: 'TCP' },
+    { name: 'udp', port: 80, nodePort: 32_111, protocol: 'UDP' },
+  ],
+};
 const allThree: readonly PodName[] = ['podA', 'podB', 'remotePod'];
 
 function single(name: string, index: number, rest: Partial<ServiceManifest> = {}): ServiceManifest {
@@ -89,13 +99,13 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'session affinity',
-    objects: [{ ...threeReplicas, spec: { type: 'NodePort', sessionAffinity: 'ClientIP' } }],
+    objects: [{ ...sticky, spec: { type: 'NodePort', sessionAffinity: 'ClientIP' } }],
     rows: [
-      { name: 'one pod for a client of the NodePort', from: 'client', to: addresses.node, port: 32_110, expect: { alwaysOneOf: allThree } },
-      { name: 'one pod for a client of the ClusterIP', from: 'podC', to: clusterIP(20), expect: { alwaysOneOf: allThree } },
+      { name: 'one pod for a client of the NodePort', from: 'client', to: addresses.node, port: 32_111, expect: { alwaysOneOf: allThree } },
+      { name: 'one pod for a client of the ClusterIP', from: 'podC', to: clusterIP(21), expect: { alwaysOneOf: allThree } },
     ],
   },
-  { name: 'session affinity taken away', objects: [threeReplicas], rows: [{ name: 'spreads again', from: 'client', to: addresses.node, port: 32_110, expect: { spreadOver: allThree } }] },
+  { name: 'session affinity taken away', objects: [sticky], rows: [{ name: 'spreads again', from: 'client', to: addresses.node, port: 32_111, expect: { spreadOver: allThree } }] },
   {
     name: 'endpoints and their conditions',
     objects: [

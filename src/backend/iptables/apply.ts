@@ -9,7 +9,7 @@ import type { Backend, Refusal, SyncRequest, SyncResult } from '../backend.ts';
 import { SyncError } from '../backend.ts';
 import { planScope } from './context.ts';
 import { jumps } from './fixed.ts';
-import { findDifference, findVariants, isJump, missingJumps, readKernel, restore, selectIptables, staleChains } from './kernel.ts';
+import { findDifference, isJump, missingJumps, readKernel, readVariants, restore, selectIptables, staleChains } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
@@ -83,7 +83,7 @@ class IptablesBackend implements Backend {
   async cleanup(): Promise<readonly string[]> {
     this.#applied = undefined;
     const removed: string[] = [];
-    for (const iptables of await findVariants(this.#family, this.#host)) removed.push(...(await removeAll(iptables)));
+    for (const { iptables } of await readVariants(this.#family, this.#host)) removed.push(...(await removeAll(iptables)));
     return removed;
   }
 

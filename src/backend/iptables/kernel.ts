@@ -43,30 +43,46 @@ const tables: readonly Table[] = ['filter', 'nat', 'mangle'];
 const kubeletMarks: ReadonlySet<string> = new Set(['KUBE-KUBELET-CANARY', 'KUBE-IPTABLES-HINT']);
 const quotedText = /"(?:[^"\\]|\\.)*"/g;
 
-/** Every variant that is installed here. */
-export async function findVariants(family: IPFamily, host: IptablesHost): Promise<readonly Iptables[]> {
+/** Every variant that is installed here, nft first. */
+async function installedVariants(family: IPFamily, host: IptablesHost): Promise<readonly Iptables[]> {
   return classified('iptables', async () => {
     const named = [await findIptables(family, 'nft', host), await findIptables(family, 'legacy', host)].filter((each) => each !== undefined);
     return named.length > 0 ? named : [await findIptables(family, 'default', host)].filter((each) => each !== undefined);
   });
 }
 
-/** The variant that the configuration asks for, or with Auto the one that the node uses already. Throws a SyncError when it is not here. */
-export async function selectIptables(family: IPFamily, config: NodeConfig, host: IptablesHost): Promise<Iptables> {
-  const variants = await findVariants(family, host);
-  const nft = variants.find(({ variant }) => variant === 'nft');
-  const legacy = variants.find(({ variant }) => variant === 'legacy');
-  const choice = config.iptables?.backend ?? 'Auto';
-  const chosen = choice === 'Auto' ? await usedVariant(nft, legacy) : { Nft: nft, Legacy: legacy }[choice];
-  if (chosen !== undefined) return chosen;
-  const name = family === 'ipv4' ? 'iptables' : 'ip6tables';
-  if (choice === 'Auto') throw new SyncError('ToolMissing', `${name}-restore and ${name}-save are not installed on this node; install the package iptables`);
-  throw new SyncError('VariantMissing', `this node has no ${choice} variant of ${name}; set iptables.backend to Auto or install it`);
+export interface VariantView {
+  readonly iptables: Iptables;
+  readonly view: KernelView;
 }
 
-async function usedVariant(nft: Iptables | undefined, legacy: Iptables | undefined): Promise<Iptables | undefined> {
-  if (nft === undefined || legacy === undefined) return nft ?? legacy;
-  return preferVariant(await readKernel(nft), await readKernel(legacy)) === 'nft' ? nft : legacy;
+/** Every variant with what it holds. One that this process may not read is left out if another can be: it cannot have written there either. */
+export async function readVariants(family: IPFamily, host: IptablesHost): Promise<readonly VariantView[]> {
+  const read: VariantView[] = [];
+  let failure: unknown;
+  for (const iptables of await installedVariants(family, host)) {
+    try {
+      read.push({ iptables, view: await readKernel(iptables) });
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (read.length === 0 && failure !== undefined) throw failure;
+  return read;
+}
+
+/** The variant that the configuration asks for, or with Auto the one that the node uses already. Throws a SyncError when it is not here. */
+export async function selectIptables(family: IPFamily, config: NodeConfig, host: IptablesHost): Promise<Iptables> {
+  const choice = config.iptables?.backend ?? 'Auto';
+  const name = family === 'ipv4' ? 'iptables' : 'ip6tables';
+  if (choice === 'Auto') {
+    const used = preferVariant(await readVariants(family, host));
+    if (used !== undefined) return used.iptables;
+    throw new SyncError('ToolMissing', `${name}-restore and ${name}-save are not installed on this node; install the package iptables`);
+  }
+  const chosen = (await installedVariants(family, host)).find(({ variant }) => variant === choice.toLowerCase());
+  if (chosen !== undefined) return chosen;
+  throw new SyncError('VariantMissing', `this node has no ${choice} variant of ${name}; set iptables.backend to Auto or install it`);
 }
 
 export async function readKernel(iptables: Iptables, signal?: AbortSignal): Promise<KernelView> {

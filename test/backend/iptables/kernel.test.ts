@@ -10,14 +10,18 @@ import type { Backend } from '../../../src/backend/backend.ts';
 import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
 import { findProgram } from '../../../src/system/command.ts';
 import type { Network } from '../../scenarios/network.ts';
-import { createEmptyNode, networkObstacle } from '../../scenarios/network.ts';
+import { createEmptyNode, iptablesObstacle } from '../../scenarios/network.ts';
 import type { ServiceManifest } from '../../scenarios/objects.ts';
 import { keysOf, manyServices, plainService, servicesArbitrary, signal, state } from './services.ts';
 
+/** More than one block of an input; in a user namespace the kernel takes no messages of that size. */
+const many = process.getuid?.() === 0 ? 220 : 40;
+
 type Node = Pick<Network, 'runOnNode' | 'close'>;
-const obstacle = await networkObstacle();
+const obstacles = { nft: await iptablesObstacle('nft'), legacy: await iptablesObstacle('legacy') };
 
 describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
+  const obstacle = obstacles[variant];
   if (obstacle !== undefined) {
     test.skip(`the real kernel: ${obstacle}`, () => {});
     return;
@@ -81,13 +85,13 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
 
   test('cost follows the change', async () => {
     const costs = [];
-    for (const count of [10, 200]) {
+    for (const count of [10, many]) {
       await sync(manyServices(count));
       const { linesSent, commandsRun, fragmentsComputed } = await sync([...manyServices(count), plainService(500)], keysOf([plainService(500)]));
       costs.push({ linesSent, commandsRun, fragmentsComputed });
     }
     expect(costs[1]).toEqual(costs[0]);
-    expect(await rules()).toEqual(await freshRules([...manyServices(200), plainService(500)]));
+    expect(await rules()).toEqual(await freshRules([...manyServices(many), plainService(500)]));
   });
 
   test("other programs' rules and chains stay as they are, also after clean-up", async () => {
@@ -148,8 +152,9 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
     });
   });
 
-  test('the configuration moves the rules to the other variant', async () => {
-    const other = variant === 'nft' ? 'legacy' : 'nft';
+  const other = variant === 'nft' ? 'legacy' : 'nft';
+  const testWithOther = obstacles[other] === undefined ? test : test.skip;
+  testWithOther(`the configuration moves the rules to the other variant ${obstacles[other] ?? ''}`, async () => {
     await sync(manyServices(2));
     await backend.sync({ state: state(manyServices(2), { iptables: { backend: other === 'nft' ? 'Nft' : 'Legacy' } }), changed: new Set(), signal });
     expect(Object.keys(await rules(node, variant)).filter((chain) => chain.includes('KUBE-'))).toEqual([]);
