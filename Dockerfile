@@ -3,7 +3,8 @@ FROM debian:bookworm-slim
 
 RUN apt-get update \
  && apt-get install -y --no-install-recommends iptables nftables ipset ipvsadm conntrack kmod \
- && rm -rf /var/lib/apt/lists/* /var/cache/debconf/* /var/log/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/* /usr/share/man/* /usr/share/locale/* \
+ && find /usr/share/doc -type f ! -name copyright -delete
 
 # x64 or arm64
 ARG NODE_ARCH=x64
