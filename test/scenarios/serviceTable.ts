@@ -1,7 +1,7 @@
 /**
  * What Services do to packets, as rows that hold in every proxy mode: who asks whom, and who must answer, seen from where.
  */
-import type { NodeConfig } from '../../src/api/nodeConfig.ts';
+import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import type { HostName, PodName } from './network.ts';
 import { addresses, gateways } from './network.ts';
@@ -18,21 +18,31 @@ export interface PacketRow {
   readonly port?: number;
   /** Both without it. */
   readonly protocol?: 'TCP' | 'UDP';
-  readonly expect:
-    | 'REFUSED'
-    | 'DROPPED'
-    /** Every one of these answers some of many questions, and nobody else does. */
-    | { readonly spreadOver: readonly PodName[] }
-    /** Only one of these answers all of many questions. */
-    | { readonly alwaysOneOf: readonly PodName[] }
-    | { readonly by: PodName; readonly seenFrom: Addresses };
+  readonly expect: Expectation;
+  /** Where a mode must differ from the others, and why. */
+  readonly differs?: Partial<Record<ProxyMode, { readonly expect: Expectation; readonly because: string }>>;
 }
+
+export type Expectation =
+  | 'REFUSED'
+  | 'DROPPED'
+  /** Every one of these answers some of many questions, and nobody else does. */
+  | { readonly spreadOver: readonly PodName[] }
+  /** Only one of these answers all of many questions. */
+  | { readonly alwaysOneOf: readonly PodName[] }
+  | { readonly by: PodName; readonly seenFrom: Addresses };
 
 export interface Scenario {
   readonly name: string;
   readonly objects: readonly ServiceManifest[];
   readonly config?: Partial<NodeConfig>;
   readonly rows: readonly PacketRow[];
+}
+
+/** The scenarios with what a mode's packets must see. */
+export function scenariosIn(mode: ProxyMode): readonly Scenario[] {
+  const rowIn = (row: PacketRow): PacketRow => ({ ...row, expect: row.differs?.[mode]?.expect ?? row.expect });
+  return scenarios.map(({ rows, ...scenario }) => Object.assign(scenario, { rows: rows.map(rowIn) }));
 }
 
 const redis: ServiceManifest = {

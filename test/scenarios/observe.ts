@@ -1,0 +1,42 @@
+/**
+ * Sends a row's packets and says who answered; whether that is right is decided elsewhere.
+ */
+import type { IPFamily } from '../../src/model/ipFamily.ts';
+import type { Answer, Network, Question } from './network.ts';
+import type { PacketRow } from './serviceTable.ts';
+
+export interface Observation {
+  readonly protocol: Question['protocol'];
+  /** An Answer, or who answered many questions, sorted. */
+  readonly answer: unknown;
+}
+
+/** The chance that one of three pods is never among so many answers is 3e-11. */
+const manyQuestions = 60;
+const dropTimeoutMs = 250;
+const answerTimeoutMs = 5000;
+
+/** `slowness`: how many times longer than usual an answer may take here. */
+export async function observe(network: Network, family: IPFamily, row: PacketRow, slowness = 1): Promise<readonly Observation[]> {
+  const protocols = row.protocol === undefined ? (['TCP', 'UDP'] as const) : [row.protocol];
+  const timeoutMs = row.expect === 'DROPPED' ? dropTimeoutMs * slowness : answerTimeoutMs;
+  const isSingle = typeof row.expect === 'string' || 'by' in row.expect;
+  return Promise.all(
+    protocols.map(async (protocol) => {
+      const question: Question = { protocol, address: row.to[family], port: row.port ?? 80, timeoutMs };
+      const ask = (): Promise<Answer> => network.ask(row.from, question);
+      return { protocol, answer: isSingle ? await ask() : await whoAnswers(ask) };
+    }),
+  );
+}
+
+/** Ends early with an answer that nobody expects: every further one would take the whole time-out. */
+async function whoAnswers(ask: () => Promise<Answer>): Promise<unknown> {
+  const names = new Set<string>();
+  for (let count = 0; count < manyQuestions; count += 1) {
+    const answer = await ask();
+    if (typeof answer === 'string' || !('by' in answer)) return answer;
+    names.add(answer.by);
+  }
+  return [...names].sort();
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# The first process in the kernel under test. Its root is the machine's own file system, read-only; all that is written goes to memory.
+#   init.sh WORKDIR PROGRAM ARGUMENTS...
+# Runs the program, whose standard output the harness reads as lines of JSON, and halts.
+set -e
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+for folder in /run /usr/local/sbin; do mount -t tmpfs tmpfs "$folder"; done
+mkdir -p /run/lock /run/netns /run/tmp /run/uml/lib
+
+# The modules stand where no program looks for them; programs of other namespaces cannot load any, so all are loaded now.
+ln -s /usr/lib/uml/modules /run/uml/lib/modules
+/sbin/modprobe -d /run/uml -a \
+  ip_vs ip_vs_rr ip_vs_wrr ip_vs_lc ip_vs_wlc ip_vs_lblc ip_vs_lblcr ip_vs_sh ip_vs_dh ip_vs_sed ip_vs_nq ip_vs_mh ip_vs_fo ip_vs_ovf \
+  ip_set ip_set_bitmap_port ip_set_hash_ip ip_set_hash_ipport ip_set_hash_ipportip ip_set_hash_ipportnet ip_set_hash_net xt_set \
+  nf_conntrack nf_conntrack_netlink nf_nat xt_nat xt_MASQUERADE xt_REDIRECT xt_mark xt_comment xt_addrtype xt_statistic xt_recent xt_conntrack xt_multiport xt_tcpudp xt_sctp ipt_REJECT ip6t_REJECT \
+  ip_tables ip6_tables iptable_nat iptable_filter iptable_mangle ip6table_nat ip6table_filter ip6table_mangle dummy veth bridge sctp >&2
+
+# This kernel has no nftables, and Debian's iptables is the nft one.
+for tool in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
+  ln -s "/usr/sbin/$(echo "$tool" | sed 's/tables/tables-legacy/')" "/usr/local/sbin/$tool"
+done
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run TMPDIR=/run/tmp
+stty raw -echo < /dev/console
+ip link set lo up
+cd "$1"
+shift
+echo "{\"kernel\":\"$(uname -r)\"}"
+set +e
+"$@"
+echo "{\"ended\":$?}"
+halt -f -d
