@@ -4,12 +4,11 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
-import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
-import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
 import { describeWhere } from '../requirements.ts';
+import { clientFor } from './account.ts';
 
 interface Manifest {
   readonly kind: string;
@@ -22,22 +21,13 @@ interface PodSpec {
   readonly containers: readonly { readonly image: string; readonly envFrom: unknown; readonly securityContext: object }[];
 }
 
-const nodeProxies = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
-const mergePatch = 'application/merge-patch+json';
-
-function reportFor(node: string, client: KubeClient): Promise<unknown> {
-  return client.send('PATCH', `${nodeProxies}/${node}/status`, { contentType: mergePatch, body: { status: { observedGeneration: 1, state: 'Ready', mode: 'iptables' } } });
-}
-
 describeWhere(['cluster'], 'the installation', () => {
   let cluster: ClusterFixture;
-  const clients: KubeClient[] = [];
 
   beforeAll(async () => {
     cluster = await ClusterFixture.start({ install: '.' });
   }, 120_000);
   afterAll(async () => {
-    await Promise.all(clients.map((client) => client.close()));
     await cluster?.stop();
   });
 
@@ -47,22 +37,10 @@ describeWhere(['cluster'], 'the installation', () => {
     return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
   }
 
-  /** A client that is a service account, by a token as the kubelet would give it to a Pod on that node. */
-  async function clientFor(account: string, node?: string): Promise<KubeClient> {
-    const bound = node === undefined ? [] : ['--bound-object-kind=Node', `--bound-object-name=${node}`, `--bound-object-uid=${await uidOf(node)}`];
-    const token = await cluster.kubectl(['create', 'token', account, '-n', 'proxyconfig-system', ...bound]);
-    const { server, tls } = loadKubeConfig({ kubeconfig: cluster.server.kubeconfig });
-    const client = createKubeClient({ server, tls: { ca: tls.ca }, token: () => token.trim() });
-    clients.push(client);
-    return client;
-  }
-
   async function mayI(account: string, { verb, resource, subresource = '' }: { verb: string; resource: string; subresource?: string }): Promise<string> {
     const { stdout } = await cluster.server.kubectl(['auth', 'can-i', verb, resource, `--subresource=${subresource}`, `--as=system:serviceaccount:proxyconfig-system:${account}`]);
     return stdout;
   }
-
-  const uidOf = (node: string): Promise<string> => cluster.kubectl(['get', 'node', node, '-o', 'jsonpath={.metadata.uid}']);
 
   test('renders without warnings, with one image and one place for the API server\'s address', async () => {
     const manifests = await render('.');
@@ -102,7 +80,8 @@ describeWhere(['cluster'], 'the installation', () => {
     const complaints: unknown[] = [];
     const complain = (message: string, fields?: object): void => void complaints.push({ message, ...fields });
     const logger = { error: complain, warn: complain, info: () => undefined, debug: () => undefined };
-    const operator = new ProxyConfigOperator({ client: await clientFor('operator'), logger, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50 });
+    const client = await clientFor(cluster, 'operator');
+    const operator = new ProxyConfigOperator({ client, logger, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50 });
     await operator.start();
     try {
       await cluster.addNode('node-1');
@@ -120,6 +99,7 @@ describeWhere(['cluster'], 'the installation', () => {
     } finally {
       operator.stop();
       await operator.stopped();
+      await client.close();
     }
     expect(complaints).toEqual([]);
   });
@@ -142,14 +122,6 @@ describeWhere(['cluster'], 'the installation', () => {
     { name: 'read pods', verb: 'list', resource: 'pods' },
   ])('an agent may not $name', async (request) => {
     expect(await mayI('agent', request)).toBe('no');
-  });
-
-  test('an agent reads what a proxy needs and writes the status of its own NodeProxy alone', async () => {
-    const agent = await clientFor('agent', 'node-1');
-    for (const read of ['/api/v1/services', '/api/v1/nodes', '/apis/discovery.k8s.io/v1/endpointslices', nodeProxies]) await agent.get(read);
-    await reportFor('node-1', agent);
-    await expect(reportFor('node-2', agent)).rejects.toThrow('the agent on node node-1 may only write NodeProxy node-1, not node-2');
-    await expect(reportFor('node-1', await clientFor('agent'))).rejects.toThrow('must use a node-bound service account token');
   });
 
   test('a deprecated mode is accepted with a warning', async () => {
