@@ -47,7 +47,7 @@ const plan: readonly Mutant[] = [
   { name: 'pods are masqueraded in place of strangers', file: 'src/backend/iptables/fragment.ts', find: '[context.podTraffic.isNotPod]', replace: '[context.podTraffic.isPod]', test: golden },
   { name: 'masquerade.all is ignored', file: 'src/backend/iptables/fragment.ts', find: 'context.masqueradeAll || context.podTraffic === undefined ? []', replace: 'context.podTraffic === undefined ? []', test: golden },
   { name: 'NodePorts answer on loopback', file: 'src/backend/iptables/fixed.ts', find: 'leadToNodePorts(localDestination, notTo(loopback))', replace: '(loopback, leadToNodePorts(localDestination))', test: golden },
-  { name: 'another masquerade bit is used', file: 'src/backend/iptables/context.ts', find: '2 ** config.masquerade.bit', replace: '2 ** (config.masquerade.bit + 1)', test: golden },
+  { name: 'another masquerade bit is used', file: 'src/backend/shared/context.ts', find: '2 ** config.masquerade.bit', replace: '2 ** (config.masquerade.bit + 1)', test: golden },
   { name: 'invalid packets are let through', file: 'src/backend/iptables/fixed.ts', find: '(tcpBeLiberal ? [] : [dropInvalid])', replace: '(tcpBeLiberal ? [dropInvalid] : [])', test: golden },
 ];
 
@@ -56,7 +56,7 @@ const kernel: readonly Mutant[] = [
   { name: 'every chain of a changed Service is rewritten', file: 'src/backend/iptables/ledger.ts', find: 'known.get(name) !== digest', replace: 'known.get(name) !== undefined || digest > 0n', test: apply },
   { name: 'a new rule is put one place too late', file: 'src/backend/iptables/ledger.ts', find: 'return index + 1;', replace: 'return index + 2;', test: apply },
   { name: 'a restore that does nothing is believed', file: 'src/backend/iptables/apply.ts', find: "if (difference !== undefined) throw new SyncError('VerificationFailed'", replace: "if (difference === '') throw new SyncError('VerificationFailed'", test: 'test/backend/iptables' },
-  { name: 'any text may be a comment', file: 'src/backend/iptables/rule.ts', find: "token('comment', new RegExp(", replace: "token('comment', new RegExp('') ?? new RegExp(", test: emitter },
+  { name: 'any text may be a comment', file: 'src/backend/shared/rule.ts', find: "token('comment', new RegExp(", replace: "token('comment', new RegExp('') ?? new RegExp(", test: emitter },
 ];
 
 const orchestration: readonly Mutant[] = [

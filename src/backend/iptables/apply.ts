@@ -7,15 +7,14 @@ import type { ServiceKey } from '../../model/service.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import type { Backend, Refusal, SyncRequest, SyncResult } from '../backend.ts';
 import { SyncError } from '../backend.ts';
-import { planScope } from './context.ts';
-import { jumps } from './fixed.ts';
-import { findDifference, isJump, missingJumps, readKernel, readVariants, restore, selectIptables, staleChains } from './kernel.ts';
+import { planScope } from '../shared/context.ts';
+import { differencesOf, findDifference, ownJumps, readKernel, readVariants, restore, selectIptables } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
 import type { PrintedFragment } from './print.ts';
 import { printFragment } from './print.ts';
-import { UnprintableRule } from './rule.ts';
+import { UnprintableRule } from '../shared/rule.ts';
 import { renderChange, renderFull, renderRemoval, restoreArguments } from './render.ts';
 
 /** What was committed last, and where. */
@@ -100,7 +99,7 @@ async function writeAll(iptables: Iptables, work: Work, signal: AbortSignal): Pr
   const { plan } = work;
   const view = await work.run(() => readKernel(iptables, signal));
   const ledger = new Ledger(plan.fixed);
-  const pieces = renderFull(plan, ledger, { missingJumps: missingJumps(view), stale: () => staleChains(view, ledger), variant: iptables.variant });
+  const pieces = renderFull(plan, ledger, differencesOf(iptables, view, ledger));
   await work.run(() => restore(iptables, { input: work.counted(pieces), signal }));
   const difference = findDifference(await work.run(() => readKernel(iptables, signal)), ledger);
   if (difference !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
@@ -123,18 +122,18 @@ async function writeChange({ iptables, ledger, changed, signal }: ChangeRequest,
 }
 
 /** Takes everything of ours out. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte. */
-async function removeAll(iptables: Iptables): Promise<readonly string[]> {
+export async function removeAll(iptables: Iptables): Promise<readonly string[]> {
   const view = await readKernel(iptables);
-  const ownJumps = view.references.filter((reference) => jumps.some((jump) => isJump(reference, jump)));
-  const foreign = new Set(view.references.filter((reference) => !ownJumps.includes(reference)).map(({ table, to }) => `${table} ${to}`));
+  const own = ownJumps(view);
+  const foreign = new Set(view.references.filter((reference) => !own.includes(reference)).map(({ table, to }) => `${table} ${to}`));
   const chains = [...view.chains.values()].filter(({ table, name }) => !foreign.has(`${table} ${name}`));
   const input = renderRemoval(
-    ownJumps,
+    own,
     chains.map(({ table, name }) => ({ table, name, keep: false })),
   );
   if (input === '') return [];
   await restore(iptables, { input: [input] });
-  const removed = [...ownJumps.map(({ table, from, to }) => `jump ${from} -> ${to} of table ${table}`), ...chains.map(({ table, name }) => `chain ${name} of table ${table}`)];
+  const removed = [...own.map(({ table, from, to }) => `jump ${from} -> ${to} of table ${table}`), ...chains.map(({ table, name }) => `chain ${name} of table ${table}`)];
   return removed.map((what) => `${iptables.variant} ${what}`);
 }
 

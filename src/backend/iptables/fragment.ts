@@ -4,17 +4,15 @@
 import type { Endpoint, ServicePort } from '../../model/servicePort.ts';
 import { isExternallyReachable, servicePortName } from '../../model/servicePort.ts';
 import { cidrContains } from '../../model/ipFamily.ts';
-import type { PlanContext } from './context.ts';
-import type { Chain, Table } from './fixed.ts';
-import { externalServices, firewall, markMasquerade, nodePorts, services } from './fixed.ts';
-import type { ServiceChains } from './names.ts';
-import { serviceChains, servicePortId, socketAddress } from './names.ts';
-import type { Match, Rule, Target } from './rule.ts';
-import { comment, from, jumpTo, localDestination, localSource, to } from './rule.ts';
+import type { PlanContext } from '../shared/context.ts';
+import type { Chain, Table } from '../shared/chains.ts';
+import { externalServices, firewall, markMasquerade, nodePorts, services } from '../shared/chains.ts';
+import type { ServiceChains } from '../shared/names.ts';
+import { serviceChains, socketAddress } from '../shared/names.ts';
+import type { Match, Rule, Target } from '../shared/rule.ts';
+import { comment, from, jumpTo, localDestination, localSource, to } from '../shared/rule.ts';
 
 export interface Fragment {
-  /** Unique in a plan; fragments and their dispatch stand in its order. */
-  readonly id: string;
   /** Endpoint chains first: what is referred to comes before what refers to it. */
   readonly chains: readonly Chain[];
   readonly dispatch: readonly DispatchRule[];
@@ -45,7 +43,6 @@ export function planServicePort(port: ServicePort, context: PlanContext): Fragme
   const subject = describe(port, context);
   const chains = subject.hasEndpoints ? ownChains(subject) : [];
   return {
-    id: servicePortId(port),
     chains,
     dispatch: [...filterDispatch(subject), ...(subject.hasEndpoints ? natDispatch(subject) : [])],
     endpoints: chains.filter(({ name }) => name.startsWith('KUBE-SEP-')).length,

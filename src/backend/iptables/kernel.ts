@@ -12,10 +12,10 @@ import { CommandError } from '../../system/command.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { findIptables } from '../../system/iptables.ts';
 import { SyncError } from '../backend.ts';
-import type { Jump, Table } from './fixed.ts';
-import { isOwnChain, jumps } from './fixed.ts';
+import type { Jump, Table } from '../shared/chains.ts';
+import { allJumps, isOwnChain } from '../shared/chains.ts';
 import type { ChainId, Ledger } from './ledger.ts';
-import type { StaleChain } from './render.ts';
+import type { Differences, StaleChain } from './render.ts';
 import { restoreArguments } from './render.ts';
 import { preferVariant } from './variant.ts';
 
@@ -108,7 +108,8 @@ const failures: Record<CommandFailure, readonly [reason: string, words: string]>
   Failed: ['ToolFailed', 'failed; its own words are in the log'],
 };
 
-async function classified<T>(tool: string, action: () => Promise<T>): Promise<T> {
+/** Runs a tool with its failures told as SyncErrors. */
+export async function classified<T>(tool: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
@@ -159,20 +160,36 @@ function chainKey({ table, name }: ChainId): string {
   return `${table} ${name}`;
 }
 
-export function isJump(reference: Reference, jump: Jump): boolean {
+function isJump(reference: Reference, jump: Jump): boolean {
   return reference.table === jump.table && reference.from === jump.from && reference.to === jump.to && reference.onlyNew === jump.onlyNew;
 }
 
-export function missingJumps(view: KernelView): readonly Jump[] {
+function missingJumps(view: KernelView, { jumps }: Pick<Ledger, 'jumps'>): readonly Jump[] {
   return jumps.filter((jump) => !view.references.some((reference) => isJump(reference, jump)));
 }
 
+/** Jumps of ours, of any mode. */
+export function ownJumps(view: KernelView): readonly Reference[] {
+  return view.references.filter((reference) => allJumps.some((jump) => isJump(reference, jump)));
+}
+
+/** Jumps of a mode that ran before. */
+function staleJumps(view: KernelView, { jumps }: Pick<Ledger, 'jumps'>): readonly Reference[] {
+  return ownJumps(view).filter((reference) => !jumps.some((jump) => isJump(reference, jump)));
+}
+
 /** Chains of ours that the plan does not have, such as those of Services that went away while no agent ran. */
-export function staleChains(view: KernelView, ledger: Ledger): readonly StaleChain[] {
+function staleChains(view: KernelView, ledger: Ledger): readonly StaleChain[] {
   const planned = new Set([...ledger.chains()].map(chainKey));
-  const referred = new Set(view.references.map(({ table, to }) => chainKey({ table, name: to })));
+  const going = new Set(staleJumps(view, ledger));
+  const referred = new Set(view.references.filter((reference) => !going.has(reference)).map(({ table, to }) => chainKey({ table, name: to })));
   const stale = [...view.chains].filter(([key]) => !planned.has(key));
   return stale.map(([key, { table, name }]) => ({ table, name, keep: referred.has(key) }));
+}
+
+/** What has to be done besides writing all the chains; which of them are stale is asked when the ledger is full. */
+export function differencesOf({ variant }: Iptables, view: KernelView, ledger: Ledger): Differences {
+  return { variant, missingJumps: missingJumps(view, ledger), staleJumps: staleJumps(view, ledger), stale: () => staleChains(view, ledger) };
 }
 
 /** The first thing in which the kernel is not as planned, in words; undefined when all is there. */
@@ -183,6 +200,6 @@ export function findDifference(view: KernelView, ledger: Ledger): string | undef
     if (found === undefined) return `chain ${name} of table ${table} is missing`;
     if (found.rules !== rules) return `chain ${name} of table ${table} holds ${found.rules} rules instead of ${rules}`;
   }
-  const [jump] = missingJumps(view);
+  const [jump] = missingJumps(view, ledger);
   return jump && `the jump from ${jump.from} to ${jump.to} in table ${jump.table} is missing`;
 }

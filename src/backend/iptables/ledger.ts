@@ -3,7 +3,7 @@
  * the dispatch. It describes the kernel only after the transaction that it led to was committed; after a failure it is thrown away.
  */
 import type { ServiceKey } from '../../model/service.ts';
-import type { FixedPlan, Table } from './fixed.ts';
+import type { FixedPlan, Jump, Table } from '../shared/chains.ts';
 import type { PrintedChain, PrintedDispatch, PrintedFragment } from './print.ts';
 import { compareDispatch, digestOf, printChain } from './print.ts';
 
@@ -46,11 +46,13 @@ export class Ledger {
   readonly #fixed: readonly PrintedChain[];
   /** The dispatch chains with the rules that stay behind those of the Services. */
   readonly #tails: readonly PrintedChain[];
+  readonly jumps: readonly Jump[];
   #digest = 0n;
   #endpoints = 0;
   readonly #rules: Record<Table, number> = { filter: 0, nat: 0, mangle: 0 };
 
-  constructor({ chains, dispatch }: FixedPlan) {
+  constructor({ jumps, chains, dispatch }: FixedPlan) {
+    this.jumps = jumps;
     this.#fixed = chains.map(printChain);
     this.#tails = dispatch.map(printChain);
     for (const chain of [...this.#fixed, ...this.#tails]) this.#count(chain.table, chain.rules.length, digestOf(chain));
@@ -169,8 +171,8 @@ function entryOf(fragments: readonly PrintedFragment[]): ServiceEntry {
   };
 }
 
-function identity({ table, chain, id, rule }: PrintedDispatch): string {
-  return [table, chain, id, rule].join('\n');
+function identity({ table, chain, rule }: PrintedDispatch): string {
+  return [table, chain, rule].join('\n');
 }
 
 /** The rules of `list` that `known` does not have. */

@@ -4,8 +4,8 @@
  */
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
-import { planContext } from './context.ts';
-import type { FixedPlan } from './fixed.ts';
+import { planContext } from '../shared/context.ts';
+import type { FixedPlan } from '../shared/chains.ts';
 import { planFixed } from './fixed.ts';
 import type { Fragment } from './fragment.ts';
 import { planServicePort } from './fragment.ts';

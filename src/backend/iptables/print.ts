@@ -2,9 +2,9 @@
  * Plans as text: chains and rules in the words of iptables-restore, still apart from any transaction.
  */
 import { hash } from 'node:crypto';
-import type { Chain, Table } from './fixed.ts';
+import type { Chain, Table } from '../shared/chains.ts';
 import type { DispatchRule, Fragment } from './fragment.ts';
-import { formatRule } from './rule.ts';
+import { formatRule } from '../shared/rule.ts';
 
 export interface PrintedChain {
   readonly table: Table;
@@ -16,8 +16,6 @@ export interface PrintedChain {
 export interface PrintedDispatch {
   readonly table: Table;
   readonly chain: string;
-  /** Of the fragment. */
-  readonly id: string;
   readonly rule: string;
 }
 
@@ -27,17 +25,19 @@ export interface PrintedFragment {
   readonly endpoints: number;
 }
 
-export function printFragment({ id, chains, dispatch, endpoints }: Fragment): PrintedFragment {
-  const printDispatch = ({ table, chain, rule }: DispatchRule): PrintedDispatch => ({ table, chain, id, rule: formatRule(rule) });
+export function printFragment({ chains, dispatch, endpoints }: Fragment): PrintedFragment {
   return { chains: chains.map(printChain), dispatch: dispatch.map(printDispatch), endpoints };
 }
 
+function printDispatch({ table, chain, rule }: DispatchRule): PrintedDispatch {
+  return { table, chain, rule: formatRule(rule) };
+}
+
 /**
- * Where rules stand in a dispatch chain: by fragment and then by what they say, so that it does not matter which came first, and no
- * rule moves because another one comes or goes.
+ * Where rules stand in a dispatch chain: by what they say, which begins with the Service's name. So it does not matter which came
+ * first, and no rule moves because another one comes or goes.
  */
 export function compareDispatch(a: PrintedDispatch, b: PrintedDispatch): number {
-  if (a.id !== b.id) return a.id < b.id ? -1 : 1;
   if (a.rule === b.rule) return 0;
   return a.rule < b.rule ? -1 : 1;
 }

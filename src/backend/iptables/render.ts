@@ -6,20 +6,22 @@
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
-import type { Jump, Table } from './fixed.ts';
+import type { Jump, Table } from '../shared/chains.ts';
 import type { ChainId, ChangeSet, Insertion } from './ledger.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
 import type { PrintedChain, PrintedDispatch } from './print.ts';
 import { printChain, printFragment } from './print.ts';
-import { comment, formatRule, jumpTo, newConnection } from './rule.ts';
+import { comment, formatRule, jumpTo, newConnection } from '../shared/rule.ts';
 import type { Variant } from './variant.ts';
 
 /** What the kernel shows already; on an empty node every jump is missing and nothing is stale. */
 export interface Differences {
   readonly variant: Variant;
   readonly missingJumps: readonly Jump[];
+  /** Those of a mode that ran before. */
+  readonly staleJumps: readonly RemovableJump[];
   /** Asked when the ledger is full. */
   readonly stale: () => readonly StaleChain[];
 }
@@ -42,7 +44,7 @@ export const restoreArguments: readonly string[] = ['-w', '5', '--noflush', '--c
 export function renderIptables(state: ServiceState): { tool: string; args: readonly string[]; family: IPFamily; input: string } {
   const plan = planState(state);
   const variant = state.config.iptables?.backend === 'Legacy' ? 'legacy' : 'nft';
-  const pieces = renderFull(plan, new Ledger(plan.fixed), { missingJumps: plan.fixed.jumps, stale: () => [], variant });
+  const pieces = renderFull(plan, new Ledger(plan.fixed), { missingJumps: plan.fixed.jumps, staleJumps: [], stale: () => [], variant });
   const tool = state.family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore';
   return { tool, args: restoreArguments, family: state.family, input: [...pieces].join('') };
 }
@@ -59,6 +61,7 @@ export function* renderFull(plan: Plan, ledger: Ledger, differences: Differences
     if (table === 'nat') yield* renderServices(plan, ledger, servicesPerCommit[differences.variant]);
     for (const chain of plan.fixed.dispatch.filter(inTable)) yield writeDispatch(printChain(chain), ledger);
     yield differences.missingJumps.filter(inTable).map(insertJump).join('');
+    yield differences.staleJumps.filter(inTable).map(deleteJump).join('');
     yield removeChains(differences.stale().filter(inTable));
     yield 'COMMIT\n';
   }
@@ -138,11 +141,15 @@ function insertJump(jump: Jump): string {
   return `-I ${jump.from} ${formatRule({ matches, target: jumpTo(jump.to) })}\n`;
 }
 
+function deleteJump({ from, rule }: RemovableJump): string {
+  return `-D ${from} ${rule}\n`;
+}
+
 /** Takes out what is there of ours: jumps first, as rules that iptables-save showed, then the chains. */
 export function renderRemoval(jumps: readonly RemovableJump[], chains: readonly StaleChain[]): string {
   const removalIn = (table: Table): string =>
     block(table, [
-      ...jumps.filter((jump) => jump.table === table).map(({ from, rule }) => `-D ${from} ${rule}\n`),
+      ...jumps.filter((jump) => jump.table === table).map(deleteJump),
       removeChains(chains.filter((chain) => chain.table === table)),
     ]);
   return (['nat', 'filter', 'mangle'] as const).map(removalIn).join('');

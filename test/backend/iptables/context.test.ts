@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
-import { planContext } from '../../../src/backend/iptables/context.ts';
+import { planContext } from '../../../src/backend/shared/context.ts';
 import { renderIptables } from '../../../src/backend/iptables/render.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import { defaultConfig, node } from '../../scenarios/objects.ts';

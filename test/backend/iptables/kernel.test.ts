@@ -143,6 +143,13 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
       expect(await rules()).toEqual(await freshRules(manyServices(2)));
     });
 
+    test('a jump of somebody else that takes other packets is not ours', async () => {
+      await sync(manyServices(1));
+      const jump = '-m conntrack --ctstate NEW -m comment --comment "kubernetes service portals" -j KUBE-SERVICES';
+      await load(`*filter\n-D OUTPUT ${jump}\n-A OUTPUT -j KUBE-SERVICES\nCOMMIT\n`);
+      expect(await backend.findDrift(signal)).toMatch(/jump from OUTPUT to KUBE-SERVICES in table filter/);
+    });
+
     test('a change that no longer fits fails, and the next one writes everything', async () => {
       await sync(manyServices(2));
       await load('*nat\n-F KUBE-SERVICES\nCOMMIT\n');
@@ -216,7 +223,7 @@ COMMIT
 :FOREIGN - [0:0]
 -A KUBE-FIREWALL -m comment --comment "of kubelet" -j RETURN
 -A INPUT -j KUBE-FIREWALL
--A INPUT -p tcp -m tcp --dport 22 -m comment --comment "leads nowhere -j KUBE-SERVICES" -j ACCEPT
+-A INPUT -p tcp -m tcp --dport 22 -m comment --comment "leads nowhere -j KUBE-SERVICES at all" -j ACCEPT
 -A FOREIGN -j ACCEPT
 -A FORWARD -j FOREIGN
 COMMIT

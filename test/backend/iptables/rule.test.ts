@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Rule } from '../../../src/backend/iptables/rule.ts';
-import { comment, formatRule, from, jumpTo, notFrom, to, UnprintableRule } from '../../../src/backend/iptables/rule.ts';
+import type { Rule } from '../../../src/backend/shared/rule.ts';
+import { comment, formatRule, from, jumpTo, notFrom, to, UnprintableRule } from '../../../src/backend/shared/rule.ts';
 
 const printed: readonly { readonly name: string; readonly rule: Rule; readonly text: string }[] = [
   {

@@ -20,14 +20,9 @@ export interface ServiceChains {
   readonly endpoint: (endpoint: Endpoint) => string;
 }
 
-/** What a Service port is hashed and sorted by, e.g. `default/kubernetes:httpstcp`. */
-export function servicePortId(port: ServicePortId): string {
-  return servicePortName(port) + port.protocol.toLowerCase();
-}
-
 /** The names are computed when they are needed and not cached: 40,000 take 100 ms, and holding them would cost more than a sync gains. */
 export function serviceChains(port: ServicePortId): ServiceChains {
-  const id = servicePortId(port);
+  const id = servicePortName(port) + port.protocol.toLowerCase();
   const suffix = nameHash(id);
   return {
     cluster: `KUBE-SVC-${suffix}`,

@@ -23,6 +23,8 @@ interface Matches {
   readonly probability: { readonly value: number };
   readonly rememberSource: { readonly list: string };
   readonly sourceRemembered: { readonly list: string; readonly seconds: number };
+  /** Which of the packet's sides are looked up in an ipset, in the order of the set's own fields. */
+  readonly inSet: { readonly set: string; readonly sides: readonly ('src' | 'dst')[] };
 }
 
 export type Match = { [Kind in keyof Matches]: { readonly kind: Kind } & Matches[Kind] }[keyof Matches];
@@ -67,6 +69,7 @@ const formatters: { readonly [Kind in keyof Matches]: (match: Matches[Kind]) => 
   probability: ({ value }) => `-m statistic --mode random --probability ${checked.probability(value)}`,
   rememberSource: ({ list }) => `-m recent --name ${checked.chain(list)} --set`,
   sourceRemembered: ({ list, seconds }) => `-m recent --name ${checked.chain(list)} --rcheck --seconds ${checked.integer(seconds, 86_400)} --reap`,
+  inSet: ({ set, sides }) => `-m set --match-set ${checked.set(set)} ${sides.join(',')}`,
 };
 
 function formatMatch(match: Match): string {
@@ -122,9 +125,12 @@ function hexMark(mark: number): string {
 /** xt_comment holds 255 bytes. */
 const maxCommentLength = 255;
 
-const checked = {
+/** What may stand in a tool's input, by kind; each throws UnprintableRule for anything else. */
+export const checked = {
   comment: token('comment', new RegExp(String.raw`^[A-Za-z0-9 .,:;/>[\]_()-]{1,${maxCommentLength}}$`)),
   chain: token('chain', /^[A-Z][A-Z0-9-]{0,27}$/),
+  /** ipset takes 31 characters. */
+  set: token('set', /^KUBE-[A-Z0-9-]{1,26}$/),
   interface: token('interface', /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\+?$/),
   network: token('address', /^[0-9a-f.:]{2,39}(\/\d{1,3})?$/),
   socketAddress: token('socket address', /^(\[[0-9a-f:]+\]|[0-9.]+):\d{1,5}$/),
@@ -147,6 +153,7 @@ function token(what: string, pattern: RegExp): (text: string) => string {
   };
 }
 
+export const inSet = (set: string, ...sides: readonly ('src' | 'dst')[]): Match => ({ kind: 'inSet', set, sides });
 export const comment = (text: string): Match => ({ kind: 'comment', text });
 export const from = (network: string): Match => ({ kind: 'source', network });
 export const notFrom = (network: string): Match => ({ kind: 'source', network, negated: true });
