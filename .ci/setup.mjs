@@ -124,7 +124,7 @@ function needsRoot() {
 const steps = {
   npm: [npmPackages],
   test: [npmPackages, aptPackages, clusterBinaries],
-  cluster: [npmPackages, needsRoot, aptPackages, clusterBinaries],
+  cluster: [needsRoot, npmPackages, aptPackages, clusterBinaries],
 };
 
 async function main(goal) {
