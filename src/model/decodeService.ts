@@ -48,7 +48,7 @@ function serviceRecord(service: Fields): ServiceRecord {
     externalTrafficPolicy,
     affinityTimeoutSeconds: affinityTimeout(spec),
     healthCheckNodePort: type === 'LoadBalancer' && externalTrafficPolicy === 'Local' ? healthCheckNodePort : 0,
-    ports: spec.at('ports').items().map(servicePortRecord),
+    ports: servicePortRecords(spec.at('ports')),
   };
 }
 
@@ -74,6 +74,14 @@ function affinityTimeout(spec: Fields): number | undefined {
   if ((spec.at('sessionAffinity').optional(oneOf('None', 'ClientIP')) ?? 'None') === 'None') return undefined;
   const timeout = spec.at('sessionAffinityConfig').at('clientIP').at('timeoutSeconds').optional(integerBetween(1, 86_400));
   return timeout ?? defaultAffinityTimeoutSeconds;
+}
+
+/** Rules and their chains are named by the port's name, so no two ports may share one. */
+function servicePortRecords(list: Fields): readonly ServicePortRecord[] {
+  const ports = list.items().map(servicePortRecord);
+  const names = new Set(ports.map(({ name }) => name));
+  if (names.size < ports.length) list.reject('holds two ports of one name', 'ports that each have a name of their own');
+  return ports;
 }
 
 function servicePortRecord(port: Fields): ServicePortRecord {

@@ -94,6 +94,7 @@ describe('Services', () => {
     { name: 'an unknown policy', object: service({ externalTrafficPolicy: 'Nearby' }), field: 'spec.externalTrafficPolicy' },
     { name: 'a source range that is none', object: service({ loadBalancerSourceRanges: ['10.0.0.0/33'] }), field: 'spec.loadBalancerSourceRanges[0]' },
     { name: 'an external IP that is none', object: service({ externalIPs: ['10.0.0.1; rm'] }), field: 'spec.externalIPs[0]' },
+    { name: 'two ports without a name', object: service({ ports: [{ port: 80 }, { port: 81 }] }), field: 'spec.ports' },
     { name: 'ports that are no list', object: service({ ports: { port: 80 } }), field: 'spec.ports' },
     { name: 'an affinity timeout out of range', object: service({ sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 0 } } }), field: 'spec.sessionAffinityConfig.clientIP.timeoutSeconds' },
   ];
