@@ -4,12 +4,12 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import type { Protocol } from '../../src/model/service.ts';
 import type { RunCommand } from '../../src/system/command.ts';
 import { runCommand } from '../../src/system/command.ts';
+import { Requests } from './requests.ts';
 
 export const hostNames = ['client', 'node', 'podA', 'podB', 'podC', 'remotePod'] as const;
 export type HostName = (typeof hostNames)[number];
@@ -19,7 +19,8 @@ export type PodName = Extract<HostName, 'podA' | 'podB' | 'podC' | 'remotePod'>;
 export type Answer = 'REFUSED' | 'DROPPED' | { readonly by: string; readonly seenFrom: string } | { readonly error: string };
 
 export interface Question {
-  readonly protocol: Exclude<Protocol, 'SCTP'>;
+  /** SCTP only in a network that was made with it. */
+  readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
   readonly timeoutMs: number;
@@ -52,6 +53,8 @@ export interface Network {
   ask(from: HostName, question: Question): Promise<Answer>;
   /** Runs programs in the node's namespace. */
   readonly runOnNode: RunCommand;
+  /** A process in the node's namespace: by it the namespace is named. */
+  readonly nodePid: number;
   close(): Promise<void>;
 }
 
@@ -82,7 +85,8 @@ export function createEmptyNode(): Pick<Network, 'runOnNode' | 'close'> {
   return { runOnNode: worker.run, close: () => worker.close() };
 }
 
-export async function createNetwork(): Promise<Network> {
+/** `sctp`: on kernels that have it. */
+export async function createNetwork({ sctp = false } = {}): Promise<Network> {
   const nodeWorker = new Worker();
   await nodeWorker.isolated;
   const workerFor = (name: HostName): Worker => (name === 'node' ? nodeWorker : new Worker(nodeWorker));
@@ -91,14 +95,15 @@ export async function createNetwork(): Promise<Network> {
     await Promise.all(Object.values(hosts).map((host) => host.shell(commonCommands)));
     await hosts.node.shell(linkCommands(hosts));
     await Promise.all([hosts.client.shell(clientCommands()), ...pods.map((pod) => hosts[pod].shell(podCommands(pod)))]);
-    await Promise.all([...pods, 'node' as const].map((name) => hosts[name].call('listen', { name, port: podPort })));
+    await Promise.all([...pods, 'node' as const].map((name) => hosts[name].requests.send('listen', { name, port: podPort, sctp })));
   } catch (error) {
     await Promise.all(Object.values(hosts).map((host) => host.close()));
     throw error;
   }
   return {
-    ask: (from, question) => hosts[from].call('ask', { question }) as Promise<Answer>,
+    ask: (from, question) => hosts[from].requests.send('ask', { question }) as Promise<Answer>,
     runOnNode: (command) => hosts.node.run(command),
+    nodePid: hosts.node.pid,
     close: async () => {
       await Promise.all(Object.values(hosts).map((host) => host.close()));
     },
@@ -155,8 +160,7 @@ function isolation(neighbour: Worker | undefined): readonly string[] {
 /** One namespace and the process that holds it. */
 class Worker {
   readonly #process: ChildProcess;
-  readonly #pending = new Map<number, (result: unknown) => void>();
-  #lastId = 0;
+  readonly requests: Requests;
   /** Before that the process is still in this one's namespace. */
   readonly isolated: Promise<unknown>;
 
@@ -164,28 +168,12 @@ class Worker {
   constructor(neighbour?: Worker) {
     const [file, ...args] = [...isolation(neighbour), process.execPath, workerFile];
     this.#process = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    if (this.#process.stdout === null) throw new Error('a worker without standard output');
-    createInterface({ input: this.#process.stdout }).on('line', (line) => {
-      const { id, result } = JSON.parse(line) as { id: number; result: unknown };
-      this.#pending.get(id)?.(result);
-      this.#pending.delete(id);
-    });
-    this.isolated = new Promise((resolve) => {
-      this.#pending.set(0, resolve);
-    });
+    this.requests = new Requests(this.#process);
+    this.isolated = this.requests.first();
   }
 
   get pid(): number {
     return this.#process.pid ?? 0;
-  }
-
-  call(op: 'listen' | 'ask', details: object): Promise<unknown> {
-    this.#lastId += 1;
-    const id = this.#lastId;
-    this.#process.stdin?.write(`${JSON.stringify({ id, op, ...details })}\n`);
-    return new Promise((resolve) => {
-      this.#pending.set(id, resolve);
-    });
   }
 
   run: RunCommand = async (command) => {

@@ -43,7 +43,8 @@ export const bothProtocols: readonly Json[] = [
   { name: 'udp', port: 80, protocol: 'UDP' },
 ];
 
-function serviceObject({ namespace = 'default', name, clusterIP: ip, ports = bothProtocols, loadBalancerIP: vip, spec }: ServiceManifest): Json {
+/** What the API server would hand out. */
+export function serviceObject({ namespace = 'default', name, clusterIP: ip, ports = bothProtocols, loadBalancerIP: vip, spec }: ServiceManifest): Json {
   const status = vip && { status: { loadBalancer: { ingress: ipFamilies.map((family) => ({ ip: vip[family] })) } } };
   return {
     apiVersion: 'v1',
@@ -54,7 +55,7 @@ function serviceObject({ namespace = 'default', name, clusterIP: ip, ports = bot
   };
 }
 
-function sliceObjects({ namespace = 'default', name, ports = bothProtocols, pods = [] }: ServiceManifest): readonly Json[] {
+export function sliceObjects({ namespace = 'default', name, ports = bothProtocols, pods = [] }: ServiceManifest): readonly Json[] {
   return ipFamilies.map((family) => ({
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -73,9 +74,13 @@ function valid<Record>({ record, problems }: Decoded<Record>): Record {
   return record;
 }
 
-export const node: NodeRecord = valid(
-  decodeNode({ metadata: { name: nodeName }, status: { addresses: ipFamilies.map((family) => ({ type: 'InternalIP', address: addresses.node[family] })) } }),
-);
+export const nodeObject = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: nodeName },
+  status: { addresses: ipFamilies.map((family) => ({ type: 'InternalIP', address: addresses.node[family] })) },
+};
+export const node: NodeRecord = valid(decodeNode(nodeObject));
 
 export const defaultConfig: NodeConfig = {
   mode: 'iptables',

@@ -3,6 +3,7 @@
  */
 import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
+import type { Protocol } from '../../src/model/service.ts';
 import type { HostName, PodName } from './network.ts';
 import { addresses, gateways } from './network.ts';
 import type { ServiceManifest } from './objects.ts';
@@ -16,8 +17,8 @@ export interface PacketRow {
   readonly to: Addresses;
   /** 80 without it. */
   readonly port?: number;
-  /** Both without it. */
-  readonly protocol?: 'TCP' | 'UDP';
+  /** TCP and UDP without it. */
+  readonly protocol?: Protocol;
   readonly expect: Expectation;
   /** Where a mode must differ from the others, and why. */
   readonly differs?: Partial<Record<ProxyMode, { readonly expect: Expectation; readonly because: string }>>;
@@ -40,9 +41,9 @@ export interface Scenario {
 }
 
 /** The scenarios with what a mode's packets must see. */
-export function scenariosIn(mode: ProxyMode): readonly Scenario[] {
+export function scenariosIn(mode: ProxyMode, all = scenarios): readonly Scenario[] {
   const rowIn = (row: PacketRow): PacketRow => ({ ...row, expect: row.differs?.[mode]?.expect ?? row.expect });
-  return scenarios.map(({ rows, ...scenario }) => Object.assign(scenario, { rows: rows.map(rowIn) }));
+  return all.map(({ rows, ...scenario }) => Object.assign(scenario, { rows: rows.map(rowIn) }));
 }
 
 const redis: ServiceManifest = {

@@ -2,10 +2,20 @@
  * Runs inside one network namespace and is what keeps it alive: answers as a server, asks as a client. Commands come as lines of JSON
  * on standard input; when that ends, so does the worker, and the namespace with it, however the test ended.
  */
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Answer, Question } from './network.ts';
+import { Requests } from './requests.ts';
+
+/** Ends with this process, which holds its standard input. */
+let sctp: Requests | undefined;
+function sctpRequests(): Requests {
+  const program = new URL('sctp.py', import.meta.url).pathname;
+  sctp ??= new Requests(spawn('/usr/bin/python3', ['-IS', program], { stdio: ['pipe', 'pipe', 'inherit'] }));
+  return sctp;
+}
 
 function plainAddress(address: string): string {
   return address.replace('::ffff:', '');
@@ -57,11 +67,17 @@ function askUdp({ address, port, timeoutMs }: Question): Promise<Answer> {
   });
 }
 
-type Request = { id: number } & ({ op: 'listen'; name: string; port: number } | { op: 'ask'; question: Question });
+type Request = { id: number } & ({ op: 'listen'; name: string; port: number; sctp: boolean } | { op: 'ask'; question: Question });
 
 async function handle(request: Request): Promise<unknown> {
-  if (request.op === 'listen') return listen(request.name, request.port);
-  return request.question.protocol === 'TCP' ? askTcp(request.question) : askUdp(request.question);
+  if (request.op === 'ask') return ask(request.question);
+  const { name, port } = request;
+  return Promise.all([listen(name, port), request.sctp && sctpRequests().send('listen', { name, port })]);
+}
+
+function ask(question: Question): Promise<unknown> {
+  const ways = { TCP: askTcp, UDP: askUdp, SCTP: () => sctpRequests().send('ask', { question }) };
+  return ways[question.protocol](question);
 }
 
 createInterface({ input: process.stdin })

@@ -8,7 +8,7 @@ import { ipFamilies } from '../../src/model/ipFamily.ts';
 import { describeWhere } from '../requirements.ts';
 import { expectObservations } from '../scenarios/expectPackets.ts';
 import type { PacketRow } from '../scenarios/serviceTable.ts';
-import { scenariosIn } from '../scenarios/serviceTable.ts';
+import { allScenariosIn } from './scenarios.ts';
 import { runInKernel } from './kernel.ts';
 import type { Report, RowName } from './report.ts';
 
@@ -24,7 +24,7 @@ export function describePackets(mode: ProxyMode): void {
 
     test('boots and runs to the end', () => run.expectEnd());
     describe.each(ipFamilies)('%s', (family) => {
-      describe.each(scenariosIn(mode))('$name', (scenario) => {
+      describe.each(allScenariosIn(mode))('$name', (scenario) => {
         test.each(scenario.rows)('$name', (row) => run.expectRow([family, scenario.name, row.name], row));
       });
     });
@@ -62,7 +62,7 @@ class Run {
   }
 
   summary(mode: ProxyMode): string {
-    const rows = scenariosIn(mode).flatMap((scenario) => scenario.rows).length;
+    const rows = allScenariosIn(mode).flatMap((scenario) => scenario.rows).length;
     const counts = ipFamilies.map((family) => `${family}: ${this.#passed[family]} of ${rows} rows`);
     return `mode ${mode} on Linux ${this.#release} (User Mode Linux): ${counts.join(', ')}\n`;
   }

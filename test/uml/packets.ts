@@ -13,7 +13,7 @@ import { createNetwork } from '../scenarios/network.ts';
 import { stateOf } from '../scenarios/objects.ts';
 import { observe } from '../scenarios/observe.ts';
 import type { Scenario } from '../scenarios/serviceTable.ts';
-import { scenariosIn } from '../scenarios/serviceTable.ts';
+import { allScenariosIn } from './scenarios.ts';
 import { print } from './report.ts';
 
 /** A system call costs about ten times what it costs outside, and a machine that runs tests has other work. */
@@ -33,10 +33,10 @@ async function run({ mode, family, network, backend }: Node, { name, objects, co
 }
 
 async function runAll(mode: ProxyMode): Promise<void> {
-  const network = await createNetwork();
+  const network = await createNetwork({ sctp: true });
   for (const family of ipFamilies) {
     const backend = createBackend(mode, family, { run: network.runOnNode });
-    for (const scenario of scenariosIn(mode)) {
+    for (const scenario of allScenariosIn(mode)) {
       await run({ mode, family, network, backend }, scenario).catch((error: unknown) => print({ scenario: [family, scenario.name], failure: inspect(error) }));
     }
   }

@@ -1,0 +1,28 @@
+/**
+ * What Services do to SCTP, on kernels that have it. Rows of refusals are missing: an association does not end on an ICMP message.
+ */
+import { addresses, gateways } from './network.ts';
+import { clusterIP } from './objects.ts';
+import type { Scenario } from './serviceTable.ts';
+
+const sctpPorts = [{ name: 'sctp', port: 80, nodePort: 30_200, protocol: 'SCTP' }];
+
+export const sctpScenarios: readonly Scenario[] = [
+  {
+    name: 'SCTP to one pod',
+    objects: [{ name: 'diameter', clusterIP: clusterIP(200), ports: sctpPorts, spec: { type: 'NodePort' }, pods: ['podA'] }],
+    rows: [
+      { name: 'pod to ClusterIP keeps its address', from: 'podB', to: clusterIP(200), protocol: 'SCTP', expect: { by: 'podA', seenFrom: addresses.podB } },
+      { name: 'client to NodePort, masqueraded', from: 'client', to: addresses.node, port: 30_200, protocol: 'SCTP', expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'a pod reaches itself through its Service', from: 'podA', to: clusterIP(200), protocol: 'SCTP', expect: { by: 'podA', seenFrom: gateways.podA } },
+    ],
+  },
+  {
+    name: 'SCTP to two pods',
+    objects: [{ name: 'diameter', clusterIP: clusterIP(200), ports: sctpPorts, spec: { type: 'NodePort' }, pods: ['podA', 'podB'] }],
+    rows: [
+      { name: 'pod to ClusterIP', from: 'podC', to: clusterIP(200), protocol: 'SCTP', expect: { spreadOver: ['podA', 'podB'] } },
+      { name: 'node to ClusterIP', from: 'node', to: clusterIP(200), protocol: 'SCTP', expect: { spreadOver: ['podA', 'podB'] } },
+    ],
+  },
+];
