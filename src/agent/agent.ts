@@ -22,6 +22,7 @@ import { type DesiredConfig, loadSavedConfig, saveConfig } from './desiredConfig
 import { startEndpoints } from './endpoints.ts';
 import { Governor } from './governor.ts';
 import { createNodeConfigSource, nodeProxiesPath } from './nodeConfigSource.ts';
+import { quarantinedServices } from './report.ts';
 import { Reporter, selfServedAddress } from './reporter.ts';
 import { Store } from './store.ts';
 import { createSyncObserver } from './syncObserver.ts';
@@ -175,7 +176,7 @@ class Agent {
   #onNews(): void {
     const { metrics, client } = this.#parts;
     const dataplane = this.#dataplane.status;
-    const invalidServices = this.#store.invalidServices();
+    const invalidServices = quarantinedServices(this.#store.invalidServices(), dataplane);
     metrics.quarantined.set(invalidServices.length);
     this.#noteInForce(dataplane.inForce);
     if (this.#governor === undefined) return;

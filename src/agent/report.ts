@@ -3,10 +3,9 @@
  */
 import { type ConditionNow, mergeConditions } from '../api/conditions.ts';
 import type { NodeProxy } from '../api/nodeProxy.ts';
-import type { Refusal } from '../backend/backend.ts';
+import type { QuarantinedService, Refusal } from '../backend/backend.ts';
 import type { DataplaneStatus } from './dataplane.ts';
 import type { DesiredConfig } from './desiredConfig.ts';
-import type { InvalidService } from './store.ts';
 import type { SyncStatus } from './syncLoop.ts';
 
 export type NodeProxyStatus = NonNullable<NodeProxy['status']>;
@@ -19,7 +18,8 @@ export interface Facts {
   readonly dataplane: DataplaneStatus;
   /** Why the NodeProxy's configuration is not what runs. */
   readonly refusal: Refusal | undefined;
-  readonly invalidServices: readonly InvalidService[];
+  /** What is not served, or not as its objects say; as `quarantinedServices` gives it. */
+  readonly invalidServices: readonly QuarantinedService[];
   /** Set when the API server is reached through the Service that this agent itself makes work. */
   readonly selfServedAddress: string | undefined;
 }
@@ -101,7 +101,16 @@ function inForceFields(inForce: DesiredConfig | undefined, before: NodeProxyStat
   return { mode: inForce.config.mode, revision: inForce.revision, ...(previous === undefined ? {} : { previousRevision: previous }) };
 }
 
-function dataplaneFields({ families }: DataplaneStatus, invalid: readonly InvalidService[]): NodeProxyStatus['dataplane'] {
+/** One entry per Service, sorted: what its objects hold comes before what the kernel said of it. */
+export function quarantinedServices(invalid: readonly QuarantinedService[], { families }: DataplaneStatus): readonly QuarantinedService[] {
+  const byService = new Map<string, QuarantinedService>();
+  for (const each of [...invalid, ...families.flatMap(({ result }) => result?.quarantined ?? [])]) {
+    if (!byService.has(each.service)) byService.set(each.service, each);
+  }
+  return [...byService.values()].sort((one, other) => (one.service < other.service ? -1 : 1));
+}
+
+function dataplaneFields({ families }: DataplaneStatus, invalid: readonly QuarantinedService[]): NodeProxyStatus['dataplane'] {
   const results = families.flatMap(({ result }) => result ?? []);
   const error = families.find((family) => family.error !== undefined)?.error;
   const lastDriftTime = families.flatMap((family) => family.lastDriftTime ?? []).sort((one, other) => other.getTime() - one.getTime())[0];
@@ -117,7 +126,7 @@ function dataplaneFields({ families }: DataplaneStatus, invalid: readonly Invali
   };
 }
 
-function quarantined({ service, reason, message }: InvalidService): { namespace: string; name: string; reason: string; message: string } {
+function quarantined({ service, reason, message }: QuarantinedService): { namespace: string; name: string; reason: string; message: string } {
   const [namespace = '', name = ''] = service.split('/');
   return { namespace: namespace.slice(0, 63), name: name.slice(0, 63), reason, message: short(message, 256) };
 }

@@ -45,6 +45,15 @@ export function createSyncObserver({ metrics, logger, startedAt, onNews }: SyncO
     if (!wasFull) metrics.partialRestoreFailures.inc(label);
   }
 
+  const told = new Map<IPFamily, string>();
+  function noteQuarantine(family: IPFamily, { quarantined = [] }: SyncRun['result']): void {
+    const services = quarantined.map(({ service, reason }) => `${service}: ${reason}`);
+    const what = services.join('\n');
+    if (what === (told.get(family) ?? '')) return;
+    told.set(family, what);
+    logger.warn('Services that are left out', { family, services });
+  }
+
   return {
     onQueued({ status: { family } }, change): void {
       const label = { ip_family: labelOf[family] };
@@ -60,6 +69,7 @@ export function createSyncObserver({ metrics, logger, startedAt, onNews }: SyncO
       }
       const { full, fragmentsComputed, linesSent, services, endpoints } = run.result;
       logger[full ? 'info' : 'debug']('synced', { family, full, fragmentsComputed, linesSent, services, endpoints, durationMs: Math.round(run.durationMs) });
+      noteQuarantine(family, run.result);
       onNews();
     },
     onFailure({ status: { family, failures } }, failure): void {

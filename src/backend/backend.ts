@@ -28,6 +28,16 @@ export interface SyncResult {
   /** Order-independent hash of all objects in force, hexadecimal. */
   readonly rulesHash: string;
   readonly rulesByTable: Readonly<Record<string, number>>;
+  /** Services that were left out so that all the others could be programmed; each is tried again when it changes and by every full sync. */
+  readonly quarantined?: readonly QuarantinedService[];
+}
+
+/** A Service that cannot be programmed. `message` is ours and safe for a status: a tool's own words are only in the log. */
+export interface QuarantinedService {
+  readonly service: ServiceKey;
+  /** CamelCase. */
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** Why a mode cannot run here: a CamelCase reason for a condition, and a sentence with the remedy. */

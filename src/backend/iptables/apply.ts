@@ -5,24 +5,30 @@ import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
-import type { Backend, Refusal, SyncRequest, SyncResult } from '../backend.ts';
+import { CommandError } from '../../system/command.ts';
+import type { Backend, QuarantinedService, Refusal, SyncRequest, SyncResult } from '../backend.ts';
 import { SyncError } from '../backend.ts';
+import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
 import { differencesOf, findDifference, ownJumps, readKernel, readVariants, restore, selectIptables } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
 import type { PrintedFragment } from './print.ts';
-import { printFragment } from './print.ts';
+import { printService } from './print.ts';
 import { UnprintableRule } from '../shared/rule.ts';
-import { renderChange, renderFull, renderRemoval, restoreArguments } from './render.ts';
+import { renderChange, renderFull, renderRemoval, renderTrial, renderTrialEnd, restoreArguments } from './render.ts';
 
 /** What was committed last, and where. */
 interface Applied {
   readonly scope: string;
   readonly ledger: Ledger;
   readonly iptables: Iptables;
+  /** What is left out of it. */
+  readonly quarantine: Quarantine;
 }
+
+type Quarantine = ReadonlyMap<ServiceKey, QuarantinedService>;
 
 export function createIptablesBackend(family: IPFamily, host: IptablesHost = {}): Backend {
   return new IptablesBackend(family, host);
@@ -65,13 +71,13 @@ class IptablesBackend implements Backend {
     const before = this.#applied;
     // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks for itself.
     this.#applied = undefined;
-    const work = new Work(planState(state));
-    const full = changed === 'all' || before?.scope !== scope || before.iptables !== iptables;
-    const ledger = full ? await writeAll(iptables, work, signal) : await writeChange({ iptables, ledger: before.ledger, changed, signal }, work);
-    this.#applied = { scope, ledger, iptables };
+    const isPartial = changed !== 'all' && before?.scope === scope && before.iptables === iptables;
+    const work = new Work(planState(state), isPartial ? withoutKeys(before.quarantine, changed) : new Map());
+    const ledger = isPartial ? await writeChange({ iptables, ledger: before.ledger, changed, signal }, work) : await writeAll(iptables, work, signal);
+    this.#applied = { scope, ledger, iptables, quarantine: work.quarantine };
     // Make before break: the rules that another setting put into the other variant go when those of this one stand.
     if (before !== undefined && before.iptables.variant !== iptables.variant) await removeAll(before.iptables);
-    return work.result(full, ledger);
+    return work.result(ledger);
   }
 
   async findDrift(signal: AbortSignal): Promise<string | undefined> {
@@ -94,8 +100,19 @@ class IptablesBackend implements Backend {
   }
 }
 
-/** Writes every rule, whatever stands there, and believes nobody that it worked. */
+/** Writes every rule but those of Services that the kernel refuses. */
 async function writeAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<Ledger> {
+  work.full = true;
+  try {
+    return await tryAll(iptables, work, signal);
+  } catch (error) {
+    await quarantineRefused({ iptables, keys: [...work.plan.keys()], error, signal }, work);
+    return tryAll(iptables, work, signal);
+  }
+}
+
+/** Writes every rule, whatever stands there, and believes nobody that it worked. */
+async function tryAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<Ledger> {
   const { plan } = work;
   const view = await work.run(() => readKernel(iptables, signal));
   const ledger = new Ledger(plan.fixed);
@@ -113,12 +130,54 @@ interface ChangeRequest {
   readonly signal: AbortSignal;
 }
 
-async function writeChange({ iptables, ledger, changed, signal }: ChangeRequest, work: Work): Promise<Ledger> {
+async function writeChange(request: ChangeRequest, work: Work): Promise<Ledger> {
+  const { iptables, ledger, changed, signal } = request;
   const fragments = new Map<ServiceKey, readonly PrintedFragment[]>();
-  for (const key of changed) fragments.set(key, work.plan.fragmentsOf(key).map(printFragment));
+  for (const key of changed) fragments.set(key, printService(work.plan, key));
   const input = renderChange(ledger.change(fragments));
-  if (input !== '') await work.run(() => restore(iptables, { input: work.counted([input]), signal }));
-  return ledger;
+  if (input === '') return ledger;
+  try {
+    await work.run(() => restore(iptables, { input: work.counted([input]), signal }));
+    return ledger;
+  } catch (error) {
+    await quarantineRefused({ iptables, keys: [...changed], error, signal }, work);
+    return writeAll(iptables, work, signal);
+  }
+}
+
+interface Refused {
+  readonly iptables: Iptables;
+  readonly keys: readonly ServiceKey[];
+  readonly error: unknown;
+  readonly signal: AbortSignal;
+}
+
+/** Finds who is to blame for a refused transaction; throws its error where nobody is. */
+async function quarantineRefused({ iptables, keys, error, signal }: Refused, work: Work): Promise<void> {
+  if (!isRefusal(error)) throw error;
+  const attempt = (input: string): Promise<void> => work.run(() => restore(iptables, { input: work.counted([input]), signal }));
+  const accepts = async (some: readonly ServiceKey[]): Promise<boolean> => {
+    try {
+      await attempt(renderTrial(work.plan.fixed, some.flatMap((key) => printService(work.plan, key))));
+      return true;
+    } catch (refusal) {
+      if (isRefusal(refusal)) return false;
+      throw refusal;
+    }
+  };
+  const refused = await findRefused(keys, accepts);
+  if (refused === undefined) throw error;
+  await attempt(renderTrialEnd());
+  for (const key of refused) work.leaveOut(key, 'KernelRefused', 'the kernel refused the rules of this Service; it is tried again when the Service changes, and by every full sync');
+}
+
+/** Exit status 4 is a lock that another program holds. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof SyncError && error.cause instanceof CommandError && error.cause.reason === 'Failed' && error.cause.exitCode !== 4;
+}
+
+function withoutKeys(quarantine: Quarantine, keys: ReadonlySet<ServiceKey>): Quarantine {
+  return new Map([...quarantine].filter(([key]) => !keys.has(key)));
 }
 
 /** Takes everything of ours out. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte. */
@@ -137,19 +196,37 @@ export async function removeAll(iptables: Iptables): Promise<readonly string[]> 
   return removed.map((what) => `${iptables.variant} ${what}`);
 }
 
-/** Counts what one sync does, where it does it. */
+/** One sync: counts what it does, where it does it, and knows who is left out. */
 class Work {
   readonly plan: Plan;
+  readonly #quarantine: Map<ServiceKey, QuarantinedService>;
+  full = false;
   #fragments = 0;
   #lines = 0;
   #commands = 0;
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan, quarantine: Quarantine) {
+    this.#quarantine = new Map(quarantine);
     const count = (fragments: ReturnType<Plan['fragmentsOf']>): typeof fragments => {
       this.#fragments += fragments.length;
       return fragments;
     };
-    this.plan = { ...plan, fragmentsOf: (key) => count(plan.fragmentsOf(key)) };
+    this.plan = {
+      ...plan,
+      fragmentsOf: (key) => (this.#quarantine.has(key) ? [] : count(plan.fragmentsOf(key))),
+      onUnprintable: (key, error) => {
+        if (!(error instanceof UnprintableRule)) throw error;
+        this.leaveOut(key, 'InvalidRule', 'a rule of this Service would hold something that must not reach the kernel');
+      },
+    };
+  }
+
+  get quarantine(): Quarantine {
+    return this.#quarantine;
+  }
+
+  leaveOut(service: ServiceKey, reason: string, message: string): void {
+    this.#quarantine.set(service, { service, reason, message });
   }
 
   async run<T>(command: () => Promise<T>): Promise<T> {
@@ -164,9 +241,9 @@ class Work {
     }
   }
 
-  result(full: boolean, ledger: Ledger): SyncResult {
+  result(ledger: Ledger): SyncResult {
     const { services, endpoints, rulesHash, rulesByTable } = ledger;
-    const work = { fragmentsComputed: this.#fragments, linesSent: this.#lines, commandsRun: this.#commands };
-    return { full, ...work, services, endpoints, rulesHash, rulesByTable };
+    const work = { full: this.full, fragmentsComputed: this.#fragments, linesSent: this.#lines, commandsRun: this.#commands };
+    return { ...work, services, endpoints, rulesHash, rulesByTable, quarantined: [...this.#quarantine.values()] };
   }
 }

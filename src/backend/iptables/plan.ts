@@ -16,6 +16,8 @@ export interface Plan {
   readonly keys: () => Iterable<ServiceKey>;
   /** The fragments of a Service; none when it is gone or has no address of the family. Computed when asked, so that 10,000 are never held at once. */
   readonly fragmentsOf: (key: ServiceKey) => readonly Fragment[];
+  /** Told of a Service whose rules cannot be written; then it is left out. Without it that is an error. */
+  readonly onUnprintable?: (key: ServiceKey, error: unknown) => void;
 }
 
 export function planState(state: ServiceState): Plan {

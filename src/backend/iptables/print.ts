@@ -3,7 +3,9 @@
  */
 import { hash } from 'node:crypto';
 import type { Chain, Table } from '../shared/chains.ts';
+import type { ServiceKey } from '../../model/service.ts';
 import type { DispatchRule, Fragment } from './fragment.ts';
+import type { Plan } from './plan.ts';
 import { formatRule } from '../shared/rule.ts';
 
 export interface PrintedChain {
@@ -27,6 +29,17 @@ export interface PrintedFragment {
 
 export function printFragment({ chains, dispatch, endpoints }: Fragment): PrintedFragment {
   return { chains: chains.map(printChain), dispatch: dispatch.map(printDispatch), endpoints };
+}
+
+/** All of a Service or nothing of it: a part could open what the whole would close. */
+export function printService(plan: Plan, key: ServiceKey): readonly PrintedFragment[] {
+  try {
+    return plan.fragmentsOf(key).map(printFragment);
+  } catch (error) {
+    if (plan.onUnprintable === undefined) throw error;
+    plan.onUnprintable(key, error);
+    return [];
+  }
 }
 
 function printDispatch({ table, chain, rule }: DispatchRule): PrintedDispatch {

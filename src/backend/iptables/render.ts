@@ -6,13 +6,14 @@
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
-import type { Jump, Table } from '../shared/chains.ts';
+import type { FixedPlan, Jump, Table } from '../shared/chains.ts';
+import { trial } from '../shared/chains.ts';
 import type { ChainId, ChangeSet, Insertion } from './ledger.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
-import type { PrintedChain, PrintedDispatch } from './print.ts';
-import { printChain, printFragment } from './print.ts';
+import type { PrintedChain, PrintedDispatch, PrintedFragment } from './print.ts';
+import { printChain, printService } from './print.ts';
 import { comment, formatRule, jumpTo, newConnection } from '../shared/rule.ts';
 import type { Variant } from './variant.ts';
 
@@ -76,7 +77,7 @@ const servicesPerCommit: { readonly [variant in Variant]: number } = { nft: 100,
 
 function* renderServices(plan: Plan, ledger: Ledger, perCommit: number): Generator<string> {
   for (const key of plan.keys()) {
-    const printed = plan.fragmentsOf(key).map(printFragment);
+    const printed = printService(plan, key);
     ledger.fill(key, printed);
     yield printed.flatMap(({ chains }) => chains.map(writeChain)).join('');
     if (printed.length > 0 && ledger.services % perCommit === 0) yield 'COMMIT\n*nat\n';
@@ -99,6 +100,22 @@ export function renderChange({ written, inserted, removed, stale }: ChangeSet): 
     ]),
     block('filter', removed.filter(inFilter).map(deleteRule)),
   ].join('');
+}
+
+/**
+ * The chains of some Services, and their dispatch rules in a chain that nothing leads to: the kernel judges them as it would at their
+ * place, and no packet meets them. Rewriting chains that are in use with what they are about to hold anyway does no harm.
+ */
+export function renderTrial(fixed: FixedPlan, fragments: readonly PrintedFragment[]): string {
+  const dispatch = fragments.flatMap((fragment) => fragment.dispatch);
+  const rulesOf = (table: Table): readonly string[] => dispatch.filter((rule) => rule.table === table).map(({ rule }) => rule);
+  const inTrial = (table: Table): string => writeChain({ table, name: trial, rules: rulesOf(table) });
+  const chains = [...fixed.chains.filter(({ table }) => table === 'nat').map(printChain), ...fragments.flatMap((fragment) => fragment.chains)];
+  return block('nat', [...chains.map(writeChain), inTrial('nat')]) + block('filter', [inTrial('filter')]);
+}
+
+export function renderTrialEnd(): string {
+  return (['nat', 'filter'] as const).map((table) => block(table, [removeChains([{ table, name: trial, keep: false }])])).join('');
 }
 
 function inFilter(rule: PrintedDispatch): boolean {

@@ -41,6 +41,8 @@ export const externalServices = 'KUBE-EXTERNAL-SERVICES';
 export const nodePorts = 'KUBE-NODEPORTS';
 export const firewall = 'KUBE-PROXY-FIREWALL';
 export const forward = 'KUBE-FORWARD';
+/** Holds rules that are tried out; there only while somebody looks for the Service that the kernel refuses. */
+export const trial = 'KUBE-PROXY-TRIAL';
 const postrouting = 'KUBE-POSTROUTING';
 /** Of ipvs mode, named as kube-proxy names them. */
 export const ipvs = { nodePort: 'KUBE-NODE-PORT', loadBalancer: 'KUBE-LOAD-BALANCER', sourceRanges: 'KUBE-SOURCE-RANGES-FIREWALL', filter: 'KUBE-IPVS-FILTER' } as const;
@@ -48,8 +50,8 @@ export const ipvs = { nodePort: 'KUBE-NODE-PORT', loadBalancer: 'KUBE-LOAD-BALAN
 const kubeProxysOutFilter = 'KUBE-IPVS-OUT-FILTER';
 
 const fixedChainNames: { readonly [table in Table]: readonly string[] } = {
-  filter: [services, externalServices, nodePorts, firewall, forward, canary, ipvs.nodePort, ipvs.sourceRanges, ipvs.filter, kubeProxysOutFilter],
-  nat: [services, nodePorts, postrouting, markMasquerade, canary, ipvs.nodePort, ipvs.loadBalancer],
+  filter: [services, externalServices, nodePorts, firewall, forward, canary, trial, ipvs.nodePort, ipvs.sourceRanges, ipvs.filter, kubeProxysOutFilter],
+  nat: [services, nodePorts, postrouting, markMasquerade, canary, trial, ipvs.nodePort, ipvs.loadBalancer],
   mangle: [canary],
 };
 
