@@ -37,6 +37,30 @@ export interface KubernetesAccess {
   readonly server?: string | undefined;
 }
 
+/** For `proxyconfig status`. */
+export interface StatusConfig {
+  readonly version: string;
+  /** One ProxyConfig; left out, all. */
+  readonly name?: string | undefined;
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+  readonly watch: boolean;
+  readonly output: StatusOutput;
+  readonly terminal: TerminalConfig;
+}
+
+export const statusOutputs = ['text', 'json', 'yaml'] as const;
+export type StatusOutput = (typeof statusOutputs)[number];
+
+/** What standard output can show. */
+export interface TerminalConfig {
+  /** Lines can be drawn over. */
+  readonly live: boolean;
+  readonly color: boolean;
+  /** The locale says that characters beyond ASCII are shown. */
+  readonly unicode: boolean;
+}
+
 export interface ListenAddress {
   readonly host: string;
   /** 0 lets the kernel choose. */
@@ -60,6 +84,13 @@ export interface AgentFlags extends OperatorFlags {
   readonly stateDir: string;
 }
 
+export interface StatusFlags {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly watch?: boolean;
+  readonly output: StatusOutput;
+}
+
 /** Throws UsageError. */
 export function agentConfig(flags: AgentFlags, version: string, env: Environment = process.env): AgentConfig {
   const nodeName = flags.node ?? env['NODE_NAME'] ?? '';
@@ -77,6 +108,24 @@ export function operatorConfig(flags: OperatorFlags, version: string, env: Envir
     metricsAddress: listenAddress('--metrics-address', flags.metricsAddress),
     logLevel: logLevel(flags.logLevel),
   });
+}
+
+/** Throws UsageError. Without a kubeconfig here, kubectl's rules hold: KUBECONFIG, ~/.kube/config, the Pod's service account. */
+export function statusConfig(
+  { kubeconfig, context, watch = false, output }: StatusFlags,
+  { name, version, isTerminal }: { name?: string | undefined; version: string; isTerminal: boolean },
+  env: Environment = process.env,
+): StatusConfig {
+  if (kubeconfig === '') throw new UsageError('--kubeconfig must name a file; leave it out to use the one that kubectl uses');
+  const file = kubeconfig === undefined ? undefined : readable('--kubeconfig', kubeconfig);
+  return Object.freeze({ version, name, kubeconfig: file, context, watch, output, terminal: terminalConfig(isTerminal, env) });
+}
+
+/** https://no-color.org: NO_COLOR counts when it is set to anything. The first of the locale's variables that is set decides (POSIX). */
+function terminalConfig(isTerminal: boolean, env: Environment): TerminalConfig {
+  const live = isTerminal && env['TERM'] !== 'dumb';
+  const locale = [env['LC_ALL'], env['LC_CTYPE'], env['LANG']].find((value) => value !== undefined && value !== '') ?? '';
+  return Object.freeze({ live, color: live && (env['NO_COLOR'] ?? '') === '', unicode: live && /utf-?8/i.test(locale) });
 }
 
 function kubernetesAccess(kubeconfig: string | undefined, env: Environment): KubernetesAccess {

@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
-import { agentConfig, logLevels, operatorConfig, UsageError, type AgentFlags, type OperatorFlags } from './config.ts';
+import { agentConfig, logLevels, operatorConfig, statusConfig, statusOutputs, UsageError, type AgentFlags, type OperatorFlags, type StatusFlags } from './config.ts';
 import type { RenderFlags } from './cli/render.ts';
 
 const exitCodes = `
@@ -21,6 +21,7 @@ function program(): Command {
     .showHelpAfterError('(proxyconfig --help, or proxyconfig COMMAND --help, says more)');
   addAgent(root);
   addOperator(root);
+  addStatus(root);
   addRender(root);
   addCleanup(root);
   return root;
@@ -53,7 +54,7 @@ Example, outside of the cluster:
   proxyconfig operator --kubeconfig ~/.kube/config`)
     .action(async (flags: OperatorFlags) => {
       const config = operatorConfig(flags, manifest.version);
-      const { runOperator } = await import('./operator/operator.ts');
+      const { runOperator } = await import('./operator/runOperator.ts');
       await runOperator(config, stopSignal());
     });
 }
@@ -65,6 +66,35 @@ function daemon(command: Command, addresses: { health: string; metrics: string }
     .option('--health-address <address>', 'where /healthz and /livez are served', addresses.health)
     .option('--metrics-address <address>', 'where /metrics is served', addresses.metrics)
     .option('--log-level <level>', logLevels.join(', '), 'info');
+}
+
+function addStatus(root: Command): void {
+  root
+    .command('status')
+    .argument('[name]', 'one ProxyConfig; left out, all of them')
+    .description('Shows how far nodes are with their ProxyConfig, and which are not as wanted and why; also: kubectl proxyconfig status.')
+    .option('-w, --watch', 'go on showing changes until Ctrl-C: drawn in place on a terminal, otherwise one line per change')
+    .addOption(new Option('-o, --output <format>', 'with --watch, json is one document per line').choices(statusOutputs).default('text'))
+    .option('--kubeconfig <file>', "how to reach the API server; without it as kubectl: KUBECONFIG, ~/.kube/config, or the Pod's service account")
+    .option('--context <name>', 'a context of the kubeconfig other than its current one')
+    .addHelpText('after', `
+Colours are used on a terminal only, and not where NO_COLOR is set. With --watch, an API server that goes away is waited for.
+
+Exit status: 0 every ProxyConfig is Ready; 1 it cannot be told (no answer, no such ProxyConfig); 2 wrong usage;
+3 some ProxyConfig is not Ready, or there is none. When --watch is ended, as it was last seen.
+
+Examples:
+  proxyconfig status
+  proxyconfig status default --watch
+  kubectl proxyconfig status --context staging -o yaml
+  proxyconfig status -o json | jq -r '.proxyConfigs[].problems[] | [.node, .reason, .message] | @tsv'
+
+To wait in a script: kubectl wait --for=condition=Ready pxc/default --timeout=10m`)
+    .action(async (name: string | undefined, flags: StatusFlags) => {
+      const config = statusConfig(flags, { name, version: manifest.version, isTerminal: process.stdout.isTTY });
+      const { statusCommand } = await import('./cli/status.ts');
+      process.exitCode = await statusCommand(config, process, stopSignal());
+    });
 }
 
 function addRender(root: Command): void {

@@ -3,7 +3,7 @@ import { manifest, proxyconfig } from './proxyconfig.ts';
 
 describe('help and version', () => {
   const rows = [
-    { args: ['--help'], exitCode: 0, stdout: ['agent', 'operator', 'render', 'cleanup', 'Exit status: 0', 'kubectl explain'] },
+    { args: ['--help'], exitCode: 0, stdout: ['agent', 'operator', 'status', 'render', 'cleanup', 'Exit status: 0', 'kubectl explain'] },
     { args: ['--version'], exitCode: 0, stdout: ['0.1.0'] },
     {
       args: ['agent', '--help'],
@@ -11,6 +11,7 @@ describe('help and version', () => {
       stdout: ['NODE_NAME', '0.0.0.0:10256', '127.0.0.1:10249', '/var/lib/proxyconfig', 'Example', 'Exit status'],
     },
     { args: ['operator', '--help'], exitCode: 0, stdout: ['--kubeconfig', '127.0.0.1:8080', 'Example', 'Exit status'] },
+    { args: ['status', '--help'], exitCode: 0, stdout: ['--watch', 'NO_COLOR', 'kubectl proxyconfig status', 'Examples', 'Exit status: 0 every ProxyConfig is Ready', '3 some'] },
     { args: ['render', '--help'], exitCode: 0, stdout: ['iptables-restore --noflush', 'Examples', 'Exit status'] },
     { args: ['cleanup', '--help'], exitCode: 0, stdout: ['stop the agent first', 'Exit status'] },
   ];
@@ -25,7 +26,7 @@ describe('wrong usage ends with status 2 and names the flag', () => {
   const agent = ['agent', '--kubeconfig', 'package.json', '--node', 'node-1'];
   const operator = ['operator', '--kubeconfig', 'package.json'];
   const render = ['render', '-f', manifest('redis.yaml')];
-  const rows = [
+  const rows: { args: string[]; env?: Record<string, string>; stderr: string }[] = [
     { args: [], stderr: 'Usage: proxyconfig' },
     { args: ['rendr'], stderr: "unknown command 'rendr'" },
     { args: ['agent', '--nodes', 'x'], stderr: "unknown option '--nodes'" },
@@ -45,6 +46,12 @@ describe('wrong usage ends with status 2 and names the flag', () => {
       env: { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: 'https' },
       stderr: 'KUBERNETES_SERVICE_PORT must be a port',
     },
+    { args: ['status', 'default', 'edge'], stderr: 'too many arguments' },
+    { args: ['status', '-o', 'xml'], stderr: 'Allowed choices are text, json, yaml' },
+    { args: ['status', '--kubeconfig', ''], stderr: '--kubeconfig must name a file' },
+    { args: ['status', '--kubeconfig', 'package.json'], stderr: 'no cluster: give --kubeconfig' },
+    { args: ['status'], env: { HOME: '/nowhere', KUBECONFIG: '' }, stderr: 'no cluster: give --kubeconfig' },
+    { args: ['status'], env: { KUBECONFIG: '/nowhere' }, stderr: 'the kubeconfig cannot be used' },
     { args: ['render', '--node', 'node-1'], stderr: "required option '-f, --filename <file>'" },
     { args: render, stderr: "required option '--node <name>'" },
     { args: [...render, '--node', 'node-1', '--mode', 'ebpf'], stderr: 'Allowed choices are iptables, ipvs, nftables, userspace' },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { agentConfig, operatorConfig, type AgentFlags } from '../../src/config.ts';
+import { agentConfig, operatorConfig, statusConfig, type AgentFlags } from '../../src/config.ts';
 
 const flags: AgentFlags = {
   healthAddress: '0.0.0.0:10256',
@@ -51,4 +51,22 @@ test.each([
   ['localhost:0', { host: 'localhost', port: 0 }],
 ])('address %s', (healthAddress, expected) => {
   expect(operatorConfig({ ...flags, healthAddress }, '', {}).healthAddress).toEqual(expected);
+});
+
+describe('what a terminal is taken to show', () => {
+  const xterm = { TERM: 'xterm', LANG: 'de_DE.UTF-8' };
+  const rows = [
+    { name: 'a terminal with a UTF-8 locale', isTerminal: true, env: xterm, terminal: { live: true, color: true, unicode: true } },
+    { name: 'a pipe', isTerminal: false, env: xterm, terminal: { live: false, color: false, unicode: false } },
+    { name: 'NO_COLOR', isTerminal: true, env: { ...xterm, NO_COLOR: '1' }, terminal: { live: true, color: false, unicode: true } },
+    { name: 'NO_COLOR that is empty does not count', isTerminal: true, env: { ...xterm, NO_COLOR: '' }, terminal: { live: true, color: true, unicode: true } },
+    { name: 'a terminal that knows no escape sequences', isTerminal: true, env: { ...xterm, TERM: 'dumb' }, terminal: { live: false, color: false, unicode: false } },
+    { name: 'LC_ALL is stronger than LANG', isTerminal: true, env: { ...xterm, LC_ALL: 'C' }, terminal: { live: true, color: true, unicode: false } },
+    { name: 'no locale at all', isTerminal: true, env: {}, terminal: { live: true, color: true, unicode: false } },
+  ];
+  test.each(rows)('$name', ({ isTerminal, env, terminal }) => {
+    const config = statusConfig({ output: 'text' }, { version: '', isTerminal }, env);
+    expect(config).toMatchObject({ watch: false, terminal });
+    expect(Object.isFrozen(config)).toBe(true);
+  });
 });

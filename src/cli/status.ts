@@ -1,0 +1,173 @@
+/**
+ * @module `proxyconfig status`: how ProxyConfigs stand and which nodes are not as wanted; with --watch, as it changes.
+ */
+import { once } from 'node:events';
+import type { StatusConfig } from '../config.ts';
+import { ApiError, isNotFound, isUnauthorized, isUnreachable } from '../kube/apiError.ts';
+import { createKubeClient, type KubeClient } from '../kube/client.ts';
+import { printed, watchOutput, type Output, type Streams } from './statusOutput.ts';
+import { createStatusSource, type StatusListener } from './statusSource.ts';
+import { isAllReady, statusView, type StatusView } from './statusView.ts';
+import { loadUserKubeConfig, type UserKubeConfig } from './userKubeConfig.ts';
+
+/** Not ready, or nothing there that could be. */
+const notReady = 3;
+/** Changes that come together are shown together. */
+const gatherMs = 100;
+/** How long a server that says it is busy, or only starting, is asked again before that is the answer. */
+const patienceMs = 10_000;
+
+/** Resolves to the exit status: 0 all Ready, 3 not. Throws where it cannot be told. */
+export async function statusCommand(config: StatusConfig, streams: Streams, signal: AbortSignal): Promise<number> {
+  const user = await loadUserKubeConfig(config);
+  const client = createKubeClient(user, { userAgent: `proxyconfig-status/${config.version}`, requestTimeoutMs: 15_000 });
+  try {
+    return await (config.watch ? watchStatus : showStatus)({ config, client, user, streams, signal });
+  } finally {
+    await client.close();
+  }
+}
+
+interface Run {
+  readonly config: StatusConfig;
+  readonly client: KubeClient;
+  readonly user: UserKubeConfig;
+  readonly streams: Streams;
+  readonly signal: AbortSignal;
+}
+
+async function showStatus({ config, client, streams, signal }: Run): Promise<number> {
+  const failed = Promise.withResolvers<never>();
+  const giveUpAt = performance.now() + patienceMs;
+  const onError = (error: unknown): void => {
+    if (!isBusy(error) || performance.now() > giveUpAt) failed.reject(explained(error, client));
+  };
+  const source = createStatusSource(client, { onChange: () => undefined, onError, onRecovered: () => undefined });
+  try {
+    source.start();
+    await Promise.race([source.synced, failed.promise, interrupted(signal)]);
+    const view = viewOf(source.objects(), config);
+    streams.stdout.write(printed(view, config, streams.stdout));
+    return exitStatus(view);
+  } finally {
+    await source.stop();
+  }
+}
+
+async function interrupted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw signal.reason;
+}
+
+/** Until the signal fires; an API server that goes away is waited for. */
+async function watchStatus(run: Run): Promise<number> {
+  const { config, client, user, streams, signal } = run;
+  const output = watchOutput(config, user.context, streams);
+  const follower = new Follower(run, output);
+  const source = createStatusSource(client, follower);
+  try {
+    source.start();
+    await Promise.race([source.synced, follower.hopeless, aborted(signal)]);
+    if (signal.aborted) return 1;
+    follower.follow(() => statusView(source.objects(), config.name));
+    await aborted(signal);
+    return follower.last === undefined ? 1 : exitStatus(follower.last);
+  } finally {
+    await source.stop();
+    follower.stop();
+    output.close();
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+/** From what the source hears to what the output shows. */
+class Follower implements StatusListener {
+  /** Rejects when the first list fails for a reason that waiting does not mend. */
+  readonly hopeless: Promise<never>;
+  readonly #run: Run;
+  readonly #output: Output;
+  readonly #giveUp: (error: Error) => void;
+  #read: (() => StatusView) | undefined;
+  #last: StatusView | undefined;
+  #trouble: string | undefined;
+  #drawing: NodeJS.Timeout | undefined;
+
+  constructor(run: Run, output: Output) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.hopeless = promise;
+    this.#giveUp = reject;
+    this.#run = run;
+    this.#output = output;
+  }
+
+  get last(): StatusView | undefined {
+    return this.#last;
+  }
+
+  /** Everything has been listed: from now on it is shown. */
+  follow(read: () => StatusView): void {
+    this.#read = read;
+    this.#show();
+  }
+
+  stop(): void {
+    clearTimeout(this.#drawing);
+  }
+
+  onChange(): void {
+    if (this.#read !== undefined) this.#drawing ??= setTimeout(() => this.#show(), gatherMs);
+  }
+
+  onError(error: unknown): void {
+    const { client, user } = this.#run;
+    const problem = explained(error, client);
+    if (isUnauthorized(error)) user.refresh();
+    if (this.#read === undefined && !isUnreachable(error) && !isBusy(error)) this.#giveUp(problem);
+    else this.#tell(`${problem.message}; trying again${this.#read === undefined ? '' : ', what is shown may be old'}`);
+  }
+
+  onRecovered(): void {
+    this.#tell(undefined);
+  }
+
+  #show(): void {
+    this.#drawing = undefined;
+    if (this.#read === undefined) return;
+    this.#last = this.#read();
+    this.#output.show(this.#last);
+  }
+
+  /** Each message once, however often a try fails. */
+  #tell(trouble: string | undefined): void {
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    this.#output.trouble(trouble);
+  }
+}
+
+function viewOf(objects: Parameters<typeof statusView>[0], { name }: StatusConfig): StatusView {
+  const configs = [...objects.configs];
+  if (name !== undefined && !configs.some(({ metadata }) => metadata.name === name)) {
+    throw new Error(`there is no ProxyConfig ${name}, but ${configs.map(({ metadata }) => metadata.name).sort().join(', ') || 'none at all'}`);
+  }
+  return statusView({ ...objects, configs }, name);
+}
+
+function exitStatus(view: StatusView): number {
+  return isAllReady(view) ? 0 : notReady;
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 429 || error.status >= 500);
+}
+
+function explained(error: unknown, { server }: KubeClient): Error {
+  if (!(error instanceof ApiError)) return new Error(String(error), { cause: error });
+  if (isUnreachable(error)) return new Error(`the API server at ${server} does not answer`, { cause: error });
+  if (isNotFound(error)) return new Error(`the API server at ${server} has no ProxyConfigs: the product is not installed there (kubectl apply -k .)`, { cause: error });
+  if (isUnauthorized(error)) return new Error(`the API server at ${server} does not accept these credentials`, { cause: error });
+  return new Error(`the API server at ${server} refuses: ${error.message}`, { cause: error });
+}

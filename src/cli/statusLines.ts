@@ -1,0 +1,185 @@
+/**
+ * A StatusView as lines for people: the screen that `proxyconfig status` shows, and the one line per change of `--watch` in a pipe.
+ * Pure; colours are tones here, and become escape sequences (or nothing) only in statusScreen.ts.
+ */
+import type { NodeProblem, ProxyConfigView, StatusView, UngovernedNode } from './statusView.ts';
+
+export type Tone = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
+
+export interface Span {
+  readonly text: string;
+  readonly tone?: Tone | undefined;
+}
+
+export type Line = readonly Span[];
+
+export interface LineOptions {
+  readonly now: Date;
+  /** Messages are wrapped at this many columns; left out, they stay on one line each. */
+  readonly width?: number | undefined;
+  /** Bars of blocks, for terminals that show UTF-8. */
+  readonly unicode: boolean;
+}
+
+const barCells = 24;
+/** More nodes than this say nothing new to a person; -o json has them all. */
+const mostProblems = 10;
+const stateTones: Record<ProxyConfigView['state'], Tone> = { Ready: 'green', Reconciling: 'yellow', Paused: 'yellow', Stalled: 'red', Unseen: 'yellow' };
+
+export function statusLines(view: StatusView, options: LineOptions): Line[] {
+  const configs = view.proxyConfigs.flatMap((config, index) => [index === 0 ? [] : [[]], configLines(config, options)].flat());
+  return [...(configs.length === 0 ? noConfigLines() : configs), ...ungovernedLines(view.ungoverned)];
+}
+
+function noConfigLines(): Line[] {
+  return [[span('There is no ProxyConfig. Nodes keep what they run; new ones run the built-in defaults (mode iptables).')]];
+}
+
+function configLines(config: ProxyConfigView, options: LineOptions): Line[] {
+  return [headLine(config), barLine(config, options), ...rolloutLines(config, options), ...messageLines(config, options), ...problemLines(config.problems, options)];
+}
+
+function headLine({ name, mode, state, reason }: ProxyConfigView): Line {
+  return [span(name, 'bold'), span(`  ${mode}  `), span(state, stateTones[state]), span(reason === 'AllNodesReady' ? '' : ` (${reason})`, 'dim')];
+}
+
+/** What the conditions say, without what the nodes below say themselves and what the bar shows. */
+function messageLines({ reason, message, warnings, problems }: ProxyConfigView, { width }: LineOptions): Line[] {
+  const told = new Set([...problems.map((problem) => problem.reason), 'AllNodesReady']);
+  const own = told.has(reason) ? [] : paragraph(message, { indent: 2, width });
+  const further = warnings.filter((warning) => !told.has(warning.reason) && warning.message !== message);
+  return [...own, ...further.flatMap((warning) => paragraph(`${warning.type} (${warning.reason}): ${warning.message}`, { indent: 2, width, tone: 'yellow' }))];
+}
+
+function barLine({ nodes }: ProxyConfigView, { unicode }: LineOptions): Line {
+  const { effective, matched, ready, failed, stale } = nodes;
+  if (effective === 0) return [span(matched === 0 ? '  no nodes' : `  none of its ${matched} nodes is governed by it`, 'dim')];
+  const waiting = effective - ready - failed;
+  const counts = [
+    span(`  ${ready} of ${effective} ${effective === 1 ? 'node' : 'nodes'} Ready`),
+    ...(failed > 0 ? [span(', '), span(`${failed} failed`, 'red')] : []),
+    ...(waiting > 0 ? [span(`, ${waiting} to go`)] : []),
+    ...(stale > 0 ? [span(', '), span(`${stale} without a ready agent`, 'yellow')] : []),
+    ...(matched > effective ? [span(`, ${matched - effective} more governed by others`, 'dim')] : []),
+  ];
+  return [span('  '), ...bar({ total: effective, ready, failed }, unicode), ...counts];
+}
+
+/** Full only when all are ready; a single failed node is seen. */
+function bar({ total, ready, failed }: { total: number; ready: number; failed: number }, unicode: boolean): Line {
+  const [done, broken, open] = unicode ? ['█', '✗', '░'] : ['#', 'x', '.'];
+  const failedCells = failed === 0 ? 0 : Math.max(1, Math.round((failed / total) * barCells));
+  const readyCells = Math.min(Math.floor((ready / total) * barCells), barCells - failedCells);
+  const rest = barCells - readyCells - failedCells;
+  return [span('['), span(done.repeat(readyCells), 'green'), span(broken.repeat(failedCells), 'red'), span(open.repeat(rest), 'dim'), span(']')];
+}
+
+function rolloutLines(config: ProxyConfigView, { now, width }: LineOptions): Line[] {
+  const { state = 'Idle', revision } = config.rollout;
+  const isOver = state === 'Idle' || state === 'Complete';
+  const progress = isOver ? [] : progressOf(config.rollout, now);
+  const parts = [...progress, ...(revision === undefined ? [] : [`revision ${revision}`]), ...mixedModes(config)];
+  return paragraph(parts.join(', '), { indent: 2, width, tone: 'dim' });
+}
+
+function progressOf({ state, step, startedAt, previousRevision }: ProxyConfigView['rollout'], now: Date): string[] {
+  return [
+    `rollout ${state}`,
+    ...(step === undefined ? [] : [`step ${step}`]),
+    ...(startedAt === undefined ? [] : [`began ${age(startedAt, now)} ago`]),
+    ...(previousRevision === undefined ? [] : [`from revision ${previousRevision}`]),
+  ];
+}
+
+/** The modes in force, where some node runs another than asked for. */
+function mixedModes({ mode, modes }: ProxyConfigView): string[] {
+  const names = Object.keys(modes).sort();
+  return names.every((name) => name === mode) ? [] : [`in force: ${names.map((name) => `${name} ${modes[name]}`).join(', ')}`];
+}
+
+/** Without nodes that only have not answered yet: the bar counts them, and the message names the first. */
+function problemLines(all: readonly NodeProblem[], { now, width }: LineOptions): Line[] {
+  const problems = all.filter(isMoreThanLate);
+  const shown = problems.slice(0, mostProblems);
+  const columns = { node: longest(shown.map(({ node }) => node)), state: longest(shown.map(({ state }) => state)) };
+  const rows = shown.flatMap((problem) => [[problemRow(problem, columns, now)], paragraph(problem.message, { indent: 4, width })].flat());
+  return [...rows, ...moreLine(problems)];
+}
+
+function isMoreThanLate({ state }: NodeProblem): boolean {
+  return state !== 'Waiting';
+}
+
+function problemRow({ node, state, reason, since }: NodeProblem, columns: { readonly node: number; readonly state: number }, now: Date): Line {
+  const tone = state === 'Failed' || state === 'Degraded' || state === 'RolledBack' ? 'red' : 'yellow';
+  return [span(`  ${node.padEnd(columns.node)}  `), span(state.padEnd(columns.state), tone), span(`  ${reason}`), span(since === undefined ? '' : `  for ${age(since, now)}`, 'dim')];
+}
+
+function moreLine(all: readonly unknown[]): Line[] {
+  return all.length > mostProblems ? [[span(`  and ${all.length - mostProblems} more nodes; -o json shows all`, 'dim')]] : [];
+}
+
+function longest(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map(({ length }) => length));
+}
+
+function ungovernedLines(nodes: readonly UngovernedNode[]): Line[] {
+  if (nodes.length === 0) return [];
+  const rows = nodes.slice(0, mostProblems).map(({ node, lastConfig, mode }) => [span(`  ${node}  ${mode}  as ${lastConfig} had it, which is gone`)]);
+  return [[], [span('No ProxyConfig governs these nodes; they keep what they run:', 'yellow')], ...rows, ...moreLine(nodes)];
+}
+
+/**
+ * One line of text per subject, so that a changed line is news: by the ProxyConfig's name, or `name: node` for a node that is not as
+ * wanted. Nodes that only have not answered yet are counted, not named.
+ */
+export function changeLines(view: StatusView): Map<string, string> {
+  const lines = new Map<string, string>();
+  for (const { name, mode, state, reason, message, nodes, rollout, problems } of view.proxyConfigs) {
+    const step = rollout.step === undefined ? '' : `, step ${rollout.step}`;
+    lines.set(name, printable(`${name}: ${state} (${reason}), ${nodes.ready} of ${nodes.effective} nodes Ready, mode ${mode}${step}${message === '' ? '' : `: ${message}`}`));
+    for (const problem of problems.filter(isMoreThanLate)) lines.set(`${name}: ${problem.node}`, printable(`${name}: ${problem.node}: ${problem.state} (${problem.reason}): ${problem.message}`));
+  }
+  return lines;
+}
+
+/** What a reader of lines has to be told to get from one view to the next. */
+export function newsBetween(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
+  const changed = [...after].filter(([subject, line]) => before.get(subject) !== line).map(([, line]) => line);
+  const gone = [...before.keys()].filter((subject) => !after.has(subject)).flatMap((subject) => farewell(subject, after));
+  return [...changed, ...gone];
+}
+
+/** A node of a ProxyConfig that is gone itself is no news. */
+function farewell(subject: string, after: ReadonlyMap<string, string>): string[] {
+  const [config = '', node] = subject.split(': ');
+  if (node === undefined) return [`${config}: gone`];
+  return after.has(config) ? [`${config}: ${node}: as wanted`] : [];
+}
+
+/** e.g. 45s, 12m, 5h, 3d. */
+export function age(since: string, now: Date): string {
+  const seconds = Math.max(0, Math.round((now.getTime() - Date.parse(since)) / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
+}
+
+export function paragraph(text: string, { indent, width = Number.POSITIVE_INFINITY, tone }: { indent: number; width?: number | undefined; tone?: Tone }): Line[] {
+  const rows: string[] = [];
+  for (const word of text.split(/\s+/).filter((part) => part !== '')) {
+    const row = rows.at(-1);
+    if (row !== undefined && indent + row.length + 1 + word.length <= width) rows[rows.length - 1] = `${row} ${word}`;
+    else rows.push(word);
+  }
+  return rows.map((row) => [span(`${' '.repeat(indent)}${row}`, tone)]);
+}
+
+function span(text: string, tone?: Tone): Span {
+  return { text: printable(text), tone };
+}
+
+/** Statuses are written by nodes: what a terminal would obey must not come out of them. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}|\p{Cf}/gu, ' ');
+}

@@ -1,0 +1,111 @@
+/**
+ * Keeps ProxyConfigs and NodeProxies as the API server has them, and says when it cannot be heard.
+ */
+import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { ProxyConfig } from '../api/proxyConfig.ts';
+import { isGone } from '../kube/apiError.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { createReflector, type Reflector } from '../kube/reflector.ts';
+import type { StatusObjects } from './statusView.ts';
+
+const group = '/apis/proxyconfig.dev/v1alpha1';
+const paths = [`${group}/proxyconfigs`, `${group}/nodeproxies`] as const;
+/** A person looks on: shorter than between machines. */
+const timing = { reconnectMaxMs: 2000, retryMaxMs: 5000 };
+const askAgainMs = 1000;
+
+export interface StatusSource {
+  start(): void;
+  /** Resolves when everything has been listed. */
+  readonly synced: Promise<void>;
+  objects(): StatusObjects;
+  stop(): Promise<void>;
+}
+
+export interface StatusListener {
+  onChange(): void;
+  /** Each failed try; what is known stays. */
+  onError(error: unknown): void;
+  /** Both kinds can be read again after an error. */
+  onRecovered(): void;
+}
+
+export function createStatusSource(client: KubeClient, listener: StatusListener): StatusSource {
+  return new WatchedStatus(client, listener);
+}
+
+class WatchedStatus implements StatusSource {
+  readonly synced: Promise<void>;
+  readonly #client: KubeClient;
+  readonly #listener: StatusListener;
+  readonly #configs = new Map<string, ProxyConfig>();
+  readonly #nodeProxies = new Map<string, NodeProxy>();
+  readonly #reflectors: readonly Reflector[];
+  #asking: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(client: KubeClient, listener: StatusListener) {
+    this.#client = client;
+    this.#listener = listener;
+    this.#reflectors = [this.#reflect(paths[0], this.#configs), this.#reflect(paths[1], this.#nodeProxies)];
+    this.synced = Promise.all(this.#reflectors.map((reflector) => reflector.synced)).then(() => undefined);
+  }
+
+  start(): void {
+    for (const reflector of this.#reflectors) reflector.start();
+  }
+
+  objects(): StatusObjects {
+    return { configs: this.#configs.values(), nodeProxies: this.#nodeProxies.values() };
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#asking);
+    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+  }
+
+  #reflect<Item>(path: string, into: Map<string, Item>): Reflector {
+    const set = (key: string, item: Item): void => {
+      into.set(key, item);
+      this.#listener.onChange();
+    };
+    return createReflector<Item>({
+      client: this.#client,
+      path,
+      decode: (object) => object as Item,
+      handler: {
+        onAdd: ({ key }, item) => set(key, item),
+        onUpdate: ({ key }, item) => set(key, item),
+        onDelete: ({ key }) => {
+          into.delete(key);
+          this.#listener.onChange();
+        },
+      },
+      onError: (error) => this.#failed(error),
+      timing,
+    });
+  }
+
+  #failed(error: unknown): void {
+    if (isGone(error) || this.#isStopped) return;
+    this.#listener.onError(error);
+    this.#askLater();
+  }
+
+  /** A watch that is open again says nothing until something changes, so its kinds are asked for by themselves. */
+  #askLater(): void {
+    this.#asking ??= setTimeout(() => void this.#ask(), askAgainMs);
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      await Promise.all(paths.map((path) => this.#client.get(path, { limit: 1 })));
+      if (!this.#isStopped) this.#listener.onRecovered();
+      this.#asking = undefined;
+    } catch {
+      this.#asking = undefined;
+      if (!this.#isStopped) this.#askLater();
+    }
+  }
+}
