@@ -10,7 +10,9 @@ RUN apt-get update \
 ARG NODE_ARCH=x64
 COPY node_modules/node-linux-${NODE_ARCH}/bin/node /usr/local/bin/node
 COPY dist/ /opt/proxyconfig/
-RUN ln -s /opt/proxyconfig/proxyconfig.js /usr/local/bin/proxyconfig
+# As `kubectl proxyconfig` too, for who copies the program out of the image.
+RUN ln -s /opt/proxyconfig/proxyconfig.js /usr/local/bin/proxyconfig \
+ && ln -s proxyconfig /usr/local/bin/kubectl-proxyconfig
 
 LABEL org.opencontainers.image.title="proxyconfig-operator" \
       org.opencontainers.image.description="Replaces kube-proxy: operator, agent and command line" \

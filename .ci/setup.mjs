@@ -11,7 +11,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -79,18 +79,23 @@ function run(title, command, args, options = {}) {
 
 async function npmPackages() {
   const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return linkProgram();
   await run('installing npm packages from package-lock.json (Node 24 among them)', 'npm', ['ci', '--loglevel=error', '--no-audit', '--no-fund']);
   linkProgram();
   writeFileSync(stamp, lock);
 }
 
-/** `npx proxyconfig` in a clone: npm links the programs of dependencies, not the repository's own. */
+/** `npx proxyconfig`, and `npx kubectl proxyconfig`, in a clone: npm links the programs of dependencies, not the repository's own. */
 function linkProgram() {
-  const link = join(root, 'node_modules', '.bin', 'proxyconfig');
-  mkdirSync(join(link, '..'), { recursive: true });
-  if (lstatSync(link, { throwIfNoEntry: false })) rmSync(link);
-  symlinkSync(join('..', '..', 'src', 'main.ts'), link);
+  const target = join('..', '..', 'src', 'main.ts');
+  for (const name of ['proxyconfig', 'kubectl-proxyconfig']) {
+    const link = join(root, 'node_modules', '.bin', name);
+    const there = lstatSync(link, { throwIfNoEntry: false });
+    if (there?.isSymbolicLink() && readlinkSync(link) === target) continue;
+    mkdirSync(join(link, '..'), { recursive: true });
+    if (there) rmSync(link);
+    symlinkSync(target, link);
+  }
 }
 
 async function aptPackages() {
