@@ -1,0 +1,194 @@
+/**
+ * One contest: the same Services, the same API server and the same kind of node, served by ours and by kube-proxy by turns.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { clusterIP, createService, deleteService, endpointAddress, type Ground, moveEndpoint, servicePort, type SideName, writeNodeProxy } from './ground.ts';
+import { BenchNode, targetPort, type Variant } from './node.ts';
+import { cpuSeconds, residentMiB, watchPeak } from './processTree.ts';
+import { type Contest, startProxy } from './proxies.ts';
+import { median } from './statistics.ts';
+
+export interface ProxyContest extends Contest {
+  readonly name: string;
+  readonly variant: Variant;
+}
+
+export interface CompareSettings {
+  readonly services: number;
+  readonly repetitions: number;
+  /** Endpoint changes in one repetition. */
+  readonly changes: number;
+}
+
+/** Milliseconds; MiB; microseconds. */
+export interface Measures {
+  readonly cold: number;
+  readonly restart: number;
+  readonly change: number;
+  readonly cpuPerChange: number;
+  readonly rss: number;
+  readonly rssPeak: number;
+  /** connect(2) on a node without a rule, to a Service, and past all Services. */
+  readonly direct: number;
+  readonly hit: number;
+  readonly miss: number;
+}
+
+export type Comparison = { readonly [side in SideName]: Measures };
+
+const longestSyncMs = 600_000;
+const connections = 1000;
+const connectRounds = 9;
+/** More than kube-proxy's shortest time between two syncs. */
+const betweenChangesMs = 1300;
+/** After the Services of the table; only there while a restart is measured. */
+const newcomer = 20_500;
+
+/** The medians of all repetitions; who begins changes from one to the next. */
+export async function compare(contest: ProxyContest, ground: Ground, settings: CompareSettings): Promise<Comparison> {
+  const measured: { readonly [side in SideName]: Measures[] } = { ours: [], 'kube-proxy': [] };
+  await writeNodeProxy(ground, contest.config);
+  for (let repetition = 0; repetition < settings.repetitions; repetition += 1) {
+    const sides: SideName[] = repetition % 2 === 0 ? ['kube-proxy', 'ours'] : ['ours', 'kube-proxy'];
+    for (const side of sides) {
+      const measures = await measure(side, contest, ground, settings);
+      measured[side].push(measures);
+      ground.progress(`${contest.name}, ${settings.services} Services, ${repetition + 1}/${settings.repetitions}, ${side}: ${inWords(measures)}`);
+    }
+  }
+  return { ours: medians(measured.ours), 'kube-proxy': medians(measured['kube-proxy']) };
+}
+
+function medians(repetitions: readonly Measures[]): Measures {
+  const names = Object.keys(repetitions[0] ?? {}) as (keyof Measures)[];
+  return Object.fromEntries(names.map((name) => [name, median(repetitions.map((each) => each[name]))])) as unknown as Measures;
+}
+
+function inWords(measures: Measures): string {
+  return Object.entries(measures)
+    .map(([name, value]: [string, number]) => `${name} ${value.toFixed(value < 100 ? 1 : 0)}`)
+    .join(', ');
+}
+
+async function measure(side: SideName, contest: ProxyContest, ground: Ground, settings: CompareSettings): Promise<Measures> {
+  const node = await BenchNode.start(contest.variant, ground);
+  try {
+    return await new Trial({ side, contest, ground, node }, settings).run();
+  } finally {
+    await node.stop();
+  }
+}
+
+interface Surroundings {
+  readonly side: SideName;
+  readonly contest: ProxyContest;
+  readonly ground: Ground;
+  readonly node: BenchNode;
+}
+
+/** One node's life. */
+class Trial {
+  readonly #around: Surroundings;
+  readonly #settings: CompareSettings;
+
+  constructor(around: Surroundings, settings: CompareSettings) {
+    this.#around = around;
+    this.#settings = settings;
+  }
+
+  async run(): Promise<Measures> {
+    const { services } = this.#settings;
+    const cold = await this.#start(services - 1);
+    try {
+      await cold.proxy.settled();
+      const rss = residentMiB(cold.proxy.pid);
+      await this.#expectAllRules();
+      const connecting = await this.#connect();
+      const changes = await this.#change(cold.proxy.pid);
+      await cold.proxy.end();
+      const restart = await this.#restart();
+      const rssPeak = Math.max(cold.rssPeak(), restart.rssPeak);
+      return { cold: cold.ms, restart: restart.ms, ...changes, ...connecting, rss, rssPeak };
+    } finally {
+      await cold.proxy.end();
+    }
+  }
+
+  /** `last`: the Service that everything is there with; dispatch comes last on either side. */
+  async #start(last: number) {
+    const { side, contest, ground, node } = this.#around;
+    const started = performance.now();
+    const proxy = startProxy(side, contest, ground, node);
+    const rssPeak = watchPeak(proxy.pid);
+    try {
+      return { proxy, rssPeak, ms: (await node.until(clusterIP(last), servicePort, '*', longestSyncMs)) - started };
+    } catch (error) {
+      rssPeak();
+      await proxy.end();
+      throw error;
+    }
+  }
+
+  /** On a table that stands, from a Service that came while nobody ran one sees when all was written again. */
+  async #restart(): Promise<{ ms: number; rssPeak: number }> {
+    const { client } = this.#around.ground;
+    await createService(client, newcomer);
+    try {
+      const { proxy, ms, rssPeak } = await this.#start(newcomer);
+      await proxy.settled();
+      await proxy.end();
+      return { ms, rssPeak: rssPeak() };
+    } finally {
+      await deleteService(client, newcomer);
+    }
+  }
+
+  /** Beside a node without a rule, and by turns, because the machine's own pace changes from second to second. */
+  async #connect(): Promise<Pick<Measures, 'direct' | 'hit' | 'miss'>> {
+    const { contest, ground, node } = this.#around;
+    const services = await ground.addressesFile(this.#settings.services);
+    const endpoint = await ground.endpointsFile();
+    const bare = await BenchNode.start(contest.variant, ground);
+    const rounds: { direct: number; hit: number; miss: number }[] = [];
+    try {
+      for (let round = 0; round < connectRounds; round += 1) {
+        const direct = await bare.connect(connections, targetPort, endpoint);
+        const hit = await node.connect(connections, servicePort, services);
+        rounds.push({ direct, hit, miss: await node.connect(connections, targetPort, endpoint) });
+      }
+    } finally {
+      await bare.stop();
+    }
+    const middle = (of: (round: (typeof rounds)[number]) => number): number => median(rounds.map(of));
+    return { direct: middle(({ direct }) => direct), hit: middle(({ hit }) => hit), miss: middle(({ miss }) => miss) };
+  }
+
+  async #change(pid: number): Promise<Pick<Measures, 'change' | 'cpuPerChange'>> {
+    const { ground, node } = this.#around;
+    const times: number[] = [];
+    const cpu: number[] = [];
+    for (let index = 0; index < this.#settings.changes; index += 1) {
+      const service = Math.floor((index * this.#settings.services) / this.#settings.changes);
+      const address = `10.244.250.${1 + (index % 200)}`;
+      await sleep(betweenChangesMs);
+      const before = cpuSeconds(pid);
+      const written = performance.now();
+      await moveEndpoint(ground.client, service, address);
+      times.push((await node.until(clusterIP(service), servicePort, address, longestSyncMs)) - written);
+      await sleep(betweenChangesMs);
+      cpu.push((cpuSeconds(pid) - before) * 1000);
+      await moveEndpoint(ground.client, service);
+      await node.until(clusterIP(service), servicePort, endpointAddress(service, 2), longestSyncMs);
+    }
+    return { change: median(times), cpuPerChange: cpu.reduce((sum, each) => sum + each, 0) / Math.max(1, cpu.length) };
+  }
+
+  /** That nobody wins by leaving something out. */
+  async #expectAllRules(): Promise<void> {
+    const { side, contest, node } = this.#around;
+    const saved = await node.run([`/usr/sbin/iptables-${contest.variant}-save`, '-t', 'nat']);
+    const found = saved.split('-j DNAT').length - 1;
+    const wanted = 3 * this.#settings.services;
+    if (found < wanted) throw new Error(`${side} has ${found} endpoints in the kernel instead of ${wanted}`);
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * What all benchmarks stand on: a real API server with many Services, the bundle of the product as its image holds it, and the real kube-proxy.
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { bundle } from '../../.ci/build.ts';
+import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
+import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
+import { type ApiServer, startApiServer } from '../cluster/apiServer.ts';
+import { ensureBinaries } from '../cluster/binaries.ts';
+import { podRanges } from '../cluster/controlPlane.ts';
+import { nodeAddresses, prepareNetwork, serverAddress, targetPort, type Tools } from './node.ts';
+
+export type SideName = 'ours' | 'kube-proxy';
+
+export interface Ground extends Tools {
+  readonly server: ApiServer;
+  readonly client: KubeClient;
+  /** The image's ENTRYPOINT, with this machine's paths. */
+  readonly product: readonly string[];
+  readonly kubeProxy: string;
+  readonly progress: (line: string) => void;
+  /** A file with the addresses of the first Services, one per line. */
+  addressesFile(count: number): Promise<string>;
+  /** A file with an endpoint's address: a connection to it goes past all Services. */
+  endpointsFile(): Promise<string>;
+  /** Sees to it that there are as many Services; there are never fewer again. */
+  populate(services: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const root = join(import.meta.dirname, '..', '..');
+const namespace = 'bench';
+export const servicePort = 80;
+const atOnce = 48;
+
+export async function prepareGround(directory: string, progress: (line: string) => void): Promise<Ground> {
+  await prepareNetwork();
+  const { 'kube-proxy': kubeProxy } = await ensureBinaries({ which: ['kube-proxy'], progress });
+  progress('building the product');
+  const dist = join(directory, 'dist');
+  await bundle(dist);
+  const probe = join(directory, 'probe');
+  await promisify(execFile)('gcc', ['-O2', '-pthread', '-o', probe, join(import.meta.dirname, 'probe.c')]);
+  const server = await startApiServer({ address: serverAddress, progress, apiServerArguments: ['--max-mutating-requests-inflight=400'] });
+  const client = createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig }));
+  await prepareObjects(server, client);
+  let populated = 0;
+  return {
+    server,
+    client,
+    product: productCommand(dist),
+    kubeProxy,
+    probe,
+    directory,
+    progress,
+    addressesFile: async (count) => {
+      const file = join(directory, `addresses-${count}`);
+      await writeFile(file, Array.from({ length: count }, (_, index) => `${clusterIP(index)}\n`).join(''));
+      return file;
+    },
+    endpointsFile: async () => {
+      const file = join(directory, 'endpoints');
+      await writeFile(file, `${endpointAddress(0, 0)}\n`);
+      return file;
+    },
+    populate: async (services) => {
+      await inParallel(populated, services, (index) => createService(client, index), progress);
+      populated = Math.max(populated, services);
+    },
+    stop: async () => {
+      await client.close();
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function productCommand(dist: string): readonly string[] {
+  const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+  const entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[];
+  const ours: Readonly<Record<string, string>> = { node: process.execPath, 'proxyconfig.js': join(dist, 'proxyconfig.js') };
+  return entrypoint.map((word) => ours[basename(word)] ?? word);
+}
+
+async function prepareObjects(server: ApiServer, client: KubeClient): Promise<void> {
+  const { exitCode, stderr } = await server.kubectl(['apply', '--server-side', '-f', join(root, 'crds', 'nodeproxies.yaml')]);
+  if (exitCode !== 0) throw new Error(`the CRD could not be made: ${stderr}`);
+  await server.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/nodeproxies.proxyconfig.dev']);
+  await client.send('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+  for (const name of ['ours', 'kube-proxy'] satisfies SideName[]) {
+    await client.send('POST', '/api/v1/nodes', { body: { metadata: { name }, spec: { podCIDRs: ['10.244.255.0/24'], podCIDR: '10.244.255.0/24' } } });
+    const addresses = Object.values(nodeAddresses).map((address) => ({ type: 'InternalIP', address }));
+    const patch = { body: { status: { addresses } }, contentType: 'application/merge-patch+json' };
+    await client.send('PATCH', `/api/v1/nodes/${name}/status`, patch);
+  }
+}
+
+/** What the agent on the node `ours` is to run, as the operator would say it. */
+export async function writeNodeProxy({ client }: Ground, config: object): Promise<void> {
+  const localTraffic = { detect: 'ClusterCIDR', clusterCIDRs: [podRanges[0]] };
+  const spec = { configRef: { name: 'bench', uid: 'bench', generation: 1 }, revision: JSON.stringify(config).length.toString(16), config: { ...config, localTraffic } };
+  const body = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'ours' }, spec };
+  const path = '/apis/proxyconfig.dev/v1alpha1/nodeproxies/ours';
+  await client.send('PATCH', path, { body, contentType: 'application/apply-patch+yaml', query: { fieldManager: 'bench', force: true } });
+}
+
+export function clusterIP(index: number): string {
+  return `10.100.${index >> 8}.${index & 255}`;
+}
+
+/** The Services' own; 10.244.250.0 and above are for what a benchmark changes. */
+export function endpointAddress(index: number, replica: number): string {
+  const number = 3 * index + replica;
+  return `10.244.${number >> 8}.${number & 255}`;
+}
+
+export function serviceName(index: number): string {
+  return `service-${String(index).padStart(5, '0')}`;
+}
+
+export async function createService(client: KubeClient, index: number): Promise<void> {
+  const name = serviceName(index);
+  const ports = [{ name: 'http', port: servicePort, targetPort, protocol: 'TCP' }];
+  await Promise.all([
+    client.send('POST', `/api/v1/namespaces/${namespace}/services`, { body: { metadata: { name }, spec: { clusterIP: clusterIP(index), ports } } }),
+    client.send('POST', slicesPath, { body: sliceOf(index) }),
+  ]);
+}
+
+export async function deleteService(client: KubeClient, index: number): Promise<void> {
+  const name = serviceName(index);
+  await client.send('DELETE', `/api/v1/namespaces/${namespace}/services/${name}`);
+  await client.send('DELETE', `${slicesPath}/${name}-1`);
+}
+
+/** Moves the Service's third endpoint to an address, or back. */
+export async function moveEndpoint(client: KubeClient, index: number, address?: string): Promise<void> {
+  await client.send('PATCH', `${slicesPath}/${serviceName(index)}-1`, {
+    body: { endpoints: sliceOf(index, address).endpoints },
+    contentType: 'application/merge-patch+json',
+  });
+}
+
+const slicesPath = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
+
+function sliceOf(index: number, third = endpointAddress(index, 2)) {
+  const name = serviceName(index);
+  const addresses = [endpointAddress(index, 0), endpointAddress(index, 1), third];
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: `${name}-1`, labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: targetPort, protocol: 'TCP' }],
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true, serving: true, terminating: false }, nodeName: 'elsewhere' })),
+  };
+}
+
+async function inParallel(from: number, to: number, work: (index: number) => Promise<void>, progress: (line: string) => void): Promise<void> {
+  let next = from;
+  const worker = async (): Promise<void> => {
+    while (next < to) {
+      next += 1;
+      if (next % 1000 === 0) progress(`${next} of ${to} Services exist`);
+      await work(next - 1);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}

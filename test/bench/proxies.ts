@@ -1,0 +1,68 @@
+/** The two that are compared, as programs on a node. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { podRanges } from '../cluster/controlPlane.ts';
+import type { Ground, SideName } from './ground.ts';
+import type { BenchNode } from './node.ts';
+import { cpuSeconds } from './processTree.ts';
+
+/** A way to serve the same Services by both. */
+export interface Contest {
+  /** NodeProxy.spec.config */
+  readonly config: object;
+  /** In addition to those that every kube-proxy here gets. */
+  readonly kubeProxyFlags: readonly string[];
+}
+
+export interface Proxy {
+  readonly pid: number;
+  /** Waits until it has done all that it had to do. */
+  settled(): Promise<void>;
+  end(): Promise<void>;
+}
+
+const settledCpuShare = 0.04;
+const longestSettleMs = 60_000;
+
+export function startProxy(side: SideName, contest: Contest, ground: Ground, node: BenchNode): Proxy {
+  const [file = '', ...args] = node.enter(commandOf(side, contest, ground, node));
+  const log = join(node.directory, `${side}.log`);
+  const output = openSync(log, 'a');
+  // kube-proxy takes the `iptables` that it finds first.
+  const child = spawn(file, args, { stdio: ['ignore', output, output], env: { PATH: '/run/tools:/usr/sbin:/usr/bin:/sbin:/bin', NODE_ENV: 'production' } });
+  closeSync(output);
+  return { pid: child.pid ?? 0, settled: () => settled(child, log), end: () => end(child) };
+}
+
+function commandOf(side: SideName, { kubeProxyFlags }: Contest, { product, kubeProxy, server }: Ground, node: BenchNode): readonly string[] {
+  if (side === 'ours') return [...product, 'agent', '--kubeconfig', server.kubeconfig, '--node', 'ours', '--state-dir', node.directory];
+  const flags = [`--kubeconfig=${server.kubeconfig}`, '--hostname-override=kube-proxy', '--conntrack-max-per-core=0', `--cluster-cidr=${podRanges[0]}`];
+  return [kubeProxy, ...flags, ...kubeProxyFlags];
+}
+
+async function settled(child: ChildProcess, log: string): Promise<void> {
+  const pid = child.pid ?? 0;
+  const deadline = performance.now() + longestSettleMs;
+  for (let quiet = 0; quiet < 2 && performance.now() < deadline; ) {
+    if (hasEnded(child)) throw new Error(`a proxy ended: ${readFileSync(log, 'utf8').slice(-2000)}`);
+    const before = cpuSeconds(pid);
+    await sleep(500);
+    quiet = cpuSeconds(pid) - before <= settledCpuShare / 2 ? quiet + 1 : 0;
+  }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (hasEnded(child)) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const patience = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  await ended;
+  clearTimeout(patience);
+}

@@ -1,0 +1,90 @@
+/** What was measured: a table for people, and the page of the documentation. */
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { plot } from './plot.ts';
+import type { Row, Section } from './results.ts';
+import { growth, isMet, rowsOf, titleOf } from './results.ts';
+
+export interface RunDetails {
+  readonly repetitions: number;
+  readonly changes: number;
+  readonly kubeProxy: string;
+}
+
+export function printTable(sections: readonly Section[]): string {
+  const blocks = sections.map((section) => {
+    const header = ['', 'ours', 'kube-proxy', 'ours / kube-proxy', 'target', ''];
+    const lines = [header, ...rowsOf(section).map(cells)];
+    const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+    const text = lines.map((line) => line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '));
+    return [titleOf(section), ...text].join('\n');
+  });
+  return [...blocks, ...growth(sections)].join('\n\n');
+}
+
+function cells({ what, unit, ours, theirs, target }: Row): readonly string[] {
+  const ratio = ours / theirs;
+  const verdict = target === undefined ? '' : isMet({ ours, theirs, target }) ? 'met' : 'missed';
+  return [what, `${round(ours)} ${unit}`, `${round(theirs)} ${unit}`, theirs > 0 ? ratio.toFixed(3) : '-', target === undefined ? '' : `≤ ${target}`, verdict];
+}
+
+function round(value: number): string {
+  return value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2);
+}
+
+const docs = join(import.meta.dirname, '..', '..', 'docs');
+
+export async function writeReport(sections: readonly Section[], details: RunDetails): Promise<void> {
+  await writeFile(join(docs, 'performance.md'), page(sections, details));
+  await writeFile(join(docs, 'performance.svg'), plot(sections));
+}
+
+function page(sections: readonly Section[], details: RunDetails): string {
+  const missed = sections.flatMap((section) => rowsOf(section).filter((row) => !isMet(row)).map((row) => `- ${titleOf(section)}: ${row.what}: ${(row.ours / row.theirs).toFixed(3)} instead of ${row.target}`));
+  return `# Performance
+
+Written by \`npm run bench\`, which runs the product and the real kube-proxy on one machine by turns, fed by one real API server. Read the
+ratios, not the times: the machine is small and was not alone.
+
+![cold start, one change and connections, ours beside kube-proxy](performance.svg)
+
+${sections.map(markdownTable).join('\n\n')}
+
+${growth(sections).map((line) => `- ${line}`).join('\n')}
+
+## Targets that were missed
+
+${missed.length === 0 ? 'None.' : missed.join('\n')}
+
+## How it was measured
+
+${details.repetitions} repetitions of each side, by turns, on a fresh node each time; the numbers are medians. ${versions(details)}
+
+- **Node**: a network namespace with a Node object, a cable to the API server and its own rules. Endpoints' addresses are local to it.
+- **Cold start**: from the start of the process until a connection to the last Service succeeds; then the endpoints in the kernel are counted.
+- **Restart**: the same with all rules in place, until a Service works that was made while no proxy ran.
+- **One change**: an EndpointSlice is patched so that one of three endpoints has another address; from the request to the API server until a connection reaches the new address. ${details.changes} changes in each repetition, each after both sides could have synced again at once.
+- **CPU**: user and system time of the process and all children that it waited for, over a change and the calm around it.
+- **Memory**: resident, of the process and its children; steady a second after it was idle.
+- **Connections**: the median of connect(2) from the node, to all Services by turns or to an endpoint itself, minus that on a node without a rule beside it. Where the added time is less than a microsecond, the noise of the machine is seen.
+
+\`npm run bench -- --help\` names the options; \`npm run bench -- --quick\` takes a few minutes. A new comparison is a file beside
+\`test/bench/iptables-nft.ts\` and an entry in \`test/bench/bench.ts\`.
+`;
+}
+
+function markdownTable(section: Section): string {
+  const lines = rowsOf(section).map((row) => `| ${cells(row).join(' | ')} |`);
+  return [`## ${titleOf(section)}`, '', '| | ours | kube-proxy | ours / kube-proxy | target | |', '|---|---:|---:|---:|---:|---|', ...lines].join('\n');
+}
+
+function versions({ kubeProxy }: RunDetails): string {
+  const machine = `${cpus().length} shared CPUs, ${Math.round(totalmem() / 2 ** 30)} GiB of memory, Linux ${release().split('-')[0]}`;
+  return `${machine}; Node ${process.version}, kube-proxy ${firstLine(kubeProxy, '--version').replace('Kubernetes ', '')}, ${firstLine('/usr/sbin/iptables-nft', '--version').replace(' (nf_tables)', '')}.`;
+}
+
+function firstLine(program: string, ...args: string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8' }).trim().split('\n')[0] ?? '';
+}

@@ -1,0 +1,66 @@
+/** What was measured, as rows with targets. */
+import type { Comparison, Measures, ProxyContest } from './compare.ts';
+
+export interface Section {
+  readonly contest: ProxyContest;
+  readonly services: number;
+  readonly comparison: Comparison;
+}
+
+export interface Row {
+  readonly what: string;
+  readonly unit: string;
+  readonly ours: number;
+  readonly theirs: number;
+  /** The most that ours may be of theirs; undefined where nothing was promised. */
+  readonly target: number | undefined;
+}
+
+type Target = number | { readonly [variant in ProxyContest['variant']]: number } | undefined;
+
+interface Metric {
+  readonly what: string;
+  readonly unit: string;
+  readonly of: (measures: Measures) => number;
+  readonly target: Target;
+}
+
+const metrics: readonly Metric[] = [
+  { what: 'cold start to all rules present', unit: 's', of: ({ cold }) => cold / 1000, target: { nft: 1 / 20, legacy: 1 } },
+  { what: 'restart on a live table', unit: 's', of: ({ restart }) => restart / 1000, target: { nft: 1 / 20, legacy: 1 } },
+  { what: 'one endpoint changed, until a connection reaches it', unit: 'ms', of: ({ change }) => change, target: { nft: 1 / 8, legacy: 0.8 } },
+  { what: 'CPU per change, with all tools', unit: 'ms', of: ({ cpuPerChange }) => cpuPerChange, target: { nft: 1 / 8, legacy: Number.NaN } },
+  { what: 'memory in steady state', unit: 'MiB', of: ({ rss }) => rss, target: 1 / 2 },
+  { what: 'memory, peak of a full sync with its tools', unit: 'MiB', of: ({ rssPeak }) => rssPeak, target: undefined },
+  { what: 'added to a connection to a Service', unit: 'µs', of: ({ hit, direct }) => hit - direct, target: 1 / 5 },
+  { what: 'added to a connection past all Services', unit: 'µs', of: ({ miss, direct }) => miss - direct, target: 1 / 5 },
+];
+
+/** Targets are for big clusters. */
+const targetsFrom = 10_000;
+
+export function rowsOf({ contest, services, comparison }: Section): readonly Row[] {
+  return metrics.map(({ what, unit, of, target }) => {
+    const most = typeof target === 'object' ? target[contest.variant] : target;
+    return { what, unit, ours: of(comparison.ours), theirs: of(comparison['kube-proxy']), target: services >= targetsFrom && !Number.isNaN(most) ? most : undefined };
+  });
+}
+
+/** connect(2) to a Service among many against one alone: what the dispatch costs by itself. */
+export function growth(sections: readonly Section[]): readonly string[] {
+  return sections.flatMap(({ contest, services, comparison }) => {
+    const alone = sections.find((other) => other.contest === contest && other.services === 1);
+    if (services < targetsFrom || alone === undefined) return [];
+    const ratio = comparison.ours.hit / alone.comparison.ours.hit;
+    const verdict = ratio <= 1.08 ? 'met' : 'missed';
+    return [`${contest.name}: a connection to a Service takes ours ${ratio.toFixed(3)} times as long at ${services} Services as at 1 (target 1.08: ${verdict}).`];
+  });
+}
+
+export function titleOf({ contest, services }: Section): string {
+  return `${contest.name}, ${services.toLocaleString('en')} Service${services === 1 ? '' : 's'} of 3 endpoints`;
+}
+
+export function isMet({ ours, theirs, target }: Pick<Row, 'ours' | 'theirs' | 'target'>): boolean {
+  return target === undefined || ours / theirs <= target;
+}
