@@ -52,26 +52,32 @@ function messageLines({ reason, message, warnings, problems }: ProxyConfigView, 
 }
 
 function barLine({ nodes }: ProxyConfigView, { unicode }: LineOptions): Line {
-  const { effective, matched, ready, failed, stale } = nodes;
+  const { effective, matched, failed, stale } = nodes;
+  const done = doneOf(nodes);
   if (effective === 0) return [span(matched === 0 ? '  no nodes' : `  none of its ${matched} nodes is governed by it`, 'dim')];
-  const waiting = effective - ready - failed;
+  const waiting = Math.max(0, effective - done - failed);
   const counts = [
-    span(`  ${ready} of ${effective} ${effective === 1 ? 'node' : 'nodes'} Ready`),
+    span(`  ${done} of ${effective} ${effective === 1 ? 'node' : 'nodes'} up to date`),
     ...(failed > 0 ? [span(', '), span(`${failed} failed`, 'red')] : []),
     ...(waiting > 0 ? [span(`, ${waiting} to go`)] : []),
     ...(stale > 0 ? [span(', '), span(`${stale} without a ready agent`, 'yellow')] : []),
     ...(matched > effective ? [span(`, ${matched - effective} more governed by others`, 'dim')] : []),
   ];
-  return [span('  '), ...bar({ total: effective, ready, failed }, unicode), ...counts];
+  return [span('  '), ...bar({ total: effective, done, failed }, unicode), ...counts];
 }
 
-/** Full only when all are ready; a single failed node is seen. */
-function bar({ total, ready, failed }: { total: number; ready: number; failed: number }, unicode: boolean): Line {
-  const [done, broken, open] = unicode ? ['█', '✗', '░'] : ['#', 'x', '.'];
+/** Nodes that run the present revision and serve; one that still runs the one before may be Ready too. */
+function doneOf({ updated, ready }: ProxyConfigView['nodes']): number {
+  return Math.min(updated, ready);
+}
+
+/** Full only when all are done; a single failed node is seen. */
+function bar({ total, done, failed }: { total: number; done: number; failed: number }, unicode: boolean): Line {
+  const [full, broken, open] = unicode ? ['█', '✗', '░'] : ['#', 'x', '.'];
   const failedCells = failed === 0 ? 0 : Math.max(1, Math.round((failed / total) * barCells));
-  const readyCells = Math.min(Math.floor((ready / total) * barCells), barCells - failedCells);
-  const rest = barCells - readyCells - failedCells;
-  return [span('['), span(done.repeat(readyCells), 'green'), span(broken.repeat(failedCells), 'red'), span(open.repeat(rest), 'dim'), span(']')];
+  const doneCells = Math.min(Math.floor((done / total) * barCells), barCells - failedCells);
+  const rest = barCells - doneCells - failedCells;
+  return [span('['), span(full.repeat(doneCells), 'green'), span(broken.repeat(failedCells), 'red'), span(open.repeat(rest), 'dim'), span(']')];
 }
 
 function rolloutLines(config: ProxyConfigView, { now, width }: LineOptions): Line[] {
@@ -137,7 +143,7 @@ export function changeLines(view: StatusView): Map<string, string> {
   const lines = new Map<string, string>();
   for (const { name, mode, state, reason, message, nodes, rollout, problems } of view.proxyConfigs) {
     const step = rollout.step === undefined ? '' : `, step ${rollout.step}`;
-    lines.set(name, printable(`${name}: ${state} (${reason}), ${nodes.ready} of ${nodes.effective} nodes Ready, mode ${mode}${step}${message === '' ? '' : `: ${message}`}`));
+    lines.set(name, printable(`${name}: ${state} (${reason}), ${doneOf(nodes)} of ${nodes.effective} nodes up to date, mode ${mode}${step}${message === '' ? '' : `: ${message}`}`));
     for (const problem of problems.filter(isMoreThanLate)) lines.set(`${name}: ${problem.node}`, printable(`${name}: ${problem.node}: ${problem.state} (${problem.reason}): ${problem.message}`));
   }
   return lines;

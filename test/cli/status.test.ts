@@ -78,9 +78,9 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
     expect((await status()).exitCode).toBe(3);
     const run = await status('edge');
     expect(run.exitCode).toBe(3);
-    expect(run.stdout).toContain('1 of 2 nodes Ready, 1 to go');
+    expect(run.stdout).toContain('1 of 2 nodes up to date, 1 to go');
     expect(run.stdout).toMatch(/node-1 {2}Degraded {2}ModeNotAvailable.*\n {4}no mode ipvs here; set spec.mode to iptables\n/);
-    expect(await status('default')).toMatchObject({ exitCode: 0, stderr: '', stdout: 'default  iptables  Ready\n  [########################]  2 of 2 nodes Ready\n' });
+    expect(await status('default')).toMatchObject({ exitCode: 0, stderr: '', stdout: 'default  iptables  Ready\n  [########################]  2 of 2 nodes up to date\n' });
   });
 
   test('json and yaml hold the same', async () => {
@@ -132,25 +132,25 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
     const command = `src/main.ts status default --kubeconfig ${kubeconfig}`;
     expect(await onTerminal(command, {})).toContain('\u001B[32mReady\u001B[39m');
     const plain = await onTerminal(command, { NO_COLOR: '1' });
-    expect(plain).toContain('[████████████████████████]  2 of 2 nodes Ready');
+    expect(plain).toContain('[████████████████████████]  2 of 2 nodes up to date');
     expect(plain).not.toContain('\u001B');
     expect(await onTerminal(command, { TERM: 'dumb' })).not.toContain('\u001B');
   });
 
   test('--watch on a terminal draws in place and gives the terminal back', async () => {
     const watching = watch('script', ['-qec', `src/main.ts status edge --watch --kubeconfig ${kubeconfig}`, '/dev/null'], terminal);
-    await watching.tells('1 of 2 nodes Ready');
+    await watching.tells('1 of 2 nodes up to date');
     await operatorSays('edge', 'Ready', 2);
-    await watching.tells('2 of 2 nodes Ready');
+    await watching.tells('2 of 2 nodes up to date');
     watching.process.stdin?.write('\u0003');
     expect(await watching.process).toMatchObject({ exitCode: 0 });
     expect(watching.output.startsWith('\u001B[?1049h')).toBe(true);
-    expect(watching.output.slice(watching.output.indexOf('\u001B[?1049l'))).toContain('2 of 2 nodes Ready');
+    expect(watching.output.slice(watching.output.indexOf('\u001B[?1049l'))).toContain('2 of 2 nodes up to date');
   });
 
   test('--watch in a pipe writes a line per change, and waits for an API server that goes away', async () => {
     const watching = watch('src/main.ts', ['status', 'edge', '--watch', '--kubeconfig', kubeconfig]);
-    await watching.tells('edge: Ready (AllNodesReady), 2 of 2 nodes Ready');
+    await watching.tells('edge: Ready (AllNodesReady), 2 of 2 nodes up to date');
     await watching.tells('edge: node-1: Degraded (ModeNotAvailable): no mode ipvs here');
     await cluster.agentApplies('node-1');
     await watching.tells('edge: node-1: as wanted');
@@ -164,7 +164,7 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
     await cluster.server.startServer();
     await watching.tells('the API server answers again');
     await operatorSays('edge', 'Reconciling', 0);
-    await watching.tells('edge: Reconciling (RollingOut), 0 of 2 nodes Ready');
+    await watching.tells('edge: Reconciling (RollingOut), 0 of 2 nodes up to date');
     watching.process.kill('SIGINT');
     expect(await watching.process).toMatchObject({ exitCode: 3 });
   }, 90_000);

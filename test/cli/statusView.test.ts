@@ -120,21 +120,21 @@ describe('which nodes are not as wanted', () => {
 describe('lines for people', () => {
   test('a quiet ProxyConfig takes three lines', () => {
     expect(asText(statusView({ configs: [config('default', allReady)], nodeProxies: [] }))).toBe(
-      ['default  iptables  Ready', '  [########################]  2 of 2 nodes Ready', '  revision aaaa'].join('\n'),
+      ['default  iptables  Ready', '  [########################]  2 of 2 nodes up to date', '  revision aaaa'].join('\n'),
     );
   });
 
   test('a rollout with a failed node shows how far it is and what to do, each thing once', () => {
     const rollout = { revision: 'bbbb', previousRevision: 'aaaa', state: 'Progressing' as const, step: '2/4', startedAt: '2026-01-01T00:50:00Z' };
     const message = 'no mode ipvs here; set spec.mode to iptables';
-    const counts = { matched: 10, effective: 8, ready: 3, failed: 1, stale: 1 };
+    const counts = { matched: 10, effective: 8, updated: 3, ready: 7, failed: 1, stale: 1 };
     const conditions = [...verdict('Reconciling', 'ModeNotAvailable', `3 of 8; node-1: ${message}`), condition('Degraded', 'True', 'ModeNotAvailable', message)];
     const status = seen(conditions, counts, { rollout, modes: { iptables: 7, ipvs: 1 }, failures: [{ node: 'node-1', reason: 'ModeNotAvailable', message, since: '2026-01-01T00:58:00Z' }] });
     const view = statusView({ configs: [config('edge', status, 'ipvs')], nodeProxies: [nodeProxy('node-1', refused, 'edge'), nodeProxy('node-2', undefined, 'edge')] });
     expect(asText(view)).toBe(
       [
         'edge  ipvs  Reconciling (ModeNotAvailable)',
-        '  [#########xxx............]  3 of 8 nodes Ready, 1 failed, 4 to go, 1 without a ready agent, 2 more governed by others',
+        '  [#########xxx............]  3 of 8 nodes up to date, 1 failed, 4 to go, 1 without a ready agent, 2 more governed by others',
         '  rollout Progressing, step 2/4, began 10m ago, from revision aaaa, revision bbbb, in force: iptables 7, ipvs 1',
         '  node-1  Degraded  ModeNotAvailable  for 2m',
         '    no mode ipvs here; set spec.mode to iptables',
@@ -143,9 +143,9 @@ describe('lines for people', () => {
   });
 
   const bars = [
-    { name: 'nearly done is not full', nodes: { effective: 1000, ready: 999 }, bar: '[#######################.]' },
-    { name: 'one failure of many is seen', nodes: { effective: 1000, ready: 999, failed: 1 }, bar: '[#######################x]' },
-    { name: 'nothing done', nodes: { effective: 3 }, bar: '[........................]' },
+    { name: 'nearly done is not full', nodes: { effective: 1000, updated: 999, ready: 1000 }, bar: '[#######################.]' },
+    { name: 'one failure of many is seen', nodes: { effective: 1000, updated: 999, ready: 999, failed: 1 }, bar: '[#######################x]' },
+    { name: 'nothing done', nodes: { effective: 3, ready: 3 }, bar: '[........................]' },
     { name: 'all failed', nodes: { effective: 3, failed: 3 }, bar: '[xxxxxxxxxxxxxxxxxxxxxxxx]' },
     { name: 'no node', nodes: {}, bar: '  no nodes' },
     { name: 'none governed', nodes: { matched: 3 }, bar: '  none of its 3 nodes is governed by it' },
@@ -225,7 +225,7 @@ describe('one line per change', () => {
   const broken = statusView({ configs: [config('default', allReady)], nodeProxies: [nodeProxy('node-1', refused)] });
   const waiting = statusView({ configs: [config('default', allReady)], nodeProxies: [nodeProxy('node-1', undefined)] });
   const none = statusView({ configs: [], nodeProxies: [] });
-  const start = 'default: Ready (AllNodesReady), 2 of 2 nodes Ready, mode iptables';
+  const start = 'default: Ready (AllNodesReady), 2 of 2 nodes up to date, mode iptables';
   const failure = 'default: node-1: Degraded (ModeNotAvailable): no mode ipvs here; set spec.mode to iptables';
   const rows: { name: string; before: StatusView; after: StatusView; news: string[] }[] = [
     { name: 'at first everything', before: none, after: broken, news: [start, failure] },
