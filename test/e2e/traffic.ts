@@ -1,0 +1,39 @@
+/**
+ * @module Traffic from outside of the cluster that never stops: new connections all the time, counted.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Cluster } from '../cluster/cluster.ts';
+
+export interface Counts {
+  readonly answered: number;
+  readonly failed: number;
+  readonly slowestMs: number;
+  readonly lastFailure: string;
+}
+
+export interface Traffic {
+  /** Since its start. */
+  counts(): Promise<Counts>;
+  stop(): Promise<void>;
+}
+
+export function startTraffic(cluster: Pick<Cluster, 'outside'>, url: string): Traffic {
+  const program = spawn('nsenter', ['--target', String(cluster.outside.pid), '--net', process.execPath, join(import.meta.dirname, 'newConnections.ts'), url], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(program, 'close');
+  const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
+  return {
+    counts: async () => {
+      program.stdin.write('\n');
+      const { value, done } = await lines.next();
+      if (done === true) throw new Error('the traffic has ended by itself');
+      return JSON.parse(value) as Counts;
+    },
+    stop: async () => {
+      program.stdin.end();
+      await ended;
+    },
+  };
+}
