@@ -67,6 +67,7 @@ describeWhere(['root', 'cluster'], 'the life of an installation', () => {
   }
 
   test('installed beside kube-proxy, no agent runs yet', async () => {
+    await admin.apply('test/install/manifests/monitoring.yaml');
     await admin.withOverlay((directory) => admin.kubectl('apply', '-k', directory));
     await admin.apply('test/demo/manifests/proxyconfig.yaml');
     await admin.rolledOut('proxyconfig-system', 'deployment/proxyconfig-operator');
@@ -90,6 +91,30 @@ describeWhere(['root', 'cluster'], 'the life of an installation', () => {
     const seen = await admin.kubectl('-n', 'proxyconfig-system', 'exec', workload, '--', 'sh', '-c', look);
     const readOnly = expect.stringContaining('Read-only file system') as unknown;
     expect(seen.split('\n').map(trimmed)).toEqual([user, `CapEff: ${capabilities}`, 'NoNewPrivs: 1', 'Seccomp: 2', readOnly]);
+  }, stepMs);
+
+  test.each([
+    { role: 'view', verb: 'list', resource: 'nodeproxies', answer: 'yes' },
+    { role: 'view', verb: 'get', resource: 'proxyconfigs', answer: 'yes' },
+    { role: 'view', verb: 'create', resource: 'proxyconfigs', answer: 'no' },
+    { role: 'edit', verb: 'patch', resource: 'proxyconfigs', answer: 'yes' },
+    { role: 'edit', verb: 'patch', resource: 'proxyconfigs/status', answer: 'no' },
+    { role: 'edit', verb: 'patch', resource: 'nodeproxies', answer: 'no' },
+    { role: 'admin', verb: 'delete', resource: 'proxyconfigs', answer: 'yes' },
+  ])('who has the cluster role $role may $verb $resource: $answer', async ({ role, verb, resource, answer }) => {
+    const [kind = '', subresource = ''] = resource.split('/');
+    const mayI = async (...request: readonly string[]): Promise<string> => (await cluster.kubectl(['auth', 'can-i', ...request, `--as=${role}`])).stdout;
+    await cluster.kubectl(['create', 'clusterrolebinding', `everybody-who-is-${role}`, `--clusterrole=${role}`, `--user=${role}`]);
+    await waitFor(`${role} is bound`, async () => (await mayI('list', 'pods')) === 'yes', { timeoutMs: 10_000 });
+    expect(await mayI(verb, `${kind}.proxyconfig.dev`, `--subresource=${subresource}`)).toBe(answer);
+  }, stepMs);
+
+  test('operator and agents can be measured from outside of their Pods', async () => {
+    const podIP = await admin.kubectl('-n', 'proxyconfig-system', 'get', 'pods', '-l', 'app.kubernetes.io/component=operator', '-o', 'jsonpath={.items[0].status.podIP}');
+    const agent = await cluster.outside.exec(['curl', '--silent', `http://${admin.node.ipv4}:10249/metrics`]);
+    const operator = await admin.node.exec(['curl', '--silent', `http://${podIP}:8080/metrics`]);
+    expect(agent.stdout).toMatch(/^proxyconfig_config_info\{mode="iptables",.*source="NodeProxy"\} 1$/m);
+    expect(operator.stdout).toMatch(/^proxyconfig_condition\{proxyconfig="default",type="Ready"\} 1$/m);
   }, stepMs);
 
   test.each([

@@ -12,7 +12,7 @@ import { buildImage } from '../cluster/images.ts';
 import { waitFor } from '../cluster/wait.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
-const component = join(repository, 'config/components/replace-kube-proxy');
+const component = (name: string): string => join(repository, 'config/components', name);
 
 export const newerVersion = '99.0.0';
 export const newerImage = 'proxyconfig-operator:newer';
@@ -70,7 +70,7 @@ export class Administrator {
   }
 
   async patchKubeProxy(): Promise<void> {
-    await this.kubectl('-n', 'kube-system', 'patch', 'daemonset', 'kube-proxy', '--patch-file', join(component, 'kube-proxy-patch.yaml'));
+    await this.kubectl('-n', 'kube-system', 'patch', 'daemonset', 'kube-proxy', '--patch-file', join(component('replace-kube-proxy'), 'kube-proxy-patch.yaml'));
     await this.rolledOut('kube-system', 'daemonset/kube-proxy');
   }
 
@@ -87,7 +87,7 @@ export class Administrator {
     await this.rolledOut(proxy === 'kube-proxy' ? 'kube-system' : 'proxyconfig-system', `daemonset/${proxy}`);
   }
 
-  /** With the directory of an overlay that has this cluster's address and moves nodes by label. */
+  /** With the directory of an overlay that has this cluster's address, moves nodes by label and is measured. */
   async withOverlay<T>(use: (directory: string) => Promise<T>): Promise<T> {
     const directory = await mkdtemp(join(tmpdir(), 'proxyconfig-overlay-'));
     const { host, port } = this.#cluster.apiServer;
@@ -96,7 +96,7 @@ export class Administrator {
       apiVersion: 'kustomize.config.k8s.io/v1beta1',
       kind: 'Kustomization',
       resources: [relative(directory, repository)],
-      components: [relative(directory, component)],
+      components: ['replace-kube-proxy', 'prometheus'].map((name) => relative(directory, component(name))),
       configMapGenerator: [{ name: 'proxyconfig-api-server', namespace: 'proxyconfig-system', behavior: 'merge', literals }],
     };
     try {
