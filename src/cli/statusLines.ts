@@ -36,7 +36,7 @@ function noConfigLines(): Line[] {
 }
 
 function configLines(config: ProxyConfigView, options: LineOptions): Line[] {
-  return [headLine(config), barLine(config, options), ...rolloutLines(config, options), ...messageLines(config, options), ...problemLines(config.problems, options)];
+  return [headLine(config), ...barLines(config, options), ...rolloutLines(config, options), ...messageLines(config, options), ...problemLines(config.problems, options)];
 }
 
 function headLine({ name, mode, state, reason }: ProxyConfigView): Line {
@@ -49,6 +49,11 @@ function messageLines({ reason, message, warnings, problems }: ProxyConfigView, 
   const own = told.has(reason) ? [] : paragraph(message, { indent: 2, width });
   const further = warnings.filter((warning) => !told.has(warning.reason) && warning.message !== message);
   return [...own, ...further.flatMap((warning) => paragraph(`${warning.type} (${warning.reason}): ${warning.message}`, { indent: 2, width, tone: 'yellow' }))];
+}
+
+/** Nothing while nobody has counted. */
+function barLines(config: ProxyConfigView, options: LineOptions): Line[] {
+  return config.state === 'Unseen' && config.nodes.matched === 0 ? [] : [barLine(config, options)];
 }
 
 function barLine({ nodes }: ProxyConfigView, { unicode }: LineOptions): Line {

@@ -142,6 +142,10 @@ describe('lines for people', () => {
     );
   });
 
+  test('nodes that nobody has counted are not told as none', () => {
+    expect(asText(statusView({ configs: [config('default')], nodeProxies: [] }))).toMatch(/^default {2}iptables {2}Unseen \(NotObserved\)\n {2}the operator has not looked/);
+  });
+
   const bars = [
     { name: 'nearly done is not full', nodes: { effective: 1000, updated: 999, ready: 1000 }, bar: '[#######################.]' },
     { name: 'one failure of many is seen', nodes: { effective: 1000, updated: 999, ready: 999, failed: 1 }, bar: '[#######################x]' },
