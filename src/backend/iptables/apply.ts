@@ -10,7 +10,7 @@ import type { Backend, QuarantinedService, Refusal, SyncRequest, SyncResult } fr
 import { SyncError } from '../backend.ts';
 import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
-import { differencesOf, findDifference, ownJumps, readKernel, readVariants, restore, selectIptables } from './kernel.ts';
+import { differencesOf, findDifference, hasTree, ownJumps, readKernel, readVariants, restore, selectIptables } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
@@ -115,7 +115,7 @@ async function writeAll(iptables: Iptables, work: Work, signal: AbortSignal): Pr
 async function tryAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<Ledger> {
   const { plan } = work;
   const view = await work.run(() => readKernel(iptables, signal));
-  const ledger = new Ledger(plan.fixed);
+  const ledger = new Ledger(plan.fixed, hasTree(view));
   const pieces = renderFull(plan, ledger, differencesOf(iptables, view, ledger));
   await work.run(() => restore(iptables, { input: work.counted(pieces), signal }));
   const difference = findDifference(await work.run(() => readKernel(iptables, signal)), ledger);

@@ -14,6 +14,7 @@ import { findIptables } from '../../system/iptables.ts';
 import { SyncError } from '../backend.ts';
 import type { Jump, Table } from '../shared/chains.ts';
 import { allJumps, isOwnChain } from '../shared/chains.ts';
+import { isBucketChain } from '../shared/names.ts';
 import type { ChainId, Ledger } from './ledger.ts';
 import type { Differences, StaleChain } from './render.ts';
 import { restoreArguments } from './render.ts';
@@ -185,6 +186,10 @@ function staleChains(view: KernelView, ledger: Ledger): readonly StaleChain[] {
   const referred = new Set(view.references.filter((reference) => !going.has(reference)).map(({ table, to }) => chainKey({ table, name: to })));
   const stale = [...view.chains].filter(([key]) => !planned.has(key));
   return stale.map(([key, { table, name }]) => ({ table, name, keep: referred.has(key) }));
+}
+
+export function hasTree({ chains }: KernelView): boolean {
+  return [...chains.values()].some(({ name }) => isBucketChain(name));
 }
 
 /** What has to be done besides writing all the chains; which of them are stale is asked when the ledger is full. */

@@ -2,8 +2,12 @@
  * What the kernel holds of ours, as far as this process knows: enough to tell what a change changes, and no rule text but that of
  * the dispatch. It describes the kernel only after the transaction that it led to was committed; after a failure it is thrown away.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { ServiceKey } from '../../model/service.ts';
 import type { FixedPlan, Jump, Table } from '../shared/chains.ts';
+import { services } from '../shared/chains.ts';
+import type { TreeChange } from './dispatchTree.ts';
+import { DispatchTree, isFrontend, wantsTree } from './dispatchTree.ts';
 import type { PrintedChain, PrintedDispatch, PrintedFragment } from './print.ts';
 import { compareDispatch, digestOf, printChain } from './print.ts';
 
@@ -42,7 +46,11 @@ const nothing: ServiceEntry = { chains: [], dispatch: [], endpoints: 0 };
 
 export class Ledger {
   readonly #services = new Map<ServiceKey, ServiceEntry>();
+  /** What stands in the dispatch chains, in order; without the frontends while they have a tree. */
   readonly #dispatch = new Map<string, PrintedDispatch[]>();
+  /** All frontends, whether their buckets have chains or not. */
+  readonly #frontends = new DispatchTree();
+  #hasTree: boolean;
   readonly #fixed: readonly PrintedChain[];
   /** The dispatch chains with the rules that stay behind those of the Services. */
   readonly #tails: readonly PrintedChain[];
@@ -51,7 +59,9 @@ export class Ledger {
   #endpoints = 0;
   readonly #rules: Record<Table, number> = { filter: 0, nat: 0, mangle: 0 };
 
-  constructor({ jumps, chains, dispatch }: FixedPlan) {
+  /** `hasTree`: whether the kernel has one, which then goes later than it would come. */
+  constructor({ jumps, chains, dispatch }: FixedPlan, hasTree = false) {
+    this.#hasTree = hasTree;
     this.jumps = jumps;
     this.#fixed = chains.map(printChain);
     this.#tails = dispatch.map(printChain);
@@ -67,7 +77,8 @@ export class Ledger {
   }
 
   get rulesByTable(): Readonly<Record<Table, number>> {
-    return { ...this.#rules };
+    // One jump leads to each bucket.
+    return { ...this.#rules, nat: this.#rules.nat + this.#frontends.chains.size };
   }
 
   get rulesHash(): string {
@@ -76,24 +87,31 @@ export class Ledger {
 
   /** For the first fill: nothing is compared, and the dispatch is sorted once at the end. */
   fill(key: ServiceKey, fragments: readonly PrintedFragment[]): void {
-    for (const rule of this.#record(key, fragments).dispatch) this.#listOf(rule).push(rule);
+    for (const rule of this.#record(key, fragments).dispatch) {
+      if (isFrontend(rule)) this.#frontends.fill(rule);
+      else this.#listOf(rule).push(rule);
+    }
   }
 
-  sortDispatch(): void {
+  /** Ends the first fill; gives the chains of the tree, if there is to be one. What is referred to comes first. */
+  sortDispatch(): Iterable<PrintedChain> {
+    this.#hasTree = wantsTree(this.#frontends.size, this.#hasTree);
+    if (!this.#hasTree) this.#dispatch.set(frontendsKey, this.#frontends.flat());
     for (const list of this.#dispatch.values()) list.sort(compareDispatch);
+    return this.#hasTree ? this.#frontends.rebuild() : [];
   }
 
   /** All the rules of a dispatch chain. */
   dispatchRules(chain: PrintedChain): readonly string[] {
+    if (this.#hasTree && dispatchKey(chain) === frontendsKey) return [...this.#frontends.rootRules(), ...chain.rules];
     return [...(this.#dispatch.get(dispatchKey(chain)) ?? []).map(({ rule }) => rule), ...chain.rules];
   }
 
   /** Every chain that the kernel must hold, with its number of rules. */
   *chains(): Generator<ChainSize> {
     for (const { table, name, rules } of this.#fixed) yield { table, name, rules: rules.length };
-    for (const { table, name, rules } of this.#tails) {
-      yield { table, name, rules: rules.length + (this.#dispatch.get(dispatchKey({ table, name }))?.length ?? 0) };
-    }
+    for (const chain of this.#tails) yield { table: chain.table, name: chain.name, rules: this.dispatchRules(chain).length };
+    for (const [name, rules] of this.#frontends.chains) yield { table: 'nat', name, rules };
     for (const entry of this.#services.values()) yield* entry.chains;
   }
 
@@ -108,12 +126,41 @@ export class Ledger {
     });
     const added = pairs.flatMap(({ before, after }) => missingFrom(before.dispatch, after.dispatch));
     const gone = pairs.flatMap(({ before, after }) => missingFrom(after.dispatch, before.dispatch));
+    const buckets = this.#changeFrontends(added.filter(isFrontend), gone.filter(isFrontend));
+    const isListed = (rule: PrintedDispatch): boolean => !isFrontend(rule) || buckets === undefined;
     return {
-      written: pairs.flatMap(({ before, after, fragments }) => rewritten(before, after, fragments)),
-      inserted: added.map((rule) => ({ rule, position: this.#insert(rule) })),
-      removed: gone.map((rule) => this.#remove(rule)),
-      stale: pairs.flatMap(({ before, after }) => staleChains(before, after)),
+      written: [...pairs.flatMap(({ before, after, fragments }) => rewritten(before, after, fragments)), ...(buckets?.written ?? [])],
+      inserted: added.filter(isListed).map((rule) => ({ rule, position: this.#insert(rule) })),
+      removed: gone.filter(isListed).map((rule) => this.#remove(rule)),
+      stale: [...(buckets?.stale ?? []).map((name) => ({ table: 'nat' as const, name })), ...pairs.flatMap(({ before, after }) => staleChains(before, after))],
     };
+  }
+
+  /** The chains to write and to delete where there is a tree, or was one; undefined where the frontends stand in a list before and after. */
+  #changeFrontends(added: readonly PrintedDispatch[], gone: readonly PrintedDispatch[]): TreeChange | undefined {
+    const hadTree = this.#hasTree;
+    const rootBefore = hadTree ? this.#frontends.rootRules() : [];
+    this.#hasTree = wantsTree(this.#frontends.size + added.length - gone.length, hadTree);
+    if (hadTree && this.#hasTree) {
+      const change = this.#frontends.change(added, gone);
+      return isDeepStrictEqual(rootBefore, this.#frontends.rootRules()) ? change : { ...change, written: [...change.written, this.#rootChain()] };
+    }
+    this.#frontends.replace(added, gone);
+    if (this.#hasTree) {
+      this.#dispatch.delete(frontendsKey);
+      return { written: [...this.#frontends.rebuild(), this.#rootChain()], stale: [] };
+    }
+    if (!hadTree) return undefined;
+    const stale = [...this.#frontends.chains.keys()];
+    this.#frontends.forgetChains();
+    this.#dispatch.set(frontendsKey, this.#frontends.flat());
+    return { written: [this.#rootChain()], stale };
+  }
+
+  #rootChain(): PrintedChain {
+    const tail = this.#tails.find((chain) => dispatchKey(chain) === frontendsKey);
+    if (tail === undefined) throw new Error('a plan without dispatch by address');
+    return { ...tail, rules: this.dispatchRules(tail) };
   }
 
   #record(key: ServiceKey, fragments: readonly PrintedFragment[]): ServiceEntry {
@@ -157,6 +204,8 @@ export class Ledger {
     return rule;
   }
 }
+
+const frontendsKey = dispatchKey({ table: 'nat', name: services });
 
 function dispatchKey({ table, name }: ChainId): string {
   return `${table} ${name}`;

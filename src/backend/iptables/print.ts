@@ -19,6 +19,8 @@ export interface PrintedDispatch {
   readonly table: Table;
   readonly chain: string;
   readonly rule: string;
+  /** The Service's address that it is about; undefined where a rule is about a port of the node. */
+  readonly address: string | undefined;
 }
 
 export interface PrintedFragment {
@@ -43,7 +45,8 @@ export function printService(plan: Plan, key: ServiceKey): readonly PrintedFragm
 }
 
 function printDispatch({ table, chain, rule }: DispatchRule): PrintedDispatch {
-  return { table, chain, rule: formatRule(rule) };
+  const destination = rule.matches.find((match) => match.kind === 'destination');
+  return { table, chain, rule: formatRule(rule), address: destination?.network };
 }
 
 /**

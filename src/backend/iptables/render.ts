@@ -82,7 +82,17 @@ function* renderServices(plan: Plan, ledger: Ledger, perCommit: number): Generat
     yield printed.flatMap(({ chains }) => chains.map(writeChain)).join('');
     if (printed.length > 0 && ledger.services % perCommit === 0) yield 'COMMIT\n*nat\n';
   }
-  ledger.sortDispatch();
+  yield* renderTree(ledger.sortDispatch(), perCommit);
+}
+
+/** A bucket's chain leads to the same Services wherever it hangs, so one that is written before its parent does no harm. */
+function* renderTree(chains: Iterable<PrintedChain>, perCommit: number): Generator<string> {
+  let written = 0;
+  for (const chain of chains) {
+    yield writeChain(chain);
+    written += 1;
+    if (written % perCommit === 0) yield 'COMMIT\n*nat\n';
+  }
 }
 
 /**

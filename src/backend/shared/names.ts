@@ -57,9 +57,16 @@ function base32(hex: string): string {
   return text;
 }
 
+const bucketName = /^KUBE-SB-([0-9A-F]{8}|[A-Z2-7]{16})-\d{1,3}$/;
+
+/** Chains that only this project has, which lead to the Services of a network. */
+export function isBucketChain(name: string): boolean {
+  return bucketName.test(name);
+}
+
 const serviceChainName = /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/;
 
-/** How a restarted agent recognises the chains of Services, its own and kube-proxy's. */
+/** How a restarted agent recognises the chains of Services, and those that lead to them, its own and kube-proxy's. */
 export function isServiceChain(name: string): boolean {
-  return serviceChainName.test(name);
+  return serviceChainName.test(name) || isBucketChain(name);
 }
