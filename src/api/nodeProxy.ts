@@ -27,6 +27,29 @@ export interface NodeProxy {
     config?: {
       [k: string]: unknown;
     };
+    /**
+     * The connections that the agent tries before it calls a new revision Ready, as spec.rollout.probe of the ProxyConfig asks. Left out:
+     * none.
+     */
+    probe?: {
+      /** Seconds between two tries. */
+      periodSeconds: number;
+      /** Tries in a row that must fail before the node reports ProbeFailed. */
+      failureThreshold: number;
+      /**
+       * The Services to try, by TCP. None named means the API server's own, default/kubernetes.
+       *
+       * Items: One port of one Service.
+       */
+      services?: {
+        /** The Service's namespace. */
+        namespace: string;
+        /** The Service's name. */
+        name: string;
+        /** The Service's port. */
+        port: number;
+      }[];
+    };
   };
   /**
    * What the node does now; written by its agent on a change, not as a heartbeat. observedGeneration -1 means the agent has not reported

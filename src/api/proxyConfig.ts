@@ -228,22 +228,26 @@ export interface ProxyConfig {
       checkPeriodSeconds: number;
     };
     /**
-     * How fast a change of this spec goes over the nodes, and what happens when one fails. This version stores these settings, but does not
-     * act on them: a change goes to all nodes at once. spec.paused stops it.
+     * How fast a change of this spec goes over the nodes, and what happens when one fails. spec.paused stops it at any point. A node that
+     * has never had a configuration gets the last completed one at once, and the first one of all is handed to such nodes without waiting.
      */
     rollout: {
-      /** How many governed nodes may be in change or not ready at once, as a number or a percentage (rounded down, at least 1). */
+      /**
+       * How many governed nodes may be in change, not ready or out of reach at once, as a number or a percentage (rounded up). A node that
+       * has been out of reach (NotReady, or without a ready agent) for progressDeadlineSeconds no longer counts and is told last.
+       */
       maxUnavailable: number | string;
       /** Seconds for which a node must have been Ready with the new revision before it counts as done. */
       minReadySeconds: number;
-      /** Seconds without any node becoming done after which the rollout counts as failed. */
+      /** Seconds without any node becoming done after which the nodes that are still in change count as failed. */
       progressDeadlineSeconds: number;
       /**
-       * What to do once maxFailures nodes have failed. Rollback takes the nodes back to the previous revision, Pause stops where it is,
-       * Continue goes on.
+       * What to do once maxFailures nodes have failed. Rollback takes the nodes back to the last completed revision (where there is none it
+       * is as Pause), Pause stops where it is, Continue goes on. A revision that was rolled back or stopped is tried again only after a
+       * change of spec.
        */
       onFailure: 'Rollback' | 'Pause' | 'Continue';
-      /** How many nodes may fail before onFailure takes effect, as a number or a percentage of the governed nodes. */
+      /** With how many failed nodes onFailure takes effect, as a number or a percentage of the governed nodes (rounded up). */
       maxFailures: number | string;
       /**
        * Canary steps in order; after the last one the rest follows. Example: [{setNodes: 1}, {pause: {seconds: 600}}, {setNodes: 25%},
@@ -256,11 +260,11 @@ export interface ProxyConfig {
         setNodes?: number | string;
         /** Wait before the next step. */
         pause?: {
-          /** How long to wait. Left out, the rollout waits until a person resumes it. */
+          /** How long to wait. Left out, the rollout waits until a person takes the pause out of rollout.steps. */
           seconds?: number;
         };
       }[];
-      /** After a change each node tries real connections to Services; a node whose probe fails counts as failed. */
+      /** After a change each node tries real connections to Services; a node whose probe fails counts as failed (reason ProbeFailed). */
       probe: {
         /** false trusts the agent's own check of its rules. */
         enabled: boolean;
@@ -269,7 +273,8 @@ export interface ProxyConfig {
         /** Tries in a row that must fail before the node counts as failed. */
         failureThreshold: number;
         /**
-         * The Services to try, by TCP. None named means the API server's own, default/kubernetes.
+         * The Services to try, by TCP; a port that is served by UDP alone is passed over. None named means the API server's own,
+         * default/kubernetes.
          *
          * Items: One port of one Service.
          */
@@ -283,7 +288,10 @@ export interface ProxyConfig {
         }[];
       };
     };
-    /** How many earlier revisions of this spec are kept for a rollback. This version stores the number, but keeps none. */
+    /**
+     * How many earlier revisions of this spec are kept, as ControllerRevisions in the operator's namespace; a rollback takes its
+     * configuration from there.
+     */
     revisionHistoryLimit: number;
   };
   /** What the operator last saw; written by it alone. observedGeneration -1 means it has not looked yet. */
@@ -321,7 +329,7 @@ export interface ProxyConfig {
       effective?: number;
       /** Governed nodes that run the current revision. */
       updated?: number;
-      /** Governed nodes that serve without error. */
+      /** Governed nodes that serve what they were told without error. */
       ready?: number;
       /** Governed nodes that are not ready. */
       unavailable?: number;
@@ -329,7 +337,7 @@ export interface ProxyConfig {
       drifted?: number;
       /** Governed nodes that refused or could not apply the current revision. */
       failed?: number;
-      /** Governed nodes whose agent does not report, so that their status is old. */
+      /** Governed nodes that are NotReady or have no ready agent, so that their status is old. */
       stale?: number;
     };
     /** Governed nodes by the mode that they run now, e.g. {iptables 3, nftables 1} in the middle of a change. */
@@ -340,17 +348,22 @@ export interface ProxyConfig {
     rollout?: {
       /** The revision being rolled out. */
       revision?: string;
-      /** The revision to which a rollback goes. */
+      /** The last completed revision, to which a rollback goes and which new nodes get. */
       previousRevision?: string;
-      /** What the rollout is doing. */
+      /**
+       * Idle: no node. Progressing: nodes are being changed. Paused: by spec.paused or a step. RollingBack, RolledBack: nodes go, or went,
+       * back to previousRevision. Failed: stopped. Complete: all nodes run revision.
+       */
       state?: 'Idle' | 'Progressing' | 'Paused' | 'RollingBack' | 'RolledBack' | 'Complete' | 'Failed';
-      /** The current step of rollout.steps, e.g. 2/4. */
+      /** The current step of rollout.steps, e.g. 2/4; absent once all are taken. */
       step?: string;
+      /** When the current step began; a pause counts from here. */
+      stepStartedAt?: string;
       /** When this rollout began. */
       startedAt?: string;
       /** When it ended. */
       completedAt?: string;
-      /** When a node last became done; progressDeadlineSeconds counts from here. */
+      /** When a node last became done. */
       lastProgressAt?: string;
     };
     /**

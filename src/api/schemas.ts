@@ -613,7 +613,7 @@ export const proxyconfigSchema: CrdSchema = {
               "failureThreshold": 3
             }
           },
-          "description": "How fast a change of this spec goes over the nodes, and what happens when one fails. This version stores these settings, but does not act on them: a change goes to all nodes at once. spec.paused stops it.",
+          "description": "How fast a change of this spec goes over the nodes, and what happens when one fails. spec.paused stops it at any point. A node that has never had a configuration gets the last completed one at once, and the first one of all is handed to such nodes without waiting.",
           "x-kubernetes-validations": [
             {
               "rule": "type(self.maxUnavailable) == int ? self.maxUnavailable >= 1 : self.maxUnavailable.matches('^(100|[1-9][0-9]?)%$')",
@@ -631,7 +631,7 @@ export const proxyconfigSchema: CrdSchema = {
               "x-kubernetes-int-or-string": true,
               "maxLength": 4,
               "default": "10%",
-              "description": "How many governed nodes may be in change or not ready at once, as a number or a percentage (rounded down, at least 1)."
+              "description": "How many governed nodes may be in change, not ready or out of reach at once, as a number or a percentage (rounded up). A node that has been out of reach (NotReady, or without a ready agent) for progressDeadlineSeconds no longer counts and is told last."
             },
             "minReadySeconds": {
               "type": "integer",
@@ -647,7 +647,7 @@ export const proxyconfigSchema: CrdSchema = {
               "minimum": 30,
               "maximum": 86400,
               "default": 600,
-              "description": "Seconds without any node becoming done after which the rollout counts as failed."
+              "description": "Seconds without any node becoming done after which the nodes that are still in change count as failed."
             },
             "onFailure": {
               "type": "string",
@@ -657,13 +657,13 @@ export const proxyconfigSchema: CrdSchema = {
                 "Continue"
               ],
               "default": "Rollback",
-              "description": "What to do once maxFailures nodes have failed. Rollback takes the nodes back to the previous revision, Pause stops where it is, Continue goes on."
+              "description": "What to do once maxFailures nodes have failed. Rollback takes the nodes back to the last completed revision (where there is none it is as Pause), Pause stops where it is, Continue goes on. A revision that was rolled back or stopped is tried again only after a change of spec."
             },
             "maxFailures": {
               "x-kubernetes-int-or-string": true,
               "maxLength": 4,
               "default": 1,
-              "description": "How many nodes may fail before onFailure takes effect, as a number or a percentage of the governed nodes."
+              "description": "With how many failed nodes onFailure takes effect, as a number or a percentage of the governed nodes (rounded up)."
             },
             "steps": {
               "type": "array",
@@ -699,7 +699,7 @@ export const proxyconfigSchema: CrdSchema = {
                         "format": "int32",
                         "minimum": 1,
                         "maximum": 604800,
-                        "description": "How long to wait. Left out, the rollout waits until a person resumes it."
+                        "description": "How long to wait. Left out, the rollout waits until a person takes the pause out of rollout.steps."
                       }
                     }
                   }
@@ -713,7 +713,7 @@ export const proxyconfigSchema: CrdSchema = {
                 "periodSeconds": 10,
                 "failureThreshold": 3
               },
-              "description": "After a change each node tries real connections to Services; a node whose probe fails counts as failed.",
+              "description": "After a change each node tries real connections to Services; a node whose probe fails counts as failed (reason ProbeFailed).",
               "properties": {
                 "enabled": {
                   "type": "boolean",
@@ -745,7 +745,7 @@ export const proxyconfigSchema: CrdSchema = {
                     "name",
                     "port"
                   ],
-                  "description": "The Services to try, by TCP. None named means the API server's own, default/kubernetes.",
+                  "description": "The Services to try, by TCP; a port that is served by UDP alone is passed over. None named means the API server's own, default/kubernetes.",
                   "items": {
                     "type": "object",
                     "required": [
@@ -785,7 +785,7 @@ export const proxyconfigSchema: CrdSchema = {
           "minimum": 1,
           "maximum": 50,
           "default": 10,
-          "description": "How many earlier revisions of this spec are kept for a rollback. This version stores the number, but keeps none."
+          "description": "How many earlier revisions of this spec are kept, as ControllerRevisions in the operator's namespace; a rollback takes its configuration from there."
         }
       }
     },
@@ -886,7 +886,7 @@ export const proxyconfigSchema: CrdSchema = {
             "ready": {
               "type": "integer",
               "format": "int32",
-              "description": "Governed nodes that serve without error."
+              "description": "Governed nodes that serve what they were told without error."
             },
             "unavailable": {
               "type": "integer",
@@ -906,7 +906,7 @@ export const proxyconfigSchema: CrdSchema = {
             "stale": {
               "type": "integer",
               "format": "int32",
-              "description": "Governed nodes whose agent does not report, so that their status is old."
+              "description": "Governed nodes that are NotReady or have no ready agent, so that their status is old."
             }
           }
         },
@@ -931,7 +931,7 @@ export const proxyconfigSchema: CrdSchema = {
             "previousRevision": {
               "type": "string",
               "maxLength": 64,
-              "description": "The revision to which a rollback goes."
+              "description": "The last completed revision, to which a rollback goes and which new nodes get."
             },
             "state": {
               "type": "string",
@@ -944,12 +944,17 @@ export const proxyconfigSchema: CrdSchema = {
                 "Complete",
                 "Failed"
               ],
-              "description": "What the rollout is doing."
+              "description": "Idle: no node. Progressing: nodes are being changed. Paused: by spec.paused or a step. RollingBack, RolledBack: nodes go, or went, back to previousRevision. Failed: stopped. Complete: all nodes run revision."
             },
             "step": {
               "type": "string",
               "maxLength": 16,
-              "description": "The current step of rollout.steps, e.g. 2/4."
+              "description": "The current step of rollout.steps, e.g. 2/4; absent once all are taken."
+            },
+            "stepStartedAt": {
+              "type": "string",
+              "format": "date-time",
+              "description": "When the current step began; a pause counts from here."
             },
             "startedAt": {
               "type": "string",
@@ -964,7 +969,7 @@ export const proxyconfigSchema: CrdSchema = {
             "lastProgressAt": {
               "type": "string",
               "format": "date-time",
-              "description": "When a node last became done; progressDeadlineSeconds counts from here."
+              "description": "When a node last became done."
             }
           }
         },
@@ -1071,6 +1076,69 @@ export const nodeproxySchema: CrdSchema = {
           "type": "object",
           "x-kubernetes-preserve-unknown-fields": true,
           "description": "The ProxyConfig's spec without what is the operator's own (nodeSelector, priority, paused, rollout, revisionHistoryLimit), defaults filled in. See `kubectl explain pxc.spec` for its fields."
+        },
+        "probe": {
+          "type": "object",
+          "required": [
+            "periodSeconds",
+            "failureThreshold"
+          ],
+          "description": "The connections that the agent tries before it calls a new revision Ready, as spec.rollout.probe of the ProxyConfig asks. Left out: none.",
+          "properties": {
+            "periodSeconds": {
+              "type": "integer",
+              "format": "int32",
+              "minimum": 1,
+              "maximum": 300,
+              "description": "Seconds between two tries."
+            },
+            "failureThreshold": {
+              "type": "integer",
+              "format": "int32",
+              "minimum": 1,
+              "maximum": 100,
+              "description": "Tries in a row that must fail before the node reports ProbeFailed."
+            },
+            "services": {
+              "type": "array",
+              "maxItems": 8,
+              "x-kubernetes-list-type": "map",
+              "x-kubernetes-list-map-keys": [
+                "namespace",
+                "name",
+                "port"
+              ],
+              "description": "The Services to try, by TCP. None named means the API server's own, default/kubernetes.",
+              "items": {
+                "type": "object",
+                "required": [
+                  "namespace",
+                  "name",
+                  "port"
+                ],
+                "description": "One port of one Service.",
+                "properties": {
+                  "namespace": {
+                    "type": "string",
+                    "maxLength": 63,
+                    "description": "The Service's namespace."
+                  },
+                  "name": {
+                    "type": "string",
+                    "maxLength": 63,
+                    "description": "The Service's name."
+                  },
+                  "port": {
+                    "type": "integer",
+                    "format": "int32",
+                    "minimum": 1,
+                    "maximum": 65535,
+                    "description": "The Service's port."
+                  }
+                }
+              }
+            }
+          }
         }
       }
     },

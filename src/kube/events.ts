@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { KubeClient } from './client.ts';
+import { microTime } from './microTime.ts';
 
 export interface ObjectReference {
   readonly apiVersion: string;
@@ -76,9 +77,4 @@ export function createEventRecorder({ client, controller, instance, onError }: E
       }
     },
   };
-}
-
-/** metav1.MicroTime takes exactly six digits of a second. */
-function microTime(time: Date): string {
-  return time.toISOString().replace('Z', '000Z');
 }

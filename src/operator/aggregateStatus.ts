@@ -3,9 +3,9 @@
  */
 import { mergeConditions } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
-import type { ClusterView } from './clusterView.ts';
-import { nodeOutcome, type NodeCounts, type NodeOutcome } from './nodeOutcome.ts';
+import type { NodeCounts, NodeOutcome } from './nodeOutcome.ts';
 import type { Target } from './resolve.ts';
+import { isOverdue, type Rollout, type Situation } from './rolloutState.ts';
 import { conditionsOf } from './statusConditions.ts';
 
 /** Bounds of the CRD: more would be refused, and nobody reads a list of 5,000 failures in a status. */
@@ -14,19 +14,20 @@ const maxFailureMessage = 256;
 const maxReason = 64;
 
 /** The status as it should stand; equal input gives an equal status, so that an unchanged one is never written. */
-export function aggregateStatus(target: Target, view: Pick<ClusterView, 'nodeProxies' | 'readyAgents'>, now: Date): ProxyConfigStatus {
+export function aggregateStatus(situation: Situation, rollout: Rollout): ProxyConfigStatus {
+  const { target, outcomes, clock } = situation;
   const { config } = target;
-  const outcomes = target.nodes.map(({ name }) => nodeOutcome(name, target, { nodeProxy: view.nodeProxies.get(name), agentReady: view.readyAgents.has(name) }));
   const nodes = countNodes(target, outcomes);
   const observedGeneration = config.metadata.generation ?? 0;
-  const failures = failuresOf(outcomes);
+  const failures = allFailures(situation, rollout);
+  const conditions = conditionsOf({ target, outcomes, nodes, rollout, failures });
   return {
     observedGeneration,
     observedHash: target.revision,
-    conditions: mergeConditions(config.status?.conditions, conditionsOf({ target, outcomes, nodes }), { observedGeneration, now }),
+    conditions: mergeConditions(config.status?.conditions, conditions, { observedGeneration, now: new Date(clock.now) }),
     nodes,
     modes: countModes(outcomes),
-    rollout: { revision: target.revision, state: rolloutState(target, nodes) },
+    rollout,
     ...(failures.length > 0 ? { failures } : {}),
   };
 }
@@ -42,7 +43,7 @@ function countNodes({ matched }: Target, outcomes: readonly NodeOutcome[]): Node
     unavailable: outcomes.length - ready,
     drifted: count(({ drifted }) => drifted),
     failed: count(({ phase }) => phase === 'Failed'),
-    stale: count(({ stale }) => stale),
+    stale: count(({ reachable }) => !reachable),
   };
 }
 
@@ -53,23 +54,39 @@ function countModes(outcomes: readonly NodeOutcome[]): Record<string, number> {
   return modes;
 }
 
-function rolloutState({ config }: Target, { effective, ready, failed }: NodeCounts): NonNullable<ProxyConfigStatus['rollout']>['state'] {
-  if (effective === 0) return 'Idle';
-  if (ready === effective) return 'Complete';
-  if (ready + failed === effective) return 'Failed';
-  return config.spec.paused ? 'Paused' : 'Progressing';
+export type Failure = NonNullable<ProxyConfigStatus['failures']>[number];
+
+/** What failed a rollout is remembered after the nodes have gone back, until there is another rollout. */
+function allFailures(situation: Situation, rollout: Rollout): Failure[] {
+  const { status } = situation.target.config;
+  const live = failuresOf(situation);
+  if (!hasFailed(rollout) || !hasFailed(status?.rollout) || status?.rollout?.revision !== rollout.revision) return live;
+  const remembered = status.failures ?? [];
+  const known = new Set(remembered.map(({ node }) => node));
+  return [...remembered, ...live.filter(({ node }) => !known.has(node))].slice(0, maxFailures);
 }
 
-type Failure = NonNullable<ProxyConfigStatus['failures']>[number];
+function hasFailed(rollout: ProxyConfigStatus['rollout']): boolean {
+  return ['RollingBack', 'RolledBack', 'Failed'].includes(rollout?.state ?? '');
+}
 
-/** Nodes that fail come before nodes that only leave Services out. */
-function failuresOf(outcomes: readonly NodeOutcome[]): Failure[] {
+/** Nodes that fail come first, then those that are too late, then those that only leave Services out. */
+function failuresOf(situation: Situation): Failure[] {
+  const { outcomes } = situation;
   const withProblem = outcomes.filter(({ problem }) => problem !== undefined);
-  const ordered = [...withProblem.filter(({ phase }) => phase === 'Failed'), ...withProblem.filter(({ phase }) => phase !== 'Failed')];
-  return ordered.slice(0, maxFailures).map(failureOf);
+  return [
+    ...withProblem.filter(({ phase }) => phase === 'Failed').map(failureOf),
+    ...outcomes.filter((outcome) => isOverdue(outcome, situation)).map((outcome) => lateness(outcome, situation)),
+    ...withProblem.filter(({ phase }) => phase !== 'Failed').map(failureOf),
+  ].slice(0, maxFailures);
 }
 
 function failureOf({ node, problem }: NodeOutcome): Failure {
   const { reason, message, since } = problem ?? { reason: 'Unknown' };
   return { node, reason: reason.slice(0, maxReason), ...(message ? { message: message.slice(0, maxFailureMessage) } : {}), ...(since ? { since } : {}) };
+}
+
+function lateness({ node }: NodeOutcome, { target }: Situation): Failure {
+  const { progressDeadlineSeconds } = target.config.spec.rollout;
+  return { node, reason: 'ProgressDeadlineExceeded', message: `not done with revision ${target.revision} within ${progressDeadlineSeconds} s` };
 }

@@ -1,6 +1,7 @@
 /**
  * What the operator knows of the cluster: small records decoded from watch items, by name.
  */
+import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { ObjectMeta } from '../api/objectMeta.ts';
 import type { NodeProxy } from '../api/nodeProxy.ts';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
@@ -9,6 +10,8 @@ export interface KnownNode {
   readonly name: string;
   readonly uid: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** False when the kubelet says so, or has not been heard of; true also for a Node that nothing is reported of. */
+  readonly ready: boolean;
 }
 
 /** The Pod that runs a node's agent; its readiness is the agent's liveness. */
@@ -17,10 +20,25 @@ export interface AgentPod {
   readonly ready: boolean;
 }
 
+/** One configuration that nodes were told once, kept for a rollback and for nodes that come in mid-rollout. */
+export interface KnownRevision {
+  readonly name: string;
+  /** uid of the ProxyConfig that owns it. */
+  readonly owner: string;
+  readonly revision: string;
+  /** Counts up from revision to revision. */
+  readonly number: number;
+  readonly nodeConfig: NodeConfig;
+}
+
 export interface ClusterView {
   readonly nodes: ReadonlyMap<string, KnownNode>;
   readonly configs: ReadonlyMap<string, ProxyConfig>;
   readonly nodeProxies: ReadonlyMap<string, NodeProxy>;
+  /** NodeProxies that somebody has deleted, as they last were; their nodes still run what they say. */
+  readonly lostNodeProxies: ReadonlyMap<string, NodeProxy>;
+  /** ControllerRevisions of ours, by name. */
+  readonly revisions: ReadonlyMap<string, KnownRevision>;
   /** Names of nodes with a ready agent Pod. */
   readonly readyAgents: ReadonlySet<string>;
 }
@@ -29,12 +47,17 @@ interface ApiObject {
   readonly metadata: ObjectMeta;
 }
 interface ApiNode extends ApiObject {
-  readonly status?: { readonly nodeInfo?: { readonly operatingSystem?: string } };
+  readonly status?: { readonly nodeInfo?: { readonly operatingSystem?: string }; readonly conditions?: ApiConditions };
 }
 interface ApiPod extends ApiObject {
   readonly spec: { readonly nodeName?: string };
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  readonly status?: { readonly conditions?: ApiConditions };
 }
+interface ApiControllerRevision extends ApiObject {
+  readonly revision: number;
+  readonly data?: NodeConfig;
+}
+type ApiConditions = readonly { readonly type: string; readonly status: string }[];
 
 export const agentLabels = { 'app.kubernetes.io/name': 'proxyconfig', 'app.kubernetes.io/component': 'agent' } as const;
 
@@ -42,7 +65,8 @@ export const agentLabels = { 'app.kubernetes.io/name': 'proxyconfig', 'app.kuber
 export function decodeNode(object: unknown): KnownNode {
   const { metadata, status } = object as ApiNode;
   const system = status?.nodeInfo?.operatingSystem;
-  return { name: metadata.name, uid: metadata.uid ?? '', labels: { ...(system ? { 'kubernetes.io/os': system } : {}), ...metadata.labels } };
+  const ready = (status?.conditions ?? []).every(({ type, status: is }) => type !== 'Ready' || is === 'True');
+  return { name: metadata.name, uid: metadata.uid ?? '', labels: { ...(system ? { 'kubernetes.io/os': system } : {}), ...metadata.labels }, ready };
 }
 
 /** undefined for a Pod that is no agent, or stands on no node yet. */
@@ -52,6 +76,17 @@ export function decodeAgentPod(object: unknown): AgentPod | undefined {
   if (!isAgent || !spec.nodeName) return undefined;
   const ready = !metadata.deletionTimestamp && (status?.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True');
   return { node: spec.nodeName, ready };
+}
+
+/** The namespace holds those of DaemonSets, too. */
+export const revisionLabel = 'proxyconfig.dev/revision';
+
+export function decodeRevision(object: unknown): KnownRevision | undefined {
+  const { metadata, revision: number, data } = object as ApiControllerRevision;
+  const revision = metadata.labels?.[revisionLabel];
+  const owner = metadata.ownerReferences?.find(({ kind }) => kind === 'ProxyConfig')?.uid;
+  if (revision === undefined || owner === undefined || data === undefined || metadata.deletionTimestamp !== undefined) return undefined;
+  return { name: metadata.name, owner, revision, number, nodeConfig: data };
 }
 
 /** Without managedFields and annotations, which are most of an object's size and none of our business. */

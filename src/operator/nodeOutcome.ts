@@ -1,24 +1,35 @@
 /**
- * What became of a target on one node, told from its NodeProxy alone.
+ * How one node stands to what it was told, from its NodeProxy, its Node and its agent's Pod.
  */
 import { findCondition } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { ClusterView, KnownNode } from './clusterView.ts';
 import type { Target } from './resolve.ts';
-import { hasTarget } from './rollout.ts';
+import type { Clock } from './since.ts';
 
 export interface NodeOutcome {
   readonly node: string;
+  /** The revision that it was told last; undefined for a node that was never told anything. */
+  readonly told: string | undefined;
+  /** Its NodeProxy names this ProxyConfig, and goes with this Node. */
+  readonly belongs: boolean;
   /**
-   * Waiting: not told yet, or the agent has not answered. Updating: the agent is at it. Ready: the target is in force.
-   * Failed: the agent saw the target and does not run it.
+   * New: it has no NodeProxy. Changing: the agent has not answered, or is at it. Ready: what it was told is in force.
+   * Failed: the agent saw what it was told and does not run it.
    */
-  readonly phase: 'Waiting' | 'Updating' | 'Ready' | 'Failed';
-  /** The target's revision is in force, ready or not. */
+  readonly phase: 'New' | 'Changing' | 'Ready' | 'Failed';
+  /** The Node is not NotReady, and an agent Pod is ready on it. Else its rules stand, but what is known of them is old. */
+  readonly reachable: boolean;
+  /** Out of reach for so long that nothing waits for it any more. */
+  readonly excused: boolean;
+  /** By the operator's clock; Infinity while it is not Ready. */
+  readonly readySince: number;
+  /** Since when it has been told this and been in reach. */
+  readonly toldSince: number;
+  /** The target's revision is in force. */
   readonly updated: boolean;
   readonly drifted: boolean;
-  /** No agent Pod is ready on the node: rules stand, but what is known of them is old. */
-  readonly stale: boolean;
   /** The mode in force. */
   readonly mode: string | undefined;
   /** Why the node is not as wanted, in the agent's words; also for a ready node that leaves single Services out. */
@@ -34,26 +45,73 @@ export interface NodeProblem {
 /** How many nodes stand where; `unavailable` = effective - ready. */
 export type NodeCounts = Required<NonNullable<ProxyConfigStatus['nodes']>>;
 
-export function nodeOutcome(node: string, target: Target, live: { nodeProxy: NodeProxy | undefined; agentReady: boolean }): NodeOutcome {
-  const { nodeProxy } = live;
-  const status = nodeProxy?.status;
-  const phase = phaseOf(nodeProxy, target);
+type LiveView = Pick<ClusterView, 'nodeProxies' | 'readyAgents' | 'lostNodeProxies'>;
+
+export function outcomesOf(target: Target, view: LiveView, clock: Clock): NodeOutcome[] {
+  return target.nodes.map((node) => {
+    const nodeProxy = view.nodeProxies.get(node.name);
+    const told = (nodeProxy ?? lostOf(node, view))?.spec.revision;
+    return nodeOutcome({ target, node, nodeProxy, told, reachable: node.ready && view.readyAgents.has(node.name) }, clock);
+  });
+}
+
+interface Observation extends Pick<NodeOutcome, 'told' | 'reachable'> {
+  readonly target: Target;
+  readonly node: KnownNode;
+  readonly nodeProxy: NodeProxy | undefined;
+}
+
+function nodeOutcome({ target, node, nodeProxy, told, reachable }: Observation, clock: Clock): NodeOutcome {
+  const { name } = node;
+  const phase = phaseOf(nodeProxy);
+  const belongs = isOf(nodeProxy, target) && isOwnedBy(nodeProxy, node);
+  const reachSince = clock.since(`reach ${name}`, String(reachable));
+  const readySince = clock.since(`ready ${name}`, phase === 'Ready' ? `${told}` : '');
   return {
-    node,
+    node: name,
+    told,
+    belongs,
     phase,
-    updated: hasTarget(nodeProxy, target) && status?.revision === target.revision,
-    drifted: status?.state === 'Drifted' || findCondition(status?.conditions, 'Drifted')?.status === 'True',
-    stale: !live.agentReady,
-    mode: status?.mode,
+    reachable,
+    excused: !reachable && clock.now - reachSince >= target.config.spec.rollout.progressDeadlineSeconds * 1000,
+    readySince: phase === 'Ready' ? readySince : Infinity,
+    toldSince: Math.max(reachSince, clock.since(`told ${name}`, `${told}`)),
+    ...reportOf(nodeProxy),
+    updated: belongs && told === target.revision && nodeProxy?.status?.revision === told,
     problem: phase === 'Failed' ? refusal(nodeProxy) : quarantine(nodeProxy),
   };
 }
 
-function phaseOf(nodeProxy: NodeProxy | undefined, target: Target): NodeOutcome['phase'] {
-  const status = nodeProxy?.status;
-  if (!status || !hasTarget(nodeProxy, target) || !isAnswered(nodeProxy)) return 'Waiting';
-  if (status.revision === target.revision && findCondition(status.conditions, 'Ready')?.status === 'True') return 'Ready';
-  return status.state === 'Degraded' || status.state === 'RolledBack' ? 'Failed' : 'Updating';
+function reportOf(nodeProxy: NodeProxy | undefined): Pick<NodeOutcome, 'drifted' | 'mode'> {
+  const { state, conditions, mode } = nodeProxy?.status ?? {};
+  return { drifted: state === 'Drifted' || findCondition(conditions, 'Drifted')?.status === 'True', mode };
+}
+
+/** What a node was told by a NodeProxy that somebody has deleted: it still runs that. */
+function lostOf(node: KnownNode, { lostNodeProxies }: LiveView): NodeProxy | undefined {
+  const lost = lostNodeProxies.get(node.name);
+  return isOwnedBy(lost, node) ? lost : undefined;
+}
+
+/**
+ * The ProxyConfig's generation does not count: a new one that changes nothing for nodes, such as a priority, must not cost one
+ * write per node.
+ */
+function isOf(nodeProxy: NodeProxy | undefined, { config }: Target): boolean {
+  return nodeProxy?.spec.configRef.uid === config.metadata.uid;
+}
+
+/** False after a node was made anew under its old name: the garbage collector would take the NodeProxy with the old node. */
+function isOwnedBy(nodeProxy: NodeProxy | undefined, node: KnownNode): boolean {
+  return (nodeProxy?.metadata.ownerReferences ?? []).some(({ kind, uid }) => kind === 'Node' && uid === node.uid);
+}
+
+function phaseOf(nodeProxy: NodeProxy | undefined): NodeOutcome['phase'] {
+  if (!nodeProxy) return 'New';
+  const { spec, status } = nodeProxy;
+  if (!status || !isAnswered(nodeProxy)) return 'Changing';
+  if (status.revision === spec.revision && findCondition(status.conditions, 'Ready')?.status === 'True') return 'Ready';
+  return status.state === 'Degraded' || status.state === 'RolledBack' ? 'Failed' : 'Changing';
 }
 
 /** An answer to an earlier spec says nothing about this one. */

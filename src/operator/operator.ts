@@ -5,23 +5,21 @@
  * 1.3.9): a watch error ends the process, a watch starts anew without a resourceVersion and so loses deletes, and errors of
  * status and finalizer writes are swallowed.
  */
-import { once } from 'node:events';
-import os from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import operatorModule, { type ResourceEvent, type ResourceMeta } from '@dot-i/k8s-operator';
 import type { NodeProxy } from '../api/nodeProxy.ts';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
-import type { OperatorConfig } from '../config.ts';
-import { createKubeClient, type KubeClient } from '../kube/client.ts';
+import { isAlreadyExists, isNotFound } from '../kube/apiError.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { createEventRecorder, type EventRecorder } from '../kube/events.ts';
-import { loadKubeConfig } from '../kube/kubeConfig.ts';
 import { createReflector, type ObjectIdentity, type Reflector } from '../kube/reflector.ts';
-import { createStatusWriter, type StatusWriter } from '../kube/statusWriter.ts';
 import { createWorkQueue } from '../kube/workQueue.ts';
-import { plain, startHttpServer, type HttpServer } from '../observability/httpServer.ts';
-import { createLogger, type Logger } from '../observability/logger.ts';
-import { decodeAgentPod, decodeNode, decodeNodeProxy, decodeProxyConfig, type AgentPod, type ClusterView, type KnownNode } from './clusterView.ts';
-import { createOperatorMetrics, type OperatorMetrics } from './operatorMetrics.ts';
-import { reconcile, type StatusUpdate } from './reconcile.ts';
+import type { Logger } from '../observability/logger.ts';
+import { decodeAgentPod, decodeNode, decodeNodeProxy, decodeProxyConfig, decodeRevision, type AgentPod, type ClusterView, type KnownNode, type KnownRevision } from './clusterView.ts';
+import type { OperatorMetrics } from './operatorMetrics.ts';
+import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
+import { operatorNamespace, type RevisionWrite } from './revisions.ts';
+import { monotonicNow, SinceMemory } from './since.ts';
 import { fieldManager, writeNodes } from './writeNodes.ts';
 
 export interface OperatorOptions {
@@ -40,50 +38,13 @@ type WatchedObject = ResourceEvent['object'];
 const { ResourceEventType } = operatorModule;
 const group = 'proxyconfig.dev';
 const version = 'v1alpha1';
-/** Also named in the agents' admission policy. */
-const agentNamespace = 'proxyconfig-system';
 /** Everything is reconciled under one key: which ProxyConfig wins a node is a question about all of them. */
 const wholeCluster = 'cluster';
 /** Changes that come together, such as the list at the start, are decided on together. */
 const gatherMs = 50;
 const concurrentWrites = 8;
-const statusIntervalMs = 5000;
-
-/** What `proxyconfig operator` runs: works until the signal fires, then writes what is due and resolves. */
-export async function runOperator(config: OperatorConfig, signal: AbortSignal): Promise<void> {
-  const logger = createLogger(config.logLevel);
-  const client = createKubeClient(loadKubeConfig(config.kubernetes), { userAgent: `proxyconfig-operator/${config.version}` });
-  const metrics = createOperatorMetrics();
-  const operator = new ProxyConfigOperator({ client, logger, metrics, instance: os.hostname(), statusIntervalMs });
-  const servers = startServers(config, { operator, logger, metrics });
-  logger.info('operator starts', { version: config.version, server: client.server });
-  try {
-    // Starting ends with the first complete list, which without an API server may be never.
-    await Promise.race([operator.start(), aborted(signal)]);
-    await aborted(signal);
-  } finally {
-    operator.stop();
-    await operator.stopped();
-    await Promise.all(servers.map((server) => server.stop()));
-    await client.close();
-    logger.info('operator stopped');
-  }
-}
-
-function startServers({ healthAddress, metricsAddress }: OperatorConfig, { operator, logger, metrics }: { operator: ProxyConfigOperator; logger: Logger; metrics: OperatorMetrics }): HttpServer[] {
-  const onUnavailable = (cause: Error): void => logger.warn('a port cannot be had', { error: cause });
-  const alive = { '/healthz': () => plain(200, 'ok'), '/livez': () => plain(200, 'ok') };
-  const ready = { '/readyz': () => (operator.synced ? plain(200, 'ok') : plain(503, 'not everything is listed yet')) };
-  const exposition = { '/metrics': async () => ({ status: 200, contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }) };
-  return [
-    startHttpServer({ address: healthAddress, routes: { ...alive, ...ready }, onUnavailable }),
-    startHttpServer({ address: metricsAddress, routes: exposition, onUnavailable }),
-  ];
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
-}
+/** Time alone never asks for more turns than this. */
+const leastLookAgainMs = 100;
 
 export class ProxyConfigOperator extends operatorModule.default {
   readonly #options: OperatorOptions;
@@ -93,8 +54,13 @@ export class ProxyConfigOperator extends operatorModule.default {
   readonly #nodeProxies = new Map<string, NodeProxy>();
   readonly #agentPods = new Map<string, AgentPod>();
   readonly #reflectors: Reflector[] = [];
-  /** By uid: an object made anew under its name has none of the status that was written before. */
-  readonly #statusWriters = new Map<string, StatusWriter>();
+  readonly #lostNodeProxies = new Map<string, NodeProxy>();
+  readonly #revisions = new Map<string, KnownRevision>();
+  readonly #since = new SinceMemory();
+  /** By uid of the ProxyConfig. */
+  readonly #statusWrittenAt = new Map<string, number>();
+  /** resourceVersions of what this process wrote itself, by kind and name; a watch brings older ones after them. */
+  readonly #written = new Map<string, string>();
   readonly #queue = createWorkQueue({
     reconcile: () => this.#reconcile(),
     onError: (_key, cause, retryInMs) => {
@@ -124,9 +90,10 @@ export class ProxyConfigOperator extends operatorModule.default {
   protected override async init(): Promise<void> {
     await Promise.all([
       this.watchResource(group, version, 'proxyconfigs', (event) => this.#keep(event, this.#configs, decodeProxyConfig)),
-      this.watchResource(group, version, 'nodeproxies', (event) => this.#keep(event, this.#nodeProxies, decodeNodeProxy)),
+      this.watchResource('apps', 'v1', 'controllerrevisions', (event) => this.#keep(event, this.#revisions, decodeRevision), operatorNamespace),
+      this.watchResource(group, version, 'nodeproxies', (event) => this.#keepNodeProxy(event)),
       this.watchResource('', 'v1', 'nodes', (event) => this.#keep(event, this.#nodes, decodeNode)),
-      this.watchResource('', 'v1', 'pods', (event) => this.#keep(event, this.#agentPods, decodeAgentPod), agentNamespace),
+      this.watchResource('', 'v1', 'pods', (event) => this.#keep(event, this.#agentPods, decodeAgentPod), operatorNamespace),
     ]);
     this.#synced = true;
     this.#options.logger.info('everything is listed', { nodes: this.#nodes.size, proxyConfigs: this.#configs.size });
@@ -145,7 +112,8 @@ export class ProxyConfigOperator extends operatorModule.default {
   async #shutDown(): Promise<void> {
     await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
     await this.#queue.stop();
-    await Promise.all([...this.#statusWriters.values()].map((writer) => writer.stop()));
+    // What waited for the interval to be over is told now; a successor would have to find it out anew.
+    if (this.#synced) await this.#reportAll(this.#look(), { isLast: true }).catch((error: unknown) => this.#options.logger.warn('the last status was not written', { error }));
   }
 
   /** Resolves when the first list has been handed over; the watch goes on until `stop`. */
@@ -180,12 +148,18 @@ export class ProxyConfigOperator extends operatorModule.default {
     return namespace === undefined ? `${prefix}/${plural}` : `${prefix}/namespaces/${namespace}/${plural}`;
   }
 
-  /** Hands the status to the object's paced writer, which applies it server-side, retries, and does not write what is there. */
+  /**
+   * Applies the status server-side, tied to the object that it was computed from: one that was decided on old knowledge is refused
+   * instead of undoing a newer one. Throws what the API server answers.
+   */
   protected override async setResourceStatus(meta: ResourceMeta, status: unknown): Promise<null> {
-    const uid = this.#configs.get(meta.name)?.metadata.uid ?? '';
-    const writer = this.#statusWriters.get(uid) ?? this.#createStatusWriter(meta.name);
-    this.#statusWriters.set(uid, writer);
-    writer.write(status as object);
+    const { name, resourceVersion } = meta;
+    const written = await this.#options.client.send('PATCH', `/apis/${group}/${version}/proxyconfigs/${name}/status`, {
+      contentType: 'application/apply-patch+yaml',
+      query: { fieldManager, force: true },
+      body: { apiVersion: `${group}/${version}`, kind: 'ProxyConfig', metadata: { name, resourceVersion }, status },
+    });
+    this.#learn(written, this.#configs, decodeProxyConfig);
     return null;
   }
 
@@ -206,69 +180,115 @@ export class ProxyConfigOperator extends operatorModule.default {
   }
 
   async #keep<Kept>(event: ResourceEvent, into: Map<string, Kept>, decode: (object: unknown) => Kept | undefined): Promise<void> {
+    const { name } = event.meta;
+    if (this.#isStale(event)) return;
     const record = event.type === ResourceEventType.Deleted ? undefined : decode(event.object);
-    if (record === undefined) into.delete(event.meta.name);
-    else into.set(event.meta.name, record);
+    // Nodes and Pods are written all the time for reasons that nothing here depends on.
+    if (isDeepStrictEqual(record, into.get(name))) return;
+    if (record === undefined) into.delete(name);
+    else into.set(name, record);
     if (this.#synced) this.#queue.add(wholeCluster, gatherMs);
   }
 
-  async #reconcile(): Promise<undefined> {
+  async #keepNodeProxy(event: ResourceEvent): Promise<void> {
+    const { name } = event.meta;
+    const known = this.#nodeProxies.get(name);
+    if (event.type !== ResourceEventType.Deleted) this.#lostNodeProxies.delete(name);
+    else if (known !== undefined) this.#lostNodeProxies.set(name, known);
+    await this.#keep(event, this.#nodeProxies, decodeNodeProxy);
+  }
+
+  /** True for what was so before this process itself changed it: going back to it would be to decide twice. */
+  #isStale({ type, meta, object }: ResourceEvent): boolean {
+    const key = `${object.kind} ${meta.name}`;
+    const written = this.#written.get(key);
+    if (written === undefined) return false;
+    if (type !== ResourceEventType.Deleted && Number(meta.resourceVersion) < Number(written)) return true;
+    this.#written.delete(key);
+    return false;
+  }
+
+  async #reconcile(): Promise<number | undefined> {
     const { client, logger, metrics } = this.#options;
-    const { statusUpdates, nodeWrites } = reconcile(this.#view(), new Date());
+    const reconciliation = this.#look();
+    const { statusUpdates, revisionWrites, nodeWrites, lookAgainMs } = reconciliation;
     metrics.observe(statusUpdates);
-    this.#dropStatusWriters();
-    // Status first: it says "reconciling" before the first node is told.
-    for (const update of statusUpdates) await this.#report(update);
+    this.#forget();
+    // Revisions and status first: what nodes are told must be known to whoever goes on from here.
+    for (const write of revisionWrites) await this.#writeRevision(write);
+    const statusDueMs = await this.#reportAll(reconciliation, { isLast: false });
     if (nodeWrites.length > 0) {
-      logger.info('telling nodes what to run', { count: nodeWrites.length, nodes: nodeWrites.map(({ node }) => node) });
-      await writeNodes(nodeWrites, { client, concurrency: concurrentWrites, onWritten: (written) => this.#learn(written) });
+      logger.info('telling nodes what to run', { count: nodeWrites.length, nodes: nodeWrites.slice(0, 10).map(({ node }) => node) });
+      await writeNodes(nodeWrites, { client, concurrency: concurrentWrites, onWritten: (written) => this.#learnNodeProxy(written) });
     }
     metrics.reconciliations.inc({ result: 'done' });
+    const next = Math.min(statusDueMs ?? Infinity, Math.max(lookAgainMs ?? Infinity, leastLookAgainMs));
+    return next === Infinity ? undefined : next;
   }
 
-  #view(): ClusterView {
+  #look(): Reconciliation {
     const readyAgents = new Set([...this.#agentPods.values()].filter(({ ready }) => ready).map(({ node }) => node));
-    return { nodes: this.#nodes, configs: this.#configs, nodeProxies: this.#nodeProxies, readyAgents };
+    const view: ClusterView = {
+      nodes: this.#nodes,
+      configs: this.#configs,
+      nodeProxies: this.#nodeProxies,
+      lostNodeProxies: this.#lostNodeProxies,
+      revisions: this.#revisions,
+      readyAgents,
+    };
+    return reconcile(view, this.#since.turn(monotonicNow()));
   }
 
-  /** Known at once what was written, so that the next turn does not write it again from older knowledge. */
-  #learn(written: unknown): void {
+  async #writeRevision({ method, path, options }: RevisionWrite): Promise<void> {
+    try {
+      await this.#options.client.send(method, path, options);
+    } catch (error) {
+      if (!isAlreadyExists(error) && !isNotFound(error)) throw error;
+    }
+  }
+
+  #learnNodeProxy(written: unknown): void {
     this.#options.metrics.nodeWrites.inc();
-    const nodeProxy = decodeNodeProxy(written);
-    this.#nodeProxies.set(nodeProxy.metadata.name, nodeProxy);
+    this.#lostNodeProxies.delete((written as NodeProxy).metadata.name);
+    this.#learn(written, this.#nodeProxies, decodeNodeProxy);
+  }
+
+  /** Known at once what was written, so that the next turn does not decide on older knowledge. */
+  #learn<Kept>(written: unknown, into: Map<string, Kept>, decode: (object: unknown) => Kept): void {
+    const { kind, metadata } = written as { kind: string; metadata: { name: string; resourceVersion: string } };
+    this.#written.set(`${kind} ${metadata.name}`, metadata.resourceVersion);
+    into.set(metadata.name, decode(written));
     this.#queue.add(wholeCluster, gatherMs);
   }
 
-  async #report({ config, status, changed, event }: StatusUpdate): Promise<void> {
-    const { name, uid = '' } = config.metadata;
-    // A writer that exists is told every time: what it has waiting may be out of date.
-    if (changed || this.#statusWriters.has(uid)) await this.setResourceStatus(metaOf('proxyconfigs', config), status);
-    if (!event) return;
-    this.#options.logger.info(event.message, { proxyConfig: name, reason: event.reason });
-    const regarding = { apiVersion: `${group}/${version}`, kind: 'ProxyConfig', name, uid };
-    await this.#events.record({ regarding, type: event.type, reason: event.reason, action: 'Resolve', note: event.message });
-  }
-
-  #createStatusWriter(name: string): StatusWriter {
-    return createStatusWriter({
-      client: this.#options.client,
-      apiVersion: `${group}/${version}`,
-      kind: 'ProxyConfig',
-      name,
-      path: `/apis/${group}/${version}/proxyconfigs/${name}`,
-      fieldManager,
-      intervalMs: this.#options.statusIntervalMs,
-      onError: (cause, retryInMs) => this.#options.logger.warn('a status was not written', { proxyConfig: name, error: cause, retryInMs }),
-    });
-  }
-
-  #dropStatusWriters(): void {
-    const standing = new Set([...this.#configs.values()].map(({ metadata }) => metadata.uid));
-    for (const [uid, writer] of this.#statusWriters) {
-      if (standing.has(uid)) continue;
-      this.#statusWriters.delete(uid);
-      void writer.stop();
+  /** Milliseconds until the next status may be written; undefined when none waits. */
+  async #reportAll({ statusUpdates }: Pick<Reconciliation, 'statusUpdates'>, { isLast }: { isLast: boolean }): Promise<number | undefined> {
+    const waits: number[] = [];
+    for (const update of statusUpdates.filter(({ changed }) => changed)) {
+      const { uid = '' } = update.config.metadata;
+      const due = (this.#statusWrittenAt.get(uid) ?? -Infinity) + this.#options.statusIntervalMs - performance.now();
+      if (due > 0 && !isLast) waits.push(due);
+      else await this.#report(update);
     }
+    return waits.length === 0 ? undefined : Math.min(...waits);
+  }
+
+  async #report({ config, status, tidings }: StatusUpdate): Promise<void> {
+    const { name, uid = '' } = config.metadata;
+    await this.setResourceStatus(metaOf('proxyconfigs', config), status);
+    this.#statusWrittenAt.set(uid, performance.now());
+    const regarding = { apiVersion: `${group}/${version}`, kind: 'ProxyConfig', name, uid };
+    for (const { type, reason, message } of tidings) {
+      this.#options.logger.info(message, { proxyConfig: name, reason });
+      await this.#events.record({ regarding, type, reason, action: 'Reconcile', note: message });
+    }
+  }
+
+  /** What is remembered of objects that are gone. */
+  #forget(): void {
+    const standing = new Set([...this.#configs.values()].map(({ metadata }) => metadata.uid));
+    for (const uid of this.#statusWrittenAt.keys()) if (!standing.has(uid)) this.#statusWrittenAt.delete(uid);
+    for (const name of this.#lostNodeProxies.keys()) if (!this.#nodes.has(name)) this.#lostNodeProxies.delete(name);
   }
 }
 

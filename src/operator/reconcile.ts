@@ -6,15 +6,22 @@ import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
 import { aggregateStatus } from './aggregateStatus.ts';
 import type { ClusterView } from './clusterView.ts';
-import { conflictEvent, type ConflictEvent } from './conflictEvent.ts';
+import { outcomesOf } from './nodeOutcome.ts';
 import { resolveTargets, type Target } from './resolve.ts';
-import { nodesToUpdate } from './rollout.ts';
+import { historyOf, nodeConfigOfRevision, revisionWrites, type RevisionWrite } from './revisions.ts';
+import { nodesToTell } from './rollout.ts';
+import { isRecorded, nextLookMs, nextRollout, situationOf, type Rollout } from './rolloutState.ts';
+import type { Clock } from './since.ts';
+import { tidingsOf, type Tiding } from './tidings.ts';
 import { nodeWrite, type NodeWrite } from './writeNodes.ts';
 
 /** Everything that should be written now; empty lists when nothing has changed. */
 export interface Reconciliation {
+  readonly revisionWrites: readonly RevisionWrite[];
   readonly statusUpdates: readonly StatusUpdate[];
   readonly nodeWrites: readonly NodeWrite[];
+  /** Milliseconds after which time alone may have changed something. */
+  readonly lookAgainMs: number | undefined;
 }
 
 export interface StatusUpdate {
@@ -22,23 +29,52 @@ export interface StatusUpdate {
   readonly status: ProxyConfigStatus;
   /** False when the API server has this status already. */
   readonly changed: boolean;
-  readonly event: ConflictEvent | undefined;
+  /** To be told once the status is written. */
+  readonly tidings: readonly Tiding[];
 }
 
-export function reconcile(view: ClusterView, now: Date): Reconciliation {
-  const targets = resolveTargets(view);
+export function reconcile(view: ClusterView, clock: Clock): Reconciliation {
+  const decisions = resolveTargets(view).map((target) => decide(target, view, clock));
+  const looks = decisions.flatMap(({ lookAgainMs }) => lookAgainMs ?? []);
   return {
-    statusUpdates: targets.map((target) => statusUpdate(target, view, now)),
-    nodeWrites: targets.flatMap((target) => writesOf(target, view)),
+    revisionWrites: decisions.flatMap(({ revisions }) => revisions),
+    statusUpdates: decisions.map(({ statusUpdate }) => statusUpdate),
+    nodeWrites: decisions.flatMap(({ nodes }) => nodes),
+    lookAgainMs: looks.length === 0 ? undefined : Math.min(...looks),
   };
 }
 
-function statusUpdate(target: Target, view: ClusterView, now: Date): StatusUpdate {
-  const { config } = target;
-  const status = aggregateStatus(target, view, now);
-  return { config, status, changed: !isDeepStrictEqual(status, config.status), event: conflictEvent(config.status?.conditions, status.conditions) };
+interface Decision {
+  readonly revisions: readonly RevisionWrite[];
+  readonly statusUpdate: StatusUpdate;
+  readonly nodes: readonly NodeWrite[];
+  readonly lookAgainMs: number | undefined;
 }
 
-function writesOf(target: Target, { nodeProxies }: ClusterView): NodeWrite[] {
-  return nodesToUpdate(target, nodeProxies).map((node) => nodeWrite(node, target, nodeProxies.get(node.name)));
+/** Nodes wait until the revision and the state of the rollout are on the API server: a successor must know of what they were told. */
+function decide(target: Target, view: ClusterView, clock: Clock): Decision {
+  const { config, revision } = target;
+  const history = historyOf(config, view);
+  const configOf = (wanted: string) => nodeConfigOfRevision(target, history, wanted);
+  const situation = situationOf({ target, outcomes: outcomesOf(target, view, clock), clock, hasRevision: (wanted) => configOf(wanted) !== undefined });
+  const rollout = nextRollout(situation);
+  const status = aggregateStatus(situation, rollout);
+  const isKept = history.some((known) => known.revision === revision);
+  return {
+    revisions: revisionWrites(target, history, inUse(rollout, config)),
+    statusUpdate: { config, status, changed: !isDeepStrictEqual(status, config.status), tidings: tidingsOf(config.status, status) },
+    nodes: isKept && isRecorded(rollout, config.status) ? nodesToTell(situation, rollout).flatMap(({ node, revision: told }) => writeOf(node, told)) : [],
+    lookAgainMs: nextLookMs(situation, rollout),
+  };
+
+  function writeOf(name: string, told: string): NodeWrite[] {
+    const node = view.nodes.get(name);
+    const nodeConfig = configOf(told);
+    return node && nodeConfig ? [nodeWrite(node, { config, nodeConfig, revision: told }, view.nodeProxies.get(name))] : [];
+  }
+}
+
+/** Also what the status on the API server still speaks of. */
+function inUse(rollout: Rollout, { status }: ProxyConfig): (string | undefined)[] {
+  return [rollout.revision, rollout.previousRevision, status?.rollout?.revision, status?.rollout?.previousRevision];
 }

@@ -1,28 +1,152 @@
 /**
- * The pace of change: which nodes may get their ProxyConfig's revision now. Every write to a NodeProxy's spec goes through here.
+ * The pace of change: which nodes are told what, now. Every write to a NodeProxy's spec is decided here.
+ *
+ * Pure: an operator that starts in the middle of a rollout decides as the one before it did, or waits a little longer.
  */
-import type { NodeProxy } from '../api/nodeProxy.ts';
-import type { KnownNode } from './clusterView.ts';
-import type { Target } from './resolve.ts';
+import type { NodeOutcome } from './nodeOutcome.ts';
+import { currentStep, isDone, isSettled, portion, stableRevision, type Rollout, type Situation } from './rolloutState.ts';
 
-/**
- * All nodes that do not have the target yet, at once; none while the ProxyConfig is paused.
- * The function is pure, so that an operator that starts in the middle of a rollout decides as the one before it did.
- */
-export function nodesToUpdate(target: Target, live: ReadonlyMap<string, NodeProxy>): KnownNode[] {
-  if (target.config.spec.paused) return [];
-  return target.nodes.filter((node) => !hasTarget(live.get(node.name), target) || !isOwnedBy(live.get(node.name), node));
+/** A node, and the revision that it is to run. */
+export interface Telling {
+  readonly node: string;
+  readonly revision: string;
+}
+
+export function nodesToTell(situation: Situation, rollout: Rollout): Telling[] {
+  if (rollout.state === 'Idle') return [];
+  const plan = planOf(situation, rollout);
+  const budget = new Budget(situation, plan.goal);
+  const standing = situation.outcomes.map((outcome) => withoutChange(outcome, plan)).filter((telling) => telling !== undefined);
+  const moved = plan.goal === undefined ? [] : movedNodes(situation, { ...plan, goal: plan.goal }, budget);
+  const isMoved = new Set(moved.map(({ node }) => node));
+  const helped = strayNodes(situation, plan, budget).filter(({ node }) => !isMoved.has(node));
+  return [...standing, ...moved, ...helped];
+}
+
+interface Plan {
+  /** Revisions that a node may stay with until it is its turn. */
+  readonly kept: readonly string[];
+  /** What a node gets that was never told anything: nothing while paused before anything was ever completed. */
+  readonly base: string | undefined;
+  /** Where nodes are taken; undefined stops. */
+  readonly goal: string | undefined;
+  /** Where nodes are helped to that the rollout has not reached, and that should not wait for it. */
+  readonly refuge?: string | undefined;
+  /** How many nodes may have been told the goal after this turn. */
+  readonly limit: number;
+  /** Whether nodes that do not serve go at once. */
+  readonly isRetreat: boolean;
+}
+
+function planOf(situation: Situation, rollout: Rollout): Plan {
+  const { revision, config } = situation.target;
+  const stable = stableRevision(situation, rollout);
+  const standstill = { kept: stable === undefined ? [revision] : [revision, stable], goal: undefined, limit: 0, isRetreat: false };
+  if (config.spec.paused) return { ...standstill, base: stable };
+  const base = stable ?? revision;
+  if (rollout.state === 'Failed') return { ...standstill, base, refuge: stable };
+  if (isOver(rollout)) return { kept: [base], base, goal: base, limit: Infinity, isRetreat: rollout.state !== 'Complete' };
+  return { ...standstill, base, goal: revision, refuge: stable, limit: stepLimit(situation, rollout) };
+}
+
+/** Every node is taken to the last completed revision, which after a rollback is the one before. */
+function isOver({ state }: Rollout): boolean {
+  return state === 'Complete' || state === 'RollingBack' || state === 'RolledBack';
+}
+
+/** What the steps so far allow: the last setNodes up to the current step, all nodes once every step is taken. */
+function stepLimit({ target, outcomes }: Situation, rollout: Rollout): number {
+  const steps = target.config.spec.rollout.steps ?? [];
+  const index = currentStep(rollout);
+  if (index === undefined || index > steps.length) return Infinity;
+  const last = steps.slice(0, index).findLast(({ setNodes }) => setNodes !== undefined);
+  return last?.setNodes === undefined ? 0 : portion(last.setNodes, outcomes.length);
 }
 
 /**
- * Whether a node was told to run the target. The ProxyConfig's generation does not count: a new one that changes nothing for
- * nodes, such as a priority, must not cost one write per node.
+ * Writes that change nothing that a node runs, so that no budget holds them up: a NodeProxy that was deleted by hand, a ProxyConfig
+ * or a Node that was made anew under its name. And a node that was never told anything: it gets what was completed last.
  */
-export function hasTarget(nodeProxy: NodeProxy | undefined, { config, revision }: Target): boolean {
-  return nodeProxy?.spec.revision === revision && nodeProxy.spec.configRef.uid === config.metadata.uid;
+function withoutChange({ node, phase, told, belongs }: NodeOutcome, { kept, base }: Plan): Telling | undefined {
+  const mayStay = told !== undefined && kept.includes(told);
+  if (phase === 'New') return mayStay ? { node, revision: told } : base === undefined ? undefined : { node, revision: base };
+  return mayStay && !belongs ? { node, revision: told } : undefined;
 }
 
-/** False after a node was made anew under its old name: the garbage collector would take the NodeProxy with the old node. */
-function isOwnedBy(nodeProxy: NodeProxy | undefined, node: KnownNode): boolean {
-  return (nodeProxy?.metadata.ownerReferences ?? []).some(({ kind, uid }) => kind === 'Node' && uid === node.uid);
+function movedNodes(situation: Situation, plan: Plan & { readonly goal: string }, budget: Budget): Telling[] {
+  const { outcomes } = situation;
+  const { goal, limit, isRetreat } = plan;
+  const isElsewhere = ({ phase, told }: NodeOutcome): boolean => phase !== 'New' && told !== goal;
+  const candidates = outcomes.filter(isElsewhere);
+  const reached = outcomes.filter(({ told }) => told === goal).length;
+  // Nodes that a superseded rollout has reached before those that it has not: they have left the beaten track already.
+  const inOrder = [...candidates.filter(({ told }) => !plan.kept.includes(told ?? '')), ...candidates.filter(({ told }) => plan.kept.includes(told ?? ''))];
+  const chosen: NodeOutcome[] = [];
+  for (const outcome of inOrder) {
+    if (reached + chosen.length >= limit) break;
+    if (isRetreat && !budget.isAvailable(outcome)) chosen.push(outcome);
+    else if (outcome.reachable && budget.admits(outcome)) chosen.push(outcome);
+  }
+  const rest = othersAreDone(situation, goal) ? candidates.filter(({ excused }) => excused) : [];
+  return [...new Set([...chosen, ...rest])].map(({ node }) => ({ node, revision: goal }));
+}
+
+/** Nodes that have been out of reach for long are told last, when the revision has proved itself on all others. */
+function othersAreDone(situation: Situation, goal: string): boolean {
+  const { outcomes } = situation;
+  const isBeyondHope = ({ phase, told }: NodeOutcome): boolean => phase === 'Failed' && told === goal;
+  return outcomes.every((outcome) => outcome.excused || isBeyondHope(outcome) || isDone(outcome, goal, situation));
+}
+
+/** Nodes that came from another ProxyConfig, or fail with a superseded revision, need not wait until the rollout reaches them. */
+function strayNodes({ outcomes }: Situation, { kept, refuge, goal }: Plan, budget: Budget): Telling[] {
+  if (refuge === undefined || refuge === goal) return [];
+  const isStray = ({ phase, told, belongs, reachable }: NodeOutcome): boolean =>
+    reachable && phase !== 'New' && !kept.includes(told ?? '') && (!belongs || phase === 'Failed');
+  return outcomes.filter((outcome) => isStray(outcome) && budget.admits(outcome)).map(({ node }) => ({ node, revision: refuge }));
+}
+
+/**
+ * maxUnavailable, counted from what is live: neither may so many nodes be in change, nor may a node that serves be touched while so
+ * many do not. A node that does not serve anyway is not held up by others that do not.
+ */
+class Budget {
+  readonly #situation: Situation;
+  readonly #goal: string | undefined;
+  readonly #most: number;
+  #changing: number;
+  #unavailable: number;
+
+  constructor(situation: Situation, goal: string | undefined) {
+    const { outcomes, target } = situation;
+    this.#situation = situation;
+    this.#goal = goal;
+    this.#most = portion(target.config.spec.rollout.maxUnavailable, outcomes.length);
+    const counted = outcomes.filter(({ excused }) => !excused);
+    this.#unavailable = counted.filter((outcome) => !this.isAvailable(outcome)).length;
+    this.#changing = counted.filter((outcome) => this.#isInChange(outcome)).length;
+  }
+
+  /** In reach and serving, and with the new revision for long enough. */
+  isAvailable(outcome: NodeOutcome): boolean {
+    return outcome.reachable && outcome.phase === 'Ready' && !this.#isSettling(outcome);
+  }
+
+  /** Takes the node into the budget, if there is room. */
+  admits(outcome: NodeOutcome): boolean {
+    const isAvailable = this.isAvailable(outcome);
+    if (this.#changing >= this.#most && !this.#isInChange(outcome)) return false;
+    if (isAvailable && this.#unavailable >= this.#most) return false;
+    if (!this.#isInChange(outcome)) this.#changing += 1;
+    if (isAvailable) this.#unavailable += 1;
+    return true;
+  }
+
+  #isInChange(outcome: NodeOutcome): boolean {
+    return outcome.phase === 'Changing' || this.#isSettling(outcome);
+  }
+
+  #isSettling({ phase, told, readySince }: NodeOutcome): boolean {
+    return phase === 'Ready' && told === this.#goal && !isSettled(readySince, this.#situation);
+  }
 }

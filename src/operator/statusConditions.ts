@@ -3,41 +3,109 @@
  * "Reconciling is True" and "Stalled is True" holds, except while paused, where none does.
  */
 import type { ConditionNow } from '../api/conditions.ts';
+import type { Failure } from './aggregateStatus.ts';
 import type { NodeCounts, NodeOutcome } from './nodeOutcome.ts';
 import type { Target } from './resolve.ts';
+import { currentStep, type Rollout } from './rolloutState.ts';
 
-export interface Situation {
+export interface Findings {
   readonly target: Target;
   readonly outcomes: readonly NodeOutcome[];
   readonly nodes: NodeCounts;
+  readonly rollout: Rollout;
+  readonly failures: readonly Failure[];
 }
 
 type Verdict = { readonly kind: 'ready' | 'reconciling' | 'stalled' | 'paused'; readonly reason: string; readonly message: string };
 
 const maxMessage = 1024;
 
-export function conditionsOf(situation: Situation): ConditionNow[] {
-  const verdict = verdictOf(situation);
+export function conditionsOf(findings: Findings): ConditionNow[] {
+  const verdict = verdictOf(findings);
   return [
     condition('Ready', verdict.kind === 'ready', verdict),
     condition('Reconciling', verdict.kind === 'reconciling', verdict),
     condition('Stalled', verdict.kind === 'stalled', verdict),
-    conflicted(situation.target),
-    degraded(situation),
-    drifted(situation),
+    conflicted(findings.target),
+    degraded(findings),
+    drifted(findings),
   ];
 }
 
-function verdictOf({ target, outcomes, nodes }: Situation): Verdict {
+function verdictOf(findings: Findings): Verdict {
+  const { target, outcomes, nodes, rollout } = findings;
   if (target.lostTo.length > 0) return { kind: 'stalled', reason: 'Conflicted', message: conflictMessage(target) };
   if (nodes.effective === 0) return { kind: 'ready', reason: 'NoNodes', message: noNodesMessage(target) };
-  if (nodes.ready === nodes.effective) return { kind: 'ready', reason: 'AllNodesReady', message: `all ${nodes.effective} nodes run revision ${target.revision}` };
-  const failure = outcomes.find(({ phase }) => phase === 'Failed')?.problem;
-  if (failure && nodes.ready + nodes.failed === nodes.effective) return { kind: 'stalled', reason: failure.reason, message: failedMessage(outcomes) };
-  const progress = `${nodes.ready} of ${nodes.effective} nodes run revision ${target.revision}`;
-  if (target.config.spec.paused) return { kind: 'paused', reason: 'Paused', message: `paused: ${progress}` };
-  if (failure) return { kind: 'reconciling', reason: failure.reason, message: `${progress}; ${failedMessage(outcomes)}` };
-  return { kind: 'reconciling', reason: 'RollingOut', message: `${progress}; waiting for ${listed(outcomes.filter(({ phase }) => phase !== 'Ready'))}` };
+  if (outcomes.every(({ excused }) => excused)) {
+    return { kind: 'stalled', reason: 'NodesUnreachable', message: `no node is in reach (NotReady, or without a ready agent Pod): ${listed(outcomes)}` };
+  }
+  return verdicts[rollout.state](findings);
+}
+
+const verdicts: Record<Rollout['state'], (findings: Findings) => Verdict> = {
+  Idle: underway,
+  Progressing: underway,
+  Paused: underway,
+  Complete: completed,
+  RollingBack: (findings) => ({ kind: 'reconciling', reason: 'RollingBack', message: `nodes go back; ${failuresMessage(findings)}` }),
+  RolledBack: (findings) => ({ kind: 'stalled', reason: 'RolledBack', message: `nodes went back; change spec to try again; ${failuresMessage(findings)}` }),
+  Failed: (findings) => ({
+    kind: 'stalled',
+    reason: findings.failures[0]?.reason ?? 'RolloutFailed',
+    message: `${progressOf(findings)}; the rollout has stopped; ${failuresMessage(findings)}`,
+  }),
+};
+
+/** A rollout that is over says nothing of a node that has failed since, or has come since. */
+function completed(findings: Findings): Verdict {
+  const { outcomes, nodes, target } = findings;
+  const missing = outcomes.filter((outcome) => !serves(outcome) && !outcome.excused);
+  const failed = missing.filter(({ phase }) => phase === 'Failed');
+  if (missing.length === 0) {
+    const unreached = outcomes.filter((outcome) => !serves(outcome));
+    if (unreached.length === 0) return { kind: 'ready', reason: 'AllNodesReady', message: `all ${nodes.effective} nodes run revision ${target.revision}` };
+    return { kind: 'ready', reason: 'AllReachableNodesReady', message: `${progressOf(findings)}; the others are out of reach: ${listed(unreached)}` };
+  }
+  if (failed[0]?.problem && failed.length === missing.length) return { kind: 'stalled', reason: failed[0].problem.reason, message: problemsMessage(failed) };
+  return target.config.spec.paused ? paused(findings) : rollingOut(findings, missing);
+}
+
+function paused(findings: Findings): Verdict {
+  return { kind: 'paused', reason: 'Paused', message: `paused: ${progressOf(findings)}` };
+}
+
+function underway(findings: Findings): Verdict {
+  const { target, outcomes, rollout } = findings;
+  if (target.config.spec.paused) return paused(findings);
+  const index = currentStep(rollout);
+  const pause = index === undefined ? undefined : target.config.spec.rollout.steps?.[index - 1]?.pause;
+  if (rollout.state === 'Paused' && pause?.seconds !== undefined) {
+    return { kind: 'reconciling', reason: 'PausedAtStep', message: `${progressOf(findings)}; step ${rollout.step} waits for ${pause.seconds} s` };
+  }
+  if (rollout.state === 'Paused') {
+    return { kind: 'paused', reason: 'PausedAtStep', message: `${progressOf(findings)}; step ${rollout.step} waits until its pause is taken out of spec.rollout.steps` };
+  }
+  return rollingOut(findings, outcomes.filter((outcome) => outcome.told === target.revision && !serves(outcome)));
+}
+
+function rollingOut(findings: Findings, waitedFor: readonly NodeOutcome[]): Verdict {
+  const { outcomes } = findings;
+  const failed = outcomes.filter(({ phase }) => phase === 'Failed');
+  const unreached = outcomes.filter(({ reachable, excused }) => !reachable && !excused);
+  const parts = [
+    progressOf(findings),
+    ...(failed.length > 0 ? [problemsMessage(failed)] : waitedFor.length > 0 ? [`waiting for ${listed(waitedFor)}`] : []),
+    ...(unreached.length > 0 ? [`out of reach: ${listed(unreached)}`] : []),
+  ];
+  return { kind: 'reconciling', reason: failed[0]?.problem?.reason ?? 'RollingOut', message: parts.join('; ') };
+}
+
+function serves({ updated, phase }: NodeOutcome): boolean {
+  return updated && phase === 'Ready';
+}
+
+function progressOf({ outcomes, nodes, target }: Findings): string {
+  return `${outcomes.filter(serves).length} of ${nodes.effective} nodes run revision ${target.revision}`;
 }
 
 function conflicted(target: Target): ConditionNow {
@@ -54,22 +122,23 @@ function noNodesMessage({ matched }: Target): string {
 }
 
 /** Something is not as wanted although the rest serves: failed nodes, Services left out, agents that cannot report. */
-function degraded({ outcomes, nodes }: Situation): ConditionNow {
+function degraded({ outcomes, nodes }: Findings): ConditionNow {
   const impaired = outcomes.filter(({ problem }) => problem !== undefined);
   const first = outcomes.find(({ phase }) => phase === 'Failed') ?? impaired[0];
   if (first?.problem) return condition('Degraded', true, { reason: first.problem.reason, message: problemsMessage(impaired) });
-  const stale = outcomes.filter(({ stale: isStale }) => isStale);
-  if (stale.length > 0) return condition('Degraded', true, { reason: 'AgentsNotReady', message: `no ready agent Pod on ${listed(stale)}: their rules stand, their report may be old` });
+  const stale = outcomes.filter(({ reachable }) => !reachable);
+  if (stale.length > 0) return condition('Degraded', true, { reason: 'AgentsNotReady', message: `NotReady or without a ready agent Pod: ${listed(stale)}; their rules stand, their report may be old` });
   return condition('Degraded', false, { reason: nodes.effective === 0 ? 'NoNodes' : 'AsExpected', message: '' });
 }
 
-function drifted({ outcomes }: Situation): ConditionNow {
+function drifted({ outcomes }: Findings): ConditionNow {
   const nodes = outcomes.filter(({ drifted: isDrifted }) => isDrifted);
   return condition('Drifted', nodes.length > 0, nodes.length > 0 ? { reason: 'RulesDiffer', message: `rules differ from what was applied on ${listed(nodes)}` } : { reason: 'AsExpected', message: '' });
 }
 
-function failedMessage(outcomes: readonly NodeOutcome[]): string {
-  return problemsMessage(outcomes.filter(({ phase }) => phase === 'Failed'));
+function failuresMessage({ failures, rollout }: Findings): string {
+  const shown = failures.slice(0, 3).map(({ node, reason, message }) => `${node}: ${message ?? reason}`);
+  return `revision ${rollout.revision} failed on ${shown.join('; ')}${failures.length > 3 ? '; and more' : ''}`;
 }
 
 function problemsMessage(outcomes: readonly NodeOutcome[]): string {

@@ -1,14 +1,22 @@
 /**
  * Tells nodes what to run: one NodeProxy per node, named as the node and owned by it, so that it goes with the node.
  */
+import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { NodeProxy } from '../api/nodeProxy.ts';
 import type { OwnerReference } from '../api/objectMeta.ts';
+import type { ProxyConfig } from '../api/proxyConfig.ts';
 import type { KubeClient, SendOptions } from '../kube/client.ts';
 import type { KnownNode } from './clusterView.ts';
-import type { Target } from './resolve.ts';
 
 export const nodeProxiesPath = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
 export const fieldManager = 'proxyconfig-operator';
+
+/** What a node is told: a revision of a ProxyConfig, which need not be its newest. */
+export interface Orders {
+  readonly config: ProxyConfig;
+  readonly nodeConfig: NodeConfig;
+  readonly revision: string;
+}
 
 /** One request, as data. */
 export interface NodeWrite {
@@ -22,8 +30,8 @@ export interface NodeWrite {
  * Creates the NodeProxy, or patches the one that the decision was made on: a patch carries that one's resourceVersion, so a
  * decision on old knowledge is refused with a conflict instead of undoing a newer one. Fields of others are left alone.
  */
-export function nodeWrite(node: KnownNode, target: Target, live: NodeProxy | undefined): NodeWrite {
-  const spec = specOf(target);
+export function nodeWrite(node: KnownNode, orders: Orders, live: NodeProxy | undefined): NodeWrite {
+  const spec = specOf(orders);
   const ownerReferences = [ownerReferenceTo(node)];
   const query = { fieldManager };
   if (!live) {
@@ -39,9 +47,10 @@ export function nodeWrite(node: KnownNode, target: Target, live: NodeProxy | und
   return { node: node.name, method: 'PATCH', path: `${nodeProxiesPath}/${node.name}`, options: { body, query, contentType: 'application/json-patch+json' } };
 }
 
-function specOf({ config, nodeConfig, revision }: Target): NodeProxy['spec'] {
+function specOf({ config, nodeConfig, revision }: Orders): NodeProxy['spec'] {
   const { name, uid = '', generation = 0 } = config.metadata;
-  return { configRef: { name, uid, generation }, revision, config: nodeConfig };
+  const { enabled, ...probe } = config.spec.rollout.probe;
+  return { configRef: { name, uid, generation }, revision, config: nodeConfig, ...(enabled ? { probe } : {}) };
 }
 
 function ownerReferenceTo({ name, uid }: KnownNode): OwnerReference {

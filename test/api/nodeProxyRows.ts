@@ -1,9 +1,12 @@
 /**
  * @module What a NodeProxy may say: every enumeration and bound of the CRD by example.
  */
-import { atMost, distinct, oneOf, required, time, type Row } from './admissionRow.ts';
+import { atMost, distinct, oneOf, range, required, time, type Row } from './admissionRow.ts';
 import { conditionRows } from './proxyConfigRows.ts';
 
+const probe = { 'spec.probe': { periodSeconds: 10, failureThreshold: 3 } };
+const services = 'spec.probe.services';
+const service = { ...probe, [`${services}[0].namespace`]: 'default', [`${services}[0].name`]: 'kubernetes', [`${services}[0].port`]: 443 };
 const quarantined = { 'status.dataplane.quarantined[0]': { namespace: 'default', name: 'bad', reason: 'InvalidAddress' } };
 
 export const nodeProxyRows: readonly Row[] = [
@@ -17,6 +20,16 @@ export const nodeProxyRows: readonly Row[] = [
   required('spec.revision', 'r'),
   atMost('spec.revision', 64),
   { field: 'spec.config', accepted: [undefined, { mode: 'iptables', fieldOfALaterVersion: [1] }], refused: ['iptables'] },
+  required('spec.probe.periodSeconds', 10, probe),
+  required('spec.probe.failureThreshold', 3, probe),
+  range('spec.probe.periodSeconds', 1, 300, probe),
+  range('spec.probe.failureThreshold', 1, 100, probe),
+  distinct(services, 8, (index) => ({ namespace: 'default', name: 'kubernetes', port: 443 + index }), probe),
+  ...['namespace', 'name'].map((name) => required(`${services}[0].${name}`, 'kubernetes', service)),
+  required(`${services}[0].port`, 443, service),
+  atMost(`${services}[0].namespace`, 63, service),
+  atMost(`${services}[0].name`, 63, service),
+  range(`${services}[0].port`, 1, 65_535, service),
   { field: 'status.observedGeneration', accepted: [-1, 7], refused: ['7'] },
   oneOf('status.state', ['Pending', 'Applying', 'Verifying', 'Ready', 'Drifted', 'Degraded', 'RolledBack', 'Paused']),
   atMost('status.mode', 16),

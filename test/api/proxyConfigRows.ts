@@ -218,6 +218,7 @@ const status: Row[] = [
   atMost('status.rollout.previousRevision', 64),
   oneOf('status.rollout.state', ['Idle', 'Progressing', 'Paused', 'RollingBack', 'RolledBack', 'Complete', 'Failed']),
   atMost('status.rollout.step', 16),
+  time('status.rollout.stepStartedAt'),
   time('status.rollout.startedAt'),
   time('status.rollout.completedAt'),
   time('status.rollout.lastProgressAt'),

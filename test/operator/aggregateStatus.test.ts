@@ -1,19 +1,31 @@
 import { expect, test } from '@jest/globals';
-import type { ProxyConfigStatus } from '../../src/api/nodeConfig.ts';
+import { nodeConfigOf, type ProxyConfigStatus } from '../../src/api/nodeConfig.ts';
+import { revisionOf } from '../../src/api/revision.ts';
 import { aggregateStatus } from '../../src/operator/aggregateStatus.ts';
-import { now, proxyConfig, situation, type Report } from './objects.ts';
+import { nextRollout, type Situation } from '../../src/operator/rolloutState.ts';
+import { clock, proxyConfig, situation, type Report } from './objects.ts';
+
+const proxyConfigRevision = revisionOf(nodeConfigOf(proxyConfig('all').spec));
 
 interface Row {
   readonly name: string;
   readonly reports: Readonly<Record<string, Report>>;
   readonly agentsDown?: readonly string[];
   readonly paused?: boolean;
+  /** The status before. */
+  readonly recorded?: ProxyConfigStatus;
   readonly nodes: Partial<NonNullable<ProxyConfigStatus['nodes']>>;
   /** The conditions that are True. */
   readonly holds: readonly string[];
   readonly reason: string;
   readonly state: string;
   readonly failures?: readonly string[];
+}
+
+/** A rollout of the present revision that has come so far, after a node that is no longer there had failed. */
+function over(state: NonNullable<ProxyConfigStatus['rollout']>['state']): ProxyConfigStatus {
+  const failures = state === 'Complete' ? {} : { failures: [{ node: 'gone', reason: 'ModeNotSupported', message: 'no ip_vs in this kernel' }] };
+  return { observedGeneration: 4, rollout: { revision: proxyConfigRevision, previousRevision: 'before', state }, ...failures };
 }
 
 const rows: readonly Row[] = [
@@ -28,48 +40,49 @@ const rows: readonly Row[] = [
   { name: 'somebody else changed rules', reports: { a: 'drifted' }, nodes: { ready: 1, drifted: 1 }, holds: ['Drifted', 'Ready'], reason: 'AllNodesReady', state: 'Complete' },
   { name: 'all nodes refuse', reports: { a: 'refused' }, nodes: { updated: 0, failed: 1, ready: 0 }, holds: ['Degraded', 'Stalled'], reason: 'ModeNotSupported', state: 'Failed', failures: ['a ModeNotSupported'] },
   { name: 'one node refuses, one is done', reports: { a: 'applied', b: 'refused' }, nodes: { failed: 1, ready: 1 }, holds: ['Degraded', 'Stalled'], reason: 'ModeNotSupported', state: 'Failed', failures: ['b ModeNotSupported'] },
-  { name: 'one node refuses while another is still at it', reports: { a: 'syncing', b: 'refused' }, nodes: { failed: 1 }, holds: ['Degraded', 'Reconciling'], reason: 'ModeNotSupported', state: 'Progressing', failures: ['b ModeNotSupported'] },
+  { name: 'one node refuses while another is still at it', reports: { a: 'syncing', b: 'refused' }, nodes: { failed: 1 }, holds: ['Degraded', 'Stalled'], reason: 'ModeNotSupported', state: 'Failed', failures: ['b ModeNotSupported'] },
   { name: 'a node leaves a Service out', reports: { a: 'leavesOneOut' }, nodes: { ready: 1, failed: 0 }, holds: ['Degraded', 'Ready'], reason: 'AllNodesReady', state: 'Complete', failures: ['a ServicesQuarantined'] },
   { name: 'nodes that refuse are named before nodes that leave a Service out', reports: { a: 'leavesOneOut', b: 'refused' }, nodes: {}, holds: ['Degraded', 'Stalled'], reason: 'ModeNotSupported', state: 'Failed', failures: ['b ModeNotSupported', 'a ServicesQuarantined'] },
   { name: 'an agent that is away', reports: { a: 'applied', b: 'applied' }, agentsDown: ['b'], nodes: { ready: 2, stale: 1 }, holds: ['Degraded', 'Ready'], reason: 'AllNodesReady', state: 'Complete' },
   { name: 'paused with nodes to change', reports: { a: 'applied', b: 'none' }, paused: true, nodes: { updated: 1 }, holds: [], reason: 'Paused', state: 'Paused' },
+  { name: 'the rollout is over, and a node has come since', reports: { a: 'applied', b: 'told' }, recorded: over('Complete'), nodes: { ready: 1 }, holds: ['Reconciling'], reason: 'RollingOut', state: 'Complete' },
+  { name: 'the rollout is over, and a node has failed since', reports: { a: 'applied', b: 'refused' }, recorded: over('Complete'), nodes: { failed: 1 }, holds: ['Degraded', 'Stalled'], reason: 'ModeNotSupported', state: 'Complete', failures: ['b ModeNotSupported'] },
+  { name: 'rolling back', reports: { a: 'refused' }, recorded: over('RollingBack'), nodes: { failed: 1 }, holds: ['Degraded', 'Reconciling'], reason: 'RollingBack', state: 'RollingBack', failures: ['gone ModeNotSupported', 'a ModeNotSupported'] },
+  { name: 'rolled back: what failed is remembered', reports: { a: 'told' }, recorded: over('RolledBack'), nodes: { failed: 0 }, holds: ['Stalled'], reason: 'RolledBack', state: 'RolledBack', failures: ['gone ModeNotSupported'] },
   { name: 'paused with nothing to change', reports: { a: 'applied' }, paused: true, nodes: { ready: 1 }, holds: ['Ready'], reason: 'AllNodesReady', state: 'Complete' },
 ];
 
-test.each(rows)('$name', ({ reports, agentsDown = [], paused = false, nodes, holds, reason, state, failures = [] }) => {
-  const { target, view } = situation(proxyConfig('all', { generation: 4, paused }), reports, { agentsDown });
-  const status = aggregateStatus(target, view, now);
+const statusOf = (of: Situation): ProxyConfigStatus => aggregateStatus(of, nextRollout(of));
+
+test.each(rows)('$name', ({ reports, agentsDown = [], paused = false, recorded, nodes, holds, reason, state, failures = [] }) => {
+  const status = statusOf(situation(proxyConfig('all', { generation: 4, paused, ...(recorded && { status: recorded }) }), reports, { agentsDown }));
   const conditions = status.conditions ?? [];
   expect(status.nodes).toMatchObject(nodes);
   expect(conditions.filter((condition) => condition.status === 'True').map(({ type }) => type)).toEqual(holds);
   expect(conditions.find(({ type }) => type === 'Ready')?.reason).toBe(reason);
-  expect(status.rollout).toEqual({ revision: target.revision, state });
+  expect(status.rollout).toMatchObject({ revision: status.observedHash, state });
   expect((status.failures ?? []).map((failure) => `${failure.node} ${failure.reason}`)).toEqual(failures);
 });
 
 test('every condition is there, each with the generation it speaks of', () => {
-  const { target, view } = situation(proxyConfig('all', { generation: 4 }), { a: 'applied' });
-  const { observedGeneration, conditions = [] } = aggregateStatus(target, view, now);
+  const { observedGeneration, conditions = [] } = statusOf(situation(proxyConfig('all', { generation: 4 }), { a: 'applied' }));
   expect(observedGeneration).toBe(4);
   expect(conditions.map(({ type, observedGeneration: of }) => `${type} ${of}`)).toEqual(['Conflicted 4', 'Degraded 4', 'Drifted 4', 'Ready 4', 'Reconciling 4', 'Stalled 4']);
 });
 
 test('modes are those in force, also where another one was asked for', () => {
-  const { target, view } = situation(proxyConfig('all', { mode: 'ipvs' }), { a: 'refused', b: 'told' });
-  expect(aggregateStatus(target, view, now).modes).toEqual({ iptables: 1 });
+  expect(statusOf(situation(proxyConfig('all', { mode: 'ipvs' }), { a: 'refused', b: 'told' })).modes).toEqual({ iptables: 1 });
 });
 
 test('a later look at the same cluster gives the same status, times included', () => {
-  const first = situation(proxyConfig('all'), { a: 'applied', b: 'refused' });
-  const status = aggregateStatus(first.target, first.view, now);
-  const second = situation(proxyConfig('all', { status }), { a: 'applied', b: 'refused' });
-  expect(aggregateStatus(second.target, second.view, new Date('2026-06-01T00:00:00Z'))).toEqual(status);
+  const status = statusOf(situation(proxyConfig('all'), { a: 'applied', b: 'refused' }));
+  const later = { ...clock, now: Date.parse('2026-06-01T00:00:00Z') };
+  expect(statusOf(situation(proxyConfig('all', { status }), { a: 'applied', b: 'refused' }, { at: later }))).toEqual(status);
 });
 
 test.each(['refused', 'told'] as const)('a thousand nodes with long names, all %s, stay within the bounds of the CRD', (report) => {
   const reports = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`${'x'.repeat(240)}-${index}`, report]));
-  const { target, view } = situation(proxyConfig('all'), reports);
-  const { failures = [], conditions = [], nodes } = aggregateStatus(target, view, now);
+  const { failures = [], conditions = [], nodes } = statusOf(situation(proxyConfig('all'), reports));
   expect(nodes?.unavailable).toBe(1000);
   expect(failures).toHaveLength(report === 'refused' ? 10 : 0);
   expect(Math.max(...conditions.map(({ message }) => message.length))).toBeLessThanOrEqual(1024);

@@ -25,6 +25,8 @@ export interface EventObject {
   readonly regarding: { readonly name: string };
 }
 
+export type ConfigTraits = Partial<Omit<ProxyConfig['spec'], 'rollout'>> & { readonly rollout?: Partial<ProxyConfig['spec']['rollout']> };
+
 export class ClusterFixture {
   readonly server: ApiServer;
   readonly client: KubeClient;
@@ -86,8 +88,9 @@ export class ClusterFixture {
     await this.client.send('PATCH', `${pods}/agent-${node}/status`, { contentType: mergePatch, body: { status } });
   }
 
-  async addConfig(name: string, spec: Partial<ProxyConfig['spec']> = {}): Promise<ProxyConfig> {
-    const body = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', metadata: { name }, spec: { mode: 'iptables', ...spec } };
+  /** Rolled out without waits, unless the spec says otherwise. */
+  async addConfig(name: string, { rollout, ...spec }: ConfigTraits = {}): Promise<ProxyConfig> {
+    const body = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', metadata: { name }, spec: { mode: 'iptables', ...spec, rollout: { minReadySeconds: 0, ...rollout } } };
     return this.client.send('POST', `${ours}/proxyconfigs`, { body });
   }
 

@@ -5,13 +5,16 @@ import { withDefaults } from '../../src/api/defaults.ts';
 import type { NodeProxy } from '../../src/api/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
 import type { ClusterView, KnownNode } from '../../src/operator/clusterView.ts';
+import { outcomesOf } from '../../src/operator/nodeOutcome.ts';
 import { resolveTargets, type Target } from '../../src/operator/resolve.ts';
+import { situationOf, type Situation } from '../../src/operator/rolloutState.ts';
+import type { Clock } from '../../src/operator/since.ts';
 import { nodeWrite } from '../../src/operator/writeNodes.ts';
 
 export const now = new Date('2026-01-01T00:00:00Z');
 
 export function node(name: string, labels: Record<string, string> = {}): KnownNode {
-  return { name, uid: `uid-of-${name}`, labels };
+  return { name, uid: `uid-of-${name}`, labels, ready: true };
 }
 
 export function proxyConfig(name: string, { createdAt = '2025-01-01T00:00:00Z', generation = 1, status, ...spec }: ConfigTraits = {}): ProxyConfig {
@@ -21,6 +24,9 @@ export function proxyConfig(name: string, { createdAt = '2025-01-01T00:00:00Z', 
 }
 
 type ConfigTraits = Partial<ProxyConfig['spec']> & { createdAt?: string; generation?: number; status?: ProxyConfig['status'] };
+
+/** A clock for which everything has been as it is for a minute: longer than minReadySeconds, shorter than the deadline. */
+export const clock: Clock = { now: now.getTime(), since: () => now.getTime() - 60_000 };
 
 /** What an agent says of its node; `told` alone is a NodeProxy that no agent has answered. */
 export type Report = 'none' | 'told' | 'applied' | 'drifted' | 'refused' | 'syncing' | 'leavesOneOut' | 'appliedBefore' | 'servesBefore';
@@ -53,12 +59,18 @@ const statuses: Record<Exclude<Report, 'none'>, (revision: string) => Status> = 
 };
 
 /** One ProxyConfig and its nodes, each as its agent reports it. */
-export function situation(config: ProxyConfig, reports: Readonly<Record<string, Report>>, { agentsDown = [] }: { agentsDown?: readonly string[] } = {}): { target: Target; view: ClusterView } {
+export function situation(
+  config: ProxyConfig,
+  reports: Readonly<Record<string, Report>>,
+  { agentsDown = [], at = clock }: { agentsDown?: readonly string[]; at?: Clock } = {},
+): Situation & { view: ClusterView } {
   const nodes = new Map(Object.keys(reports).map((name) => [name, node(name)]));
   const [target] = resolveTargets({ nodes, configs: new Map([[config.metadata.name, config]]) });
   if (!target) throw new Error('the ProxyConfig governs nothing');
   const nodeProxies = new Map<string, NodeProxy>();
   for (const [name, report] of Object.entries(reports)) if (report !== 'none') nodeProxies.set(name, reported(node(name), target, report));
   const readyAgents = new Set(Object.keys(reports).filter((name) => !agentsDown.includes(name)));
-  return { target, view: { nodes, configs: new Map([[config.metadata.name, config]]), nodeProxies, readyAgents } };
+  const view = { nodes, configs: new Map([[config.metadata.name, config]]), nodeProxies, lostNodeProxies: new Map(), revisions: new Map(), readyAgents };
+  const outcomes = outcomesOf(target, view, at);
+  return { ...situationOf({ target, outcomes, clock: at, hasRevision: () => true }), view };
 }

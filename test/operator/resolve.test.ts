@@ -4,7 +4,7 @@ import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
 import type { ClusterView, KnownNode } from '../../src/operator/clusterView.ts';
 import { reconcile } from '../../src/operator/reconcile.ts';
 import { resolveTargets } from '../../src/operator/resolve.ts';
-import { node, now, proxyConfig } from './objects.ts';
+import { clock, node, proxyConfig } from './objects.ts';
 
 const pools = ['web', 'db', 'edge'];
 const byName = <Item>(items: readonly Item[], nameOf: (item: Item) => string): Map<string, Item> => new Map(items.map((item) => [nameOf(item), item]));
@@ -22,7 +22,7 @@ const anyConfigs: fc.Arbitrary<ProxyConfig[]> = fc
   );
 
 function viewOf(nodes: readonly KnownNode[], configs: readonly ProxyConfig[]): ClusterView {
-  return { nodes: byName(nodes, ({ name }) => name), configs: byName(configs, ({ metadata }) => metadata.name), nodeProxies: new Map(), readyAgents: new Set() };
+  return { nodes: byName(nodes, ({ name }) => name), configs: byName(configs, ({ metadata }) => metadata.name), nodeProxies: new Map(), lostNodeProxies: new Map(), revisions: new Map(), readyAgents: new Set() };
 }
 
 test('whatever the ProxyConfigs, a node is governed by at most one, and by one if any matches', () => {
@@ -49,7 +49,7 @@ test('the order in which objects were heard of changes nothing that is written',
   );
   fc.assert(
     fc.property(inAnyOrder, ([{ nodes, configs }, otherNodes, otherConfigs]) => {
-      expect(reconcile(viewOf(otherNodes, otherConfigs), now)).toEqual(reconcile(viewOf(nodes, configs), now));
+      expect(reconcile(viewOf(otherNodes, otherConfigs), clock)).toEqual(reconcile(viewOf(nodes, configs), clock));
     }),
   );
 });

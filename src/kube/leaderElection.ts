@@ -1,0 +1,202 @@
+/**
+ * One of several processes leads, by a Lease.
+ *
+ * No two clocks are compared: a follower takes the Lease when it has seen it unchanged for the whole of its duration by its own
+ * monotonic clock, and a leader believes in itself only for a shorter time, counted from before it asked for the renewal. So a
+ * process that was stopped and goes on knows at once that it may no longer lead.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlreadyExists, isConflict, isNotFound } from './apiError.ts';
+import type { KubeClient, SendOptions } from './client.ts';
+import { microTime } from './microTime.ts';
+
+export interface LeaderElectionOptions {
+  /** Its requests should time out well within `renewDeadlineMs`. */
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly name: string;
+  /** Differs from that of every other process. */
+  readonly identity: string;
+  readonly onError?: (error: unknown) => void;
+  readonly timing?: Partial<LeaseTiming>;
+}
+
+export interface LeaseTiming {
+  /** For how long followers leave a Lease alone that nobody renews. */
+  readonly durationMs: number;
+  /** For how long a leader leads after its last renewal; less than `durationMs`, so that what it has sent arrives before another leads. */
+  readonly renewDeadlineMs: number;
+  readonly retryMs: number;
+}
+
+/** A leader that was killed is replaced within durationMs + retryMs and one request. */
+const defaultTiming: LeaseTiming = { durationMs: 12_000, renewDeadlineMs: 8000, retryMs: 2000 };
+
+/** While not leading, nothing is written. */
+export class NotLeader extends Error {
+  override readonly name = 'NotLeader';
+}
+
+interface Lease {
+  readonly apiVersion: 'coordination.k8s.io/v1';
+  readonly kind: 'Lease';
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly resourceVersion?: string };
+  readonly spec: LeaseSpec;
+}
+interface LeaseSpec {
+  readonly holderIdentity?: string;
+  readonly leaseDurationSeconds?: number;
+  readonly acquireTime?: string;
+  readonly renewTime?: string;
+  readonly leaseTransitions?: number;
+}
+
+export class LeaderElection {
+  readonly #options: LeaderElectionOptions;
+  readonly #timing: LeaseTiming;
+  readonly #path: string;
+  /** The Lease as last seen, and when this process first saw it so. */
+  #seen: { readonly lease: Lease; readonly at: number } | undefined;
+  #leadsUntil = -Infinity;
+  #hasAnswer = false;
+
+  constructor(options: LeaderElectionOptions) {
+    this.#options = options;
+    this.#timing = { ...defaultTiming, ...options.timing };
+    this.#path = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
+  }
+
+  isLeader(): boolean {
+    return performance.now() < this.#leadsUntil;
+  }
+
+  /** Whether the API server has told who leads. */
+  get hasAnswer(): boolean {
+    return this.#hasAnswer;
+  }
+
+  /**
+   * Competes until the signal fires, and calls `lead` for each term; the term's signal fires when it is over. Then, and at the end,
+   * `lead` is waited for; only after it has ended the Lease is given back, so that another may lead at once.
+   */
+  async run(lead: (term: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#tryOnce();
+      if (this.isLeader()) await this.#serveTerm(lead, signal);
+      else await pause(this.#timing.retryMs * (1 + Math.random() / 4), signal);
+    }
+  }
+
+  async #serveTerm(lead: (term: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const term = new AbortController();
+    const ended = new AbortController();
+    const serving = lead(AbortSignal.any([term.signal, signal])).finally(() => ended.abort());
+    const renewing = this.#renewUntil(ended.signal).finally(() => term.abort());
+    try {
+      await serving;
+    } finally {
+      ended.abort();
+      await renewing;
+      await this.#release();
+    }
+  }
+
+  async #renewUntil(ended: AbortSignal): Promise<void> {
+    while (!ended.aborted && this.isLeader()) {
+      await pause(this.#timing.retryMs, ended);
+      if (!ended.aborted && this.isLeader()) await this.#tryOnce();
+    }
+  }
+
+  /** Takes or renews the Lease if that is possible now. */
+  async #tryOnce(): Promise<void> {
+    try {
+      await this.#take();
+      this.#hasAnswer = true;
+    } catch (error) {
+      const isLostRace = isConflict(error) || isAlreadyExists(error);
+      if (!isLostRace) this.#options.onError?.(error);
+      if (isLostRace) this.#seen = undefined;
+    }
+  }
+
+  async #take(): Promise<void> {
+    const lease = this.isLeader() ? this.#seen?.lease : await this.#look();
+    if (lease !== undefined && !this.#isFree(lease)) {
+      this.#leadsUntil = -Infinity;
+      return;
+    }
+    const asked = performance.now();
+    const taken = await this.#send(lease, this.#specOver(lease));
+    this.#seen = { lease: taken, at: asked };
+    this.#leadsUntil = asked + this.#timing.renewDeadlineMs;
+  }
+
+  async #look(): Promise<Lease | undefined> {
+    try {
+      const lease = await this.#options.client.get<Lease>(`${this.#path}/${this.#options.name}`);
+      if (this.#seen?.lease.metadata.resourceVersion !== lease.metadata.resourceVersion) this.#seen = { lease, at: performance.now() };
+      return lease;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #isFree({ spec }: Lease): boolean {
+    const { holderIdentity = '', leaseDurationSeconds = 0 } = spec;
+    if (holderIdentity === '' || holderIdentity === this.#options.identity) return true;
+    return performance.now() - (this.#seen?.at ?? Infinity) >= leaseDurationSeconds * 1000;
+  }
+
+  #specOver(lease: Lease | undefined): LeaseSpec {
+    const { identity } = this.#options;
+    const { holderIdentity, acquireTime, leaseTransitions = 0 } = lease?.spec ?? {};
+    const now = microTime(new Date());
+    const isRenewal = holderIdentity === identity;
+    return {
+      holderIdentity: identity,
+      leaseDurationSeconds: Math.ceil(this.#timing.durationMs / 1000),
+      acquireTime: isRenewal && acquireTime !== undefined ? acquireTime : now,
+      renewTime: now,
+      leaseTransitions: isRenewal ? leaseTransitions : leaseTransitions + 1,
+    };
+  }
+
+  /** An empty holder is free to take at once. */
+  async #release(): Promise<void> {
+    const lease = this.#seen?.lease;
+    const held = this.isLeader();
+    this.#leadsUntil = -Infinity;
+    if (!held || lease === undefined) return;
+    try {
+      await this.#send(lease, { ...this.#specOver(lease), holderIdentity: '', leaseDurationSeconds: 1 });
+    } catch (error) {
+      this.#options.onError?.(error);
+    }
+  }
+
+  /** An update carries the version that it was decided on; two that take the same Lease cannot both succeed. */
+  #send(lease: Lease | undefined, spec: LeaseSpec): Promise<Lease> {
+    const { client, name, namespace } = this.#options;
+    const { resourceVersion } = lease?.metadata ?? {};
+    const metadata = { name, namespace, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+    const body: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
+    return lease === undefined ? client.send('POST', this.#path, { body }) : client.send('PUT', `${this.#path}/${name}`, { body });
+  }
+}
+
+/** The client, but every write asks first whether this process still leads. */
+export function writingAsLeader(client: KubeClient, isLeader: () => boolean): KubeClient {
+  return {
+    ...client,
+    send: async <T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options?: SendOptions): Promise<T> => {
+      if (!isLeader()) throw new NotLeader(`${method} ${path} was not sent: another operator may lead by now`);
+      return client.send<T>(method, path, options);
+    },
+  };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}

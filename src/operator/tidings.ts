@@ -1,0 +1,50 @@
+/**
+ * What a person must know of a ProxyConfig, told once when it comes to be so. The status is the memory: each step from one written
+ * status to the next is told after it was written, so a restarted operator does not tell it again.
+ */
+import { findCondition } from '../api/conditions.ts';
+import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
+
+export interface Tiding {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: 'Conflicted' | 'ConflictResolved' | 'RolloutStarted' | 'RolloutPaused' | 'RolloutComplete' | 'RolloutFailed' | 'RollingBack' | 'RolledBack';
+  readonly message: string;
+}
+
+/** The events for the step from one status to the next. */
+export function tidingsOf(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): Tiding[] {
+  return [conflictTiding(before, after), rolloutTiding(before, after)].filter((tiding) => tiding !== undefined);
+}
+
+function conflictTiding(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): Tiding | undefined {
+  const was = findCondition(before?.conditions, 'Conflicted');
+  const is = findCondition(after.conditions, 'Conflicted');
+  if (is?.status === 'True') return was?.status === 'True' && was.message === is.message ? undefined : { type: 'Warning', reason: 'Conflicted', message: is.message };
+  if (was?.status === 'True') return { type: 'Normal', reason: 'ConflictResolved', message: 'no other ProxyConfig of the same priority governs nodes that this selects' };
+  return undefined;
+}
+
+function rolloutTiding(before: ProxyConfigStatus | undefined, { rollout: is, conditions, observedGeneration }: ProxyConfigStatus): Tiding | undefined {
+  if (is?.state === undefined || isNoNews(before?.rollout, is)) return undefined;
+  const told = rolloutTidings[is.state];
+  const why = findCondition(conditions, 'Ready')?.message;
+  return told && { ...told, message: `revision ${is.revision} of generation ${observedGeneration}: ${why}` };
+}
+
+/** The same rollout is where it was, or goes on after a pause. */
+function isNoNews(was: RolloutStatus | undefined, is: RolloutStatus): boolean {
+  const isSameRollout = was?.revision === is.revision && was?.startedAt === is.startedAt;
+  return isSameRollout && (was?.state === is.state || (was?.state === 'Paused' && is.state === 'Progressing'));
+}
+
+type RolloutStatus = NonNullable<ProxyConfigStatus['rollout']>;
+type RolloutState = NonNullable<RolloutStatus['state']>;
+
+const rolloutTidings: Partial<Record<RolloutState, Pick<Tiding, 'type' | 'reason'>>> = {
+  Progressing: { type: 'Normal', reason: 'RolloutStarted' },
+  Paused: { type: 'Normal', reason: 'RolloutPaused' },
+  Complete: { type: 'Normal', reason: 'RolloutComplete' },
+  Failed: { type: 'Warning', reason: 'RolloutFailed' },
+  RollingBack: { type: 'Warning', reason: 'RollingBack' },
+  RolledBack: { type: 'Warning', reason: 'RolledBack' },
+};
