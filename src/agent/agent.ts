@@ -20,7 +20,9 @@ import { watchCluster, type ObservedNode } from './clusterWatch.ts';
 import { Dataplane, type MakeBackend } from './dataplane.ts';
 import { type DesiredConfig, loadSavedConfig, saveConfig } from './desiredConfig.ts';
 import { startEndpoints } from './endpoints.ts';
+import { createFollowers, type Followers } from './followers.ts';
 import { Governor } from './governor.ts';
+import { type HealthFacts, readyz } from './health.ts';
 import { createNodeConfigSource, nodeProxiesPath } from './nodeConfigSource.ts';
 import { quarantinedServices } from './report.ts';
 import { Reporter, selfServedAddress } from './reporter.ts';
@@ -96,6 +98,7 @@ class Agent {
   readonly #watch;
   readonly #source;
   readonly #servers;
+  readonly #followers: Followers;
   #governor: Governor | undefined;
   #node: ObservedNode = { record: undefined, eligible: true };
   #saved: DesiredConfig | undefined;
@@ -107,7 +110,9 @@ class Agent {
     const { nodeName } = config;
     this.#config = config;
     this.#parts = parts;
-    const observer = createSyncObserver({ metrics, logger, startedAt: Date.now(), onNews: () => this.#onNews() });
+    const isHealthy = (): boolean => readyz(this.#health()).status === 200;
+    this.#followers = createFollowers({ store: this.#store, nodeName, metrics, logger, isHealthy });
+    const observer = createSyncObserver({ metrics, logger, startedAt: Date.now(), onNews: () => this.#onNews(), followers: this.#followers });
     const onNewFamily = (): void => this.#governor?.reconsider();
     this.#dataplane = new Dataplane({ store: this.#store, makeBackend: parts.makeBackend, observer, onNewFamily });
     const writer = createStatusWriter({
@@ -130,9 +135,8 @@ class Agent {
       onError: (error, retryInMs) => onError('nodeproxies', error, retryInMs),
       timing: timing.reflector,
     });
-    const health = () => ({ dataplane: this.#dataplane.status, nodeEligible: this.#node.eligible, monotonicNow: performance.now(), now: new Date() });
     const mode = () => this.#dataplane.status.inForce?.config.mode;
-    this.#servers = startEndpoints({ config, metrics, logger, health, mode });
+    this.#servers = startEndpoints({ config, metrics, logger, health: () => this.#health(), mode });
   }
 
   async start(): Promise<void> {
@@ -153,10 +157,15 @@ class Agent {
     await Promise.all([this.#watch.stop(), this.#source.stop()]);
     await this.#governor?.stop();
     await this.#dataplane.stop(this.#parts.timing.stopGraceMs);
+    await this.#followers.stop();
     await this.#saving;
     // The last report must not hold up the end where the API server hangs.
     await Promise.race([this.#reporter.stop(), sleep(lastReportMs, undefined, { ref: false })]);
     await Promise.all(this.#servers.map((server) => server.stop()));
+  }
+
+  #health(): HealthFacts {
+    return { dataplane: this.#dataplane.status, nodeEligible: this.#node.eligible, monotonicNow: performance.now(), now: new Date() };
   }
 
   async #loadSaved(): Promise<DesiredConfig | undefined> {

@@ -66,6 +66,10 @@ export class Store {
     return this.#services.get(key);
   }
 
+  slicesOf(key: ServiceKey): Iterable<EndpointSliceRecord> {
+    return this.#slices.get(key)?.values() ?? [];
+  }
+
   setService(key: ServiceKey, { record, problems }: Decoded<ServiceRecord>): void {
     this.#noteProblems(`Service ${key}`, key, 'InvalidService', problems);
     const before = this.#services.get(key);

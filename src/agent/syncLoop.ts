@@ -22,6 +22,7 @@ export interface SyncLoopOptions {
 
 export interface SyncObserver {
   onQueued(loop: SyncLoop, change: ServiceChange | undefined): void;
+  onStart?(loop: SyncLoop, changed: ReadonlySet<ServiceKey> | 'all', state: ServiceState): void;
   onSuccess(loop: SyncLoop, run: SyncRun): void;
   onFailure(loop: SyncLoop, failure: SyncFailure): void;
   onDrift(loop: SyncLoop, what: string): void;
@@ -121,6 +122,12 @@ export class SyncLoop {
     this.#queued(undefined);
   }
 
+  /** Somebody may have changed rules of ours: the kernel is asked at once. */
+  requestCheck(): void {
+    this.#lastCheck = Number.NEGATIVE_INFINITY;
+    this.#schedule();
+  }
+
   /** Lets the running sync end, within the time given; the rules stay. */
   async stop(graceMs: number): Promise<void> {
     this.#isOn = false;
@@ -181,6 +188,7 @@ export class SyncLoop {
     this.#triggerTimes = [];
     const state = this.#options.state();
     try {
+      this.#options.observer.onStart?.(this, changed, state);
       const result = await this.#options.backend.sync({ state, changed, signal: this.#abort.signal });
       this.#succeeded({ result, durationMs: performance.now() - started, triggerTimes }, isFull, state.config);
     } catch (error) {

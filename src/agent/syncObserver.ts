@@ -4,6 +4,7 @@
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import type { Logger } from '../observability/logger.ts';
+import type { Followers } from './followers.ts';
 import type { ServiceChange } from './store.ts';
 import type { SyncFailure, SyncObserver, SyncRun } from './syncLoop.ts';
 
@@ -14,11 +15,13 @@ export interface SyncObserverOptions {
   readonly startedAt: number;
   /** Something that a report may have to say is different now. */
   readonly onNews: () => void;
+  readonly followers: Pick<Followers, 'onStart' | 'onSuccess'>;
 }
 
-const labelOf: { readonly [family in IPFamily]: string } = { ipv4: 'IPv4', ipv6: 'IPv6' };
+/** As kube-proxy's metrics name them. */
+export const familyLabels: { readonly [family in IPFamily]: string } = { ipv4: 'IPv4', ipv6: 'IPv6' };
 
-export function createSyncObserver({ metrics, logger, startedAt, onNews }: SyncObserverOptions): SyncObserver {
+export function createSyncObserver({ metrics, logger, startedAt, onNews, followers }: SyncObserverOptions): SyncObserver {
   function countChange({ kind }: ServiceChange, label: { ip_family: string }): void {
     const [total, pending] = kind === 'service' ? [metrics.serviceChanges, metrics.serviceChangesPending] : [metrics.endpointChanges, metrics.endpointChangesPending];
     total.inc(label);
@@ -56,12 +59,14 @@ export function createSyncObserver({ metrics, logger, startedAt, onNews }: SyncO
 
   return {
     onQueued({ status: { family } }, change): void {
-      const label = { ip_family: labelOf[family] };
+      const label = { ip_family: familyLabels[family] };
       metrics.lastQueued.set(label, Date.now() / 1000);
       if (change !== undefined) countChange(change, label);
     },
+    onStart: ({ status: { family } }, changed, state) => followers.onStart(family, changed, state),
     onSuccess({ status: { family, queuedSince } }, run): void {
-      const label = { ip_family: labelOf[family] };
+      followers.onSuccess(family);
+      const label = { ip_family: familyLabels[family] };
       measure(run, label);
       if (queuedSince === undefined) {
         metrics.serviceChangesPending.set(label, 0);
@@ -73,12 +78,12 @@ export function createSyncObserver({ metrics, logger, startedAt, onNews }: SyncO
       onNews();
     },
     onFailure({ status: { family, failures } }, failure): void {
-      countFailure(failure, { ip_family: labelOf[family] });
+      countFailure(failure, { ip_family: familyLabels[family] });
       logger.error('sync failed', { family, reason: failure.error.reason, error: failure.error, failures, retryInMs: Math.round(failure.retryInMs) });
       onNews();
     },
     onDrift({ status: { family } }, what): void {
-      metrics.drifts.inc({ ip_family: labelOf[family] });
+      metrics.drifts.inc({ ip_family: familyLabels[family] });
       logger.warn('rules of ours are missing in the kernel', { family, what });
       onNews();
     },

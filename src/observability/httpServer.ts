@@ -8,12 +8,16 @@ export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface HttpServerOptions {
-  readonly address: { readonly host: string; readonly port: number };
+  /** Without a host, all addresses of both families. */
+  readonly address: { readonly host?: string; readonly port: number };
   /** By path; nothing but GET and HEAD is answered. */
   readonly routes: Readonly<Record<string, () => Answer | Promise<Answer>>>;
+  /** For all other paths; default 404. */
+  readonly fallback?: () => Answer;
   /** Told when the port cannot be had, each time; the next try is `retryMs` later. */
   readonly onUnavailable?: (error: Error) => void;
   /** Default 2000. */
@@ -33,7 +37,7 @@ export interface HttpServer {
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { address, onUnavailable, retryMs = 2000 } = options;
   const server = http.createServer({ requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 }, (request, response) => {
-    void respond(options.routes, request, response);
+    void respond(options, request, response);
   });
   server.maxConnections = 100;
   let retry: NodeJS.Timeout | undefined;
@@ -53,26 +57,30 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
-async function respond(routes: HttpServerOptions['routes'], request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-  const answer = await answerTo(routes, request);
+async function respond(options: HttpServerOptions, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  const answer = await answerTo(options, request);
   response.writeHead(answer.status, {
     'content-type': answer.contentType,
     'content-length': Buffer.byteLength(answer.body),
     'x-content-type-options': 'nosniff',
+    ...answer.headers,
   });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
 
-async function answerTo(routes: HttpServerOptions['routes'], { method, url = '/' }: http.IncomingMessage): Promise<Answer> {
+async function answerTo({ routes, fallback = notFound }: HttpServerOptions, { method, url = '/' }: http.IncomingMessage): Promise<Answer> {
   if (method !== 'GET' && method !== 'HEAD') return plain(405, 'only GET and HEAD are allowed\n');
   const path = url.split('?', 1)[0] ?? '/';
-  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
-  if (route === undefined) return plain(404, 'not found\n');
+  const route = Object.hasOwn(routes, path) ? routes[path] : fallback;
   try {
-    return await route();
+    return await (route ?? fallback)();
   } catch {
     return plain(500, 'internal error\n');
   }
+}
+
+function notFound(): Answer {
+  return plain(404, 'not found\n');
 }
 
 export function plain(status: number, body: string): Answer {

@@ -9,7 +9,7 @@ const loop = (queuedSince?: number): SyncLoop => ({ status: { family: 'ipv4', qu
 
 async function measured(): Promise<{ value: (line: string) => number | undefined; observer: ReturnType<typeof createSyncObserver>; read: () => Promise<void> }> {
   const metrics = createAgentMetrics();
-  const observer = createSyncObserver({ metrics, logger: silent, startedAt: Date.now() - 10_000, onNews: () => undefined });
+  const observer = createSyncObserver({ metrics, logger: silent, startedAt: Date.now() - 10_000, onNews: () => undefined, followers: { onStart: () => undefined, onSuccess: () => undefined } });
   let lines: string[] = [];
   const read = async (): Promise<void> => {
     lines = (await metrics.registry.metrics()).split('\n');

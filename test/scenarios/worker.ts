@@ -34,6 +34,8 @@ function listen(name: string, port: number): Promise<void> {
 }
 
 function outcome(error: NodeJS.ErrnoException): Answer {
+  // Of a packet that a rule drops on its way out, UDP tells who sent it.
+  if (error.code === 'EPERM') return 'DROPPED';
   return error.code === 'ECONNREFUSED' ? 'REFUSED' : { error: error.code ?? error.message };
 }
 
@@ -52,7 +54,7 @@ function askTcp({ address, port, timeoutMs, sourcePort }: Question): Promise<Ans
   });
 }
 
-function askUdp({ address, port, timeoutMs }: Question): Promise<Answer> {
+function askUdp({ address, port, timeoutMs, sourcePort = 0 }: Question): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
     const timer = setTimeout(() => end('DROPPED'), timeoutMs);
@@ -63,7 +65,7 @@ function askUdp({ address, port, timeoutMs }: Question): Promise<Answer> {
     };
     socket.on('message', (message) => end(JSON.parse(message.toString()) as Answer));
     socket.on('error', (error) => end(outcome(error)));
-    socket.connect(port, address, () => socket.send('?'));
+    socket.bind(sourcePort, () => socket.connect(port, address, () => socket.send('?')));
   });
 }
 

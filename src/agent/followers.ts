@@ -1,0 +1,55 @@
+/**
+ * What follows a sync beside its rules, off its path: stale UDP flows are ended, and health-check node ports answer by what is in the
+ * kernel now.
+ */
+import { type IPFamily, ipFamilies } from '../model/ipFamily.ts';
+import type { ServiceKey } from '../model/service.ts';
+import type { ServiceState } from '../model/serviceState.ts';
+import type { AgentMetrics } from '../observability/metrics.ts';
+import type { Logger } from '../observability/logger.ts';
+import { conntrack } from '../system/conntrack.ts';
+import { ServiceHealth } from './serviceHealth.ts';
+import type { Store } from './store.ts';
+import { familyLabels } from './syncObserver.ts';
+import { UdpCleaner } from './udpCleaner.ts';
+
+export interface FollowersOptions {
+  readonly store: Store;
+  readonly nodeName: string;
+  readonly metrics: AgentMetrics;
+  readonly logger: Logger;
+  readonly isHealthy: () => boolean;
+}
+
+export interface Followers {
+  onStart(family: IPFamily, changed: ReadonlySet<ServiceKey> | 'all', state: ServiceState): void;
+  onSuccess(family: IPFamily): void;
+  stop(): Promise<void>;
+}
+
+export function createFollowers({ store, nodeName, metrics, logger, isHealthy }: FollowersOptions): Followers {
+  const slicesOf = (key: ServiceKey) => store.slicesOf(key);
+  const cleanerFor = (family: IPFamily): UdpCleaner =>
+    new UdpCleaner({ family, conntrack: conntrack(), slicesOf, metrics, logger, label: { ip_family: familyLabels[family] } });
+  const cleaners: { readonly [family in IPFamily]: UdpCleaner } = { ipv4: cleanerFor('ipv4'), ipv6: cleanerFor('ipv6') };
+  const health = new ServiceHealth({ service: (key) => store.service(key), slicesOf, nodeName, isHealthy, logger });
+  const syncing = new Map<IPFamily, readonly ServiceKey[]>();
+  let updating = Promise.resolve();
+  return {
+    onStart: (family, changed, state) => {
+      cleaners[family].syncing(changed, state);
+      syncing.set(family, changed === 'all' ? [...state.keys(), ...health.keys()] : [...changed]);
+    },
+    onSuccess: (family) => {
+      cleaners[family].synced();
+      const keys = syncing.get(family) ?? [];
+      syncing.delete(family);
+      updating = updating.then(() => health.synced(keys));
+    },
+    stop: async () => {
+      await Promise.all(ipFamilies.map((family) => cleaners[family].stop()));
+      await updating;
+      await health.stop();
+    },
+  };
+}

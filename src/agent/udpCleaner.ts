@@ -1,0 +1,116 @@
+/**
+ * Ends UDP flows that lead to endpoints which are gone, after the rules have changed and beside the syncs: one dump of the kernel's table
+ * for all that changed since the last one.
+ */
+import type { EndpointSliceRecord } from '../model/endpointSlice.ts';
+import type { IPFamily } from '../model/ipFamily.ts';
+import type { ServiceKey } from '../model/service.ts';
+import type { ServiceState } from '../model/serviceState.ts';
+import type { AgentMetrics } from '../observability/metrics.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Conntrack, UdpFlow } from '../system/conntrack.ts';
+import { type StaleCheck, UdpFrontends, type UdpService, udpServicesOf } from './udpFrontends.ts';
+
+export interface UdpCleanerOptions {
+  readonly family: IPFamily;
+  readonly conntrack: Conntrack;
+  readonly slicesOf: (key: ServiceKey) => Iterable<EndpointSliceRecord>;
+  readonly metrics: Pick<AgentMetrics, 'conntrackDuration' | 'conntrackDeleted'>;
+  readonly logger: Logger;
+  readonly label: { readonly ip_family: string };
+  /** Default 10 s. */
+  readonly retryMs?: number;
+}
+
+export class UdpCleaner {
+  readonly #options: UdpCleanerOptions;
+  readonly #frontends = new UdpFrontends();
+  readonly #syncing = new Map<ServiceKey, readonly UdpService[]>();
+  readonly #abort = new AbortController();
+  #isNodeAddress: (address: string) => boolean = () => false;
+  #running: Promise<void> | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #hasFailed = false;
+
+  constructor(options: UdpCleanerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The rules of these Services are about to be written. What changes from here on is another sync's: were it counted to this one, its flows
+   * would be ended while the rules still lead new ones to the old endpoints.
+   */
+  syncing(changed: ReadonlySet<ServiceKey> | 'all', state: ServiceState): void {
+    const { slicesOf, family } = this.#options;
+    const keys = changed === 'all' ? new Set([...state.keys(), ...this.#frontends.keys()]) : changed;
+    this.#syncing.clear();
+    for (const key of keys) {
+      const services = udpServicesOf({ ports: state.ports(key), slices: slicesOf(key), family });
+      if (services.length > 0 || this.#frontends.has(key)) this.#syncing.set(key, services);
+    }
+    const addresses = new Set(state.node.addresses);
+    this.#isNodeAddress = (address) => addresses.has(address);
+  }
+
+  /** They are in the kernel now. */
+  synced(): void {
+    for (const [key, services] of this.#syncing) this.#frontends.set(key, services);
+    this.#syncing.clear();
+    this.#start();
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  #start(): void {
+    if (this.#running !== undefined || this.#abort.signal.aborted) return;
+    const check = this.#frontends.takeSuspects();
+    if (check === undefined) return;
+    clearTimeout(this.#retry);
+    this.#running = this.#run(check);
+  }
+
+  async #run(check: StaleCheck): Promise<void> {
+    const succeeded = await this.#attempt(check);
+    this.#running = undefined;
+    if (succeeded) this.#start();
+  }
+
+  async #attempt(check: StaleCheck): Promise<boolean> {
+    const { logger, family, retryMs = 10_000 } = this.#options;
+    try {
+      await this.#clean(check);
+      this.#hasFailed = false;
+      return true;
+    } catch (error) {
+      this.#frontends.giveBack(check.suspects);
+      if (!this.#abort.signal.aborted) {
+        logger[this.#hasFailed ? 'debug' : 'warn']('stale UDP flows could not be looked for', { family, error });
+        this.#retry = setTimeout(() => this.#start(), retryMs);
+      }
+      this.#hasFailed = true;
+      return false;
+    }
+  }
+
+  async #clean(check: StaleCheck): Promise<void> {
+    const { conntrack, family, metrics, label, logger } = this.#options;
+    const { signal } = this.#abort;
+    const started = performance.now();
+    const stale = new Map<string, UdpFlow>();
+    let count = 0;
+    const look = (flow: UdpFlow): void => {
+      if (!check.isStale(flow, this.#isNodeAddress)) return;
+      count += 1;
+      stale.set(Object.values(flow).join(' '), flow);
+    };
+    await conntrack.listUdp(family, look, signal);
+    if (stale.size > 0) await conntrack.deleteUdp(family, [...stale.values()], signal);
+    metrics.conntrackDuration.observe(label, (performance.now() - started) / 1000);
+    metrics.conntrackDeleted.inc(label, count);
+    if (count > 0) logger.info('stale UDP flows ended', { family, flows: count });
+  }
+}
