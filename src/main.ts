@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { agentConfig, logLevels, operatorConfig, statusConfig, statusOutputs, UsageError, type AgentFlags, type OperatorFlags, type StatusFlags } from './config.ts';
+import type { CleanupFlags } from './cli/cleanup.ts';
 import type { RenderFlags } from './cli/render.ts';
 
 const exitCodes = `
@@ -132,13 +133,14 @@ function addCleanup(root: Command): void {
   root
     .command('cleanup')
     .description('Removes every kernel object of ours from this node and says what it removed; stop the agent first.')
+    .option('--handover', 'keep Services working, and remove only what kube-proxy would not know; start kube-proxy afterwards', false)
     .addHelpText('after', `${exitCodes}
 
-Services stop working on this node. Needs root. Rules of others are not touched, but those of a kube-proxy in iptables mode carry
-the same names and go too; it writes them again when it runs. A second run removes nothing.`)
-    .action(async () => {
+Without --handover Services stop working on this node. Needs root. Rules of others are not touched, but those of a kube-proxy in
+iptables mode carry the same names and go too; it writes them again when it runs. A second run removes nothing.`)
+    .action(async (flags: CleanupFlags) => {
       const { cleanupCommand } = await import('./cli/cleanup.ts');
-      process.exitCode = await cleanupCommand(process);
+      process.exitCode = await cleanupCommand(flags, process);
     });
 }
 

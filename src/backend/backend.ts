@@ -55,6 +55,11 @@ export interface Backend {
   findDrift(signal: AbortSignal): Promise<string | undefined>;
   /** Removes every object of ours and says what it removed. */
   cleanup(): Promise<readonly string[]>;
+  /**
+   * Leaves the Services served, in a form that kube-proxy takes over when it starts, and says what it removed for that. Where a mode leaves
+   * nothing that kube-proxy does not know, there is nothing to do.
+   */
+  handover?(): Promise<readonly string[]>;
 }
 
 /** A sync that did not happen; the message is ours and safe for a status, a tool's own words are only in `cause`. */

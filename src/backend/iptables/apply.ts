@@ -10,6 +10,7 @@ import type { Backend, QuarantinedService, Refusal, SyncRequest, SyncResult } fr
 import { SyncError } from '../backend.ts';
 import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
+import { handOver } from './handover.ts';
 import { differencesOf, findDifference, hasTree, ownJumps, readKernel, readVariants, restore, selectIptables } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
@@ -90,6 +91,11 @@ class IptablesBackend implements Backend {
     const removed: string[] = [];
     for (const { iptables } of await readVariants(this.#family, this.#host)) removed.push(...(await removeAll(iptables)));
     return removed;
+  }
+
+  async handover(): Promise<readonly string[]> {
+    this.#applied = undefined;
+    return handOver(await readVariants(this.#family, this.#host));
   }
 
   /** Chosen once for each setting: a node does not change its variant while it runs. */

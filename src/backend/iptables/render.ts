@@ -7,7 +7,7 @@
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import type { FixedPlan, Jump, Table } from '../shared/chains.ts';
-import { trial } from '../shared/chains.ts';
+import { services, trial } from '../shared/chains.ts';
 import type { ChainId, ChangeSet, Insertion } from './ledger.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
@@ -180,6 +180,14 @@ export function renderRemoval(jumps: readonly RemovableJump[], chains: readonly 
       removeChains(chains.filter((chain) => chain.table === table)),
     ]);
   return (['nat', 'filter', 'mangle'] as const).map(removalIn).join('');
+}
+
+/** Dispatch by address in one chain again, of rules as iptables-save showed them, and without the buckets. */
+export function* renderFlat(rules: readonly string[], buckets: readonly string[]): Generator<string> {
+  yield '*nat\n';
+  yield writeChain({ table: 'nat', name: services, rules });
+  yield removeChains(buckets.map((name) => ({ table: 'nat', name, keep: false })));
+  yield 'COMMIT\n';
 }
 
 /** All of them are emptied before the first is deleted, because they refer to each other. */

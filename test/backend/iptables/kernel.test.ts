@@ -110,6 +110,20 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
     expect(await backend.cleanup()).toEqual([]);
   });
 
+  test('a hand-over leaves the rules of one chain for dispatch, as kube-proxy has them', async () => {
+    await sync(manyServices(130));
+    expect(Object.keys(await rules()).some((chain) => chain.startsWith('nat KUBE-SB-'))).toBe(true);
+    const before = Object.values(await rules()).flat();
+    const removed = await backend.handover?.();
+    const after = await rules();
+    expect(removed?.length).toBeGreaterThan(15);
+    expect(after['nat KUBE-SERVICES']?.filter((rule) => rule.includes(' cluster IP'))).toHaveLength(130);
+    expect(after['nat KUBE-SERVICES']?.at(-1)).toContain('-j KUBE-NODEPORTS');
+    expect(Object.keys(after).filter((chain) => chain.startsWith('nat KUBE-SB-'))).toEqual([]);
+    expect(withoutDispatch(Object.values(after).flat())).toEqual(withoutDispatch(before));
+    expect(await backend.handover?.()).toEqual([]);
+  });
+
   test('a new agent removes what the last one left of Services that are gone', async () => {
     await sync(manyServices(5));
     backend = createIptablesBackend('ipv4', { run: node.runOnNode });
@@ -215,6 +229,10 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
     expect(Object.keys(await rules()).filter((chain) => chain.includes('KUBE'))).toEqual([]);
   });
 });
+
+function withoutDispatch(all: readonly string[]): string[] {
+  return all.filter((rule) => !/^-A KUBE-(SERVICES|SB-\S+) .*cluster IP|KUBE-SB-/.test(rule)).sort();
+}
 
 const foreignRules = `*mangle
 :KUBE-KUBELET-CANARY - [0:0]
