@@ -86,19 +86,19 @@ function bar({ total, done, failed }: { total: number; done: number; failed: num
 }
 
 function rolloutLines(config: ProxyConfigView, { now, width }: LineOptions): Line[] {
-  const { state = 'Idle', revision } = config.rollout;
+  const { state = 'Idle', revision, previousRevision } = config.rollout;
   const isOver = state === 'Idle' || state === 'Complete';
   const progress = isOver ? [] : progressOf(config.rollout, now);
-  const parts = [...progress, ...(revision === undefined ? [] : [`revision ${revision}`]), ...mixedModes(config)];
+  const before = isOver || previousRevision === undefined ? [] : [`before it ${previousRevision}`];
+  const parts = [...progress, ...(revision === undefined ? [] : [`revision ${revision}`]), ...before, ...mixedModes(config)];
   return paragraph(parts.join(', '), { indent: 2, width, tone: 'dim' });
 }
 
-function progressOf({ state, step, startedAt, previousRevision }: ProxyConfigView['rollout'], now: Date): string[] {
+function progressOf({ state, step, startedAt }: ProxyConfigView['rollout'], now: Date): string[] {
   return [
     `rollout ${state}`,
     ...(step === undefined ? [] : [`step ${step}`]),
     ...(startedAt === undefined ? [] : [`began ${age(startedAt, now)} ago`]),
-    ...(previousRevision === undefined ? [] : [`from revision ${previousRevision}`]),
   ];
 }
 

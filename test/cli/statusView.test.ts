@@ -135,7 +135,7 @@ describe('lines for people', () => {
       [
         'edge  ipvs  Reconciling (ModeNotAvailable)',
         '  [#########xxx............]  3 of 8 nodes up to date, 1 failed, 4 to go, 1 without a ready agent, 2 more governed by others',
-        '  rollout Progressing, step 2/4, began 10m ago, from revision aaaa, revision bbbb, in force: iptables 7, ipvs 1',
+        '  rollout Progressing, step 2/4, began 10m ago, revision bbbb, before it aaaa, in force: iptables 7, ipvs 1',
         '  node-1  Degraded  ModeNotAvailable  for 2m',
         '    no mode ipvs here; set spec.mode to iptables',
       ].join('\n'),
