@@ -1,7 +1,8 @@
 /**
  * The pages that people look things up in know every word that the program may say: reasons of conditions and events, and metrics.
  */
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Registry } from 'prom-client';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
@@ -18,6 +19,13 @@ function reasonsIn(source: string): string[] {
 const reasons = new Map(
   globSync('src/{operator,agent,backend,cli}/**/*.ts').flatMap((file) => reasonsIn(readFileSync(file, 'utf8')).map((reason) => [reason, file] as const)),
 );
+
+describe('pages lead to files that are there', () => {
+  test.each(['README.md', ...globSync('docs/**/*.md'), ...globSync('config/**/*.md')])('%s', (page) => {
+    const links = [...readFileSync(page, 'utf8').matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, link = '']) => path.join(path.dirname(page), link));
+    expect(links.filter((link) => !existsSync(link))).toEqual([]);
+  });
+});
 
 describe('docs/troubleshooting.md', () => {
   const page = readFileSync('docs/troubleshooting.md', 'utf8');
