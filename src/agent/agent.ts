@@ -25,6 +25,7 @@ import { Governor } from './governor.ts';
 import { type HealthFacts, readyz } from './health.ts';
 import { createNodeConfigSource, nodeProxiesPath } from './nodeConfigSource.ts';
 import { quarantinedServices } from './report.ts';
+import { Prober } from './probe.ts';
 import { Reporter, selfServedAddress } from './reporter.ts';
 import { Store } from './store.ts';
 import { createSyncObserver } from './syncObserver.ts';
@@ -95,6 +96,7 @@ class Agent {
   readonly #store = new Store();
   readonly #dataplane: Dataplane;
   readonly #reporter: Reporter;
+  readonly #prober: Prober;
   readonly #watch;
   readonly #source;
   readonly #servers;
@@ -126,6 +128,7 @@ class Agent {
       onError: (error, retryInMs) => logger.warn('the NodeProxy status was not written', { error, retryInMs }),
     });
     this.#reporter = new Reporter(writer, { agentVersion: config.version, kernel: os.release() });
+    this.#prober = new Prober({ store: this.#store, logger, onNews: () => this.#onNews() });
     const onError = apiErrorObserver(metrics, logger);
     this.#watch = watchCluster({ client, nodeName, store: this.#store, onNode: (node) => this.#onNode(node), onError, timing: timing.reflector });
     this.#source = createNodeConfigSource({
@@ -156,6 +159,7 @@ class Agent {
     this.#isStopping = true;
     await Promise.all([this.#watch.stop(), this.#source.stop()]);
     await this.#governor?.stop();
+    await this.#prober.stop();
     await this.#dataplane.stop(this.#parts.timing.stopGraceMs);
     await this.#followers.stop();
     await this.#saving;
@@ -189,7 +193,9 @@ class Agent {
     metrics.quarantined.set(invalidServices.length);
     this.#noteInForce(dataplane.inForce);
     if (this.#governor === undefined) return;
-    this.#reporter.report({ answer: this.#governor.answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store) });
+    const { answer } = this.#governor;
+    this.#prober.follow(answer.nodeProxy, dataplane.inForce);
+    this.#reporter.report({ answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store), probe: this.#prober.finding });
   }
 
   #noteInForce(inForce: DesiredConfig | undefined): void {

@@ -6,6 +6,7 @@ import type { NodeProxy } from '../api/nodeProxy.ts';
 import type { QuarantinedService, Refusal } from '../backend/backend.ts';
 import type { DataplaneStatus } from './dataplane.ts';
 import type { DesiredConfig } from './desiredConfig.ts';
+import type { ProbeFinding } from './probe.ts';
 import type { SyncStatus } from './syncLoop.ts';
 
 export type NodeProxyStatus = NonNullable<NodeProxy['status']>;
@@ -22,21 +23,24 @@ export interface Facts {
   readonly invalidServices: readonly QuarantinedService[];
   /** Set when the API server is reached through the Service that this agent itself makes work. */
   readonly selfServedAddress: string | undefined;
+  /** What speaks against the configuration in force although its rules stand. */
+  readonly probe?: ProbeFinding | undefined;
 }
 
 /** A single failed sync is retried at once and is no news; two in a row are, and so is one before anything worked. */
 const tolerated = 1;
 
 /** Whether there is an answer to the NodeProxy's present configuration: in force, refused, or tried and failed. */
-export function isSettled({ dataplane, refusal }: Pick<Facts, 'dataplane' | 'refusal'>): boolean {
-  return refusal !== undefined || failing(dataplane) !== undefined || (dataplane.inForce !== undefined && dataplane.inForce === dataplane.accepted);
+export function isSettled({ dataplane, refusal, probe }: Pick<Facts, 'dataplane' | 'refusal' | 'probe'>): boolean {
+  if (refusal !== undefined || failing(dataplane) !== undefined) return true;
+  return probe?.kind !== 'trying' && (dataplane.inForce !== undefined && dataplane.inForce === dataplane.accepted);
 }
 
 /** Equal facts give an equal status, but for `lastChangeTime`, which moves with any other part. */
 export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefined, now: Date): NodeProxyStatus {
-  const { dataplane, refusal } = facts;
+  const { dataplane } = facts;
   const { inForce } = dataplane;
-  const ready = readyCondition(dataplane, refusal);
+  const ready = readyCondition(facts);
   const conditions = [ready, ...bootstrapCondition(facts.selfServedAddress), ...driftCondition(dataplane)];
   const status: NodeProxyStatus = {
     observedGeneration: facts.generation,
@@ -63,7 +67,7 @@ function failing({ families }: DataplaneStatus): SyncStatus | undefined {
   return families.find(({ error, failures, lastSuccess }) => error !== undefined && (failures > tolerated || lastSuccess === undefined));
 }
 
-function readyCondition(dataplane: DataplaneStatus, refusal: Refusal | undefined): ConditionNow {
+function readyCondition({ dataplane, refusal, probe }: Facts): ConditionNow {
   const failed = failing(dataplane);
   if (failed?.error !== undefined) {
     return { type: 'Ready', status: 'False', reason: failed.error.reason, message: short(`${failed.family}: ${failed.error.message}`, 256) };
@@ -74,6 +78,7 @@ function readyCondition(dataplane: DataplaneStatus, refusal: Refusal | undefined
     return { type: 'Ready', status: 'False', reason: refusal.reason, message: short(refusal.message, 256 - goesOn.length) + goesOn };
   }
   if (inForce === undefined) return { type: 'Ready', status: 'False', reason: 'Pending', message: 'Nothing is programmed yet.' };
+  if (probe !== undefined && probe.kind !== 'trying') return { type: 'Ready', status: 'False', reason: probe.why.reason, message: short(probe.why.message, 256) };
   return { type: 'Ready', status: 'True', reason: 'Synced', message: 'The kernel holds the rules of all Services.' };
 }
 
@@ -92,7 +97,7 @@ function driftCondition({ families }: DataplaneStatus): ConditionNow[] {
 
 function stateOf(dataplane: DataplaneStatus, ready: ConditionNow): NodeProxyStatus['state'] {
   if (ready.status === 'True') return driftCondition(dataplane).length > 0 ? 'Drifted' : 'Ready';
-  return ready.reason === 'Pending' ? 'Pending' : 'Degraded';
+  return ready.reason === 'Pending' || ready.reason === 'Verifying' ? ready.reason : 'Degraded';
 }
 
 function inForceFields(inForce: DesiredConfig | undefined, before: NodeProxyStatus | undefined): Pick<NodeProxyStatus, 'mode' | 'revision' | 'previousRevision'> {

@@ -4,15 +4,16 @@
 export interface ServiceOptions {
   readonly clusterIPs?: readonly string[];
   readonly port?: number;
+  readonly protocol?: 'TCP' | 'UDP';
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-export function service(name: string, { clusterIPs = ['10.96.0.10'], port = 80, labels = {} }: ServiceOptions = {}): object {
+export function service(name: string, { clusterIPs = ['10.96.0.10'], port = 80, protocol = 'TCP', labels = {} }: ServiceOptions = {}): object {
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace: 'default', uid: `uid-${name}`, labels, resourceVersion: '1' },
-    spec: { type: 'ClusterIP', clusterIP: clusterIPs[0], clusterIPs, ports: [{ name: 'http', protocol: 'TCP', port }] },
+    spec: { type: 'ClusterIP', clusterIP: clusterIPs[0], clusterIPs, ports: [{ name: 'http', protocol, port }] },
   };
 }
 

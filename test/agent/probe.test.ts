@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
+import { Prober, type ProbeSpec } from '../../src/agent/probe.ts';
+import { Store } from '../../src/agent/store.ts';
+import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import { decodeService } from '../../src/model/decodeService.ts';
+import { until } from '../kube/until.ts';
+import { service } from './objects.ts';
+
+const probe: ProbeSpec = { periodSeconds: 0.01, failureThreshold: 3, services: [{ namespace: 'default', name: 'web', port: 80 }] };
+const inForce = (revision: string): DesiredConfig => ({ ...builtIn(), source: 'NodeProxy', revision });
+
+let store: Store;
+let dialled: string[];
+let answers: (string | undefined)[];
+let findings: string[];
+let prober: Prober;
+
+beforeEach(() => {
+  store = new Store();
+  store.setService('default/web', decodeService(service('web', { clusterIPs: ['10.96.0.10', 'fd00::10'] })));
+  store.setService('default/kubernetes', decodeService(service('kubernetes', { clusterIPs: ['10.96.0.1'], port: 443 })));
+  store.setService('default/dns', decodeService(service('dns', { clusterIPs: ['10.96.0.9'], port: 53, protocol: 'UDP' })));
+  dialled = [];
+  answers = [];
+  findings = [];
+  prober = newProber();
+});
+afterEach(() => prober.stop());
+
+function newProber(): Prober {
+  return new Prober({
+    store,
+    logger: { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined },
+    onNews: () => findings.push(kind()),
+    dial: async (address, port) => {
+      dialled.push(`${address} ${port}`);
+      return answers.shift();
+    },
+  });
+}
+
+const kind = (): string => prober.finding?.kind ?? 'none';
+
+function nodeProxy(revision: string, { asked = probe, status }: { asked?: ProbeSpec | undefined; status?: NodeProxy['status'] } = {}): NodeProxy {
+  const spec = { configRef: { name: 'all', uid: 'u', generation: 1 }, revision, ...(asked && { probe: asked }) };
+  return { apiVersion: '', kind: 'NodeProxy', metadata: { name: 'node-1' }, spec, ...(status && { status }) };
+}
+
+const readyWith = (revision: string): NodeProxy['status'] => ({ revision, conditions: [{ type: 'Ready', status: 'True', reason: 'Synced', message: '', lastTransitionTime: '' }] });
+
+test('a new revision is tried once it is in force, on each address, and passes', async () => {
+  prober.follow(nodeProxy('r1'), inForce('r0'));
+  expect({ kind: kind(), dialled }).toEqual({ kind: 'none', dialled: [] });
+  prober.follow(nodeProxy('r1'), inForce('r1'));
+  expect(kind()).toBe('trying');
+  await until('it has passed', () => kind() === 'none');
+  expect({ dialled, findings }).toEqual({ dialled: ['10.96.0.10 80', 'fd00::10 80'], findings: ['none'] });
+  prober.follow(nodeProxy('r1'), inForce('r1'));
+  expect(kind()).toBe('none');
+});
+
+test('it fails after so many tries in a row, says why, and recovers', async () => {
+  answers = ['ECONNREFUSED', undefined, 'ECONNREFUSED', undefined, 'ETIMEDOUT', undefined];
+  prober.follow(nodeProxy('r1'), inForce('r1'));
+  await until('it has recovered', () => findings.at(-1) === 'none');
+  expect(findings).toEqual(['verifying', 'verifying', 'failed', 'none']);
+});
+
+test('the finding names the Service, the address and the error', async () => {
+  answers = ['ECONNREFUSED'];
+  prober.follow(nodeProxy('r1', { asked: { ...probe, failureThreshold: 1, periodSeconds: 300 } }), inForce('r1'));
+  await until('it has failed', () => kind() === 'failed');
+  expect(prober.finding).toEqual({ kind: 'failed', why: { reason: 'ProbeFailed', message: 'probe of Service default/web port 80: no connection from this node to 10.96.0.10: ECONNREFUSED' } });
+});
+
+describe('what is not tried again', () => {
+  test('a revision that was Ready before the agent was restarted', () => {
+    prober.follow(nodeProxy('r1', { status: readyWith('r1') }), inForce('r1'));
+    expect(kind()).toBe('none');
+  });
+
+  test('the revision that a node goes back to', async () => {
+    prober.follow(nodeProxy('r1', { status: readyWith('r1') }), inForce('r1'));
+    answers = Array.from({ length: 1000 }, () => 'ECONNREFUSED');
+    prober.follow(nodeProxy('r2'), inForce('r2'));
+    await until('it has failed', () => kind() === 'failed');
+    prober.follow(nodeProxy('r1'), inForce('r2'));
+    prober.follow(nodeProxy('r1'), inForce('r1'));
+    expect(kind()).toBe('none');
+  });
+
+  test('a revision without a probe, even if one is asked for later', () => {
+    prober.follow({ ...nodeProxy('r1'), spec: { ...nodeProxy('r1').spec, probe: undefined } as unknown as NodeProxy['spec'] }, inForce('r1'));
+    prober.follow(nodeProxy('r1'), inForce('r1'));
+    expect({ kind: kind(), dialled }).toEqual({ kind: 'none', dialled: [] });
+  });
+});
+
+test.each([
+  { name: 'none named: the API server', services: undefined, tries: ['10.96.0.1 443'], problem: undefined },
+  { name: 'UDP alone is passed over', services: [{ namespace: 'default', name: 'dns', port: 53 }], tries: [], problem: undefined },
+  { name: 'a Service that is not there', services: [{ namespace: 'default', name: 'wbe', port: 80 }], tries: [], problem: 'there is no such Service' },
+  { name: 'a port that is not there', services: [{ namespace: 'default', name: 'web', port: 81 }], tries: [], problem: 'the Service has no such port' },
+])('Services to try: $name', async ({ services, tries, problem }) => {
+  prober.follow(nodeProxy('r1', { asked: { periodSeconds: 300, failureThreshold: 1, ...(services && { services }) } }), inForce('r1'));
+  await until('there is an answer', () => findings.length > 0);
+  expect(dialled).toEqual(tries);
+  const { finding } = prober;
+  expect(finding !== undefined && 'why' in finding ? finding.why.message : '').toContain(problem ?? '');
+  expect(finding === undefined).toBe(problem === undefined);
+});
+
+test('real connections: one that is taken, one that is refused', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  store.setService('default/web', decodeService(service('web', { clusterIPs: ['127.0.0.1'], port })));
+  prober = new Prober({ store, logger: { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined }, onNews: () => findings.push(kind()) });
+  const asked = { periodSeconds: 300, failureThreshold: 1, services: [{ namespace: 'default', name: 'web', port }] };
+  prober.follow(nodeProxy('r1', { asked }), inForce('r1'));
+  await until('there is an answer', () => findings.length > 0);
+  server.close();
+  await once(server, 'close');
+  prober.follow(nodeProxy('r2', { asked }), inForce('r2'));
+  await until('there is another', () => findings.length > 1);
+  expect(findings).toEqual(['none', 'failed']);
+});
