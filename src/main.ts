@@ -107,8 +107,9 @@ function addRender(root: Command): void {
     .addOption(new Option('--mode <mode>', "render this mode instead of the ProxyConfig's").choices(['iptables', 'ipvs', 'nftables', 'userspace']))
     .addOption(new Option('--family <family>', "one IP family only (default: the node's first for text, both for json)").choices(['ipv4', 'ipv6']))
     .addOption(
-      new Option('-o, --output <format>', 'text: the input of iptables-restore; json: [{"tool","args","family","input"}]').choices(['text', 'json']).default('text'),
+      new Option('-o, --output <format>', 'text: the inputs of the tools; json: [{"tool","args","family","input"}]').choices(['text', 'json']).default('text'),
     )
+    .addOption(new Option('--tool <tool>', 'the input of this tool alone, which can be piped into it (ipvs mode has several)').choices(['ipvsadm', 'ipset', 'iptables-restore', 'ip6tables-restore', 'ip']))
     .addHelpText('after', `
 Reads ProxyConfig, Service, EndpointSlice and Node objects (YAML or JSON, several documents, Lists), fills in the API server's
 defaults and checks them as it would; other kinds are ignored. The node's ProxyConfig is chosen as on a cluster; where none
@@ -118,6 +119,7 @@ ${exitCodes}
 Examples:
   kubectl get pxc,svc,endpointslices,nodes -A -o yaml | proxyconfig render -f - --node node-1
   proxyconfig render -f manifests/ --node node-1 | iptables-restore --noflush
+  proxyconfig render -f manifests/ --node node-1 --mode ipvs --tool ipvsadm | ipvsadm -R
   proxyconfig render -f manifests/ --node node-1 -o json | jq -r '.[] | select(.family=="ipv6").input'`)
     .action(async (flags: RenderFlags) => {
       const { renderCommand } = await import('./cli/render.ts');

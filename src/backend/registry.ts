@@ -8,6 +8,8 @@ import type { IptablesHost } from '../system/iptables.ts';
 import type { Backend, Refusal } from './backend.ts';
 import { createIptablesBackend } from './iptables/apply.ts';
 import { renderIptables } from './iptables/render.ts';
+import { createIpvsBackend } from './ipvs/apply.ts';
+import { renderIpvs } from './ipvs/render.ts';
 
 /** What a mode would run on an empty node: a tool, its arguments and its standard input. */
 export interface ToolInput {
@@ -19,12 +21,13 @@ export interface ToolInput {
 
 interface Mode {
   readonly create: (family: IPFamily, host: IptablesHost) => Backend;
-  readonly render: (state: ServiceState) => ToolInput;
+  /** In the order in which the tools run. */
+  readonly render: (state: ServiceState) => readonly ToolInput[];
 }
 
 const modes: Record<ProxyMode, Mode | undefined> = {
-  iptables: { create: createIptablesBackend, render: renderIptables },
-  ipvs: undefined,
+  iptables: { create: createIptablesBackend, render: (state) => [renderIptables(state)] },
+  ipvs: { create: createIpvsBackend, render: renderIpvs },
   nftables: undefined,
   userspace: undefined,
 };
@@ -42,7 +45,7 @@ export function createBackend(mode: ProxyMode, family: IPFamily, host: IptablesH
 }
 
 /** All that the agent would load on an empty node for the mode in the state's configuration; ask refusalOf first. */
-export function render(state: ServiceState): ToolInput {
+export function render(state: ServiceState): readonly ToolInput[] {
   return modeOf(state.config.mode).render(state);
 }
 

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { builtInConfig } from '../api/defaults.ts';
 import { nodeConfigOf, type NodeConfig, type ProxyMode } from '../api/nodeConfig.ts';
 import { governingConfig } from '../api/resolvePolicy.ts';
-import { refusalOf, render, type ToolInput } from '../backend/registry.ts';
+import { refusalOf, render } from '../backend/registry.ts';
 import { UsageError } from '../config.ts';
 import { decodeNode } from '../model/decodeNode.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../model/ipFamily.ts';
@@ -22,6 +22,8 @@ export interface RenderFlags {
   readonly mode?: ProxyMode;
   readonly family?: IPFamily;
   readonly output: 'text' | 'json';
+  /** Only what this tool is given. */
+  readonly tool?: string;
 }
 
 /** What goes to standard output, and what to standard error; the command has failed when there are problems. */
@@ -79,11 +81,15 @@ function configOf(node: NodeRecord, objects: ClusterObjects, { mode }: Pick<Rend
 }
 
 function print(node: NodeRecord, config: NodeConfig, { services, slices }: ClusterObjects, flags: Form): string {
-  const inputs = wantedFamilies(node, flags).map((family) => render(serviceStateOf({ services, slices, node, config, family })));
-  return flags.output === 'json' ? `${JSON.stringify(inputs, null, 2)}\n` : inputs.map(({ input }: ToolInput) => input).join('');
+  const all = wantedFamilies(node, flags).flatMap((family) => render(serviceStateOf({ services, slices, node, config, family })));
+  const inputs = all.filter(({ tool }) => flags.tool === undefined || tool === flags.tool);
+  if (flags.output === 'json') return `${JSON.stringify(inputs, null, 2)}\n`;
+  // What one tool is given can be piped into it as it is; of several, each follows a line that names its tool.
+  const [first, ...others] = inputs;
+  return others.length === 0 ? (first?.input ?? '') : inputs.map(({ tool, args, input }) => `# ${[tool, ...args].join(' ')}\n${input}`).join('');
 }
 
-type Form = Pick<RenderFlags, 'family' | 'output'>;
+type Form = Pick<RenderFlags, 'family' | 'output' | 'tool'>;
 
 function wantedFamilies({ addresses, podCIDRs }: NodeRecord, { family, output }: Form): readonly IPFamily[] {
   if (family !== undefined) return [family];

@@ -19,6 +19,8 @@ export interface Command {
   readonly onLine?: (line: string) => void;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** For a program whose exit status speaks of its last line of input alone: any word on standard error is a failure. */
+  readonly mustBeSilent?: boolean;
 }
 
 export type RunCommand = (command: Command) => Promise<string>;
@@ -65,7 +67,7 @@ export async function runCommand(command: Command): Promise<string> {
   const stop = stopper(child, command);
   try {
     const [exitCode] = await Promise.all([exitOf(child, command), feed(child, command)]);
-    if (stop.reason === undefined && exitCode === 0) return stdout();
+    if (stop.reason === undefined && exitCode === 0 && !(command.mustBeSilent === true && stderr() !== '')) return stdout();
     throw failure(command, { reason: stop.reason ?? 'Failed', exitCode, stderr: stderr() });
   } finally {
     stop.dispose();

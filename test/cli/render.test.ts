@@ -167,7 +167,7 @@ describe('the node', () => {
 describe('modes that this version does not have', () => {
   test.each([
     { args: ['--mode', 'nftables'], input: '', mode: 'nftables' },
-    { args: [], input: config('all', { mode: 'ipvs' }), mode: 'ipvs' },
+    { args: [], input: config('all', { mode: 'userspace' }), mode: 'userspace' },
   ])('$mode', async ({ args, input, mode }) => {
     const { exitCode, stdout, stderr } = await proxyconfig(['render', '-f', manifest('redis.yaml'), '-f', '-', ...onNode1, ...args], { input });
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
@@ -177,6 +177,29 @@ describe('modes that this version does not have', () => {
   test('--mode iptables shows what an ipvs ProxyConfig would give', async () => {
     const input = config('all', { mode: 'ipvs', ipvs: { scheduler: 'lc' }, masquerade: { bit: 15 } });
     expect((await proxyconfig(['render', '-f', '-', ...onNode1, '--mode', 'iptables'], { input })).stdout).toContain('0x00008000');
+  });
+});
+
+describe('ipvs mode', () => {
+  const ipvs = ['render', ...all, ...onNode1, '--mode', 'ipvs'];
+
+  test('prints the input of each tool behind a line that names it', async () => {
+    const { exitCode, stdout } = await proxyconfig(ipvs);
+    expect(exitCode).toBe(0);
+    const tools = stdout.split('\n').filter((line) => line.startsWith('# '));
+    expect(tools).toEqual(['# ipvsadm -R', '# ipset -exist restore', '# iptables-restore -w 5 --noflush --counters', '# ip -batch -']);
+  });
+
+  test('has a virtual server for the ClusterIP and for the NodePort on the node', async () => {
+    const { stdout } = await proxyconfig([...ipvs, '--tool', 'ipvsadm']);
+    expect(stdout).toContain('\n-A -t 10.103.193.175:6379 -s rr\n');
+    expect(stdout).toContain('\n-a -t 192.0.2.11:31269 -r 10.244.1.3:6379 -m -w 1\n');
+    expect(stdout).not.toContain('#');
+  });
+
+  test('names its IPv6 sets as kube-proxy does', async () => {
+    const { stdout } = await proxyconfig([...ipvs, '--family', 'ipv6', '--tool', 'ipset']);
+    expect(stdout).toContain('create KUBE-6-LOAD-BALANCER-SOURCE-CID hash:ip,port,net family inet6 ');
   });
 });
 

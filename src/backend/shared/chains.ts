@@ -52,7 +52,7 @@ const kubeProxysOutFilter = 'KUBE-IPVS-OUT-FILTER';
 const fixedChainNames: { readonly [table in Table]: readonly string[] } = {
   filter: [services, externalServices, nodePorts, firewall, forward, canary, trial, ipvs.nodePort, ipvs.sourceRanges, ipvs.filter, kubeProxysOutFilter],
   nat: [services, nodePorts, postrouting, markMasquerade, canary, trial, ipvs.nodePort, ipvs.loadBalancer],
-  mangle: [canary],
+  mangle: [canary, firewall, ipvs.sourceRanges],
 };
 
 const natJumps: readonly Jump[] = [
@@ -75,6 +75,8 @@ export const jumps: { readonly [mode in 'iptables' | 'ipvs']: readonly Jump[] } 
     ...filterJumps(['INPUT'], { to: ipvs.nodePort, onlyNew: false, comment: 'kubernetes health check rules' }),
     ...filterJumps(['INPUT', 'FORWARD'], { to: firewall, onlyNew: false, comment: 'kube-proxy firewall rules' }),
     ...filterJumps(['FORWARD'], { to: forward, onlyNew: false, comment: 'kubernetes forwarding rules' }),
+    // What the node itself sends, ip_vs leads on before filter sees it.
+    { table: 'mangle', from: 'OUTPUT', to: firewall, onlyNew: false, comment: 'kube-proxy firewall rules' },
     ...natJumps,
   ],
 };

@@ -34,6 +34,8 @@ export type ConnectionState = 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID';
 export type Target =
   | { readonly kind: 'jump'; readonly chain: string }
   | { readonly kind: 'ACCEPT' | 'DROP' | 'REJECT' | 'RETURN' }
+  /** A refusal that TCP clients heed at once; only beside a match of TCP. */
+  | { readonly kind: 'resetTcp' }
   | { readonly kind: 'masquerade' }
   | { readonly kind: 'orMark' | 'xorMark'; readonly mark: number }
   | { readonly kind: 'dnat'; readonly to: string };
@@ -86,6 +88,8 @@ function formatTarget(target: Target): string {
     case 'REJECT':
     case 'RETURN':
       return `-j ${target.kind}`;
+    case 'resetTcp':
+      return '-j REJECT --reject-with tcp-reset';
     case 'masquerade':
       return '-j MASQUERADE --random-fully';
     case 'orMark':
@@ -127,7 +131,7 @@ const maxCommentLength = 255;
 
 /** What may stand in a tool's input, by kind; each throws UnprintableRule for anything else. */
 export const checked = {
-  comment: token('comment', new RegExp(String.raw`^[A-Za-z0-9 .,:;/>[\]_()-]{1,${maxCommentLength}}$`)),
+  comment: token('comment', new RegExp(String.raw`^[A-Za-z0-9 .,:;+/>[\]_()-]{1,${maxCommentLength}}$`)),
   chain: token('chain', /^[A-Z][A-Z0-9-]{0,27}$/),
   /** ipset takes 31 characters. */
   set: token('set', /^KUBE-[A-Z0-9-]{1,26}$/),

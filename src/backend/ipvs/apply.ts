@@ -1,0 +1,145 @@
+/**
+ * @module The ipvs backend: the kernel's own load balancer leads connections on, a few rules do the rest. See the README beside this file.
+ */
+import type { NodeConfig } from '../../api/nodeConfig.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { ServiceState } from '../../model/serviceState.ts';
+import { CommandError } from '../../system/command.ts';
+import type { Iptables, IptablesHost } from '../../system/iptables.ts';
+import type { Backend, Refusal, SyncRequest, SyncResult } from '../backend.ts';
+import { SyncError } from '../backend.ts';
+import { findDifference as findRuleDifference, readKernel as readRules, selectIptables } from '../iptables/kernel.ts';
+import type { Ledger as RulesLedger } from '../iptables/ledger.ts';
+import { planScope } from '../shared/context.ts';
+import { UnprintableRule } from '../shared/rule.ts';
+import { cleanUp } from './cleanup.ts';
+import type { IpvsContext } from './context.ts';
+import { ipvsContext } from './context.ts';
+import type { Tools } from './kernel.ts';
+import { ensureSysctls, findTools } from './kernel.ts';
+import { findDifference } from './kernelState.ts';
+import { Ledger } from './ledger.ts';
+import { tryKernel } from './preflight.ts';
+import { recordAll } from './render.ts';
+import { Writer } from './writer.ts';
+
+/** What was committed last, and where. */
+interface Applied {
+  readonly scope: string;
+  readonly context: IpvsContext;
+  readonly ledger: Ledger;
+  readonly rules: RulesLedger;
+  readonly writer: Writer;
+}
+
+interface Programs {
+  readonly tools: Tools;
+  readonly iptables: Iptables;
+}
+
+export function createIpvsBackend(family: IPFamily, host: IptablesHost = {}): Backend {
+  return new IpvsBackend(family, host);
+}
+
+class IpvsBackend implements Backend {
+  readonly #family: IPFamily;
+  readonly #host: IptablesHost;
+  #applied: Applied | undefined;
+  #programs: Programs | undefined;
+
+  constructor(family: IPFamily, host: IptablesHost) {
+    this.#family = family;
+    this.#host = host;
+  }
+
+  async preflight(config: NodeConfig): Promise<Refusal | undefined> {
+    try {
+      const { tools } = await this.#findPrograms(config);
+      await tryKernel(tools, this.#family, config);
+      return undefined;
+    } catch (error) {
+      if (error instanceof SyncError) return { reason: error.reason, message: error.message };
+      if (error instanceof CommandError) return { reason: 'ToolFailed', message: `${error.message}; its own words are in the log` };
+      throw error;
+    }
+  }
+
+  async sync(request: SyncRequest): Promise<SyncResult> {
+    try {
+      return await this.#sync(request);
+    } catch (cause) {
+      if (cause instanceof UnprintableRule) throw new SyncError('InvalidRule', 'a rule holds something that must not reach the kernel', { cause });
+      throw cause;
+    }
+  }
+
+  async #sync({ state, changed, signal }: SyncRequest): Promise<SyncResult> {
+    const scope = planScope(state);
+    const before = this.#applied;
+    // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks for itself.
+    this.#applied = undefined;
+    const full = changed === 'all' || before?.scope !== scope;
+    const applied = full ? await this.#writeAll(state, scope, signal) : before;
+    if (!full) await this.#writeChange(applied, state, changed, signal);
+    this.#applied = applied;
+    return resultOf(full, applied);
+  }
+
+  /** Makes the kernel equal to the state, whatever it holds, and believes nobody that it worked. */
+  async #writeAll(state: ServiceState, scope: string, signal: AbortSignal): Promise<Applied> {
+    const { tools, iptables } = await this.#findPrograms(state.config);
+    const writer = new Writer({ tools, iptables, family: this.#family, signal });
+    await ensureSysctls(state.config, this.#family, this.#host);
+    const kernel = await writer.readKernel();
+    const context = ipvsContext(state, kernel.localAddresses);
+    const ledger = new Ledger(kernel, state.config.ipvs?.excludeCIDRs);
+    recordAll(ledger, writer.counting(state), context);
+    const rules = await writer.writeAll(ledger, context, state);
+    const difference = findDifference(await writer.readKernel(), ledger.kernel);
+    if (difference !== undefined) throw new SyncError('VerificationFailed', `the tools reported success, but ${difference}`);
+    return { scope, context, ledger, rules, writer };
+  }
+
+  async #writeChange({ ledger, context, writer }: Applied, state: ServiceState, changed: Iterable<string>, signal: AbortSignal): Promise<void> {
+    writer.begin(signal);
+    recordAll(ledger, writer.counting(state, changed), context);
+    await writer.write(ledger.reconcile());
+  }
+
+  /** Also the moment at which real servers go whose connections have ended meanwhile. */
+  async findDrift(signal: AbortSignal): Promise<string | undefined> {
+    const applied = this.#applied;
+    if (applied === undefined) return undefined;
+    const { ledger, rules, writer } = applied;
+    writer.begin(signal);
+    const kernel = await writer.readKernel();
+    const difference = findDifference(kernel, ledger.kernel) ?? findRuleDifference(await readRules(writer.iptables, signal), rules);
+    if (difference !== undefined || !ledger.isDraining) return difference;
+    this.#applied = undefined;
+    await writer.write(ledger.finishDraining(kernel));
+    this.#applied = applied;
+    return undefined;
+  }
+
+  async cleanup(): Promise<readonly string[]> {
+    this.#applied = undefined;
+    return cleanUp(this.#family, this.#host);
+  }
+
+  async #findPrograms(config: NodeConfig): Promise<Programs> {
+    this.#programs ??= { tools: await findTools(this.#host), iptables: await selectIptables(this.#family, config, this.#host) };
+    return this.#programs;
+  }
+}
+
+function resultOf(full: boolean, { ledger, rules, writer }: Applied): SyncResult {
+  const digest = BigInt.asUintN(64, ledger.digest + BigInt(`0x${rules.rulesHash}`));
+  return {
+    full,
+    ...writer.work,
+    services: ledger.services,
+    endpoints: ledger.endpoints,
+    rulesHash: digest.toString(16).padStart(16, '0'),
+    rulesByTable: rules.rulesByTable,
+  };
+}

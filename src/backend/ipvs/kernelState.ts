@@ -1,0 +1,82 @@
+/**
+ * What the kernel holds, as data: read from its tools at the start and on each check, and kept up to date in memory in between.
+ */
+import type { SetId } from './sets.ts';
+import type { ServerName } from './virtualServer.ts';
+
+export interface KernelState {
+  readonly hasDevice: boolean;
+  /** On kube-ipvs0. */
+  readonly addresses: Set<string>;
+  /** On all other devices, without loopback and link-local ones; sorted. */
+  readonly localAddresses: readonly string[];
+  readonly servers: Map<ServerName, PresentServer>;
+  readonly sets: Map<SetId, PresentSet>;
+  /** A set that a larger one was to be built in when that was cut short. */
+  readonly hasSpareSet: boolean;
+}
+
+export interface PresentServer {
+  readonly scheduler: string;
+  readonly persistenceSeconds: number | undefined;
+  readonly realServers: Map<string, PresentRealServer>;
+}
+
+export interface PresentRealServer {
+  readonly weight: number;
+  /** Active and inactive ones. */
+  readonly connections: number;
+  /** Replies come back through this node. */
+  readonly masquerading: boolean;
+}
+
+export interface PresentSet {
+  readonly maxElements: number;
+  readonly entries: Set<string>;
+}
+
+/** A node that never ran ipvs. */
+export function emptyKernel(localAddresses: readonly string[]): KernelState {
+  return { hasDevice: false, addresses: new Set(), localAddresses, servers: new Map(), sets: new Map(), hasSpareSet: false };
+}
+
+/** The first thing in which the kernel is not as it should be, in words; what others added is no difference. */
+export function findDifference(actual: KernelState, wanted: KernelState): string | undefined {
+  if (!actual.hasDevice) return 'the device kube-ipvs0 is missing';
+  return addressDifference(actual, wanted) ?? setDifference(actual, wanted) ?? serverDifference(actual, wanted);
+}
+
+function addressDifference(actual: KernelState, wanted: KernelState): string | undefined {
+  for (const address of wanted.addresses) if (!actual.addresses.has(address)) return `address ${address} is missing on kube-ipvs0`;
+  const isSame = actual.localAddresses.join() === wanted.localAddresses.join();
+  return isSame ? undefined : "the node's own addresses are different, which NodePorts are served on";
+}
+
+function setDifference(actual: KernelState, wanted: KernelState): string | undefined {
+  for (const [id, { entries }] of wanted.sets) {
+    const found = actual.sets.get(id);
+    if (found === undefined) return `set ${id} is missing`;
+    if (found.entries.size !== entries.size) return `set ${id} holds ${found.entries.size} entries instead of ${entries.size}`;
+    for (const entry of entries) if (!found.entries.has(entry)) return `entry ${entry} of set ${id} is missing`;
+  }
+  return undefined;
+}
+
+function serverDifference(actual: KernelState, wanted: KernelState): string | undefined {
+  for (const [name, server] of wanted.servers) {
+    const found = actual.servers.get(name);
+    if (found === undefined) return `virtual server ${name} is missing`;
+    if (!hasSettings(found, server)) return `virtual server ${name} has other settings`;
+    for (const [address, { weight }] of server.realServers) {
+      const real = found.realServers.get(address);
+      if (real === undefined) return `real server ${address} of ${name} is missing`;
+      if (real.weight !== weight) return `real server ${address} of ${name} has weight ${real.weight} instead of ${weight}`;
+    }
+    if (found.realServers.size !== server.realServers.size) return `virtual server ${name} has real servers of somebody else`;
+  }
+  return undefined;
+}
+
+export function hasSettings(one: Omit<PresentServer, 'realServers'>, other: Omit<PresentServer, 'realServers'>): boolean {
+  return one.scheduler === other.scheduler && one.persistenceSeconds === other.persistenceSeconds;
+}

@@ -1,0 +1,156 @@
+/**
+ * Hands changes to the tools in the order in which they may be made, and counts what it does.
+ */
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { ServiceKey } from '../../model/service.ts';
+import type { ServiceState } from '../../model/serviceState.ts';
+import type { Iptables } from '../../system/iptables.ts';
+import type { SyncResult } from '../backend.ts';
+import { SyncError } from '../backend.ts';
+import type { KernelView } from '../iptables/kernel.ts';
+import { classified, differencesOf, findDifference, readKernel as readRules, restore } from '../iptables/kernel.ts';
+import { Ledger as RulesLedger } from '../iptables/ledger.ts';
+import { renderFull } from '../iptables/render.ts';
+import type { FixedPlan } from '../shared/chains.ts';
+import type { Changes } from './changes.ts';
+import { printChanges } from './changes.ts';
+import type { IpvsContext } from './context.ts';
+import type { Tools } from './kernel.ts';
+import { commandsPerReading, readKernel } from './kernel.ts';
+import type { KernelState } from './kernelState.ts';
+import type { Ledger } from './ledger.ts';
+import { addDevice, printTimeouts } from './render.ts';
+import { planGuard, planRules } from './rules.ts';
+import { spareSetName } from './sets.ts';
+
+export interface WriterOptions {
+  readonly tools: Tools;
+  readonly iptables: Iptables;
+  readonly family: IPFamily;
+  readonly signal: AbortSignal;
+}
+
+export type Work = Pick<SyncResult, 'fragmentsComputed' | 'linesSent' | 'commandsRun'>;
+
+export class Writer {
+  readonly #options: WriterOptions;
+  #signal: AbortSignal;
+  #fragments = 0;
+  #lines = 0;
+  #commands = 0;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#signal = options.signal;
+  }
+
+  get iptables(): Iptables {
+    return this.#options.iptables;
+  }
+
+  /** Since `begin`. */
+  get work(): Work {
+    return { fragmentsComputed: this.#fragments, linesSent: this.#lines, commandsRun: this.#commands };
+  }
+
+  begin(signal: AbortSignal): void {
+    this.#signal = signal;
+    this.#fragments = 0;
+    this.#lines = 0;
+    this.#commands = 0;
+  }
+
+  /** The state with only these Services, whose ports are counted when they are asked for. */
+  counting(state: ServiceState, keys: Iterable<ServiceKey> = state.keys()): ServiceState {
+    const ports = (key: ServiceKey): ReturnType<ServiceState['ports']> => {
+      const found = state.ports(key);
+      this.#fragments += found.length;
+      return found;
+    };
+    return { family: state.family, node: state.node, config: state.config, keys: () => keys, ports };
+  }
+
+  async readKernel(): Promise<KernelState> {
+    this.#commands += commandsPerReading;
+    return readKernel(this.#options.tools, this.#options.family, this.#signal);
+  }
+
+  async write(changes: Changes): Promise<void> {
+    const steps = printChanges(changes, this.#options.family);
+    await this.#ipvsadm(steps.servers);
+    await this.#ipset(steps.sets);
+    await this.#ip(steps.addresses);
+    await this.#ipset(steps.setsAfter);
+    await this.#ipvsadm(steps.serversAfter);
+  }
+
+  /**
+   * Everything, with the rules. An address may only stand when its guard does; the rules that take traffic over from a mode that ran
+   * before come when all that they lead to is there. Gives what the rules are now.
+   */
+  async writeAll(ledger: Ledger, context: IpvsContext, state: ServiceState): Promise<RulesLedger> {
+    const { hasDevice, hasSpareSet } = ledger.kernel;
+    const { family } = this.#options;
+    const steps = printChanges(ledger.reconcile(), family);
+    await this.#ipvsadm([printTimeouts(state), ...steps.servers]);
+    await this.#ipset([...(hasSpareSet ? [`destroy ${spareSetName(family)}`] : []), ...steps.sets]);
+    const view = await this.#ensureGuard(planGuard(context));
+    await this.#ip([...(hasDevice ? [] : [addDevice]), ...steps.addresses]);
+    const rules = await this.#writeRules(planRules(context), view);
+    await this.#ipset(steps.setsAfter);
+    await this.#ipvsadm(steps.serversAfter);
+    return rules;
+  }
+
+  /** Gives what stands afterwards. */
+  async #ensureGuard(guard: FixedPlan): Promise<KernelView> {
+    const view = await this.#readRules();
+    const ledger = new RulesLedger(guard);
+    if (findDifference(view, ledger) === undefined) return view;
+    // Other chains of ours are left alone until everything is there.
+    const differences = { ...differencesOf(this.iptables, view, ledger), staleJumps: [], stale: () => [] };
+    await this.#restore(guard, ledger, differences);
+    return this.#readRules();
+  }
+
+  #readRules(): Promise<KernelView> {
+    return this.#run(() => readRules(this.iptables, this.#signal));
+  }
+
+  async #writeRules(fixed: FixedPlan, view: KernelView): Promise<RulesLedger> {
+    const ledger = new RulesLedger(fixed);
+    await this.#restore(fixed, ledger, differencesOf(this.iptables, view, ledger));
+    const difference = findDifference(await this.#readRules(), ledger);
+    if (difference !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
+    return ledger;
+  }
+
+  async #restore(fixed: FixedPlan, ledger: RulesLedger, differences: ReturnType<typeof differencesOf>): Promise<void> {
+    const input = [...renderFull({ fixed, keys: () => [], fragmentsOf: () => [] }, ledger, differences)].join('');
+    this.#lines += input.split('\n').length - 1;
+    await this.#run(() => restore(this.iptables, { input: [input], signal: this.#signal }));
+  }
+
+  async #ipvsadm(lines: readonly string[]): Promise<void> {
+    await this.#send(lines, (input) => classified('ipvsadm', () => this.#options.tools.ipvsadm.restore(input, this.#signal)));
+  }
+
+  async #ipset(lines: readonly string[]): Promise<void> {
+    await this.#send(lines, (input) => classified('ipset', () => this.#options.tools.ipset.restore(input, this.#signal)));
+  }
+
+  async #ip(lines: readonly string[]): Promise<void> {
+    await this.#send(lines, (input) => classified('ip', () => this.#options.tools.ip.batch(input, this.#signal)));
+  }
+
+  async #send(lines: readonly string[], command: (input: Iterable<string>) => Promise<void>): Promise<void> {
+    if (lines.length === 0) return;
+    this.#lines += lines.length;
+    await this.#run(() => command(lines.map((line) => `${line}\n`)));
+  }
+
+  async #run<Result>(command: () => Promise<Result>): Promise<Result> {
+    this.#commands += 1;
+    return command();
+  }
+}
