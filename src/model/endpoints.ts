@@ -22,14 +22,15 @@ type Place = Pick<NodeRecord, 'name' | 'zone'>;
 /** The endpoints of a Service port: slices are matched by port name and protocol, so one Service port may have several target ports. */
 export function candidatesOf(port: ServicePortRecord, slices: Iterable<EndpointSliceRecord>, family: IPFamily): readonly Candidate[] {
   const candidates = new Map<string, Candidate>();
-  for (const slice of slices) {
+  // Slices come in the order in which they were heard of; the answer must not depend on it.
+  for (const slice of [...slices].sort(byName)) {
     const target = slice.ports.find((each) => each.name === port.name && each.protocol === port.protocol);
     if (target === undefined || slice.family !== family) continue;
     for (const endpoint of slice.endpoints) {
       const key = `${endpoint.address} ${target.port}`;
       const known = candidates.get(key);
       // While it moves between slices, an endpoint stands in two of them for a moment; one of them may be stale.
-      if (known === undefined || (endpoint.ready && !known.ready)) candidates.set(key, { ...endpoint, port: target.port });
+      if (known === undefined || fitness(endpoint) > fitness(known)) candidates.set(key, { ...endpoint, port: target.port });
     }
   }
   return [...candidates.values()].sort(byAddress);
@@ -47,7 +48,7 @@ export function categorizeEndpoints(candidates: readonly Candidate[], place: Pla
 }
 
 /** Endpoints that are going away but still answer: better than none (KEP-1669). */
-function isTerminatingFallback(endpoint: Candidate): boolean {
+function isTerminatingFallback(endpoint: EndpointRecord): boolean {
   return endpoint.serving && endpoint.terminating;
 }
 
@@ -63,6 +64,16 @@ function hinted(ready: readonly Candidate[], here: string, hints: (endpoint: Can
   if (here === '' || ready.some((endpoint) => hints(endpoint).length === 0)) return undefined;
   const chosen = ready.filter((endpoint) => hints(endpoint).includes(here));
   return chosen.length > 0 ? chosen : undefined;
+}
+
+/** How much an endpoint is worth to a client: ready, still answering while it goes away, or nothing. */
+function fitness(endpoint: EndpointRecord): number {
+  if (endpoint.ready) return 2;
+  return isTerminatingFallback(endpoint) ? 1 : 0;
+}
+
+function byName(a: EndpointSliceRecord, b: EndpointSliceRecord): number {
+  return a.name < b.name ? -1 : 1;
 }
 
 function byAddress(a: Candidate, b: Candidate): number {

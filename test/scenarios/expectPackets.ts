@@ -1,18 +1,12 @@
 import { expect } from '@jest/globals';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
-import type { Network } from './network.ts';
 import type { Observation } from './observe.ts';
-import { observe } from './observe.ts';
-import type { Expectation, PacketRow } from './serviceTable.ts';
-
-/** Sends the packets of all rows at once and compares who answered. */
-export async function expectPackets(network: Network, family: IPFamily, rows: readonly PacketRow[]): Promise<void> {
-  await Promise.all(rows.map(async (row) => expectObservations(row, family, await observe(network, family, row))));
-}
+import type { Expectation, PacketRow } from './scenario.ts';
+import { expectationIn } from './scenario.ts';
 
 export function expectObservations(row: PacketRow, family: IPFamily, observations: readonly Observation[]): void {
   for (const { protocol, answer } of observations) {
-    expect({ row: row.name, protocol, answer }).toEqual({ row: row.name, protocol, answer: expectedAnswer(row.expect, family) });
+    expect({ row: row.name, protocol, answer }).toEqual({ row: row.name, protocol, answer: expectedAnswer(expectationIn(row, family), family) });
   }
 }
 

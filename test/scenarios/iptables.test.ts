@@ -1,13 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Backend } from '../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../src/backend/iptables/apply.ts';
-import type { IPFamily } from '../../src/model/ipFamily.ts';
+/**
+ * The packet table on this project's iptables mode, with the machine's own kernel, in both variants of its tools.
+ */
+import { describe, expect, test } from '@jest/globals';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
-import { expectPackets } from './expectPackets.ts';
+import type { Proxy } from '../uml/proxy.ts';
+import { createOurs } from '../uml/proxy.ts';
+import { describeTable } from './describeTable.ts';
 import type { Answer, Network } from './network.ts';
-import { addresses, createNetwork, iptablesObstacle } from './network.ts';
-import { clusterIP, stateOf } from './objects.ts';
-import { scenarios } from './serviceTable.ts';
+import { addresses, iptablesObstacle } from './network.ts';
+import { clusterIP } from './objects.ts';
+import { scenarios, scenariosIn } from './serviceTable.ts';
 
 const variants = [
   { variant: 'Nft' as const, obstacle: await iptablesObstacle('nft') },
@@ -19,30 +21,21 @@ describe.each(variants)('iptables $variant', ({ variant, obstacle }) => {
     test.skip(`packets in network namespaces: ${obstacle}`, () => {});
     return;
   }
-  let network: Network;
-  let backends: Record<IPFamily, Backend>;
+  const start = async (network: Network): Promise<Proxy> => {
+    const ours = createOurs('iptables', network);
+    return { ...ours, serve: ({ config, ...round }) => ours.serve({ ...round, config: { ...config, iptables: { backend: variant } } }) };
+  };
+  describeTable({ proxyName: `this project, iptables ${variant}`, scenarios: scenariosIn('iptables'), start, further: testWithoutRules });
+});
 
-  beforeAll(async () => {
-    network = await createNetwork();
-    const host = { run: network.runOnNode };
-    backends = { ipv4: createIptablesBackend('ipv4', host), ipv6: createIptablesBackend('ipv6', host) };
-  });
-  afterAll(() => network.close());
-
-  describe.each(ipFamilies)('%s', (family) => {
-    test.each(scenarios)('$name', async ({ objects, config, rows }) => {
-      const state = stateOf(family, objects, { ...config, iptables: { backend: variant } });
-      await backends[family].sync({ state, changed: 'all', signal: new AbortController().signal });
-      await expectPackets(network, family, rows);
-    });
-  });
-
+function testWithoutRules(network: () => Network, proxy: () => Proxy): void {
   test('without rules the same packets go nowhere', async () => {
+    await proxy().serve({ objects: scenarios[0]?.objects ?? [], scenarios });
+    await proxy().end();
     for (const family of ipFamilies) {
-      await backends[family].cleanup();
-      const ask = (address: string, port: number): Promise<Answer> => network.ask('podB', { protocol: 'TCP', address, port, timeoutMs: 300 });
+      const ask = (address: string, port: number): Promise<Answer> => network().ask('podB', { protocol: 'TCP', address, port, timeoutMs: 300 });
       expect(await ask(addresses.node[family], 31_269)).toBe('REFUSED');
       expect(await ask(clusterIP(10)[family], 6379)).toBe('DROPPED');
     }
   });
-});
+}

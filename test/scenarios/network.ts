@@ -1,5 +1,5 @@
 /**
- * A node, its pods, a pod of another node and a client outside, each a bare network namespace with veth links and routes: enough for real
+ * A node, its pods, a pod of another node, that node and a client outside, each a bare network namespace with veth links and routes: enough for real
  * packets, without a cluster. The namespaces have no names; each lives as long as the process in it, which dies with this one.
  */
 import type { ChildProcess } from 'node:child_process';
@@ -11,7 +11,7 @@ import type { RunCommand } from '../../src/system/command.ts';
 import { runCommand } from '../../src/system/command.ts';
 import { Requests } from './requests.ts';
 
-export const hostNames = ['client', 'node', 'podA', 'podB', 'podC', 'remotePod'] as const;
+export const hostNames = ['client', 'node', 'otherNode', 'podA', 'podB', 'podC', 'remotePod'] as const;
 export type HostName = (typeof hostNames)[number];
 export type PodName = Extract<HostName, 'podA' | 'podB' | 'podC' | 'remotePod'>;
 
@@ -30,11 +30,16 @@ export interface Question {
 type Addresses = { readonly [family in IPFamily]: string };
 
 export const podPort = 8080;
+/** Where podB and podC listen as well, and answer as `podB:8081` and `podC:8081`. */
+export const secondPort = 8081;
 export const nodeName = 'node-1';
 export const podNetwork: Addresses = { ipv4: '10.244.0.0/16', ipv6: 'fd00:10:244::/48' };
+/** Of the pods on this node. */
+export const nodePodNetwork: Addresses = { ipv4: '10.244.1.0/24', ipv6: 'fd00:10:244:1::/64' };
 export const addresses: { readonly [name in HostName]: Addresses } = {
   client: { ipv4: '192.0.2.10', ipv6: '2001:db8:1::10' },
   node: { ipv4: '192.0.2.1', ipv6: '2001:db8:1::1' },
+  otherNode: { ipv4: '192.0.2.2', ipv6: '2001:db8:1::2' },
   podA: { ipv4: '10.244.1.2', ipv6: 'fd00:10:244:1::2' },
   podB: { ipv4: '10.244.1.3', ipv6: 'fd00:10:244:1::3' },
   podC: { ipv4: '10.244.1.4', ipv6: 'fd00:10:244:1::4' },
@@ -94,8 +99,9 @@ export async function createNetwork({ sctp = false } = {}): Promise<Network> {
   try {
     await Promise.all(Object.values(hosts).map((host) => host.shell(commonCommands)));
     await hosts.node.shell(linkCommands(hosts));
-    await Promise.all([hosts.client.shell(clientCommands()), ...pods.map((pod) => hosts[pod].shell(podCommands(pod)))]);
+    await Promise.all([hosts.client.shell(clientCommands()), hosts.otherNode.shell(otherNodeCommands()), ...pods.map((pod) => hosts[pod].shell(podCommands(pod)))]);
     await Promise.all([...pods, 'node' as const].map((name) => hosts[name].requests.send('listen', { name, port: podPort, sctp })));
+    await Promise.all((['podB', 'podC'] as const).map((name) => hosts[name].requests.send('listen', { name: `${name}:${secondPort}`, port: secondPort, sctp: false })));
   } catch (error) {
     await Promise.all(Object.values(hosts).map((host) => host.close()));
     throw error;
@@ -122,6 +128,9 @@ function linkCommands(hosts: Record<HostName, Worker>): string {
     echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
     ip link add outside type veth peer name eth0 netns ${hosts.client.pid}
     ip addr add ${node.ipv4}/24 dev outside; ip -6 addr add ${node.ipv6}/64 dev outside nodad; ip link set outside up
+    ip link add other type veth peer name eth0 netns ${hosts.otherNode.pid}
+    ip addr add ${node.ipv4}/32 dev other; ip -6 addr add ${node.ipv6}/128 dev other nodad; ip link set other up
+    ip route add ${addresses.otherNode.ipv4}/32 dev other src ${node.ipv4}; ip -6 route add ${addresses.otherNode.ipv6}/128 dev other src ${node.ipv6}
     ${pods
       .map(
         (pod) => `
@@ -138,6 +147,15 @@ function clientCommands(): string {
   return `
     ip addr add ${addresses.client.ipv4}/24 dev eth0; ip -6 addr add ${addresses.client.ipv6}/64 dev eth0 nodad; ip link set eth0 up
     ip route add default via ${addresses.node.ipv4}; ip -6 route add default via ${addresses.node.ipv6}`;
+}
+
+/** A cable of its own leads to it: a bridge would be one more thing that a kernel may lack. */
+function otherNodeCommands(): string {
+  const { node, otherNode } = addresses;
+  return `
+    ip addr add ${otherNode.ipv4}/32 dev eth0; ip -6 addr add ${otherNode.ipv6}/128 dev eth0 nodad; ip link set eth0 up
+    ip route add ${node.ipv4}/32 dev eth0; ip route add default via ${node.ipv4}
+    ip -6 route add ${node.ipv6}/128 dev eth0; ip -6 route add default via ${node.ipv6}`;
 }
 
 function podCommands(pod: PodName): string {

@@ -14,28 +14,43 @@ import type { ServiceKey, ServiceRecord } from '../../src/model/service.ts';
 import type { ServiceState } from '../../src/model/serviceState.ts';
 import { serviceStateOf } from '../../src/model/serviceState.ts';
 import type { PodName } from './network.ts';
-import { addresses, nodeName, podNetwork, podPort } from './network.ts';
+import { addresses, nodeName, nodePodNetwork, podNetwork, podPort } from './network.ts';
 
 type Addresses = { readonly [family in IPFamily]: string };
 type Json = Readonly<Record<string, unknown>>;
 
 export function clusterIP(index: number): Addresses {
-  return { ipv4: `10.96.0.${index}`, ipv6: `fd00:10:96::${index}` };
+  return { ipv4: `10.96.${index >> 8}.${index & 255}`, ipv6: `fd00:10:96::${index}` };
 }
 export function loadBalancerIP(index: number): Addresses {
   return { ipv4: `203.0.113.${index}`, ipv6: `2001:db8:2::${index}` };
 }
 
+/** A ready pod by name, or an endpoint with conditions and hints; `node` for a pod in the node's own network. */
+export type EndpointManifest = EndpointName | { readonly pod: EndpointName; readonly conditions?: Json; readonly hints?: Json };
+type EndpointName = PodName | 'node';
+
+export interface SliceManifest {
+  readonly pods: readonly EndpointManifest[];
+  /** Where every port of the Service leads in this slice. */
+  readonly targetPort?: number;
+}
+
 export interface ServiceManifest {
   readonly namespace?: string;
   readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly clusterIP: Addresses;
+  /** With a number as `targetPort` where it is not the pods' usual one. */
   readonly ports?: readonly Json[];
   readonly loadBalancerIP?: Addresses;
+  readonly ipMode?: 'VIP' | 'Proxy';
   /** Whatever else its spec says. */
   readonly spec?: Json;
-  /** Who serves it: a ready pod by name, or one with conditions. */
-  readonly pods?: readonly (PodName | { readonly pod: PodName; readonly conditions: Json })[];
+  /** Who serves it. */
+  readonly pods?: readonly EndpointManifest[];
+  /** In place of `pods`, where these stand in several slices. */
+  readonly slices?: readonly SliceManifest[];
 }
 
 export const bothProtocols: readonly Json[] = [
@@ -44,43 +59,54 @@ export const bothProtocols: readonly Json[] = [
 ];
 
 /** What the API server would hand out. */
-export function serviceObject({ namespace = 'default', name, clusterIP: ip, ports = bothProtocols, loadBalancerIP: vip, spec }: ServiceManifest): Json {
-  const status = vip && { status: { loadBalancer: { ingress: ipFamilies.map((family) => ({ ip: vip[family] })) } } };
+export function serviceObject(manifest: ServiceManifest): Json {
+  const { namespace = 'default', name, labels = {}, clusterIP: ip, ports = bothProtocols, loadBalancerIP: vip, ipMode, spec } = manifest;
+  const status = vip && { status: { loadBalancer: { ingress: ipFamilies.map((family) => ({ ip: vip[family], ...(ipMode && { ipMode }) })) } } };
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { namespace, name },
+    metadata: { namespace, name, labels },
     spec: { type: 'ClusterIP', clusterIP: ip.ipv4, clusterIPs: [ip.ipv4, ip.ipv6], ports, ...spec },
     ...status,
   };
 }
 
-export function sliceObjects({ namespace = 'default', name, ports = bothProtocols, pods = [] }: ServiceManifest): readonly Json[] {
-  return ipFamilies.map((family) => ({
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { namespace, name: `${name}-${family}`, labels: { 'kubernetes.io/service-name': name } },
-    addressType: family === 'ipv4' ? 'IPv4' : 'IPv6',
-    ports: ports.map((port) => ({ name: port['name'] ?? '', protocol: port['protocol'] ?? 'TCP', port: podPort })),
-    endpoints: pods.map((each) => {
-      const { pod, conditions } = typeof each === 'string' ? { pod: each, conditions: {} } : each;
-      return { addresses: [addresses[pod][family]], conditions, nodeName: pod === 'remotePod' ? 'node-2' : nodeName };
-    }),
-  }));
+export function sliceObjects(manifest: ServiceManifest): readonly Json[] {
+  const slices = manifest.slices ?? [{ pods: manifest.pods ?? [] }];
+  return slices.flatMap((slice, index) => ipFamilies.map((family) => sliceObject(manifest, slice, { family, suffix: index === 0 ? '' : `-${index}` })));
 }
 
-function valid<Record>({ record, problems }: Decoded<Record>): Record {
-  if (record === undefined || problems.length > 0) throw new Error(`a scenario's object is not valid: ${JSON.stringify(problems)}`);
+function sliceObject(service: ServiceManifest, slice: SliceManifest, { family, suffix }: { family: IPFamily; suffix: string }): Json {
+  const { namespace = 'default', name, ports = bothProtocols } = service;
+  const endpointObject = (each: EndpointManifest): Json => {
+    const { pod, conditions = {}, hints } = typeof each === 'string' ? { pod: each } : each;
+    return { addresses: [addresses[pod][family]], conditions, ...(hints && { hints }), nodeName: pod === 'remotePod' ? 'node-2' : nodeName };
+  };
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { namespace, name: `${name}-${family}${suffix}`, labels: { 'kubernetes.io/service-name': name } },
+    addressType: family === 'ipv4' ? 'IPv4' : 'IPv6',
+    ports: ports.map((port) => ({ name: port['name'] ?? '', protocol: port['protocol'] ?? 'TCP', port: slice.targetPort ?? port['targetPort'] ?? podPort })),
+    endpoints: slice.pods.map(endpointObject),
+  };
+}
+
+/** undefined for what no proxy is to serve. */
+function valid<Record>({ record, problems }: Decoded<Record>): Record | undefined {
+  if (problems.length > 0) throw new Error(`a scenario's object is not valid: ${JSON.stringify(problems)}`);
   return record;
 }
 
+export const zone = 'zone-a';
 export const nodeObject = {
   apiVersion: 'v1',
   kind: 'Node',
-  metadata: { name: nodeName },
+  metadata: { name: nodeName, labels: { 'topology.kubernetes.io/zone': zone } },
+  spec: { podCIDR: nodePodNetwork.ipv4, podCIDRs: [nodePodNetwork.ipv4, nodePodNetwork.ipv6] },
   status: { addresses: ipFamilies.map((family) => ({ type: 'InternalIP', address: addresses.node[family] })) },
 };
-export const node: NodeRecord = valid(decodeNode(nodeObject));
+export const node = valid(decodeNode(nodeObject)) as NodeRecord;
 
 export const defaultConfig: NodeConfig = {
   mode: 'iptables',
@@ -99,9 +125,10 @@ export function stateOf(family: IPFamily, manifests: readonly ServiceManifest[],
   const slices = new Map<ServiceKey, ReadonlyMap<string, EndpointSliceRecord>>();
   for (const manifest of manifests) {
     const service = valid(decodeService(serviceObject(manifest)));
+    if (service === undefined) continue;
     const key = `${service.namespace}/${service.name}`;
     services.set(key, service);
-    slices.set(key, new Map(sliceObjects(manifest).map((object) => valid(decodeEndpointSlice(object))).map((slice) => [slice.name, slice])));
+    slices.set(key, new Map(sliceObjects(manifest).flatMap((object) => valid(decodeEndpointSlice(object)) ?? []).map((slice) => [slice.name, slice])));
   }
   return serviceStateOf({ services, slices, node, config: { ...defaultConfig, ...config }, family });
 }

@@ -3,7 +3,8 @@
  */
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import type { Answer, Network, Question } from './network.ts';
-import type { PacketRow } from './serviceTable.ts';
+import type { PacketRow } from './scenario.ts';
+import { expectationIn } from './scenario.ts';
 
 export interface Observation {
   readonly protocol: Question['protocol'];
@@ -19,8 +20,9 @@ const answerTimeoutMs = 5000;
 /** `slowness`: how many times longer than usual an answer may take here. */
 export async function observe(network: Network, family: IPFamily, row: PacketRow, slowness = 1): Promise<readonly Observation[]> {
   const protocols = row.protocol === undefined ? (['TCP', 'UDP'] as const) : [row.protocol];
-  const timeoutMs = row.expect === 'DROPPED' ? dropTimeoutMs * slowness : answerTimeoutMs;
-  const isSingle = typeof row.expect === 'string' || 'by' in row.expect;
+  const expected = expectationIn(row, family);
+  const timeoutMs = expected === 'DROPPED' ? dropTimeoutMs * slowness : answerTimeoutMs;
+  const isSingle = typeof expected === 'string' || 'by' in expected;
   return Promise.all(
     protocols.map(async (protocol) => {
       const question: Question = { protocol, address: row.to[family], port: row.port ?? 80, timeoutMs };

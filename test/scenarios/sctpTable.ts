@@ -10,15 +10,19 @@ const sctpPorts = [{ name: 'sctp', port: 80, nodePort: 30_200, protocol: 'SCTP' 
 export const sctpScenarios: readonly Scenario[] = [
   {
     name: 'SCTP to one pod',
+    item: 'SCTP',
     objects: [{ name: 'diameter', clusterIP: clusterIP(200), ports: sctpPorts, spec: { type: 'NodePort' }, pods: ['podA'] }],
     rows: [
       { name: 'pod to ClusterIP keeps its address', from: 'podB', to: clusterIP(200), protocol: 'SCTP', expect: { by: 'podA', seenFrom: addresses.podB } },
       { name: 'client to NodePort, masqueraded', from: 'client', to: addresses.node, port: 30_200, protocol: 'SCTP', expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'pod of another node to ClusterIP keeps its address', from: 'remotePod', to: clusterIP(200), protocol: 'SCTP', expect: { by: 'podA', seenFrom: addresses.remotePod } },
+      { name: 'another node to NodePort, masqueraded', from: 'otherNode', to: addresses.node, port: 30_200, protocol: 'SCTP', expect: { by: 'podA', seenFrom: gateways.podA } },
       { name: 'a pod reaches itself through its Service', from: 'podA', to: clusterIP(200), protocol: 'SCTP', expect: { by: 'podA', seenFrom: gateways.podA } },
     ],
   },
   {
     name: 'SCTP to two pods',
+    item: 'SCTP',
     objects: [{ name: 'diameter', clusterIP: clusterIP(200), ports: sctpPorts, spec: { type: 'NodePort' }, pods: ['podA', 'podB'] }],
     rows: [
       { name: 'pod to ClusterIP', from: 'podC', to: clusterIP(200), protocol: 'SCTP', expect: { spreadOver: ['podA', 'podB'] } },

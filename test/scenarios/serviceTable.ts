@@ -1,44 +1,18 @@
 /**
  * What Services do to packets, as rows that hold in every proxy mode: who asks whom, and who must answer, seen from where.
  */
-import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
-import type { IPFamily } from '../../src/model/ipFamily.ts';
-import type { Protocol } from '../../src/model/service.ts';
-import type { HostName, PodName } from './network.ts';
+import type { ProxyMode } from '../../src/api/nodeConfig.ts';
+import { addressTable } from './addressTable.ts';
+import { endpointTable } from './endpointTable.ts';
+import type { PodName } from './network.ts';
 import { addresses, gateways } from './network.ts';
 import type { ServiceManifest } from './objects.ts';
 import { clusterIP, loadBalancerIP } from './objects.ts';
+import { allowedExternalIPs, externalLocal, nodePort, single } from './manifests.ts';
+import type { PacketRow, Scenario } from './scenario.ts';
+import { settingsTable } from './settingsTable.ts';
 
-type Addresses = { readonly [family in IPFamily]: string };
-
-export interface PacketRow {
-  readonly name: string;
-  readonly from: HostName;
-  readonly to: Addresses;
-  /** 80 without it. */
-  readonly port?: number;
-  /** TCP and UDP without it. */
-  readonly protocol?: Protocol;
-  readonly expect: Expectation;
-  /** Where a mode must differ from the others, and why. */
-  readonly differs?: Partial<Record<ProxyMode, { readonly expect: Expectation; readonly because: string }>>;
-}
-
-export type Expectation =
-  | 'REFUSED'
-  | 'DROPPED'
-  /** Every one of these answers some of many questions, and nobody else does. */
-  | { readonly spreadOver: readonly PodName[] }
-  /** Only one of these answers all of many questions. */
-  | { readonly alwaysOneOf: readonly PodName[] }
-  | { readonly by: PodName; readonly seenFrom: Addresses };
-
-export interface Scenario {
-  readonly name: string;
-  readonly objects: readonly ServiceManifest[];
-  readonly config?: Partial<NodeConfig>;
-  readonly rows: readonly PacketRow[];
-}
+export type { Expectation, PacketRow, Scenario } from './scenario.ts';
 
 /** The scenarios with what a mode's packets must see. */
 export function scenariosIn(mode: ProxyMode, all = scenarios): readonly Scenario[] {
@@ -76,19 +50,10 @@ const sticky: ServiceManifest = {
 };
 const allThree: readonly PodName[] = ['podA', 'podB', 'remotePod'];
 
-function single(name: string, index: number, rest: Partial<ServiceManifest> = {}): ServiceManifest {
-  return { name, clusterIP: clusterIP(index), pods: ['podA'], ...rest };
-}
-
-const externalLocal = { externalTrafficPolicy: 'Local', internalTrafficPolicy: 'Cluster' };
-const nodePort = (port: number): ServiceManifest['ports'] => [
-  { name: 'tcp', port: 80, nodePort: port, protocol: 'TCP' },
-  { name: 'udp', port: 80, nodePort: port, protocol: 'UDP' },
-];
-
-export const scenarios: readonly Scenario[] = [
+export const basicTable: readonly Scenario[] = [
   {
     name: 'Redis behind a NodePort',
+    item: 'NodePort',
     objects: [redis],
     rows: [
       { name: 'client outside to NodePort, masqueraded', from: 'client', to: addresses.node, port: 31_269, protocol: 'TCP', expect: { by: 'podA', seenFrom: gateways.podA } },
@@ -96,29 +61,32 @@ export const scenarios: readonly Scenario[] = [
       { name: 'a port that the Service does not have', from: 'client', to: addresses.node, port: 31_270, protocol: 'TCP', expect: 'REFUSED' },
     ],
   },
-  { name: 'Redis scaled to two', objects: [{ ...redis, pods: ['podA', 'podB'] }], rows: [{ name: 'both answer', from: 'client', to: addresses.node, port: 31_269, protocol: 'TCP', expect: { spreadOver: ['podA', 'podB'] } }] },
+  { name: 'Redis scaled to two', item: 'NodePort', objects: [{ ...redis, pods: ['podA', 'podB'] }], rows: [{ name: 'both answer', from: 'client', to: addresses.node, port: 31_269, protocol: 'TCP', expect: { spreadOver: ['podA', 'podB'] } }] },
   {
     name: 'three replicas',
+    item: 'cluster IP',
     objects: [threeReplicas],
     rows: [
       { name: 'pod to ClusterIP', from: 'podC', to: clusterIP(20), expect: { spreadOver: allThree } },
       { name: 'node to ClusterIP', from: 'node', to: clusterIP(20), expect: { spreadOver: allThree } },
       { name: 'client routed to the ClusterIP through the node', from: 'client', to: clusterIP(20), expect: { spreadOver: allThree } },
-      { name: 'client to NodePort', from: 'client', to: addresses.node, port: 32_110, expect: { spreadOver: allThree } },
-      { name: 'node to its own NodePort', from: 'node', to: addresses.node, port: 32_110, expect: { spreadOver: allThree } },
+      { name: 'client to NodePort', item: 'NodePort', from: 'client', to: addresses.node, port: 32_110, expect: { spreadOver: allThree } },
+      { name: 'node to its own NodePort', item: 'NodePort', from: 'node', to: addresses.node, port: 32_110, expect: { spreadOver: allThree } },
     ],
   },
   {
     name: 'session affinity',
+    item: 'session affinity',
     objects: [{ ...sticky, spec: { type: 'NodePort', sessionAffinity: 'ClientIP' } }],
     rows: [
       { name: 'one pod for a client of the NodePort', from: 'client', to: addresses.node, port: 32_111, expect: { alwaysOneOf: allThree } },
       { name: 'one pod for a client of the ClusterIP', from: 'podC', to: clusterIP(21), expect: { alwaysOneOf: allThree } },
     ],
   },
-  { name: 'session affinity taken away', objects: [sticky], rows: [{ name: 'spreads again', from: 'client', to: addresses.node, port: 32_111, expect: { spreadOver: allThree } }] },
+  { name: 'session affinity taken away', item: 'session affinity', objects: [sticky], rows: [{ name: 'spreads again', from: 'client', to: addresses.node, port: 32_111, expect: { spreadOver: allThree } }] },
   {
     name: 'endpoints and their conditions',
+    item: 'no endpoints',
     objects: [
       single('empty', 30, { ports: nodePort(30_030), spec: { type: 'NodePort' }, pods: [] }),
       single('unready', 31, { pods: [{ pod: 'podA', conditions: { ready: false, serving: false } }] }),
@@ -129,28 +97,31 @@ export const scenarios: readonly Scenario[] = [
       { name: 'ClusterIP without endpoints, from a pod', from: 'podB', to: clusterIP(30), expect: 'REFUSED' },
       { name: 'ClusterIP without endpoints, from the node', from: 'node', to: clusterIP(30), expect: 'REFUSED' },
       { name: 'NodePort without endpoints', from: 'client', to: addresses.node, port: 30_030, expect: 'REFUSED' },
-      { name: 'endpoints that are not ready', from: 'podB', to: clusterIP(31), expect: 'REFUSED' },
-      { name: 'only terminating endpoints still serve', from: 'podB', to: clusterIP(32), expect: { by: 'podA', seenFrom: addresses.podB } },
-      { name: 'ready endpoints come before terminating ones', from: 'podC', to: clusterIP(33), expect: { spreadOver: ['podB'] } },
+      { name: 'endpoints that are not ready', item: 'terminating endpoints', from: 'podB', to: clusterIP(31), expect: 'REFUSED' },
+      { name: 'only terminating endpoints still serve', item: 'terminating endpoints', from: 'podB', to: clusterIP(32), expect: { by: 'podA', seenFrom: addresses.podB } },
+      { name: 'ready endpoints come before terminating ones', item: 'terminating endpoints', from: 'podC', to: clusterIP(33), expect: { spreadOver: ['podB'] } },
     ],
   },
   {
     name: 'hairpin and masquerade',
+    item: 'cluster IP',
     objects: [single('self', 40)],
     rows: [
-      { name: 'a pod reaches itself through its Service', from: 'podA', to: clusterIP(40), expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'a pod reaches itself through its Service', item: 'hairpin', from: 'podA', to: clusterIP(40), expect: { by: 'podA', seenFrom: gateways.podA } },
       { name: 'foreign traffic to the ClusterIP is masqueraded', from: 'client', to: clusterIP(40), expect: { by: 'podA', seenFrom: gateways.podA } },
       { name: 'an unused port of a ClusterIP leads nowhere', from: 'podB', to: clusterIP(40), port: 81, protocol: 'TCP', expect: 'DROPPED' },
     ],
   },
   {
     name: 'masquerade.all with another bit',
+    item: 'masquerade all',
     objects: [single('self', 40)],
     config: { masquerade: { bit: 15, all: true } },
     rows: [{ name: 'pod traffic is masqueraded too', from: 'podB', to: clusterIP(40), expect: { by: 'podA', seenFrom: gateways.podA } }],
   },
   {
     name: 'internal traffic policy Local',
+    item: 'internal traffic policy',
     objects: [
       single('internal-local', 50, { spec: { internalTrafficPolicy: 'Local' }, pods: ['podA', 'remotePod'] }),
       single('internal-away', 51, { spec: { internalTrafficPolicy: 'Local' }, pods: ['remotePod'] }),
@@ -162,6 +133,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'external traffic policy Local',
+    item: 'external traffic policy',
     objects: [
       single('external-local', 60, { ports: nodePort(30_060), spec: { type: 'NodePort', ...externalLocal }, pods: ['podA', 'remotePod'] }),
       single('external-away', 61, { ports: nodePort(30_061), spec: { type: 'NodePort', ...externalLocal }, pods: ['remotePod'] }),
@@ -176,6 +148,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'load balancer addresses',
+    item: 'load balancer address',
     objects: [
       single('balanced', 70, { loadBalancerIP: loadBalancerIP(70), spec: { type: 'LoadBalancer' } }),
       single('guarded', 71, {
@@ -189,17 +162,18 @@ export const scenarios: readonly Scenario[] = [
     rows: [
       { name: 'client to the address', from: 'client', to: loadBalancerIP(70), expect: { by: 'podA', seenFrom: gateways.podA } },
       { name: 'pod to the address', from: 'podB', to: loadBalancerIP(70), expect: { by: 'podA', seenFrom: gateways.podA } },
-      { name: 'client outside the source ranges', from: 'client', to: loadBalancerIP(71), expect: 'DROPPED' },
-      { name: 'source ranges do not hold for the NodePort', from: 'client', to: addresses.node, port: 30_071, expect: { by: 'podA', seenFrom: gateways.podA } },
-      { name: 'source ranges do not hold for the ClusterIP', from: 'podB', to: clusterIP(71), expect: { by: 'podA', seenFrom: addresses.podB } },
-      { name: 'client inside the source ranges', from: 'client', to: loadBalancerIP(72), expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'client outside the source ranges', item: 'source ranges', from: 'client', to: loadBalancerIP(71), expect: 'DROPPED' },
+      { name: 'source ranges do not hold for the NodePort', item: 'source ranges', from: 'client', to: addresses.node, port: 30_071, expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'source ranges do not hold for the ClusterIP', item: 'source ranges', from: 'podB', to: clusterIP(71), expect: { by: 'podA', seenFrom: addresses.podB } },
+      { name: 'client inside the source ranges', item: 'source ranges', from: 'client', to: loadBalancerIP(72), expect: { by: 'podA', seenFrom: gateways.podA } },
       { name: 'address of a Service without endpoints', from: 'client', to: loadBalancerIP(73), expect: 'REFUSED' },
     ],
   },
   {
     name: 'external IPs',
+    item: 'external IPs',
     objects: [single('external', 80, { spec: { externalIPs: ['198.51.100.80', '2001:db8:3::80'] } }), single('stolen', 81, { spec: { externalIPs: ['198.51.101.81', '2001:db8:4::81'] } })],
-    config: { externalIPs: { allowedCIDRs: ['198.51.100.0/24', '2001:db8:3::/64'] } },
+    config: allowedExternalIPs,
     rows: [
       { name: 'an allowed one is served', from: 'client', to: { ipv4: '198.51.100.80', ipv6: '2001:db8:3::80' }, expect: { by: 'podA', seenFrom: gateways.podA } },
       { name: 'any other is not', from: 'podB', to: { ipv4: '198.51.101.81', ipv6: '2001:db8:4::81' }, protocol: 'TCP', expect: 'DROPPED' },
@@ -207,6 +181,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'NodePorts on chosen addresses',
+    item: 'nodePorts.addresses',
     objects: [single('chosen', 90, { ports: nodePort(30_090), spec: { type: 'NodePort' } })],
     config: { nodePorts: { addresses: ['192.0.2.0/24', '2001:db8:1::/64'] } },
     rows: [
@@ -216,6 +191,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'NodePorts on the primary address',
+    item: 'nodePorts.addresses primary',
     objects: [single('chosen', 90, { ports: nodePort(30_090), spec: { type: 'NodePort' } })],
     config: { nodePorts: { addresses: ['primary'] } },
     rows: [
@@ -224,3 +200,6 @@ export const scenarios: readonly Scenario[] = [
     ],
   },
 ];
+
+/** An order that keeps changes of one Service in their sequence. */
+export const scenarios: readonly Scenario[] = [...basicTable, ...addressTable, ...endpointTable, ...settingsTable];

@@ -122,8 +122,11 @@ function filterDispatch(subject: Subject): readonly DispatchRule[] {
   ];
 }
 
-function refusal({ hasEndpoints }: Subject): { readonly text: string; readonly target: Target } {
-  return hasEndpoints ? { text: 'has no local endpoints', target: { kind: 'DROP' } } : { text: 'has no endpoints', target: { kind: 'REJECT' } };
+/** A client of TCP on this node would heed ICMPv6 only when it sends its SYN again, a second later (docs/adr/0006-refuse-ipv6-by-reset.md). */
+function refusal({ hasEndpoints, port, context }: Subject): { readonly text: string; readonly target: Target } {
+  if (hasEndpoints) return { text: 'has no local endpoints', target: { kind: 'DROP' } };
+  const byReset = context.family === 'ipv6' && port.protocol === 'TCP';
+  return { text: 'has no endpoints', target: { kind: byReset ? 'resetTcp' : 'REJECT' } };
 }
 
 function ownChains(subject: Subject): readonly Chain[] {

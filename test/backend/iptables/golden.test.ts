@@ -1,13 +1,18 @@
 /**
- * The rules of every scenario as files to read and to review: what a Service adds to the fixed objects, and those once for themselves.
+ * The rules of scenarios as files to read and to review: what a Service adds to the fixed objects, and those once for themselves.
  * `UPDATE_GOLDEN=1` writes them anew.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { renderIptables } from '../../../src/backend/iptables/render.ts';
-import { scenarios } from '../../scenarios/serviceTable.ts';
+import { basicTable } from '../../scenarios/serviceTable.ts';
+import { endpointTable } from '../../scenarios/endpointTable.ts';
+import { sctpScenarios } from '../../scenarios/sctpTable.ts';
+import { settingsTable } from '../../scenarios/settingsTable.ts';
 import { stateOf } from '../../scenarios/objects.ts';
 
+/** Each Service shape, and whatever a setting writes otherwise; time-outs of affinity can be seen in rules alone. */
+const shown = [...basicTable, ...settingsTable, ...sctpScenarios, ...endpointTable.filter(({ item }) => item === 'affinity time-out policy')];
 const update = process.env['UPDATE_GOLDEN'] === '1';
 
 function expectGolden(name: string, text: string): void {
@@ -20,7 +25,7 @@ test.each(['ipv4', 'ipv6'] as const)('a node without Services, %s', (family) => 
   expectGolden(`no-services-${family}`, renderIptables(stateOf(family, [])).input);
 });
 
-test.each(scenarios)('$name', ({ name, objects, config }) => {
+test.each(shown)('$name', ({ name, objects, config }) => {
   for (const family of name === 'three replicas' ? (['ipv4', 'ipv6'] as const) : (['ipv4'] as const)) {
     const fixed = new Set(renderIptables(stateOf(family, [])).input.split('\n'));
     const lines = renderIptables(stateOf(family, objects, config)).input.split('\n');

@@ -1,0 +1,28 @@
+/** Who serves the scenarios' Services on the node: this project or kube-proxy. */
+import type { ProxyMode } from '../../src/api/nodeConfig.ts';
+import { createBackend } from '../../src/backend/registry.ts';
+import { ipFamilies } from '../../src/model/ipFamily.ts';
+import type { Network } from '../scenarios/network.ts';
+import { stateOf } from '../scenarios/objects.ts';
+import type { Round } from './rounds.ts';
+
+export interface Proxy {
+  /** Done when the kernel serves just the round's Services, in both families. */
+  serve(round: Round): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** As the agent does, which has a loop for each family; and as `proxyconfig cleanup` does, one after the other. */
+export function createOurs(mode: ProxyMode, network: Network): Proxy {
+  const backends = ipFamilies.map((family) => ({ family, backend: createBackend(mode, family, { run: network.runOnNode }) }));
+  return {
+    serve: async ({ objects, config }) => {
+      const sync = ({ family, backend }: (typeof backends)[number]): Promise<unknown> =>
+        backend.sync({ state: stateOf(family, objects, { ...config, mode }), changed: 'all', signal: new AbortController().signal });
+      await Promise.all(backends.map(sync));
+    },
+    end: async () => {
+      for (const { backend } of backends) await backend.cleanup();
+    },
+  };
+}
