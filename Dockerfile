@@ -19,5 +19,6 @@ LABEL org.opencontainers.image.title="proxyconfig-operator" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 # DEP0040: a dependency of the operator's base library still loads Node's punycode; the warning would not be a line of JSON.
-ENTRYPOINT ["/usr/local/bin/node", "--disable-warning=DEP0040", "/opt/proxyconfig/proxyconfig.js"]
+# A small young generation: an agent holds little, and what a full sync leaves behind stays in memory otherwise (measured by npm run bench).
+ENTRYPOINT ["/usr/local/bin/node", "--disable-warning=DEP0040", "--max-semi-space-size=1", "/opt/proxyconfig/proxyconfig.js"]
 CMD ["--help"]

@@ -1,7 +1,7 @@
 /** What was measured: a table for people, and the page of the documentation. */
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { plot } from './plot.ts';
 import type { Row, Section } from './results.ts';
@@ -60,7 +60,8 @@ ${missed.length === 0 ? 'None.' : missed.join('\n')}
 
 ## How it was measured
 
-${details.repetitions} repetitions of each side, by turns, on a fresh node each time; the numbers are medians. ${versions(details)}
+${details.repetitions} repetitions of each side, by turns, on a fresh node each time; the numbers are medians. ${versions(details)} When this page was written, the machine's
+load average was ${(loadavg()[2] ?? 0).toFixed(0)}: more than its CPUs means that both sides waited for others.
 
 - **Node**: a network namespace with a Node object, a cable to the API server and its own rules. Endpoints' addresses are local to it.
 - **Cold start**: from the start of the process until a connection to the last Service succeeds; then the endpoints in the kernel are counted.
