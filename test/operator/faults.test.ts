@@ -1,0 +1,156 @@
+/**
+ * What may go wrong in mid-rollout, on a real API server: nothing is lost, and no more nodes are in change than may be.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { ApiError } from '../../src/kube/apiError.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import type { Logger } from '../../src/observability/logger.ts';
+import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
+import { ProxyConfigOperator } from '../../src/operator/operator.ts';
+import { waitFor } from '../cluster/wait.ts';
+import { describeWhere } from '../requirements.ts';
+import { ClusterFixture } from './clusterFixture.ts';
+import { FleetOfAgents } from './fleetOfAgents.ts';
+
+const silent: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+const names = ['node-1', 'node-2', 'node-3', 'node-4', 'node-5', 'node-6'];
+const bit = (value: number) => ({ masquerade: { bit: value } });
+
+describeWhere(['cluster'], 'a fault in mid-rollout', () => {
+  let cluster: ClusterFixture;
+  let operators: ProxyConfigOperator[] = [];
+  let agents: FleetOfAgents;
+
+  async function startOperator(client: KubeClient = cluster.client): Promise<ProxyConfigOperator> {
+    const operator = new ProxyConfigOperator({ client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50 });
+    operators.push(operator);
+    await operator.start();
+    return operator;
+  }
+
+  /** An operator that can be cut off, as a killed process is: nothing that it decides afterwards reaches the API server. */
+  async function startMortal(): Promise<{ kill: () => void }> {
+    let isDead = false;
+    const send: KubeClient['send'] = (method, path, options) => (isDead ? Promise.reject(new Error('killed')) : cluster.client.send(method, path, options));
+    await startOperator({ ...cluster.client, send });
+    return { kill: () => void (isDead = true) };
+  }
+
+  beforeAll(async () => {
+    cluster = await ClusterFixture.start();
+  }, 120_000);
+  afterAll(() => cluster?.stop());
+  beforeEach(async () => {
+    agents = new FleetOfAgents(cluster);
+    for (const name of names) await cluster.addNode(name);
+  });
+  afterEach(async () => {
+    await agents.stop();
+    for (const operator of operators) operator.stop();
+    await Promise.all(operators.map((operator) => operator.stopped()));
+    operators = [];
+    await cluster.clear();
+  });
+
+  /** Everything runs bit 14, then a change begins, and its first nodes have it. */
+  async function beginRollout(): Promise<void> {
+    await cluster.addConfig('all', { rollout: { maxUnavailable: 1 } });
+    agents.start();
+    await complete();
+    agents.most = 0;
+    await cluster.changeConfig('all', bit(15));
+    await waitFor('two nodes have changed', async () => agents.running(15) >= 2, { timeoutMs: 20_000, everyMs: 10 });
+  }
+
+  const complete = (): Promise<unknown> =>
+    cluster.configThat('all', 'is complete', ({ metadata, status }) => status?.observedGeneration === metadata.generation && status?.rollout?.state === 'Complete');
+
+  async function expectDone(count = names.length): Promise<void> {
+    await complete();
+    expect({ running: agents.running(15), most: agents.most }).toEqual({ running: count, most: 1 });
+  }
+
+  test('the operator is killed, and another goes on', async () => {
+    const first = await startMortal();
+    await beginRollout();
+    first.kill();
+    await startOperator();
+    await expectDone();
+  });
+
+  test('two operators work at the same time: stale writes are refused', async () => {
+    await startOperator();
+    await startOperator();
+    await beginRollout();
+    await expectDone();
+  });
+
+  test('the API server is restarted', async () => {
+    await startOperator();
+    await beginRollout();
+    await cluster.server.stopServer();
+    await cluster.server.startServer();
+    await expectDone();
+  }, 60_000);
+
+  test('every watch is told that its history is gone', async () => {
+    let expiries = 0;
+    const gone = new ApiError({ status: 410, reason: 'Expired', message: 'too old resource version' });
+    await startOperator({
+      ...cluster.client,
+      watch: async function* expiring(path, query, signal) {
+        for await (const event of cluster.client.watch(path, query, signal)) {
+          if (agents.running(15) >= 2 && expiries < 5) {
+            expiries += 1;
+            throw gone;
+          }
+          yield event;
+        }
+      },
+    });
+    await beginRollout();
+    await expectDone();
+    expect(expiries).toBe(5);
+  });
+
+  test('somebody else writes the status all the time', async () => {
+    await startOperator();
+    await beginRollout();
+    const meddling = setInterval(() => {
+      const body = { status: { observedHash: `${Math.random()}` } };
+      cluster.client.send('PATCH', '/apis/proxyconfig.dev/v1alpha1/proxyconfigs/all/status', { contentType: 'application/merge-patch+json', body }).catch(() => undefined);
+    }, 70);
+    await waitFor('all nodes have changed', async () => agents.running(15) === names.length, { timeoutMs: 25_000 }).finally(() => clearInterval(meddling));
+    await expectDone();
+  }, 40_000);
+
+  test('NodeProxies are deleted by hand: they come back as they were', async () => {
+    await startOperator();
+    await beginRollout();
+    await cluster.changeConfig('all', { paused: true });
+    await cluster.configThat('all', 'is paused', ({ status }) => status?.rollout?.state === 'Paused');
+    const before = await agents.told();
+    await cluster.kubectl(['delete', 'nodeproxies', '--all']);
+    await waitFor('all are back', async () => Object.keys(await agents.told()).length === names.length, { timeoutMs: 10_000 });
+    expect(await agents.told()).toEqual(before);
+  });
+
+  test('a node is deleted', async () => {
+    await startOperator();
+    await beginRollout();
+    await cluster.kubectl(['delete', 'node', 'node-6']);
+    await cluster.kubectl(['delete', 'nodeproxy', 'node-6', '--ignore-not-found']);
+    await expectDone(names.length - 1);
+  });
+
+  test('the CRDs are deleted and made anew', async () => {
+    await startOperator();
+    await beginRollout();
+    await cluster.kubectl(['delete', '-k', 'crds']);
+    await cluster.kubectl(['apply', '-k', 'crds']);
+    await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+    await waitFor('the API is served again', () => cluster.addConfig('all', { ...bit(15), rollout: { maxUnavailable: 1 } } as never).catch(() => false as const), { timeoutMs: 10_000 });
+    await complete();
+    expect(agents.running(15)).toBe(names.length);
+  }, 60_000);
+});

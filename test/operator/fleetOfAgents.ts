@@ -1,0 +1,56 @@
+/**
+ * @module Agents for tests with a real API server: each answers what its NodeProxy says, a moment after it was told, as if the kernel had taken it.
+ */
+import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { ClusterFixture } from './clusterFixture.ts';
+
+const path = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
+
+export class FleetOfAgents {
+  readonly #cluster: ClusterFixture;
+  readonly #bits = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  /** The most nodes that were in change at the same time. */
+  most = 0;
+
+  constructor(cluster: ClusterFixture) {
+    this.#cluster = cluster;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#turn = this.#turn.then(() => this.#answerAll()).catch(() => undefined);
+    }, 60);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#turn;
+  }
+
+  /** How many nodes run a configuration, told by its masquerade bit. */
+  running(bit: number): number {
+    return [...this.#bits.values()].filter((own) => own === bit).length;
+  }
+
+  async told(): Promise<Record<string, string>> {
+    return Object.fromEntries((await this.#all()).map(({ metadata, spec }) => [metadata.name, spec.revision]));
+  }
+
+  async #all(): Promise<NodeProxy[]> {
+    return (await this.#cluster.client.get<{ items: NodeProxy[] }>(path)).items;
+  }
+
+  async #answerAll(): Promise<void> {
+    const all = await this.#all();
+    const standing = new Set(all.map(({ metadata }) => metadata.name));
+    for (const name of this.#bits.keys()) if (!standing.has(name) && standing.size > 0) this.#bits.delete(name);
+    const unanswered = all.filter(({ metadata, status }) => status?.observedGeneration !== metadata.generation);
+    this.most = Math.max(this.most, unanswered.length);
+    for (const { metadata, spec } of unanswered) {
+      await this.#cluster.agentApplies(metadata.name);
+      this.#bits.set(metadata.name, (spec.config?.['masquerade'] as { bit: number } | undefined)?.bit ?? 0);
+    }
+  }
+}
