@@ -7,7 +7,7 @@
 import { once } from 'node:events';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createBackend, refusalOf } from '../backend/registry.ts';
+import type { ConditionNow } from '../api/conditions.ts';
 import type { AgentConfig } from '../config.ts';
 import { ApiError } from '../kube/apiError.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
@@ -17,12 +17,15 @@ import { createStatusWriter } from '../kube/statusWriter.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { type AgentMetrics, createAgentMetrics } from '../observability/metrics.ts';
 import { watchCluster, type ObservedNode } from './clusterWatch.ts';
-import { Dataplane, type MakeBackend } from './dataplane.ts';
+import { applySettings, conntrackSettings, settingsCondition } from './conntrackSettings.ts';
+import { Dataplane } from './dataplane.ts';
 import { type DesiredConfig, loadSavedConfig, saveConfig } from './desiredConfig.ts';
 import { startEndpoints } from './endpoints.ts';
 import { createFollowers, type Followers } from './followers.ts';
 import { Governor } from './governor.ts';
+import type { Guard } from './guard.ts';
 import { type HealthFacts, readyz } from './health.ts';
+import { type KernelAccess, kernelAccess } from './kernelAccess.ts';
 import { createNodeConfigSource, nodeProxiesPath } from './nodeConfigSource.ts';
 import { quarantinedServices } from './report.ts';
 import { Prober } from './probe.ts';
@@ -35,7 +38,7 @@ export interface AgentParts {
   readonly client: KubeClient;
   readonly logger: Logger;
   readonly metrics: AgentMetrics;
-  readonly makeBackend: MakeBackend;
+  readonly kernel: KernelAccess;
   readonly timing: AgentTiming;
 }
 
@@ -52,14 +55,12 @@ const defaultTiming: AgentTiming = { reflector: {}, nodeProxyWaitMs: 10_000, sta
 
 const lastReportMs = 3000;
 
-const ownBackend: MakeBackend = (mode, family) => refusalOf(mode) ?? createBackend(mode, family);
-
 /** What `proxyconfig agent` runs: works until the signal fires, then ends in order and resolves. */
 export async function runAgent(config: AgentConfig, signal: AbortSignal, parts: Partial<AgentParts> = {}): Promise<void> {
   const logger = parts.logger ?? createLogger(config.logLevel);
   const client = parts.client ?? createKubeClient(loadKubeConfig(config.kubernetes), { userAgent: `proxyconfig-agent/${config.version}` });
   const metrics = parts.metrics ?? createAgentMetrics();
-  const agent = new Agent(config, { makeBackend: ownBackend, timing: defaultTiming, ...parts, logger, client, metrics });
+  const agent = new Agent(config, { kernel: kernelAccess(), timing: defaultTiming, ...parts, logger, client, metrics });
   logger.info('agent starts', { version: config.version, node: config.nodeName, server: client.server });
   try {
     await Promise.race([agent.start(), aborted(signal)]);
@@ -102,6 +103,9 @@ class Agent {
   readonly #servers;
   readonly #followers: Followers;
   #governor: Governor | undefined;
+  #guard: Promise<Guard> | undefined;
+  #remarks: readonly ConditionNow[] = [];
+  #settingsOf: DesiredConfig | undefined;
   #node: ObservedNode = { record: undefined, eligible: true };
   #saved: DesiredConfig | undefined;
   #saving: Promise<void> = Promise.resolve();
@@ -113,10 +117,10 @@ class Agent {
     this.#config = config;
     this.#parts = parts;
     const isHealthy = (): boolean => readyz(this.#health()).status === 200;
-    this.#followers = createFollowers({ store: this.#store, nodeName, metrics, logger, isHealthy });
+    this.#followers = createFollowers({ store: this.#store, nodeName, metrics, logger, isHealthy, conntrack: parts.kernel.conntrack });
     const observer = createSyncObserver({ metrics, logger, startedAt: Date.now(), onNews: () => this.#onNews(), followers: this.#followers });
     const onNewFamily = (): void => this.#governor?.reconsider();
-    this.#dataplane = new Dataplane({ store: this.#store, makeBackend: parts.makeBackend, observer, onNewFamily });
+    this.#dataplane = new Dataplane({ store: this.#store, makeBackend: parts.kernel.makeBackend, observer, onNewFamily });
     const writer = createStatusWriter({
       client,
       apiVersion: 'proxyconfig.dev/v1alpha1',
@@ -152,6 +156,9 @@ class Agent {
     await this.#watch.synced;
     logger.info('Services, EndpointSlices and Node are known');
     await this.#source.first({ waitMs: timing.nodeProxyWaitMs, orAbsent: this.#saved !== undefined });
+    if (this.#isStopping) return;
+    this.#guard = this.#parts.kernel.guard({ logger, onLoss: (family) => this.#dataplane.requestCheck(family) });
+    await this.#guard;
     if (!this.#isStopping) await governor.decide();
   }
 
@@ -162,6 +169,7 @@ class Agent {
     await this.#prober.stop();
     await this.#dataplane.stop(this.#parts.timing.stopGraceMs);
     await this.#followers.stop();
+    await (await this.#guard)?.stop();
     await this.#saving;
     // The last report must not hold up the end where the API server hangs.
     await Promise.race([this.#reporter.stop(), sleep(lastReportMs, undefined, { ref: false })]);
@@ -195,7 +203,7 @@ class Agent {
     if (this.#governor === undefined) return;
     const { answer } = this.#governor;
     this.#prober.follow(answer.nodeProxy, dataplane.inForce);
-    this.#reporter.report({ answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store), probe: this.#prober.finding });
+    this.#reporter.report({ answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store), probe: this.#prober.finding, remarks: this.#remarks });
   }
 
   #noteInForce(inForce: DesiredConfig | undefined): void {
@@ -203,10 +211,27 @@ class Agent {
     const { metrics, logger } = this.#parts;
     metrics.configInfo.reset();
     metrics.configInfo.set({ mode: inForce.config.mode, revision: inForce.revision, source: inForce.source }, 1);
+    void this.#applySettings(inForce);
     if (inForce.source !== 'NodeProxy' || inForce === this.#saved) return;
     this.#saved = inForce;
     this.#saving = this.#saving
       .then(() => saveConfig(this.#config.stateDirectory, inForce))
       .catch((error: unknown) => logger.error('the configuration in force could not be saved', { error }));
+  }
+
+  /** Once for each configuration, when its rules stand: they bring the kernel's module along, and with it the settings. */
+  async #applySettings(inForce: DesiredConfig): Promise<void> {
+    if (inForce === this.#settingsOf) return;
+    this.#settingsOf = inForce;
+    const { kernel, logger } = this.#parts;
+    try {
+      const refused = await applySettings(conntrackSettings(inForce.config.conntrack), kernel.sysctls);
+      if (inForce !== this.#settingsOf) return;
+      if (refused.length > 0) logger.warn('conntrack settings that the kernel does not let the agent write', { refused });
+      this.#remarks = settingsCondition(refused);
+      this.#onNews();
+    } catch (error) {
+      logger.error('the conntrack settings could not be applied', { error });
+    }
   }
 }

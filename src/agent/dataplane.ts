@@ -3,7 +3,8 @@
  *
  * A configuration that this node cannot run changes nothing: what ran before goes on, and the refusal is kept for the report.
  */
-import type { ProxyMode } from '../api/nodeConfig.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { NodeConfig, ProxyMode } from '../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../backend/backend.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../model/ipFamily.ts';
 import type { NodeRecord } from '../model/node.ts';
@@ -29,6 +30,13 @@ export interface DataplaneStatus {
   /** What the kernel's rules were completely made from, in every family. */
   readonly inForce: DesiredConfig | undefined;
   readonly families: readonly SyncStatus[];
+  /** Families of the node that are not served although the others are: the node lacks what they need. */
+  readonly unserved?: readonly UnservedFamily[];
+}
+
+export interface UnservedFamily {
+  readonly family: IPFamily;
+  readonly why: Refusal;
 }
 
 export class Dataplane {
@@ -36,6 +44,7 @@ export class Dataplane {
   readonly #loops = new Map<IPFamily, SyncLoop>();
   #accepted: DesiredConfig | undefined;
   #inForce: DesiredConfig | undefined;
+  #unserved: readonly UnservedFamily[] = [];
 
   constructor(options: DataplaneOptions) {
     this.#options = options;
@@ -50,25 +59,42 @@ export class Dataplane {
     const { node } = this.#options.store;
     if (node === undefined) return { reason: 'NodeUnknown', message: 'this Node does not exist; check --node against kubectl get nodes' };
     const backends = new Map<IPFamily, Backend>();
+    const unserved: UnservedFamily[] = [];
     for (const family of familiesOf(node)) {
-      const backend = this.#backendFor(desired.config.mode, family);
-      const refusal = 'reason' in backend ? backend : await backend.preflight(desired.config);
-      if (refusal !== undefined) return refusal;
-      if ('sync' in backend) backends.set(family, backend);
+      const backend = await this.#runnable(desired.config, family);
+      if ('reason' in backend) unserved.push({ family, why: backend });
+      else backends.set(family, backend);
     }
-    this.#accepted = desired;
-    for (const [family, backend] of backends) this.#run(family, backend);
+    // One family is better than none. But a mode that this agent lacks is no matter of families, nor is what stops one that runs already.
+    const refused = unserved.find(({ family }) => backends.size === 0 || this.#loops.has(family));
+    if (refused !== undefined) return refused.why;
+    const before = this.#accepted;
+    if (before !== undefined && before.config.mode !== desired.config.mode) return { reason: 'ModeChange', message: modeChange(before.config.mode, desired.config.mode) };
+    this.#unserved = unserved;
+    const isNews = !isDeepStrictEqual(before, desired);
+    if (isNews) this.#accepted = desired;
+    for (const [family, backend] of backends) if (isNews || !this.#loops.has(family)) this.#run(family, backend);
     return undefined;
   }
 
   get status(): DataplaneStatus {
     const families = [...this.#loops.values()].map((loop) => loop.status);
-    return { accepted: this.#accepted, inForce: this.#inForce, families };
+    return { accepted: this.#accepted, inForce: this.#inForce, families, unserved: this.#unserved };
+  }
+
+  /** Rules of this family may be gone: the kernel is asked at once. */
+  requestCheck(family: IPFamily): void {
+    this.#loops.get(family)?.requestCheck();
   }
 
   /** Lets running syncs end and leaves the rules in place. */
   async stop(graceMs: number): Promise<void> {
     await Promise.all([...this.#loops.values()].map((loop) => loop.stop(graceMs)));
+  }
+
+  async #runnable(config: NodeConfig, family: IPFamily): Promise<Backend | Refusal> {
+    const backend = this.#backendFor(config.mode, family);
+    return 'reason' in backend ? backend : ((await backend.preflight(config)) ?? backend);
   }
 
   /** The one that runs, where it is of that mode: a backend knows what it has put into the kernel. */
@@ -113,6 +139,10 @@ export class Dataplane {
     const hasNewFamily = node !== undefined && familiesOf(node).some((family) => !this.#loops.has(family));
     if (hasNewFamily) this.#options.onNewFamily();
   }
+}
+
+function modeChange(from: ProxyMode, to: ProxyMode): string {
+  return `this agent runs mode ${from} and cannot change it while it runs; to go to mode ${to}, delete the agent's Pod on this node`;
 }
 
 /** Those of the node's addresses and Pod ranges. A node that has neither yet waits for its cloud provider, perhaps behind an IPv4 Service. */

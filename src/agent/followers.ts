@@ -7,7 +7,7 @@ import type { ServiceKey } from '../model/service.ts';
 import type { ServiceState } from '../model/serviceState.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import type { Logger } from '../observability/logger.ts';
-import { conntrack } from '../system/conntrack.ts';
+import type { Conntrack } from '../system/conntrack.ts';
 import { ServiceHealth } from './serviceHealth.ts';
 import type { Store } from './store.ts';
 import { familyLabels } from './syncObserver.ts';
@@ -19,6 +19,7 @@ export interface FollowersOptions {
   readonly metrics: AgentMetrics;
   readonly logger: Logger;
   readonly isHealthy: () => boolean;
+  readonly conntrack: Conntrack;
 }
 
 export interface Followers {
@@ -27,10 +28,10 @@ export interface Followers {
   stop(): Promise<void>;
 }
 
-export function createFollowers({ store, nodeName, metrics, logger, isHealthy }: FollowersOptions): Followers {
+export function createFollowers({ store, nodeName, metrics, logger, isHealthy, conntrack }: FollowersOptions): Followers {
   const slicesOf = (key: ServiceKey) => store.slicesOf(key);
   const cleanerFor = (family: IPFamily): UdpCleaner =>
-    new UdpCleaner({ family, conntrack: conntrack(), slicesOf, metrics, logger, label: { ip_family: familyLabels[family] } });
+    new UdpCleaner({ family, conntrack, slicesOf, metrics, logger, label: { ip_family: familyLabels[family] } });
   const cleaners: { readonly [family in IPFamily]: UdpCleaner } = { ipv4: cleanerFor('ipv4'), ipv6: cleanerFor('ipv6') };
   const health = new ServiceHealth({ service: (key) => store.service(key), slicesOf, nodeName, isHealthy, logger });
   const syncing = new Map<IPFamily, readonly ServiceKey[]>();

@@ -74,9 +74,10 @@ export class Governor {
     this.#answer = { nodeProxy, refusal };
     if (refusal !== undefined) {
       logger.warn('configuration refused', { ...refusal, stillInForce: dataplane.status.inForce?.revision });
-      this.#retry = setTimeout(() => void this.decide(), this.#options.retryRefusedMs ?? 60_000);
       if (dataplane.status.accepted === undefined) await this.#fallBack();
     }
+    const isLess = refusal !== undefined || (dataplane.status.unserved ?? []).length > 0;
+    if (isLess && this.#isOpen) this.#retry = setTimeout(() => void this.decide(), this.#options.retryRefusedMs ?? 60_000);
     onAnswer();
   }
 

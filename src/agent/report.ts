@@ -23,6 +23,8 @@ export interface Facts {
   readonly invalidServices: readonly QuarantinedService[];
   /** Set when the API server is reached through the Service that this agent itself makes work. */
   readonly selfServedAddress: string | undefined;
+  /** What else is to be said, in at most 256 bytes each, that does not keep the node from being Ready. */
+  readonly remarks?: readonly ConditionNow[];
   /** What speaks against the configuration in force although its rules stand. */
   readonly probe?: ProbeFinding | undefined;
 }
@@ -41,7 +43,7 @@ export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefine
   const { dataplane } = facts;
   const { inForce } = dataplane;
   const ready = readyCondition(facts);
-  const conditions = [ready, ...bootstrapCondition(facts.selfServedAddress), ...driftCondition(dataplane)];
+  const conditions = [ready, ...bootstrapCondition(facts.selfServedAddress), ...driftCondition(dataplane), ...familiesCondition(dataplane), ...(facts.remarks ?? [])];
   const status: NodeProxyStatus = {
     observedGeneration: facts.generation,
     state: stateOf(dataplane, ready),
@@ -93,6 +95,13 @@ function driftCondition({ families }: DataplaneStatus): ConditionNow[] {
   if (drifted.length === 0) return [];
   const message = `Somebody else changed rules of ours (${drifted.join(', ')}); drift.policy Report leaves that alone. Set it to Enforce to have them repaired.`;
   return [{ type: 'Drifted', status: 'True', reason: 'RulesChanged', message: short(message, 256) }];
+}
+
+function familiesCondition({ unserved = [] }: DataplaneStatus): ConditionNow[] {
+  return unserved.slice(0, 1).map(({ family, why }) => {
+    const name = family === 'ipv4' ? 'IPv4' : 'IPv6';
+    return { type: 'AllFamilies', status: 'False', reason: why.reason, message: short(`${name} Services are not served on this node, the others are: ${why.message}`, 256) };
+  });
 }
 
 function stateOf(dataplane: DataplaneStatus, ready: ConditionNow): NodeProxyStatus['state'] {

@@ -7,7 +7,7 @@ import type { ConfigAnswer } from './governor.ts';
 import { type Facts, isReady, isSameReport, isSettled, nodeProxyStatus, type NodeProxyStatus } from './report.ts';
 import type { Store } from './store.ts';
 
-export interface News extends Pick<Facts, 'dataplane' | 'invalidServices' | 'selfServedAddress' | 'probe'> {
+export interface News extends Pick<Facts, 'dataplane' | 'invalidServices' | 'selfServedAddress' | 'probe' | 'remarks'> {
   readonly answer: ConfigAnswer;
 }
 

@@ -370,7 +370,7 @@ export const proxyconfigSchema: CrdSchema = {
             "tcpCloseWaitTimeoutSeconds": 3600,
             "tcpBeLiberal": false
           },
-          "description": "The kernel's connection tracking, which all but userspace mode stand on. 0 leaves the kernel's own setting alone everywhere. The table's size is only ever raised: max(maxPerCore x CPUs, min). The defaults are kube-proxy's. This version stores these settings, but acts on the rule of tcpBeLiberal alone and changes no sysctl.",
+          "description": "The kernel's connection tracking, which all but userspace mode stand on. 0 leaves the kernel's own setting alone everywhere. The table's size is only ever raised: max(maxPerCore x CPUs, min). The defaults are kube-proxy's. What a node's kernel does not let its agent set is named in the NodeProxy's condition ConntrackSettings.",
           "properties": {
             "maxPerCore": {
               "type": "integer",

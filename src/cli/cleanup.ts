@@ -3,8 +3,10 @@
  * kube-proxy would not know, so that it can take over while Services go on working.
  */
 import type { ProxyMode } from '../api/nodeConfig.ts';
+import type { Backend } from '../backend/backend.ts';
 import { createBackend, refusalOf } from '../backend/registry.ts';
 import { ipFamilies } from '../model/ipFamily.ts';
+import { removeAnchor } from '../system/conntrackAnchor.ts';
 
 const allModes: readonly ProxyMode[] = ['iptables', 'ipvs', 'nftables', 'userspace'];
 
@@ -14,22 +16,44 @@ export interface CleanupFlags {
 
 /** Resolves to the exit status. What could be removed is removed, also when something else could not. */
 export async function cleanupCommand({ handover }: CleanupFlags, { stdout, stderr }: Pick<typeof process, 'stdout' | 'stderr'>): Promise<number> {
-  const modes = allModes.filter((mode) => refusalOf(mode) === undefined);
-  const parts = modes.flatMap((mode) => ipFamilies.map((family) => ({ mode, family })));
   let removed = 0;
   let failures = 0;
-  for (const { mode, family } of parts) {
+  for (const { what, remove } of handover ? handovers() : removals()) {
     try {
-      const backend = createBackend(mode, family);
-      const objects = handover ? ((await backend.handover?.()) ?? []) : await backend.cleanup();
-      for (const object of objects) stdout.write(`removed ${family} ${object}\n`);
+      const objects = await remove();
+      for (const object of objects) stdout.write(`removed ${object}\n`);
       removed += objects.length;
     } catch (error) {
-      stderr.write(`error: ${mode}, ${family}: ${error instanceof Error ? error.message : String(error)}\n`);
+      stderr.write(`error: ${what}: ${error instanceof Error ? error.message : String(error)}\n`);
       failures += 1;
     }
   }
   const nothing = handover ? 'nothing stands in the way of kube-proxy' : 'nothing of ours was found';
   stdout.write(removed === 0 ? `${nothing}\n` : `${removed} objects removed\n`);
   return failures === 0 ? 0 : 1;
+}
+
+interface Task {
+  readonly what: string;
+  /** Gives the names of what it removed. */
+  readonly remove: () => Promise<readonly string[]>;
+}
+
+function forEachBackend(act: (backend: Backend) => Promise<readonly string[]>): readonly Task[] {
+  const modes = allModes.filter((mode) => refusalOf(mode) === undefined);
+  return modes.flatMap((mode) =>
+    ipFamilies.map((family) => ({
+      what: `${mode}, ${family}`,
+      remove: async () => (await act(createBackend(mode, family))).map((object) => `${family} ${object}`),
+    })),
+  );
+}
+
+function removals(): readonly Task[] {
+  return [...forEachBackend((backend) => backend.cleanup()), { what: 'the conntrack anchor', remove: () => removeAnchor() }];
+}
+
+/** The anchor is not in kube-proxy's way, and keeps connections alive while that takes over. */
+function handovers(): readonly Task[] {
+  return forEachBackend(async (backend) => (await backend.handover?.()) ?? []);
 }

@@ -46,8 +46,8 @@ const maxOutput = 1024 * 1024;
 const maxErrorOutput = 16 * 1024;
 const inputPieceBytes = 256 * 1024;
 /** Nothing of the agent's own environment reaches a tool; LC_ALL=C keeps its words in one language. */
-const environment = { LC_ALL: 'C', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
-const programDirectories: readonly string[] = environment.PATH.split(':');
+export const toolEnvironment = { LC_ALL: 'C', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+const programDirectories: readonly string[] = toolEnvironment.PATH.split(':');
 
 /** The absolute path of a program, or undefined when none of the directories has it. */
 export async function findProgram(name: string, directories = programDirectories): Promise<string | undefined> {
@@ -61,7 +61,7 @@ export async function findProgram(name: string, directories = programDirectories
 /** Runs a command to its end and gives what it kept of standard output. Throws CommandError. */
 export async function runCommand(command: Command): Promise<string> {
   if (command.signal?.aborted === true) throw failure(command, { reason: 'Aborted', exitCode: undefined, stderr: '' });
-  const child = spawn(command.file, [...command.args], { env: environment, detached: true, stdio: 'pipe' });
+  const child = spawn(command.file, [...command.args], { env: toolEnvironment, detached: true, stdio: 'pipe' });
   const stderr = keepOutput(child.stderr, maxErrorOutput);
   const stdout = command.onLine === undefined ? keepOutput(child.stdout, maxOutput) : splitLines(child.stdout, command.onLine);
   const stop = stopper(child, command);
@@ -173,7 +173,8 @@ function keepOutput(stream: Readable | null, limit: number): () => string {
   return () => kept;
 }
 
-function splitLines(stream: Readable | null, onLine: (line: string) => void): () => string {
+/** Hands over whole lines, in whatever pieces they come; what it returns hands over a last one without an end. */
+export function splitLines(stream: Readable | null, onLine: (line: string) => void): () => string {
   let rest = '';
   stream?.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n');

@@ -147,6 +147,51 @@ test('one backend for each family of the node, also for one that comes later', a
   expect(four?.syncs.at(-1)?.changed).toBe('all');
 });
 
+describe('a dual-stack node that cannot run one family', () => {
+  const refusal = { reason: 'ToolMissing', message: 'no ip6tables' };
+  const dual = decodeNode(node('node-1', ['192.168.0.1', 'fd00::1'])).record;
+
+  test('serves the other and says so, and both once it can', async () => {
+    const six = new RecordingBackend();
+    backends.set('ipv6', six);
+    six.refuse = () => refusal;
+    store.setNode(dual);
+    await govern().decide();
+    await inForce(builtIn().revision);
+    expect(governor.answer.refusal).toBeUndefined();
+    expect(dataplane.status.unserved).toEqual([{ family: 'ipv6', why: refusal }]);
+    expect(dataplane.status.families.map(({ family }) => family)).toEqual(['ipv4']);
+    six.refuse = () => undefined;
+    await until('IPv6 is served too', () => six.syncs.length > 0);
+    expect(dataplane.status.unserved).toEqual([]);
+    expect(backends.get('ipv4')?.syncs).toHaveLength(1);
+  });
+
+  test('refuses where it can run neither', async () => {
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      const backend = new RecordingBackend();
+      backend.refuse = () => refusal;
+      backends.set(family, backend);
+    }
+    store.setNode(dual);
+    await govern().decide();
+    expect(governor.answer.refusal).toEqual(refusal);
+    expect(dataplane.status.accepted).toBeUndefined();
+  });
+
+  test('refuses a change that would stop a family that is served', async () => {
+    store.setNode(dual);
+    await govern().decide();
+    await inForce(builtIn().revision);
+    const six = backends.get('ipv6');
+    if (six !== undefined) six.refuse = () => refusal;
+    governor.setNodeProxy(nodeProxy(1, 'r1', { masquerade: { bit: 15, all: false } }));
+    await until('there is an answer', () => governor.answer.nodeProxy !== undefined);
+    expect(governor.answer.refusal).toEqual(refusal);
+    expect(dataplane.status.inForce?.revision).toBe(builtIn().revision);
+  });
+});
+
 test('a Node that is not there yet', async () => {
   store = new Store();
   dataplane = new Dataplane({

@@ -52,6 +52,9 @@ class GatedApi implements KubeClient {
   }
 }
 
+const idleConntrack = { listUdp: () => Promise.resolve(), deleteUdp: () => Promise.resolve() };
+const noSysctls = { read: () => Promise.resolve(new Map<string, string>()), write: () => Promise.resolve() };
+
 let api: GatedApi;
 let backend: RecordingBackend;
 let stop: AbortController;
@@ -66,7 +69,7 @@ beforeEach(async () => {
   const anyPort = { host: '127.0.0.1', port: 0 };
   const config: AgentConfig = { version: '1', kubernetes: {}, nodeName: 'node-1', healthAddress: anyPort, metricsAddress: anyPort, stateDirectory, logLevel: 'error' };
   const logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
-  running = runAgent(config, stop.signal, { client: api, logger, makeBackend: () => backend });
+  running = runAgent(config, stop.signal, { client: api, logger, kernel: { makeBackend: () => backend, conntrack: idleConntrack, sysctls: noSysctls, guard: async () => ({ stop: () => Promise.resolve() }) } });
   await until('everything is asked for', () => api.asked.length === 4);
 });
 

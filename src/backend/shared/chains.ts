@@ -6,7 +6,7 @@
 import type { PlanContext } from './context.ts';
 import { isServiceChain } from './names.ts';
 import type { Rule } from './rule.ts';
-import { comment } from './rule.ts';
+import { comment, newConnection } from './rule.ts';
 
 export type Table = 'filter' | 'nat' | 'mangle';
 
@@ -88,11 +88,14 @@ function filterJumps(hooks: readonly Jump['from'][], jump: Omit<Jump, 'table' | 
 /** The jumps of all modes, to find those of a mode that ran before. */
 export const allJumps: readonly Jump[] = [...jumps.iptables, ...jumps.ipvs];
 
-/** `iptables -F` leaves empty chains standing, so the canary is not the chain but the rule in it. */
+/**
+ * `iptables -F` leaves empty chains standing, so the canary is not the chain but the rule in it. The one in mangle asks for connection
+ * tracking: while it stands the kernel keeps its hooks, also when for a moment no other rule asks; without them, open connections stall.
+ */
 export const canaryChains: readonly Chain[] = (['mangle', 'nat', 'filter'] as const).map((table) => ({
   table,
   name: canary,
-  rules: [{ matches: [comment('its loss tells that somebody flushed this table')], target: { kind: 'RETURN' } }],
+  rules: [{ matches: [...(table === 'mangle' ? [newConnection] : []), comment('its loss tells that somebody flushed this table')], target: { kind: 'RETURN' } }],
 }));
 
 /**
