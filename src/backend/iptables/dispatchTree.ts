@@ -1,6 +1,6 @@
 /**
  * Dispatch by address in a tree of chains, for nodes with many Services: the kernel looks at every rule of a chain in turn, so that in one
- * chain of 10,000 every new connection on the node pays for all of them (docs/adr/0010).
+ * chain of 10,000 every new connection on the node pays for all of them (docs/adr/0007-dispatch-by-a-tree.md).
  *
  * A bucket is the set of all frontends whose addresses begin alike, and what its chain holds depends on that set alone: the rules
  * themselves while they are few, else a jump for each of the buckets that the next three bits make, after all the bits that its
