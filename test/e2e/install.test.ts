@@ -110,11 +110,11 @@ describeWhere(['root', 'cluster'], 'the life of an installation', () => {
   }, stepMs);
 
   test('operator and agents can be measured from outside of their Pods', async () => {
-    const podIP = await admin.kubectl('-n', 'proxyconfig-system', 'get', 'pods', '-l', 'app.kubernetes.io/component=operator', '-o', 'jsonpath={.items[0].status.podIP}');
+    const podIPs = await admin.kubectl('-n', 'proxyconfig-system', 'get', 'pods', '-l', 'app.kubernetes.io/component=operator', '-o', 'jsonpath={.items[*].status.podIP}');
     const agent = await cluster.outside.exec(['curl', '--silent', `http://${admin.node.ipv4}:10249/metrics`]);
-    const operator = await admin.node.exec(['curl', '--silent', `http://${podIP}:8080/metrics`]);
+    const operators = await admin.node.exec(['curl', '--silent', '--show-error', ...podIPs.split(' ').map((address) => `http://${address}:8080/metrics`)]);
     expect(agent.stdout).toMatch(/^proxyconfig_config_info\{mode="iptables",.*source="NodeProxy"\} 1$/m);
-    expect(operator.stdout).toMatch(/^proxyconfig_condition\{proxyconfig="default",type="Ready"\} 1$/m);
+    expect(operators.stdout).toMatch(/^proxyconfig_condition\{proxyconfig="default",type="Ready"\} [01]$/m);
   }, stepMs);
 
   test.each([
