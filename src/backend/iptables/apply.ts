@@ -6,6 +6,7 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { CommandError } from '../../system/command.ts';
+import { giveMemoryBack } from '../../system/memory.ts';
 import type { Backend, QuarantinedService, Refusal, SyncRequest, SyncResult } from '../backend.ts';
 import { SyncError } from '../backend.ts';
 import { findRefused } from '../shared/bisect.ts';
@@ -28,6 +29,9 @@ interface Applied {
   /** What is left out of it. */
   readonly quarantine: Quarantine;
 }
+
+/** From so many on a full sync leaves tens of megabytes behind. */
+const manyServices = 1000;
 
 type Quarantine = ReadonlyMap<ServiceKey, QuarantinedService>;
 
@@ -78,6 +82,7 @@ class IptablesBackend implements Backend {
     this.#applied = { scope, ledger, iptables, quarantine: work.quarantine };
     // Make before break: the rules that another setting put into the other variant go when those of this one stand.
     if (before !== undefined && before.iptables.variant !== iptables.variant) await removeAll(before.iptables);
+    if (work.full && ledger.services >= manyServices) giveMemoryBack();
     return work.result(ledger);
   }
 
