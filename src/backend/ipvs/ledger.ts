@@ -183,7 +183,7 @@ export class Ledger {
   #keepWhileDraining(name: ServerName, present: PresentServer | undefined): void {
     this.#release(name);
     const canDrain = present !== undefined && endsConnections(name) && [...present.realServers.values()].some(({ masquerading }) => masquerading);
-    if (!canDrain || this.#servers.wanted(name) !== undefined || this.#isExcluded(name)) return;
+    if (!canDrain || this.#servers.isWanted(name) || this.#isExcluded(name)) return;
     const { scheduler, persistenceSeconds } = present;
     this.#servers.add(name, draining, { name, scheduler, persistenceSeconds, realServers: [] });
     const address = serverAddress(name);
@@ -202,7 +202,7 @@ export class Ledger {
 
   #reconcileAddress(address: string, changes: Changes): void {
     const { addresses } = this.#kernel;
-    const isWanted = this.#addresses.wanted(address) === true;
+    const isWanted = this.#addresses.isWanted(address);
     if (isWanted && !addresses.has(address)) changes.addresses.added.push(address);
     if (!isWanted && addresses.has(address)) changes.addresses.removed.push(address);
     if (isWanted) addresses.add(address);

@@ -66,7 +66,7 @@ export class SetKeeper {
 
   #reconcileSet(id: SetId, touched: readonly Entry[], changes: Changes): void {
     const present = this.#setOf(id);
-    const isWanted = (entry: Entry): boolean => this.#claims.wanted(keyOf(entry)) === true;
+    const isWanted = (entry: Entry): boolean => this.#claims.isWanted(keyOf(entry));
     const added = touched.filter((entry) => isWanted(entry) && !present.entries.has(entry.value));
     const removed = touched.filter((entry) => !isWanted(entry) && present.entries.has(entry.value));
     // New entries go in before old ones go out.

@@ -95,7 +95,8 @@ export class Writer {
     await this.#ipvsadm([printTimeouts(state), ...steps.servers]);
     await this.#ipset([...(hasSpareSet ? [`destroy ${spareSetName(family)}`] : []), ...steps.sets]);
     const view = await this.#ensureGuard(planGuard(context));
-    await this.#ip([...(hasDevice ? [] : [addDevice]), ...steps.addresses]);
+    if (!hasDevice) await this.#makeDevice();
+    await this.#ip(steps.addresses);
     const rules = await this.#writeRules(planRules(context), view);
     await this.#ipset(steps.setsAfter);
     await this.#ipvsadm(steps.serversAfter);
@@ -137,6 +138,15 @@ export class Writer {
 
   async #ipset(lines: readonly string[]): Promise<void> {
     await this.#send(lines, (input) => classified('ipset', () => this.#options.tools.ipset.restore(input, this.#signal)));
+  }
+
+  /** The device is both families', and the other one's backend may make it at the same moment; without it the addresses fail. */
+  async #makeDevice(): Promise<void> {
+    try {
+      await this.#ip([addDevice]);
+    } catch (error) {
+      if (!(error instanceof SyncError && error.reason === 'ToolFailed')) throw error;
+    }
   }
 
   async #ip(lines: readonly string[]): Promise<void> {

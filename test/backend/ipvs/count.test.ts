@@ -1,0 +1,29 @@
+/** Cost follows the change: the work of one changed endpoint, counted among 10 and among 10,000 Services. */
+import { expect, test } from '@jest/globals';
+import { Writer } from '../../../src/backend/ipvs/writer.ts';
+import { recordAll } from '../../../src/backend/ipvs/render.ts';
+import type { Iptables } from '../../../src/system/iptables.ts';
+import { stateOf } from '../../scenarios/objects.ts';
+import { manyServices, plainService, signal } from '../iptables/services.ts';
+import { ledgerOf } from './ledgers.ts';
+
+const done = async (input: Iterable<string>): Promise<void> => void [...input];
+const never = (): Promise<never> => Promise.reject(new Error('a change reads nothing'));
+
+async function workOfOneChange(services: number): Promise<unknown> {
+  const tools = { ipvsadm: { list: never, restore: done, probe: never }, ipset: { save: never, restore: done }, ip: { show: never, batch: done } };
+  const iptables: Iptables = { variant: 'legacy', version: '', save: never, restore: never };
+  const writer = new Writer({ tools, iptables, family: 'ipv4', signal });
+  const { ledger, context, become } = ledgerOf();
+  become(manyServices(services));
+  const state = stateOf('ipv4', [plainService(7, ['podA', 'podC', 'remotePod'])]);
+  recordAll(ledger, writer.counting(state), context);
+  await writer.write(ledger.reconcile());
+  return { ...writer.work, services: ledger.services };
+}
+
+test('one endpoint changed sends the same lines by the same commands at 10 and at 10,000 Services', async () => {
+  const work = { fragmentsComputed: 1, linesSent: 3, commandsRun: 2 };
+  expect(await workOfOneChange(10)).toEqual({ ...work, services: 10 });
+  expect(await workOfOneChange(10_000)).toEqual({ ...work, services: 10_000 });
+});
