@@ -2,7 +2,7 @@
 FROM debian:bookworm-slim
 
 RUN apt-get update \
- && apt-get install -y --no-install-recommends iptables nftables ipset ipvsadm conntrack kmod \
+ && apt-get install -y --no-install-recommends iptables nftables ipset ipvsadm iproute2 conntrack kmod \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/* /usr/share/man/* /usr/share/locale/* \
  && find /usr/share/doc -type f ! -name copyright -delete
 
