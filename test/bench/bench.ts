@@ -1,12 +1,12 @@
 /**
- * @module `npm run bench`: the product beside the real kube-proxy, in one run and by turns, on one machine. What is compared is a
- * record in `contests`; a comparison of another kind would be another entry of `benchmarks`.
+ * @module `npm run bench`: the product beside the real kube-proxy, in one run and by turns, on one machine. Another comparison is a
+ * file like iptables-nft.ts and an entry in `contests`.
  *
  * Everything runs in network and mount namespaces of its own and ends with this process.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -58,11 +58,11 @@ function settings(): Settings | undefined {
   return { names: positionals, quick, sizes, repetitions, changes };
 }
 
-async function main(): Promise<void> {
+async function main(directory: string): Promise<void> {
   const { names, quick, sizes, repetitions, changes } = settings() ?? explain();
   const started = performance.now();
   const progress = (line: string): void => console.error(`bench: ${Math.round((performance.now() - started) / 1000)} s: ${line}`);
-  const ground = await prepareGround(await mkdtemp(join(tmpdir(), 'proxyconfig-bench-')), progress);
+  const ground = await prepareGround(directory, progress);
   const chosen = contests.filter(({ name }) => names.length === 0 || names.includes(name));
   const parts = sizes.toSorted((a, b) => a - b).flatMap((services) => chosen.map((contest) => ({ services, contest })));
   const sections: Section[] = [];
@@ -84,15 +84,28 @@ function explain(): never {
   process.exit(2);
 }
 
-/** The same program again, in namespaces of its own, where it may make bridges and rules. */
+/** The same program again, in namespaces of its own, where it may make bridges and rules; what it leaves behind when it is stopped goes here. */
 async function enterNamespaces(): Promise<void> {
-  const command = ['--net', '--mount', 'setpriv', '--pdeathsig', 'KILL', process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  const child = spawn('unshare', command, { stdio: 'inherit', env: { ...process.env, [inside]: '1' } });
+  const directory = await mkdtemp(join(tmpdir(), 'proxyconfig-bench-'));
+  const command = ['--net', '--mount', 'setpriv', '--pdeathsig', 'TERM', process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const child = spawn('unshare', command, { stdio: 'inherit', env: { ...process.env, [inside]: directory } });
+  // Ctrl-C in a terminal reaches the child by itself.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => child.kill());
   const [status] = (await once(child, 'exit')) as [number | null];
+  await rm(directory, { recursive: true, force: true });
   process.exitCode = status ?? 1;
 }
 
-const inside = 'PROXYCONFIG_BENCH_INSIDE';
-if (process.env[inside] === '1') await main();
-else if (settings() === undefined) explain();
+/** The way out on which temporary files are removed; what was started ends with this process. */
+function exitOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+}
+
+const inside = 'PROXYCONFIG_BENCH_DIRECTORY';
+const directoryInside = process.env[inside];
+if (directoryInside !== undefined) {
+  exitOnSignals();
+  await main(directoryInside);
+} else if (settings() === undefined) explain();
 else await enterNamespaces();

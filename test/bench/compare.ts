@@ -3,7 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clusterIP, createService, deleteService, endpointAddress, type Ground, moveEndpoint, servicePort, type SideName, writeNodeProxy } from './ground.ts';
-import { BenchNode, targetPort, type Variant } from './node.ts';
+import { BenchNode, neighbourAddresses, targetPort, type Variant } from './node.ts';
 import { cpuSeconds, residentMiB, watchPeak } from './processTree.ts';
 import { type Contest, startProxy } from './proxies.ts';
 import { median } from './statistics.ts';
@@ -148,7 +148,7 @@ class Trial {
     const { contest, ground, node } = this.#around;
     const services = await ground.addressesFile(this.#settings.services);
     const endpoint = await ground.endpointsFile();
-    const bare = await BenchNode.start(contest.variant, ground);
+    const bare = await BenchNode.start(contest.variant, ground, neighbourAddresses);
     const rounds: { direct: number; hit: number; miss: number }[] = [];
     try {
       for (let round = 0; round < connectRounds; round += 1) {

@@ -3,7 +3,7 @@
  */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { bundle } from '../../.ci/build.ts';
@@ -74,7 +74,6 @@ export async function prepareGround(directory: string, progress: (line: string) 
     stop: async () => {
       await client.close();
       await server.stop();
-      await rm(directory, { recursive: true, force: true });
     },
   };
 }

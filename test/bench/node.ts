@@ -12,10 +12,17 @@ import { serviceRanges, podRanges } from '../cluster/controlPlane.ts';
 
 export type Variant = 'nft' | 'legacy';
 
+interface Addresses {
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
+
 export const targetPort = 8080;
 const bridge = 'bench0';
 export const serverAddress = '192.0.2.1';
-export const nodeAddresses = { ipv4: '192.0.2.10', ipv6: 'fd00:bec4::10' } as const;
+export const nodeAddresses: Addresses = { ipv4: '192.0.2.10', ipv6: 'fd00:bec4::10' };
+/** Of a node that stands beside the one that is measured. */
+export const neighbourAddresses: Addresses = { ipv4: '192.0.2.11', ipv6: 'fd00:bec4::11' };
 
 /** The API server's end, in this process' own network namespace. */
 export async function prepareNetwork(): Promise<void> {
@@ -46,7 +53,7 @@ export class BenchNode {
   }
 
   /** `variant`: what the program `iptables` is there, for a kube-proxy that looks for that name. */
-  static async start(variant: Variant, tools: Tools): Promise<BenchNode> {
+  static async start(variant: Variant, tools: Tools, addresses: Addresses = nodeAddresses): Promise<BenchNode> {
     const directory = await mkdtemp(join(tools.directory, 'node-'));
     // `cat` ends with its standard input, at the latest with this process, and the namespaces with it.
     const command = ['--net', '--mount', 'sh', '-ec', 'mount -t tmpfs none /run; echo up; exec cat'];
@@ -54,7 +61,7 @@ export class BenchNode {
     await once(holder.stdout, 'data');
     const enter = enterCommand(holder);
     await run('sh', ['-ec', wire(holder.pid ?? 0)]);
-    await run('nsenter', [...enter, 'sh', '-ec', setUp(variant)]);
+    await run('nsenter', [...enter, 'sh', '-ec', setUp(variant, addresses)]);
     const probe = spawn('nsenter', [...enter, tools.probe, String(targetPort)], { stdio: ['pipe', 'pipe', 'inherit'] });
     const node = new BenchNode(holder, directory, probe);
     await node.#answers.next();
@@ -118,8 +125,7 @@ function wire(pid: number): string {
 }
 
 /** A packet for a Service address without rules vanishes in a cable that leads nowhere, and does not wait for anybody's refusal. */
-function setUp(variant: Variant): string {
-  const { ipv4, ipv6 } = nodeAddresses;
+function setUp(variant: Variant, { ipv4, ipv6 }: Addresses): string {
   return `
     ip link set lo up; ip addr add ${ipv4}/24 dev eth0; ip -6 addr add ${ipv6}/64 dev eth0 nodad; ip link set eth0 up
     ip link add nowhere type veth peer name nobody; ip link set nobody up; ip link set nowhere arp off up; ip route add ${serviceRanges[0]} dev nowhere
