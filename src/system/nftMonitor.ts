@@ -20,7 +20,7 @@ export function watchForLosses({ onLoss, onEnd }: NftMonitorOptions): LongRunnin
   return keepRunning({ program: 'setpriv', args: ['--pdeathsig', 'KILL', 'nft', 'monitor', 'destroy'], onLine, onEnd });
 }
 
-const losses = /^delete (?:(?:rule|chain) (ip6?) \S+ KUBE-PROXY-CANARY\b|table (ip6?) (?:nat|filter|mangle|kube-proxy|proxyconfig-anchor)\b)/;
+const losses = /^delete (?:(?:rule|chain) (ip6?) \S+ KUBE-PROXY-CANARY\b|table (ip6?) (?:nat|filter|mangle|kube-proxy|proxyconfig-anchor)(?![\w-]))/;
 
 /** The family of which a line of `nft monitor` says that rules of ours may be lost. */
 export function lossIn(line: string): 'ipv4' | 'ipv6' | undefined {

@@ -2,7 +2,7 @@
  * @module A bare node for agent tests: a network namespace of its own with a real API server in it, the agent as a child process,
  * and the kernel's real iptables. Everything in it ends with this process, whatever happens.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -55,6 +55,11 @@ export class AgentNode {
   async run(command: readonly string[], input = ''): Promise<string> {
     const { stdout } = await execa('nsenter', [`--net=${this.#netns}`, ...command], { input });
     return stdout;
+  }
+
+  /** Starts a program in the node's network namespace; the caller ends it. */
+  spawn(command: readonly string[]): ChildProcessWithoutNullStreams {
+    return spawn('nsenter', [`--net=${this.#netns}`, ...command], { stdio: 'pipe' });
   }
 
   async kubectl(args: readonly string[], objects?: readonly object[]): Promise<string> {

@@ -1,0 +1,146 @@
+/**
+ * No text of an object reaches a rule unchecked: every string of every object that an agent reads is replaced by hostile ones, and whatever
+ * comes out is made of nothing but the tokens that rules may have.
+ */
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { configOfNodeProxy } from '../../src/agent/desiredConfig.ts';
+import { Store } from '../../src/agent/store.ts';
+import { builtInConfig } from '../../src/api/defaults.ts';
+import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import { refusalOf, render } from '../../src/backend/registry.ts';
+import { UnprintableRule } from '../../src/backend/shared/rule.ts';
+import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
+import { decodeNode } from '../../src/model/decodeNode.ts';
+import { decodeService } from '../../src/model/decodeService.ts';
+import { ipFamilies } from '../../src/model/ipFamily.ts';
+import { scaled } from '../scale.ts';
+
+const injections = [
+  '\n', '\r\n', '"', "'", '\\', '\u0000', '\u2028', '$(reboot)', '`reboot`', '; flush ruleset; #', '#', ' -j ACCEPT', '\nCOMMIT\n*filter\n-I INPUT -j DROP\nCOMMIT\n', 'x" -j DROP', '{', '}', 'é', '%s',
+] as const;
+const addresses = ['010.0.0.010', '10.0.0.256', '0x0a000001', '10.1', '167772161', 'evil.example.com', 'localhost', '::ffff:10.0.0.1', 'fe80::1%eth0', '127.0.0.1', '0.0.0.0/0', '10.0.0.1/32', '10.0.0.1 ', '', '!10.0.0.1', '-j'] as const;
+
+/** A valid text with something in it, or something else entirely. */
+const hostile = (text: string): fc.Arbitrary<string> =>
+  fc.oneof(
+    fc.constantFrom(...addresses),
+    fc.tuple(fc.constantFrom(...injections), fc.nat(text.length)).map(([injection, at]) => text.slice(0, at) + injection + text.slice(at)),
+    fc.string({ unit: 'binary', maxLength: 40 }),
+    fc.constant('a'.repeat(300)),
+  );
+
+const objects = {
+  service: {
+    metadata: { namespace: 'default', name: 'web', uid: 'uid-1', labels: { app: 'web' }, annotations: { note: 'x' } },
+    spec: {
+      type: 'LoadBalancer', clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.1', 'fd00:96::1'], externalIPs: ['198.51.100.1'], loadBalancerSourceRanges: ['192.0.2.0/24'], externalTrafficPolicy: 'Local',
+      internalTrafficPolicy: 'Cluster', sessionAffinity: 'ClientIP', healthCheckNodePort: 31_000, ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30_080, targetPort: 'web' }],
+    },
+    status: { loadBalancer: { ingress: [{ ip: '203.0.113.1', ipMode: 'VIP', hostname: 'lb.example.com' }] } },
+  },
+  slice: {
+    metadata: { namespace: 'default', name: 'web-1', uid: 'uid-2', labels: { 'kubernetes.io/service-name': 'web' }, annotations: { 'endpoints.kubernetes.io/last-change-trigger-time': '2026-01-01T00:00:00Z' } },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', protocol: 'TCP', port: 8080, appProtocol: 'http' }],
+    endpoints: [{ addresses: ['10.244.1.2'], nodeName: 'node-1', zone: 'a', hostname: 'web-0', hints: { forZones: [{ name: 'a' }], forNodes: [{ name: 'node-1' }] }, targetRef: { name: 'web-0' } }],
+  },
+  node: {
+    metadata: { name: 'node-1', labels: { 'topology.kubernetes.io/zone': 'a' } },
+    spec: { podCIDR: '10.244.1.0/24', podCIDRs: ['10.244.1.0/24', 'fd00:244::/64'] },
+    status: { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }, { type: 'InternalIP', address: '2001:db8::1' }] },
+  },
+  config: {
+    ...builtInConfig(),
+    localTraffic: { detect: 'InterfaceNamePrefix', interface: 'veth' },
+    externalIPs: { allowedCIDRs: ['198.51.100.0/24'] },
+    nodePorts: { addresses: ['192.0.2.0/24'] },
+    iptables: { backend: 'Nft' },
+  },
+};
+type Objects = typeof objects;
+type Path = readonly (string | number)[];
+
+/** Where the strings are: values, and the keys of maps that people name. */
+function stringsIn(value: unknown, path: Path = []): { path: Path; text: string }[] {
+  if (typeof value === 'string') return [{ path, text: value }];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, child]) => stringsIn(child, [...path, Array.isArray(value) ? Number(key) : key]));
+}
+
+function withText(original: Objects, path: Path, text: string): Objects {
+  const copy = structuredClone(original);
+  let at = copy as unknown as Record<string | number, unknown>;
+  for (const key of path.slice(0, -1)) at = at[key] as Record<string | number, unknown>;
+  at[path.at(-1) ?? ''] = text;
+  return copy;
+}
+
+const fields = stringsIn(objects);
+
+/** One to three of the fields replaced. */
+const attack = fc
+  .uniqueArray(fc.constantFrom(...fields), { minLength: 1, maxLength: 3 })
+  .chain((chosen) => fc.tuple(...chosen.map(({ path, text }) => hostile(text).map((bad) => ({ path, bad })))))
+  .map((changes) => changes.reduce((all, { path, bad }) => withText(all, path, bad), objects));
+
+/** Every line that iptables-restore may be given, with nothing in it that is more than one token. */
+const address = String.raw`(?:\d{1,3}(?:\.\d{1,3}){3}\/\d{1,2}|[0-9a-f:.]*:[0-9a-f:.]*\/\d{1,3})`;
+const word = String.raw`(?:${address}|[A-Za-z0-9][A-Za-z0-9_.,:/+-]*|\[[0-9a-f:]+\]:\d+|--?[a-z][a-z-]*|!)`;
+const line = new RegExp(String.raw`^(?:\*(?:nat|filter|mangle)|COMMIT|:KUBE-[A-Z0-9-]+ - \[0:0\]|-[AIX] [A-Z0-9-]+(?: (?:"[A-Za-z0-9 .,:;/>[\]_()-]{1,255}"|${word}))*)$`);
+const addressOption = new RegExp(String.raw`(?:^| )-[sd] (?!${address}(?: |$))`);
+
+/** What the agent would write, by all that lies between an object and a rule. */
+function rulesOf({ service, slice, node, config }: Objects): string[] {
+  const store = new Store();
+  const nodeRecord = decodeNode(node).record;
+  const spec = { configRef: { name: 'c', uid: 'u', generation: 1 }, revision: 'r', config } as unknown as NodeProxy['spec'];
+  const desired = configOfNodeProxy(spec);
+  if (nodeRecord === undefined || 'reason' in desired || refusalOf(desired.config.mode) !== undefined) return [];
+  store.setService('default/web', decodeService(service));
+  store.setSlice('default/web-1', decodeEndpointSlice(slice));
+  return ipFamilies.flatMap((family) => {
+    try {
+      return render(store.state(family, nodeRecord, desired.config)).flatMap(({ input }) => input.trimEnd().split('\n'));
+    } catch (error) {
+      // The last barrier holds; the Service is then quarantined.
+      if (error instanceof UnprintableRule) return [];
+      throw error;
+    }
+  });
+}
+
+function suspicious(lines: readonly string[]): readonly string[] {
+  return lines.filter((each) => !line.test(each) || addressOption.test(each.replaceAll(/"[^"]*"/g, '""')));
+}
+
+describe('hostile objects', () => {
+  test('the unharmed ones are served, and every line of theirs is of the known kinds', () => {
+    const rules = rulesOf(objects);
+    expect(rules.join('\n')).toContain('--to-destination 10.244.1.2:8080');
+    expect(suspicious(rules)).toEqual([]);
+    expect(fields.length).toBeGreaterThan(40);
+  });
+
+  test('the test would see an injected rule, an octal address and a host name', () => {
+    expect(suspicious(['-I INPUT -j DROP"', '-A KUBE-SERVICES -d evil.example.com -j DROP', '-A X -m comment --comment "a\\" -j DROP', '-A KUBE-SERVICES -s 10.0.0.1 -j RETURN'])).toHaveLength(4);
+  });
+
+  test.each([
+    { name: 'an octal-looking address is read as decimal, as Kubernetes does', text: '010.096.000.010', expected: '-d 10.96.0.10/32' },
+    { name: 'an IPv4-mapped one as IPv4', text: '::ffff:10.96.0.9', expected: '-d 10.96.0.9/32' },
+  ])('$name', ({ text, expected }) => {
+    expect(rulesOf(withText(withText(objects, ['service', 'spec', 'clusterIPs', 0], text), ['service', 'spec', 'clusterIP'], text)).join('\n')).toContain(expected);
+  });
+
+  test('nothing unchecked reaches rule text, whichever field holds it', () => {
+    const inputs = scaled(500, 10_000);
+    fc.assert(
+      fc.property(attack, (attacked) => {
+        expect(suspicious(rulesOf(attacked))).toEqual([]);
+      }),
+      { numRuns: inputs },
+    );
+    process.stdout.write(`${inputs} hostile inputs over ${fields.length} fields\n`);
+  }, 900_000);
+});

@@ -1,0 +1,109 @@
+/**
+ * The kernel's tools in other hands: a lock that somebody holds, a monitor that cannot run, a flushed table in the legacy variant.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { SyncLoop, type SyncObserver } from '../../src/agent/syncLoop.ts';
+import type { Backend } from '../../src/backend/backend.ts';
+import { createIptablesBackend } from '../../src/backend/iptables/apply.ts';
+import { runCommand, type RunCommand } from '../../src/system/command.ts';
+import { keepRunning } from '../../src/system/longRunning.ts';
+import { lossIn } from '../../src/system/nftMonitor.ts';
+import { manyServices, state } from '../backend/iptables/services.ts';
+import { until } from '../kube/until.ts';
+import { describeWhere } from '../requirements.ts';
+
+describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its own', () => {
+  let holder: ChildProcess;
+  let run: RunCommand;
+  let backend: Backend;
+  let loop: SyncLoop | undefined;
+  const told: string[] = [];
+  const config = { iptables: { backend: 'Legacy' as const }, drift: { policy: 'Enforce' as const, checkPeriodSeconds: 1 } };
+  const observer: SyncObserver = {
+    onQueued: () => undefined,
+    onSuccess: () => void told.push('synced'),
+    onFailure: (_loop, { error }) => void told.push(error.reason),
+    onDrift: () => void told.push('drift'),
+  };
+
+  beforeEach(async () => {
+    holder = spawn('unshare', ['--net', '--mount', 'sh', '-c', 'mount -t tmpfs none /run && echo up && exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    if (holder.stdout !== null) await once(holder.stdout, 'data');
+    run = (command) => runCommand({ ...command, file: '/usr/bin/nsenter', args: ['-t', String(holder.pid), '-n', '-m', command.file, ...command.args] });
+    backend = createIptablesBackend('ipv4', { run });
+    told.length = 0;
+  });
+  afterEach(async () => {
+    await loop?.stop(0);
+    loop = undefined;
+    holder.kill('SIGKILL');
+  });
+
+  function start(): void {
+    loop = new SyncLoop({ family: 'ipv4', backend, state: () => state(manyServices(5), config), observer });
+    loop.start();
+  }
+
+  test('a lock that stays held fails the sync after a while, harms no Service, and is forgotten when it goes', async () => {
+    const lock = spawn('nsenter', ['-t', String(holder.pid), '-n', '-m', 'flock', '/run/xtables.lock', 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(lock.stdout, 'data');
+    start();
+    await until('the sync has failed', () => told.length > 0, 20_000);
+    lock.stdin.end();
+    await until('it has synced', () => told.includes('synced'), 20_000);
+    expect(told[0]).toBe('ToolFailed');
+    expect(loop?.status.result).toMatchObject({ services: 5, quarantined: [] });
+  }, 60_000);
+
+  test('a flushed table is repaired by the periodic check', async () => {
+    start();
+    await until('it has synced', () => told.includes('synced'), 20_000);
+    await run({ file: '/usr/sbin/iptables-legacy', args: ['-t', 'nat', '-F'], timeoutMs: 10_000 });
+    const started = performance.now();
+    await until('it is repaired', () => told.filter((each) => each === 'synced').length > 1, 10_000);
+    expect(told).toContain('drift');
+    expect(await backend.findDrift(new AbortController().signal)).toBeUndefined();
+    process.stdout.write(`iptables-legacy -t nat -F was repaired after ${Math.round(performance.now() - started)} ms, checked every second\n`);
+  }, 60_000);
+});
+
+describe('nft monitor', () => {
+  test.each([
+    { line: 'delete rule ip nat KUBE-PROXY-CANARY handle 7', family: 'ipv4' },
+    { line: 'delete chain ip6 filter KUBE-PROXY-CANARY', family: 'ipv6' },
+    { line: 'delete table ip nat', family: 'ipv4' },
+    { line: 'delete table ip6 kube-proxy', family: 'ipv6' },
+    { line: 'delete table ip proxyconfig-anchor', family: 'ipv4' },
+    { line: 'delete rule ip nat KUBE-SERVICES handle 9', family: undefined },
+    { line: 'delete table ip others', family: undefined },
+    { line: 'delete table ip nat-of-others', family: undefined },
+    { line: '# new generation 5 by process 28694 (iptables-nft)', family: undefined },
+  ])('$line', ({ line, family }) => {
+    expect(lossIn(line)).toBe(family);
+  });
+});
+
+describe('a program that is kept running', () => {
+  test('is started again when it ends, gets its input, and its lines arrive whole though they come in pieces', async () => {
+    const lines: string[] = [];
+    const ends: string[] = [];
+    const script = 'read word; printf "del"; sleep 0.05; printf "ete $word\\nsecond\\n"; exit 3';
+    const running = keepRunning({ program: 'sh', args: ['-c', script], input: 'this\n', onLine: (line) => lines.push(line), onEnd: (why) => ends.push(why), retryMs: 10 });
+    await until('it has run twice', () => ends.length >= 2);
+    await running.stop();
+    const told = ends.length;
+    expect(lines.slice(0, 4)).toEqual(['delete this', 'second', 'delete this', 'second']);
+    expect(ends[0]).toBe('ended with 3');
+    expect(ends).toHaveLength(told);
+  });
+
+  test('one that is not installed is told of and tried again', async () => {
+    const ends: string[] = [];
+    const running = keepRunning({ program: 'no-such-program', args: [], onEnd: (why) => ends.push(why), retryMs: 10 });
+    await until('it was tried twice', () => ends.length >= 2);
+    await running.stop();
+    expect(ends[0]).toBe('is not installed');
+  });
+});
