@@ -26,7 +26,7 @@ export function aggregateStatus(situation: Situation, rollout: Rollout): ProxyCo
     observedHash: target.revision,
     conditions: mergeConditions(config.status?.conditions, conditions, { observedGeneration, now: new Date(clock.now) }),
     nodes,
-    modes: countModes(outcomes),
+    ...modesOf(outcomes),
     rollout,
     ...(failures.length > 0 ? { failures } : {}),
   };
@@ -48,10 +48,11 @@ function countNodes({ matched }: Target, outcomes: readonly NodeOutcome[]): Node
 }
 
 /** Modes in force on this ProxyConfig's nodes, which on a node that refused a mode is the one before. */
-function countModes(outcomes: readonly NodeOutcome[]): Record<string, number> {
+function modesOf(outcomes: readonly NodeOutcome[]): Pick<ProxyConfigStatus, 'modes'> {
   const modes: Record<string, number> = {};
   for (const { mode } of outcomes) if (mode) modes[mode] = (modes[mode] ?? 0) + 1;
-  return modes;
+  // Server-side apply turns a map whose last entry goes into null, which the CRD refuses: without entries the field itself goes.
+  return Object.keys(modes).length === 0 ? {} : { modes };
 }
 
 export type Failure = NonNullable<ProxyConfigStatus['failures']>[number];

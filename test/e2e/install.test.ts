@@ -109,6 +109,20 @@ describeWhere(['root', 'cluster'], 'the life of an installation', () => {
     expect(await mayI(verb, `${kind}.proxyconfig.dev`, `--subresource=${subresource}`)).toBe(answer);
   }, stepMs);
 
+  test('a change that the canary node cannot run goes back by itself, and the status says why', async () => {
+    await admin.kubectl('label', 'node', admin.node.name, 'rollout=careful');
+    await admin.apply('config/samples/proxyconfig-canary.yaml');
+    // There is one node: nothing to pause for.
+    await admin.kubectl('patch', 'pxc', 'careful', '--type=merge', '--patch={"spec":{"rollout":{"steps":null,"minReadySeconds":0}}}');
+    await admin.kubectl('wait', '--for=condition=Ready', 'pxc/careful', '--timeout=60s');
+    await admin.apply('config/samples/proxyconfig-canary-fails.yaml');
+    await admin.kubectl('wait', '--for=jsonpath={.status.rollout.state}=RolledBack', 'pxc/careful', '--timeout=60s');
+    expect(await admin.kubectl('get', 'pxc', 'careful', '-o', 'jsonpath={.status.conditions[?(@.type=="Stalled")].message}')).toMatch(/nodes went back; .*node1: .*ip_vs/);
+    await admin.agentIs(presentVersion);
+    await admin.kubectl('delete', 'pxc', 'careful');
+    await nothingIsLost();
+  }, stepMs);
+
   test('operator and agents can be measured from outside of their Pods', async () => {
     const podIPs = await admin.kubectl('-n', 'proxyconfig-system', 'get', 'pods', '-l', 'app.kubernetes.io/component=operator', '-o', 'jsonpath={.items[*].status.podIP}');
     const agent = await cluster.outside.exec(['curl', '--silent', `http://${admin.node.ipv4}:10249/metrics`]);
