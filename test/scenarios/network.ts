@@ -34,6 +34,7 @@ export const podPort = 8080;
 export const secondPort = 8081;
 export const nodeName = 'node-1';
 export const podNetwork: Addresses = { ipv4: '10.244.0.0/16', ipv6: 'fd00:10:244::/48' };
+export const manyPort = 8082;
 /** Of the pods on this node. */
 export const nodePodNetwork: Addresses = { ipv4: '10.244.1.0/24', ipv6: 'fd00:10:244:1::/64' };
 export const addresses: { readonly [name in HostName]: Addresses } = {
@@ -56,6 +57,10 @@ const pods = Object.keys(gateways) as PodName[];
 
 export interface Network {
   ask(from: HostName, question: Question): Promise<Answer>;
+  /** How many of many TCP connections each answerer got, by its name. */
+  count(from: HostName, question: Question, connections: number): Promise<Readonly<Record<string, number>>>;
+  /** Gives podA addresses besides its own, at which port `manyPort` answers by its address. */
+  addAddresses(added: readonly string[]): Promise<void>;
   /** Runs programs in the node's namespace. */
   readonly runOnNode: RunCommand;
   /** A process in the node's namespace: by it the namespace is named. */
@@ -108,6 +113,12 @@ export async function createNetwork({ sctp = false } = {}): Promise<Network> {
   }
   return {
     ask: (from, question) => hosts[from].requests.send('ask', { question }) as Promise<Answer>,
+    count: (from, question, connections) => hosts[from].requests.send('count', { question, connections }) as Promise<Readonly<Record<string, number>>>,
+    addAddresses: async (added) => {
+      await hosts.podA.shell(added.map((address) => `ip addr add ${address} dev eth0 ${address.includes(':') ? 'nodad' : ''}`).join('\n'));
+      await hosts.node.shell(added.map((address) => `ip ${address.includes(':') ? '-6' : '-4'} route add ${address} dev podA`).join('\n'));
+      await hosts.podA.requests.send('listen', { name: '', port: manyPort, sctp: false });
+    },
     runOnNode: (command) => hosts.node.run(command),
     nodePid: hosts.node.pid,
     close: async () => {

@@ -21,10 +21,11 @@ function plainAddress(address: string): string {
   return address.replace('::ffff:', '');
 }
 
+/** Answers as `name`, or without one as the address that was asked. */
 function listen(name: string, port: number): Promise<void> {
   const tcp = createServer((socket) => {
     socket.on('error', () => socket.destroy());
-    socket.end(JSON.stringify({ by: name, seenFrom: plainAddress(socket.remoteAddress ?? '') }));
+    socket.end(JSON.stringify({ by: name || plainAddress(socket.localAddress ?? ''), seenFrom: plainAddress(socket.remoteAddress ?? '') }));
   });
   const udp = createSocket({ type: 'udp6' });
   udp.on('message', (_message, peer) => udp.send(JSON.stringify({ by: name, seenFrom: plainAddress(peer.address) }), peer.port, peer.address));
@@ -69,10 +70,29 @@ function askUdp({ address, port, timeoutMs, sourcePort = 0 }: Question): Promise
   });
 }
 
-type Request = { id: number } & ({ op: 'listen'; name: string; port: number; sctp: boolean } | { op: 'ask'; question: Question });
+/** As many connections as asked for, some at a time, and how many each answerer got; whatever went wrong counts as one of them. */
+async function count({ question, connections }: { question: Question; connections: number }): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  let left = connections;
+  const connectOn = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      const answer = await askTcp(question);
+      const by = typeof answer === 'object' && 'by' in answer ? answer.by : JSON.stringify(answer);
+      counts[by] = (counts[by] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: connectionsAtATime }, connectOn));
+  return counts;
+}
+
+const connectionsAtATime = 16;
+
+type Request = { id: number } & ({ op: 'listen'; name: string; port: number; sctp: boolean } | { op: 'ask'; question: Question } | { op: 'count'; question: Question; connections: number });
 
 async function handle(request: Request): Promise<unknown> {
   if (request.op === 'ask') return ask(request.question);
+  if (request.op === 'count') return count(request);
   const { name, port } = request;
   return Promise.all([listen(name, port), request.sctp && sctpRequests().send('listen', { name, port })]);
 }

@@ -1,0 +1,46 @@
+/**
+ * Every row in which this project and the real kube-proxy differ, and the decision that is the reason.
+ */
+import { gateways } from './network.ts';
+import type { Expectation, ExpectationByFamily, PacketRow, Scenario } from './scenario.ts';
+
+export interface Difference {
+  readonly scenario: string;
+  readonly row: string | RegExp;
+  /** What kube-proxy does. */
+  readonly kubeProxy: Expectation | ExpectationByFamily;
+  /** A file in docs/adr. */
+  readonly decision: string;
+}
+
+const shapes = '0001-kube-proxys-names-and-shapes.md';
+
+const served: Expectation = { by: 'podA', seenFrom: gateways.podA };
+
+export const differences: readonly Difference[] = [
+  { scenario: 'external IPs', row: 'any other is not', kubeProxy: served, decision: shapes },
+  { scenario: 'external IPs from everywhere', row: /^not allowed/, kubeProxy: served, decision: shapes },
+  // It sets route_localnet, which IPv6 has nothing like.
+  { scenario: 'NodePorts of the loopback address', row: 'refused', kubeProxy: { ipv4: served, ipv6: 'REFUSED' }, decision: shapes },
+  { scenario: 'NodePorts of the loopback address', row: 'also at another one', kubeProxy: { ipv4: served, ipv6: 'REFUSED' }, decision: shapes },
+];
+
+/** Scenarios that no API server of today would let into the cluster: kube-proxy cannot be asked. */
+export const notAsked: Readonly<Record<string, string>> = {
+  'addresses in an old spelling': 'the API server refuses new objects with such addresses, and keeps those that it has',
+};
+
+/** The table as kube-proxy must answer it. */
+export function scenariosForKubeProxy(scenarios: readonly Scenario[]): readonly Scenario[] {
+  return scenarios
+    .filter(({ name }) => notAsked[name] === undefined)
+    .map((scenario) => Object.assign({}, scenario, { rows: scenario.rows.map((row) => asKubeProxyAnswers(scenario, row)) }));
+}
+
+function asKubeProxyAnswers(scenario: Scenario, row: PacketRow): PacketRow {
+  return { ...row, expect: differenceOf(scenario, row)?.kubeProxy ?? row.expect };
+}
+
+export function differenceOf(scenario: Scenario, row: PacketRow): Difference | undefined {
+  return differences.find((difference) => difference.scenario === scenario.name && (typeof difference.row === 'string' ? difference.row === row.name : difference.row.test(row.name)));
+}
