@@ -12,7 +12,7 @@ import { SyncError } from '../backend.ts';
 import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
 import { handOver } from './handover.ts';
-import { differencesOf, findDifference, hasTree, ownJumps, readKernel, readVariants, restore, selectIptables } from './kernel.ts';
+import { differencesOf, findDifference, hasTree, ownJumps, readKernel, readVariants, restore, selectIptables, takesBlocks } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
@@ -127,7 +127,8 @@ async function tryAll(iptables: Iptables, work: Work, signal: AbortSignal): Prom
   const { plan } = work;
   const view = await work.run(() => readKernel(iptables, signal));
   const ledger = new Ledger(plan.fixed, hasTree(view));
-  const pieces = renderFull(plan, ledger, differencesOf(iptables, view, ledger));
+  const differences = { ...differencesOf(iptables, view, ledger), takesBlocks: await work.run(() => takesBlocks(iptables, signal)) };
+  const pieces = renderFull(plan, ledger, differences);
   await work.run(() => restore(iptables, { input: work.counted(pieces), signal }));
   const difference = findDifference(await work.run(() => readKernel(iptables, signal)), ledger);
   if (difference !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);

@@ -192,6 +192,17 @@ export function hasTree({ chains }: KernelView): boolean {
   return [...chains.values()].some(({ name }) => isBucketChain(name));
 }
 
+/** Whether the tool takes a table more than once in a run, which no manual promises. */
+export async function takesBlocks(iptables: Iptables, signal: AbortSignal): Promise<boolean> {
+  try {
+    await restore(iptables, { args: ['--test', ...restoreArguments], input: ['*nat\nCOMMIT\n*nat\nCOMMIT\n'], signal });
+    return true;
+  } catch (error) {
+    if (error instanceof SyncError && error.reason === 'ToolFailed') return false;
+    throw error;
+  }
+}
+
 /** What has to be done besides writing all the chains; which of them are stale is asked when the ledger is full. */
 export function differencesOf({ variant }: Iptables, view: KernelView, ledger: Ledger): Differences {
   return { variant, missingJumps: missingJumps(view, ledger), staleJumps: staleJumps(view, ledger), stale: () => staleChains(view, ledger) };

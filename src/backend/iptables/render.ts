@@ -20,6 +20,8 @@ import type { Variant } from './variant.ts';
 /** What the kernel shows already; on an empty node every jump is missing and nothing is stale. */
 export interface Differences {
   readonly variant: Variant;
+  /** False where the tool does not take a table more than once in a run; then everything goes in one block. */
+  readonly takesBlocks?: boolean;
   readonly missingJumps: readonly Jump[];
   /** Those of a mode that ran before. */
   readonly staleJumps: readonly RemovableJump[];
@@ -59,7 +61,7 @@ export function* renderFull(plan: Plan, ledger: Ledger, differences: Differences
     const inTable = (each: { readonly table: Table }): boolean => each.table === table;
     yield `*${table}\n`;
     yield plan.fixed.chains.filter(inTable).map(printChain).map(writeChain).join('');
-    if (table === 'nat') yield* renderServices(plan, ledger, servicesPerCommit[differences.variant]);
+    if (table === 'nat') yield* renderServices(plan, ledger, perCommit(differences));
     for (const chain of plan.fixed.dispatch.filter(inTable)) yield writeDispatch(printChain(chain), ledger);
     yield differences.missingJumps.filter(inTable).map(insertJump).join('');
     yield differences.staleJumps.filter(inTable).map(deleteJump).join('');
@@ -73,25 +75,27 @@ export function* renderFull(plan: Plan, ledger: Ledger, differences: Differences
  * 100); the legacy one copies the whole table at every COMMIT. A Service's chains are in one block, and the dispatch comes last, so that
  * every Service is served by its old or its new rules in between.
  */
-const servicesPerCommit: { readonly [variant in Variant]: number } = { nft: 100, legacy: Number.POSITIVE_INFINITY };
+function perCommit({ variant, takesBlocks = true }: Differences): number {
+  return variant === 'nft' && takesBlocks ? 100 : Number.POSITIVE_INFINITY;
+}
 
-function* renderServices(plan: Plan, ledger: Ledger, perCommit: number): Generator<string> {
+function* renderServices(plan: Plan, ledger: Ledger, atOnce: number): Generator<string> {
   for (const key of plan.keys()) {
     const printed = printService(plan, key);
     ledger.fill(key, printed);
     yield printed.flatMap(({ chains }) => chains.map(writeChain)).join('');
-    if (printed.length > 0 && ledger.services % perCommit === 0) yield 'COMMIT\n*nat\n';
+    if (printed.length > 0 && ledger.services % atOnce === 0) yield 'COMMIT\n*nat\n';
   }
-  yield* renderTree(ledger.sortDispatch(), perCommit);
+  yield* renderTree(ledger.sortDispatch(), atOnce);
 }
 
 /** A bucket's chain leads to the same Services wherever it hangs, so one that is written before its parent does no harm. */
-function* renderTree(chains: Iterable<PrintedChain>, perCommit: number): Generator<string> {
+function* renderTree(chains: Iterable<PrintedChain>, atOnce: number): Generator<string> {
   let written = 0;
   for (const chain of chains) {
     yield writeChain(chain);
     written += 1;
-    if (written % perCommit === 0) yield 'COMMIT\n*nat\n';
+    if (written % atOnce === 0) yield 'COMMIT\n*nat\n';
   }
 }
 

@@ -210,6 +210,13 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
       await expect(sync(manyServices(1))).rejects.toMatchObject({ reason: 'VerificationFailed' });
     });
 
+    test('one that takes a table only once in a run gets everything at once', async () => {
+      const real = `/usr/sbin/iptables-${variant}-restore`;
+      await install(`input=$(cat)\n[ "$(echo "$input" | grep -c '^.nat$')" -gt 1 ] && exit 2\necho "$input" | ${real} "$@"`);
+      expect(await sync(manyServices(150))).toMatchObject({ services: 150 });
+      expect(await rules()).toEqual(await freshRules(manyServices(150)));
+    });
+
     test('one that fails is a refusal of the mode, and its words stay in the cause', async () => {
       await install(`${version}\necho secret >&2; exit 3`);
       const refusal = await backend.preflight(state([], config).config);
