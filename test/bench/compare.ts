@@ -36,7 +36,7 @@ export interface Measures {
 
 export type Comparison = { readonly [side in SideName]: Measures };
 
-const longestSyncMs = 600_000;
+const longestSyncMs = 1_200_000;
 const connections = 1000;
 const connectRounds = 9;
 /** More than kube-proxy's shortest time between two syncs. */
