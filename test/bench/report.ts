@@ -59,11 +59,11 @@ ${growth(sections).map((line) => `- ${line}`).join('\n')}
 
 ## Targets that were missed
 
-${missed.length === 0 ? 'None.' : missed.join('\n')}
+${missed.length === 0 ? nothingMissed(sections) : missed.join('\n')}
 
 ## How it was measured
 
-${details.repetitions} repetitions of each side, by turns, on a fresh node each time; the numbers are medians. ${versions(details)} When this page was written, the machine's
+${details.repetitions} repetition${details.repetitions === 1 ? '' : 's'} of each side, by turns, on a fresh node each time; the numbers are medians. ${versions(details)} When this page was written, the machine's
 load average was ${(loadavg()[2] ?? 0).toFixed(0)}: more than its CPUs means that both sides waited for others.
 
 - **Node**: a network namespace with a Node object, a cable to the API server and its own rules. Endpoints' addresses are local to it.
@@ -77,6 +77,11 @@ load average was ${(loadavg()[2] ?? 0).toFixed(0)}: more than its CPUs means tha
 \`npm run bench -- --help\` names the options; \`npm run bench -- --quick\` takes a few minutes. A new comparison is a file beside
 \`test/bench/iptables-nft.ts\` and an entry in \`test/bench/bench.ts\`.
 `;
+}
+
+function nothingMissed(sections: readonly Section[]): string {
+  const isJudged = sections.some(({ services }) => services >= targetsFrom);
+  return isJudged ? 'None.' : `Not judged: this run stopped before ${targetsFrom.toLocaleString('en')} Services. What is here says nothing about the targets.`;
 }
 
 function markdownTable(section: Section): string {
