@@ -16,7 +16,7 @@ export interface ProxyConfig {
      * How a node programs its kernel. iptables: one chain per Service and endpoint, named as kube-proxy names them; the safe choice.
      * nftables: the same in verdict maps, for kernels from 5.13. ipvs: kernel load balancer with its own schedulers. userspace: the agent
      * itself copies the bytes; slow, for nodes where nothing else works. There is no default on purpose. A node that cannot run the mode
-     * keeps serving in its previous one and says why in its NodeProxy; agents of this version run iptables.
+     * keeps serving in its previous one and says why in its NodeProxy; agents of this version run iptables and ipvs.
      */
     mode: 'iptables' | 'ipvs' | 'nftables' | 'userspace';
     /**

@@ -1,0 +1,237 @@
+/**
+ * What ipvs mode does to a kernel that has ip_vs, check by check. They run inside the kernel under test (inKernel.ts), each on a node of its own.
+ */
+import assert from 'node:assert/strict';
+import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
+import type { Backend } from '../../../src/backend/backend.ts';
+import { createBackend } from '../../../src/backend/registry.ts';
+import { renderIpvs } from '../../../src/backend/ipvs/render.ts';
+import type { ServiceState } from '../../../src/model/serviceState.ts';
+import type { RunCommand } from '../../../src/system/command.ts';
+import { findProgram } from '../../../src/system/command.ts';
+import type { ServiceManifest } from '../../scenarios/objects.ts';
+import { clusterIP, defaultConfig, stateOf } from '../../scenarios/objects.ts';
+import { createEmptyNode, createNetwork } from '../../scenarios/network.ts';
+
+export interface Node {
+  readonly backend: Backend;
+  readonly run: RunCommand;
+  /** Runs a program with standard input, and gives what it prints. */
+  readonly tool: (name: string, args: readonly string[], input?: string) => Promise<string>;
+}
+
+export interface Check {
+  readonly name: string;
+  readonly run: (node: Node) => Promise<void>;
+}
+
+const { signal } = new AbortController();
+const tcp = [{ port: 80 }];
+const web = (index: number, rest: Partial<ServiceManifest> = {}): ServiceManifest => ({ name: `web-${index}`, clusterIP: clusterIP(index), ports: tcp, pods: ['podA', 'remotePod'], ...rest });
+
+function ipvsState(services: readonly ServiceManifest[], config: Partial<NodeConfig> = {}): ServiceState {
+  return stateOf('ipv4', services, { mode: 'ipvs', ...config });
+}
+
+function nodeWith(run: RunCommand): Node {
+  const tool = async (name: string, args: readonly string[], input = ''): Promise<string> => run({ file: (await findProgram(name)) ?? name, args, input: [input], timeoutMs: 30_000 });
+  return { backend: createBackend('ipvs', 'ipv4', { run }), run, tool };
+}
+
+export async function onEmptyNode(check: (node: Node) => Promise<void>): Promise<void> {
+  const { runOnNode, close } = createEmptyNode();
+  const node = nodeWith(runOnNode);
+  try {
+    // Where no address at all is local, the kernel takes every real server's address for a broadcast one and refuses it.
+    await node.tool('ip', ['link', 'set', 'lo', 'up']);
+    await check(node);
+  } finally {
+    await close();
+  }
+}
+
+async function syncAll({ backend }: Pick<Node, 'backend'>, services: readonly ServiceManifest[], config: Partial<NodeConfig> = {}): ReturnType<Backend['sync']> {
+  return backend.sync({ state: ipvsState(services, config), changed: 'all', signal });
+}
+
+/** Everything that any mode could have left. */
+async function leftovers({ tool }: Node): Promise<string> {
+  const rules = (await tool('iptables-save', [])).split('\n').filter((line) => line.includes('KUBE'));
+  const devices = (await tool('ip', ['-o', 'link', 'show'])).split('\n').filter((line) => line.includes('kube'));
+  return [await tool('ipvsadm', ['-Sn']), await tool('ipset', ['list', '-n']), ...rules, ...devices].join('\n').trim();
+}
+
+export const checks: readonly Check[] = [
+  {
+    name: 'a kernel that has everything passes the preflight, which leaves nothing behind',
+    run: async (node) => {
+      assert.equal(await node.backend.preflight({ ...defaultConfig, mode: 'ipvs', ipvs: { scheduler: 'mh', strictARP: false } }), undefined);
+      assert.equal(await leftovers(node), '');
+    },
+  },
+  {
+    name: 'a scheduler that the kernel lacks is refused by name',
+    run: async ({ backend }) => {
+      const refusal = await backend.preflight({ ...defaultConfig, mode: 'ipvs', ipvs: { scheduler: 'twos' as 'rr', strictARP: false } });
+      assert.equal(refusal?.reason, 'KernelModuleMissing');
+      assert.match(refusal.message, /no scheduler twos \(modprobe ip_vs_twos;/);
+    },
+  },
+  {
+    name: 'virtual servers look as the documents show them',
+    run: async (node) => {
+      await syncAll(node, [web(1, { spec: { sessionAffinity: 'ClientIP' } })]);
+      const listing = await node.tool('ipvsadm', ['-Ln']);
+      assert.match(listing, /^TCP {2}10\.96\.0\.1:80 rr persistent 10800$/m);
+      assert.match(listing, /^ {2}-> 10\.244\.1\.2:8080 +Masq +1 +0 +0 *$/m);
+      assert.match(await node.tool('ip', ['addr', 'show', 'kube-ipvs0']), /inet 10\.96\.0\.1\/32 scope global kube-ipvs0/);
+    },
+  },
+  {
+    name: 'changes and a start without memory leave the same, and a start changes nothing',
+    run: async (node) => {
+      await syncAll(node, [web(1), web(2)]);
+      const state = ipvsState([web(1, { pods: ['podA', 'podB'] }), web(3)]);
+      const changed = await node.backend.sync({ state, changed: new Set(['default/web-1', 'default/web-2', 'default/web-3']), signal });
+      assert.equal(await node.backend.findDrift(signal), undefined);
+      const before = await node.tool('ipset', ['save', '-sorted']) + (await node.tool('ipvsadm', ['-Sn']));
+      const restarted = await nodeWith(node.run).backend.sync({ state, changed: 'all', signal });
+      assert.equal(restarted.rulesHash, changed.rulesHash);
+      assert.equal((await node.tool('ipset', ['save', '-sorted'])) + (await node.tool('ipvsadm', ['-Sn'])), before);
+    },
+  },
+  {
+    name: 'virtual servers of others stay in excludeCIDRs, and those by mark everywhere',
+    run: async (node) => {
+      await node.tool('ipvsadm', ['-R'], '-A -t 203.0.113.200:80 -s lc\n-a -t 203.0.113.200:80 -r 10.0.0.1:80 -g -w 5\n-A -u 198.51.100.200:53 -s rr\n-A -f 7 -s rr\n');
+      await syncAll(node, [], { ipvs: { scheduler: 'rr', strictARP: false, excludeCIDRs: ['203.0.113.0/24'] } });
+      const left = (await node.tool('ipvsadm', ['-Sn'])).trim().split('\n').sort();
+      assert.deepEqual(left, ['-A -f 7 -s rr', '-A -t 203.0.113.200:80 -s lc', '-a -t 203.0.113.200:80 -r 10.0.0.1:80 -g -w 5']);
+    },
+  },
+  {
+    name: 'a real server without connections goes with the next check, the address of a deleted Service too',
+    run: async (node) => {
+      await syncAll(node, [web(1), web(2)]);
+      await node.backend.sync({ state: ipvsState([web(1, { pods: ['podA'] })]), changed: new Set(['default/web-1', 'default/web-2']), signal });
+      const drainingNow = await node.tool('ipvsadm', ['-Sn']);
+      assert.match(drainingNow, /-a -t 10\.96\.0\.1:80 -r 10\.244\.2\.5:8080 -m -w 0/);
+      assert.match(drainingNow, /-A -t 10\.96\.0\.2:80/);
+      assert.equal(await node.backend.findDrift(signal), undefined);
+      assert.equal(await node.tool('ipvsadm', ['-Sn']), '-A -t 10.96.0.1:80 -s rr\n-a -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1\n');
+      assert.doesNotMatch(await node.tool('ip', ['addr']), /10\.96\.0\.2\//);
+      assert.equal(await node.backend.findDrift(signal), undefined);
+    },
+  },
+  {
+    name: 'a set that is full is replaced by a larger one while rules ask it',
+    run: async (node) => {
+      await syncAll(node, [web(1)]);
+      await node.tool('ipset', ['restore'], 'create SMALL hash:ip,port family inet maxelem 2\nadd SMALL 10.96.0.1,tcp:80\nswap SMALL KUBE-CLUSTER-IP\ndestroy SMALL\n');
+      await syncAll(node, [web(1), web(2), web(3)]);
+      const saved = await node.tool('ipset', ['save', 'KUBE-CLUSTER-IP']);
+      assert.match(saved, /maxelem 4 /);
+      assert.equal(saved.match(/^add/gm)?.length, 3);
+    },
+  },
+  {
+    name: 'what somebody clears is found and written again',
+    run: async (node) => {
+      for (const [tool, args, what] of [
+        ['ipvsadm', ['-C'], /virtual server -t 10\.96\.0\.1:80 is missing/],
+        ['ipset', ['flush', 'KUBE-CLUSTER-IP'], /set KUBE-CLUSTER-IP holds 0 entries instead of 1/],
+        ['ip', ['link', 'del', 'kube-ipvs0'], /device kube-ipvs0 is missing/],
+        ['iptables', ['-F', 'KUBE-IPVS-FILTER'], /chain KUBE-IPVS-FILTER/],
+      ] as const) {
+        await syncAll(node, [web(1)]);
+        await node.tool(tool, args);
+        assert.match((await node.backend.findDrift(signal)) ?? '', what);
+      }
+      await syncAll(node, [web(1)]);
+      assert.equal(await node.backend.findDrift(signal), undefined);
+    },
+  },
+  {
+    name: 'a tool that does nothing and says it did is found out',
+    run: async ({ run }) => {
+      const idle: RunCommand = async (command) => (command.args.includes('-R') ? '' : run(command));
+      await assert.rejects(syncAll(nodeWith(idle), [web(1)]), /the tools reported success, but virtual server -t 10\.96\.0\.1:80 is missing/);
+    },
+  },
+  {
+    name: 'a line that ipvsadm refuses fails the sync, also when it is not the last',
+    run: async (node) => {
+      await syncAll(node, [web(1)]);
+      await node.tool('ipvsadm', ['-A', '-t', '10.96.0.2:80', '-s', 'lc']);
+      await assert.rejects(node.backend.sync({ state: ipvsState([web(1), web(2)]), changed: new Set(['default/web-2']), signal }), /ipvsadm failed/);
+    },
+  },
+  {
+    name: 'the kernel is set as ipvs needs it, and strictARP as asked',
+    run: async (node) => {
+      await syncAll(node, [], { ipvs: { scheduler: 'rr', strictARP: true, tcpTimeoutSeconds: 800 } });
+      const names = ['vs/conntrack', 'vs/expire_nodest_conn', 'vs/expire_quiescent_template', 'ip_forward', 'conf/all/arp_ignore', 'conf/all/arp_announce'];
+      assert.equal(await node.tool('cat', names.map((name) => `/proc/sys/net/ipv4/${name}`)), '1\n1\n1\n1\n1\n2\n');
+      assert.match(await node.tool('ipvsadm', ['-Ln', '--timeout']), /: 800 120 300/);
+    },
+  },
+  {
+    name: 'what is rendered loads as printed, in both families',
+    run: async (node) => {
+      for (const family of ['ipv4', 'ipv6'] as const) {
+        for (const { tool, args, input } of renderIpvs(stateOf(family, [web(1, { ports: [{ port: 80, nodePort: 30_080 }], spec: { type: 'NodePort' } })], { mode: 'ipvs' }))) {
+          await node.tool(tool, args, input.replace('link add kube-ipvs0 type dummy\n', family === 'ipv4' ? 'link add kube-ipvs0 type dummy\n' : ''));
+        }
+      }
+      assert.equal((await node.tool('ipvsadm', ['-Sn'])).match(/^-A/gm)?.length, 4);
+      assert.match(await node.tool('ip6tables-save', []), /--match-set KUBE-6-CLUSTER-IP dst,dst/);
+    },
+  },
+  {
+    name: 'clean-up leaves nothing of ours and all of others',
+    run: async (node) => {
+      await syncAll(node, [web(1, { ports: [{ port: 80, nodePort: 30_080 }], spec: { type: 'NodePort' } })]);
+      await node.tool('ipvsadm', ['-A', '-t', '203.0.113.200:80', '-s', 'lc']);
+      assert.notDeepEqual(await node.backend.cleanup(), []);
+      assert.equal(await leftovers(node), '-A -t 203.0.113.200:80 -s lc');
+      assert.deepEqual(await node.backend.cleanup(), []);
+    },
+  },
+  {
+    name: 'takes over from iptables mode and gives back to it, without a rule left over',
+    run: async (node) => {
+      const iptables = createBackend('iptables', 'ipv4', { run: node.run });
+      const state = stateOf('ipv4', [web(1)], { iptables: { backend: 'Legacy' } });
+      await iptables.sync({ state, changed: 'all', signal });
+      const before = await node.tool('iptables-save', []);
+      await syncAll(node, [web(1)]);
+      assert.doesNotMatch(await node.tool('iptables-save', []), /KUBE-(SVC|SEP|EXTERNAL-SERVICES)/);
+      await createBackend('iptables', 'ipv4', { run: node.run }).sync({ state, changed: 'all', signal });
+      assert.deepEqual(rulesOf(await node.tool('iptables-save', [])), rulesOf(before));
+    },
+  },
+  {
+    name: "a Service's address opens no port of the node, and connections keep a real server that drains",
+    run: async () => {
+      const network = await createNetwork();
+      try {
+        const node = nodeWith(network.runOnNode);
+        await syncAll(node, [web(1, { pods: ['podA'] })]);
+        const ask = (port: number): ReturnType<typeof network.ask> => network.ask('podB', { protocol: 'TCP', address: clusterIP(1).ipv4, port, timeoutMs: 5000 });
+        assert.equal(await ask(8080), 'REFUSED');
+        assert.deepEqual(await ask(80), { by: 'podA', seenFrom: '10.244.1.3' });
+        await node.backend.sync({ state: ipvsState([web(1, { pods: ['podC'] })]), changed: new Set(['default/web-1']), signal });
+        assert.equal(await node.backend.findDrift(signal), undefined);
+        assert.match(await node.tool('ipvsadm', ['-Ln']), /-> 10\.244\.1\.2:8080 +Masq +0 +0 +1/);
+        assert.deepEqual(await ask(80), { by: 'podC', seenFrom: '10.244.1.3' });
+      } finally {
+        await network.close();
+      }
+    },
+  },
+];
+
+/** In any order, without counters and dates. */
+function rulesOf(saved: string): readonly string[] {
+  return saved.split('\n').filter((line) => line.startsWith('-A')).sort();
+}
