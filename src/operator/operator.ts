@@ -8,6 +8,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import operatorModule, { type ResourceEvent, type ResourceMeta } from '@dot-i/k8s-operator';
 import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { ObjectMeta } from '../api/objectMeta.ts';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
 import { isAlreadyExists, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -40,8 +41,9 @@ const group = 'proxyconfig.dev';
 const version = 'v1alpha1';
 /** Everything is reconciled under one key: which ProxyConfig wins a node is a question about all of them. */
 const wholeCluster = 'cluster';
-/** Changes that come together, such as the list at the start, are decided on together. */
-const gatherMs = 50;
+/** Changes that come together, such as the list at the start, are decided on together; with many nodes, for longer than it takes to decide. */
+const leastGatherMs = 50;
+const gatherPerLook = 4;
 const concurrentWrites = 8;
 /** Time alone never asks for more turns than this. */
 const leastLookAgainMs = 100;
@@ -68,6 +70,7 @@ export class ProxyConfigOperator extends operatorModule.default {
       this.#options.logger.warn('reconciling failed', { error: cause, retryInMs });
     },
   });
+  #gatherMs = leastGatherMs;
   #synced = false;
   #stopped: Promise<void> | undefined;
 
@@ -187,7 +190,7 @@ export class ProxyConfigOperator extends operatorModule.default {
     if (isDeepStrictEqual(record, into.get(name))) return;
     if (record === undefined) into.delete(name);
     else into.set(name, record);
-    if (this.#synced) this.#queue.add(wholeCluster, gatherMs);
+    if (this.#synced) this.#queue.add(wholeCluster, this.#gatherMs);
   }
 
   async #keepNodeProxy(event: ResourceEvent): Promise<void> {
@@ -236,12 +239,18 @@ export class ProxyConfigOperator extends operatorModule.default {
       revisions: this.#revisions,
       readyAgents,
     };
-    return reconcile(view, this.#since.turn(monotonicNow()));
+    const started = performance.now();
+    const reconciliation = reconcile(view, this.#since.turn(monotonicNow()));
+    this.#gatherMs = Math.max(leastGatherMs, gatherPerLook * (performance.now() - started));
+    return reconciliation;
   }
 
   async #writeRevision({ method, path, options }: RevisionWrite): Promise<void> {
     try {
-      await this.#options.client.send(method, path, options);
+      const written = await this.#options.client.send(method, path, options);
+      const revision = method === 'POST' ? decodeRevision(written) : undefined;
+      if (revision) this.#revisions.set(revision.name, revision);
+      this.#queue.add(wholeCluster, this.#gatherMs);
     } catch (error) {
       if (!isAlreadyExists(error) && !isNotFound(error)) throw error;
     }
@@ -253,12 +262,17 @@ export class ProxyConfigOperator extends operatorModule.default {
     this.#learn(written, this.#nodeProxies, decodeNodeProxy);
   }
 
-  /** Known at once what was written, so that the next turn does not decide on older knowledge. */
-  #learn<Kept>(written: unknown, into: Map<string, Kept>, decode: (object: unknown) => Kept): void {
+  /**
+   * Known at once what was written, so that the next turn does not decide on older knowledge; unless the watch has brought something
+   * newer meanwhile, such as the answer of a quick agent.
+   */
+  #learn<Kept extends { readonly metadata: ObjectMeta }>(written: unknown, into: Map<string, Kept>, decode: (object: unknown) => Kept): void {
     const { kind, metadata } = written as { kind: string; metadata: { name: string; resourceVersion: string } };
+    const known = into.get(metadata.name)?.metadata.resourceVersion;
+    if (known !== undefined && Number(known) >= Number(metadata.resourceVersion)) return;
     this.#written.set(`${kind} ${metadata.name}`, metadata.resourceVersion);
     into.set(metadata.name, decode(written));
-    this.#queue.add(wholeCluster, gatherMs);
+    this.#queue.add(wholeCluster, this.#gatherMs);
   }
 
   /** Milliseconds until the next status may be written; undefined when none waits. */

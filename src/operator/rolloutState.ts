@@ -138,10 +138,15 @@ function lastCompleted(rollout: RolloutStatus | undefined): string | undefined {
 
 function advanced(situation: Situation, rollout: Rollout): Rollout {
   const { paused } = situation.target.config.spec;
-  if (situation.outcomes.length === 0) return { ...inTransit(rollout), state: 'Idle' };
+  if (situation.outcomes.length === 0) return idle(rollout);
   if (isComplete(situation)) return ended(withProgress(situation, rollout), 'Complete', situation);
   if (paused) return { ...withProgress(situation, rollout), state: 'Paused' };
   return afterFailure(situation, rollout) ?? stepped(situation, withProgress(situation, rollout));
+}
+
+/** Nothing has begun, so there is no time to tell: two looks at nothing give the same status. */
+function idle({ revision, previousRevision }: Rollout): Rollout {
+  return { revision, ...(previousRevision === undefined ? {} : { previousRevision }), state: 'Idle' };
 }
 
 function isComplete(situation: Situation): boolean {

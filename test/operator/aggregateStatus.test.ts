@@ -74,10 +74,10 @@ test('modes are those in force, also where another one was asked for', () => {
   expect(statusOf(situation(proxyConfig('all', { mode: 'ipvs' }), { a: 'refused', b: 'told' })).modes).toEqual({ iptables: 1 });
 });
 
-test('a later look at the same cluster gives the same status, times included', () => {
-  const status = statusOf(situation(proxyConfig('all'), { a: 'applied', b: 'refused' }));
+test.each<Record<string, Report>>([{ a: 'applied', b: 'refused' }, { a: 'applied' }, {}])('a later look at the same cluster gives the same status, times included: %j', (reports) => {
+  const status = statusOf(situation(proxyConfig('all'), reports));
   const later = { ...clock, now: Date.parse('2026-06-01T00:00:00Z') };
-  expect(statusOf(situation(proxyConfig('all', { status }), { a: 'applied', b: 'refused' }, { at: later }))).toEqual(status);
+  expect(statusOf(situation(proxyConfig('all', { status }), reports, { at: later }))).toEqual(status);
 });
 
 test.each(['refused', 'told'] as const)('a thousand nodes with long names, all %s, stay within the bounds of the CRD', (report) => {

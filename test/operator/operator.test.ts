@@ -233,6 +233,25 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     expect(await cluster.nodeProxy('node-1')).toEqual(newer);
   });
 
+  test('an agent may answer before the operator has the answer to its own write', async () => {
+    await stopOperator();
+    await cluster.addNode('node-1');
+    operator = newOperator({
+      ...cluster.client,
+      send: async (method, path, options) => {
+        const written = await cluster.client.send(method, path, options);
+        if (!path.includes('/nodeproxies')) return written as never;
+        await cluster.agentApplies('node-1');
+        // Longer than a watch takes.
+        await sleep(300);
+        return written as never;
+      },
+    });
+    await operator.start();
+    await cluster.addConfig('all');
+    await cluster.configThat('all', 'is ready', conditionIs('Ready', 'True', 'AllNodesReady'));
+  });
+
   test('a ProxyConfig made anew under its name gets a status of its own', async () => {
     await cluster.addNode('node-1');
     for (const _time of ['first', 'second']) {

@@ -68,6 +68,6 @@ test('the invariants hold after every write, whatever happens, and in the end th
       cluster.run(6000);
       expect({ state: cluster.state, running: new Set(cluster.running()) }).toEqual({ state: 'Complete', running: new Set([20]) });
     }),
-    { numRuns: scaled(150, 1500) },
+    { numRuns: scaled(100, 1500) },
   );
 }, 1_200_000);
