@@ -8,6 +8,7 @@ import type { ServiceState } from '../model/serviceState.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Conntrack } from '../system/conntrack.ts';
+import { LocalGapCounter } from './localGaps.ts';
 import { ServiceHealth } from './serviceHealth.ts';
 import type { Store } from './store.ts';
 import { familyLabels } from './syncObserver.ts';
@@ -35,10 +36,16 @@ export function createFollowers({ store, nodeName, metrics, logger, isHealthy, c
   const cleaners: { readonly [family in IPFamily]: UdpCleaner } = { ipv4: cleanerFor('ipv4'), ipv6: cleanerFor('ipv6') };
   const health = new ServiceHealth({ service: (key) => store.service(key), slicesOf, nodeName, isHealthy, logger });
   const syncing = new Map<IPFamily, readonly ServiceKey[]>();
+  const gaps: { readonly [family in IPFamily]: LocalGapCounter } = { ipv4: new LocalGapCounter(), ipv6: new LocalGapCounter() };
+  const countGaps = (family: IPFamily, keys: Iterable<ServiceKey>, state: ServiceState): void => {
+    for (const key of keys) gaps[family].set(key, state.ports(key));
+    for (const policy of ['internal', 'external'] as const) metrics.noLocalEndpoints.set({ ip_family: familyLabels[family], traffic_policy: policy }, gaps[family].total()[policy]);
+  };
   let updating = Promise.resolve();
   return {
     onStart: (family, changed, state) => {
       cleaners[family].syncing(changed, state);
+      countGaps(family, changed === 'all' ? new Set([...state.keys(), ...gaps[family].keys()]) : changed, state);
       syncing.set(family, changed === 'all' ? [...state.keys(), ...health.keys()] : [...changed]);
     },
     onSuccess: (family) => {

@@ -40,6 +40,7 @@ function instruments() {
     restoreFailures: counter(`${sync}_iptables_restore_failures_total`, 'Syncs that failed', family),
     partialRestoreFailures: counter(`${sync}_iptables_partial_restore_failures_total`, 'Partial syncs that failed; each is followed by a full one', family),
     iptablesRules: gauge(`${sync}_iptables_total`, 'Rules of ours in a table', ['ip_family', 'table']),
+    noLocalEndpoints: gauge(`${sync}_no_local_endpoints_total`, 'Service ports with traffic policy Local that have endpoints, but none on this node', ['ip_family', 'traffic_policy']),
     conntrackDuration: histogram('kubeproxy_conntrack_reconciler_sync_duration_seconds', 'Seconds that one look for stale UDP flows took', syncBuckets),
     conntrackDeleted: counter('kubeproxy_conntrack_reconciler_deleted_entries_total', 'UDP flows that were ended because their endpoint is gone', family),
     healthz: counter('kubeproxy_proxy_healthz_total', 'Answers to /healthz', ['code']),
