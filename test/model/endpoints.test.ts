@@ -73,8 +73,8 @@ describe('from slices', () => {
     expect(merged).toMatchObject([{ address: '10.0.0.1', ready: true }]);
   });
   test.each([
-    { name: 'ready before leaving', one: { last: 1, ...leaving }, other: { last: 1 }, kept: { ready: true } },
-    { name: 'leaving before gone', one: { last: 1, ...gone }, other: { last: 1, ...leaving }, kept: { serving: true } },
+    { name: 'ready before leaving', one: { last: 1 }, other: { last: 1, ...leaving }, kept: { ready: true } },
+    { name: 'leaving before gone', one: { last: 1, ...leaving }, other: { last: 1, ...gone }, kept: { serving: true } },
     { name: 'else the first slice by name', one: { last: 1, zoneHints: ['z2'] }, other: { last: 1, zoneHints: ['z1'] }, kept: { zoneHints: ['z1'] } },
   ])('what two slices say of one endpoint does not depend on who comes first: $name', ({ one, other, kept }) => {
     const slices = [slice(80, [one], { name: 'b' }), slice(80, [other], { name: 'a' })];

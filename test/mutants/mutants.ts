@@ -18,12 +18,16 @@ const golden = 'test/backend/iptables/golden.test.ts';
 const apply = 'test/backend/iptables/apply.test.ts';
 const packets = 'test/scenarios/iptables.test.ts';
 const emitter = 'test/backend/iptables/rule.test.ts';
+const equality = 'test/backend/iptables/equality.test.ts';
+const shares = 'test/scenarios/distribution.test.ts';
 
 const model: readonly Mutant[] = [
   { name: 'terminating endpoints count as ready', file: 'src/model/endpoints.ts', find: 'candidates.filter((endpoint) => endpoint.ready);', replace: 'candidates.filter((endpoint) => endpoint.ready || endpoint.terminating);', test: endpoints },
   { name: 'no fall-back to terminating endpoints', file: 'src/model/endpoints.ts', find: 'withinTopology(ready, place) : candidates.filter(isTerminatingFallback)', replace: 'withinTopology(ready, place) : []', test: endpoints },
   { name: 'endpoints that no longer serve are a fall-back', file: 'src/model/endpoints.ts', find: 'return endpoint.serving && endpoint.terminating;', replace: 'return endpoint.terminating;', test: endpoints },
   { name: 'zone hints are ignored', file: 'src/model/endpoints.ts', find: ' ?? hinted(ready, place.zone, (endpoint) => endpoint.zoneHints)', replace: '', test: endpoints },
+  { name: 'the order in which slices are heard of decides', file: 'src/model/endpoints.ts', find: '[...slices].sort(byName)', replace: '[...slices]', test: equality },
+  { name: 'a slice that says gone wins over one that says leaving', file: 'src/model/endpoints.ts', find: 'return isTerminatingFallback(endpoint) ? 1 : 0;', replace: 'return 0;', test: endpoints },
   { name: 'hints are followed though one endpoint has none', file: 'src/model/endpoints.ts', find: " || ready.some((endpoint) => hints(endpoint).length === 0)", replace: '', test: endpoints },
   { name: 'slices are matched by protocol alone', file: 'src/model/endpoints.ts', find: 'each.name === port.name && each.protocol', replace: 'each.protocol', test: 'test/model' },
   { name: 'every endpoint is local', file: 'src/model/endpoints.ts', find: 'endpoint.nodeName === place.name;', replace: "endpoint.nodeName !== '';", test: endpoints },
@@ -37,8 +41,13 @@ const model: readonly Mutant[] = [
 
 const plan: readonly Mutant[] = [
   { name: 'every endpoint gets 1/n of what is left', file: 'src/backend/iptables/fragment.ts', find: 'value: 1 / left', replace: 'value: 1 / endpoints.length', test: golden },
+  { name: 'the first of several endpoints is preferred', file: 'src/backend/iptables/fragment.ts', find: 'const left = endpoints.length - index;', replace: 'const left = Math.max(1, endpoints.length - index - (endpoints.length > 2 && index === 0 ? 1 : 0));', test: shares },
+  { name: 'TCP over IPv6 is not refused by a reset', file: 'src/backend/iptables/fragment.ts', find: "context.family === 'ipv6' && port.protocol === 'TCP'", replace: "context.family === 'ipv6' && port.protocol === 'UDP'", test: packets },
+  { name: 'a load balancer that must see packets itself is passed by', file: 'src/model/decodeService.ts', find: "!== 'Proxy')", replace: "!== undefined)", test: packets },
+  { name: 'pods of other nodes are known by the CIDR of this one', file: 'src/backend/shared/context.ts', find: 'NodeCIDR: (_detector, node, family) => fromNetwork(node.podCIDRs, family)', replace: "NodeCIDR: (_detector, _node, family) => fromNetwork(['10.244.0.0/16', 'fd00:10:244::/48'], family)", test: packets },
+  { name: 'the node is not let in where its address is named', file: 'src/backend/iptables/fragment.ts', find: "...ranges.map(allow),", replace: "...ranges.slice(1).map(allow),", test: packets },
   { name: 'a pod that reaches itself is not masqueraded', file: 'src/backend/iptables/fragment.ts', find: '{ matches: [comment(name), from(endpoint.address)], target: jumpTo(markMasquerade) },', replace: '', test: packets },
-  { name: 'traffic is dropped where it must be refused', file: 'src/backend/iptables/fragment.ts', find: "target: { kind: 'REJECT' }", replace: "target: { kind: 'DROP' }", test: packets },
+  { name: 'traffic is dropped where it must be refused', file: 'src/backend/iptables/fragment.ts', find: "byReset ? 'resetTcp' : 'REJECT'", replace: "byReset ? 'resetTcp' : 'DROP'", test: packets },
   { name: 'external traffic is not masqueraded', file: 'src/backend/iptables/fragment.ts', find: "[rule('masquerade traffic', [], markMasquerade)]", replace: '[]', test: packets },
   { name: 'internal policy Local uses every endpoint', file: 'src/backend/iptables/fragment.ts', find: 'internalChain: chainFor(port.internalTrafficPolicy)', replace: "internalChain: chainFor('Cluster')", test: packets },
   { name: 'external policy Local uses every endpoint', file: 'src/backend/iptables/fragment.ts', find: 'externalChain: chainFor(port.externalTrafficPolicy)', replace: "externalChain: chainFor('Cluster')", test: packets },

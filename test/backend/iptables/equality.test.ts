@@ -103,7 +103,7 @@ function summaryOf({ services, endpoints, rulesHash, rulesByTable }: SyncResult)
   return { services, endpoints, rulesHash, rulesByTable };
 }
 
-const plans = neighbourhoods.flatMap((neighbourhood) => (['ipv4', 'ipv6'] as const).map((family) => ({ ...neighbourhood, family })));
+const plans = neighbourhoods.flatMap((neighbourhood) => (['ipv4', 'ipv6'] as const).map((family) => Object.assign({ family }, neighbourhood)));
 
 test.each(plans)('the incremental plan is the fresh plan: $name, $family', async ({ family, before, hasTree }) => {
   const held = { incremental: 0, full: 0 };
@@ -123,7 +123,7 @@ test.each(plans)('the incremental plan is the fresh plan: $name, $family', async
   expect(held.incremental).toBeGreaterThan(held.full);
 }, 900_000);
 
-const kernels = neighbourhoods.flatMap((neighbourhood) => (['Nft', 'Legacy'] as const).map((variant) => ({ ...neighbourhood, variant })));
+const kernels = neighbourhoods.flatMap((neighbourhood) => (['Nft', 'Legacy'] as const).map((variant) => Object.assign({ variant }, neighbourhood)));
 const obstacles = { Nft: await iptablesObstacle('nft'), Legacy: await iptablesObstacle('legacy') };
 
 describe.each(kernels)('the kernel, iptables $variant, $name', ({ variant, before, hasTree }) => {

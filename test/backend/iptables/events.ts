@@ -71,13 +71,13 @@ export function crowd(count: number): readonly Event[] {
   return Array.from({ length: count }, (_, index): readonly Event[] => {
     const metadata = { namespace: 'crowd', name: `s${index}` };
     const addresses = [`10.97.${index >> 4}.${index & 15}`, `fd00:97::${index.toString(16)}`];
-    const service = { metadata, spec: { clusterIP: addresses[0], clusterIPs: addresses, ports: [{ port: 80 }] } };
+    const object = { metadata, spec: { clusterIP: addresses[0], clusterIPs: addresses, ports: [{ port: 80 }] } };
     const slices = ['IPv4', 'IPv6'].map((family) => ({
       metadata: { namespace: 'crowd', name: `s${index}-${family.toLowerCase()}`, labels: { 'kubernetes.io/service-name': `s${index}` } },
       addressType: family,
       ports: [{ name: '', port: 8080 }],
       endpoints: [{ addresses: [family === 'IPv4' ? '10.244.1.1' : 'fd00:244:1::1'] }],
     }));
-    return [{ kind: 'service', key: `crowd/s${index}`, object: service }, ...slices.map((object): Event => ({ kind: 'slice', key: `crowd/${object.metadata.name}`, object }))];
+    return [{ kind: 'service', key: `crowd/s${index}`, object }, ...slices.map((each): Event => ({ kind: 'slice', key: `crowd/${each.metadata.name}`, object: each }))];
   }).flat();
 }
