@@ -21,7 +21,7 @@ const answerTimeoutMs = 5000;
 export async function observe(network: Network, family: IPFamily, row: PacketRow, slowness = 1): Promise<readonly Observation[]> {
   const protocols = row.protocol === undefined ? (['TCP', 'UDP'] as const) : [row.protocol];
   const expected = expectationIn(row, family);
-  const timeoutMs = expected === 'DROPPED' ? dropTimeoutMs * slowness : answerTimeoutMs;
+  const timeoutMs = expected === 'DROPPED' ? dropTimeoutMs * slowness : answerTimeoutMs * slowness;
   const isSingle = typeof expected === 'string' || 'by' in expected;
   return Promise.all(
     protocols.map(async (protocol) => {

@@ -13,7 +13,7 @@ ln -s /usr/lib/uml/modules /run/uml/lib/modules
 /sbin/modprobe -d /run/uml -a \
   ip_vs ip_vs_rr ip_vs_wrr ip_vs_lc ip_vs_wlc ip_vs_lblc ip_vs_lblcr ip_vs_sh ip_vs_dh ip_vs_sed ip_vs_nq ip_vs_mh ip_vs_fo ip_vs_ovf \
   ip_set ip_set_bitmap_port ip_set_hash_ip ip_set_hash_ipport ip_set_hash_ipportip ip_set_hash_ipportnet ip_set_hash_net xt_set \
-  nf_conntrack nf_conntrack_netlink nf_nat xt_nat xt_MASQUERADE xt_REDIRECT xt_mark xt_comment xt_addrtype xt_statistic xt_recent xt_conntrack xt_multiport xt_tcpudp xt_sctp ipt_REJECT ip6t_REJECT \
+  nf_conntrack nf_conntrack_netlink nf_nat xt_nat xt_MASQUERADE xt_REDIRECT xt_mark xt_comment xt_addrtype xt_statistic xt_recent xt_conntrack xt_multiport xt_tcpudp xt_sctp xt_ipvs ipt_REJECT ip6t_REJECT \
   ip_tables ip6_tables iptable_nat iptable_filter iptable_mangle ip6table_nat ip6table_filter ip6table_mangle dummy veth bridge sctp hmac md5 sha1_generic >&2
 
 # This kernel has no nftables, and Debian's iptables is the nft one.

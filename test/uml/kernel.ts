@@ -44,7 +44,7 @@ function commandLine(memory: string, command: readonly string[]): string[] {
   const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
   const namespaces = ['--pdeathsig', 'KILL', 'unshare', ...asRoot, '--mount', '--pid', '--fork', '--kill-child=KILL'];
   const ownMemory = ['sh', '-c', 'mount -t tmpfs uml /run && exec "$@"', 'sh'];
-  const hardware = [`mem=${memory}`, 'con=null', 'con0=fd:0,fd:1', 'uml_dir=/run', 'quiet'];
+  const hardware = [`mem=${memory}`, 'console=tty0', 'con=null', 'con0=fd:0,fd:1', 'uml_dir=/run', 'quiet'];
   const root = ['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro'];
   return [...namespaces, ...ownMemory, 'linux.uml', ...hardware, ...root, `init=${init}`, '--', workTree, ...command];
 }

@@ -2,29 +2,38 @@
  * The packet scenarios on the kernel under test as tests, a test for each row; one boot for all.
  */
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
-import type { ProxyMode } from '../../src/api/nodeConfig.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
+import type { Requirement } from '../requirements.ts';
 import { describeWhere } from '../requirements.ts';
 import { expectObservations } from '../scenarios/expectPackets.ts';
-import type { PacketRow } from '../scenarios/serviceTable.ts';
-import { allScenariosIn } from './scenarios.ts';
+import type { Observation } from '../scenarios/observe.ts';
+import type { PacketRow, Scenario } from '../scenarios/serviceTable.ts';
 import { runInKernel } from './kernel.ts';
 import type { Report, RowName } from './report.ts';
 
-const timeoutMs = 240_000;
+const timeoutMs = 600_000;
 
-export function describePackets(mode: ProxyMode): void {
-  describeWhere(['uml'], `${mode} on the kernel under test`, () => {
+export interface Subject {
+  readonly title: string;
+  /** Of packets.ts. */
+  readonly args: readonly string[];
+  readonly needs?: readonly Requirement[];
+  readonly scenarios: readonly Scenario[];
+}
+
+export function describePackets({ title, args, needs = [], scenarios }: Subject): void {
+  describeWhere(['uml', ...needs], `${title} on the kernel under test`, () => {
     const run = new Run();
-    beforeAll(() => run.boot(mode), timeoutMs + 10_000);
+    beforeAll(() => run.boot(args), timeoutMs + 10_000);
     afterAll(() => {
-      process.stdout.write(run.summary(mode));
+      const rows = scenarios.flatMap((scenario) => scenario.rows).length;
+      process.stdout.write(`${title} ${run.summary(rows)}\n`);
     });
 
     test('boots and runs to the end', () => run.expectEnd());
     describe.each(ipFamilies)('%s', (family) => {
-      describe.each(allScenariosIn(mode))('$name', (scenario) => {
+      describe.each(scenarios)('$name', (scenario) => {
         test.each(scenario.rows)('$name', (row) => run.expectRow([family, scenario.name, row.name], row));
       });
     });
@@ -32,21 +41,23 @@ export function describePackets(mode: ProxyMode): void {
 }
 
 class Run {
-  readonly #reports = new Map<string, Report>();
+  readonly #seen = new Map<string, readonly Observation[]>();
+  readonly #failures = new Map<string, string>();
   readonly #passed: Record<IPFamily, number> = { ipv4: 0, ipv6: 0 };
   #release = '';
   #fault: Error | undefined;
 
-  async boot(mode: ProxyMode): Promise<void> {
-    const keep = (line: object): void => {
-      const report = line as Report;
-      this.#reports.set(JSON.stringify('row' in report ? report.row : report.scenario), report);
-    };
+  async boot(args: readonly string[]): Promise<void> {
     try {
-      this.#release = await runInKernel({ program: 'packets.ts', args: [mode], timeoutMs, onLine: keep });
+      this.#release = await runInKernel({ program: 'packets.ts', args, timeoutMs, onLine: (line) => this.#keep(line as Report) });
     } catch (error) {
       this.#fault = error as Error;
     }
+  }
+
+  #keep(report: Report): void {
+    if ('row' in report) this.#seen.set(JSON.stringify(report.row), report.seen);
+    else for (const scenario of report.scenarios) this.#failures.set(scenario, report.failure);
   }
 
   expectEnd(): void {
@@ -54,16 +65,14 @@ class Run {
   }
 
   expectRow([family, scenario, name]: RowName, row: PacketRow): void {
-    const report = this.#reports.get(JSON.stringify([family, scenario, name])) ?? this.#reports.get(JSON.stringify([family, scenario]));
-    if (report === undefined) throw new Error('the kernel under test ended before this row');
-    if ('failure' in report) throw new Error(report.failure);
-    expectObservations(row, family as IPFamily, report.seen);
+    const seen = this.#seen.get(JSON.stringify([family, scenario, name]));
+    if (seen === undefined) throw new Error(this.#failures.get(scenario) ?? 'the kernel under test ended before this row');
+    expectObservations(row, family as IPFamily, seen);
     this.#passed[family as IPFamily] += 1;
   }
 
-  summary(mode: ProxyMode): string {
-    const rows = allScenariosIn(mode).flatMap((scenario) => scenario.rows).length;
+  summary(rows: number): string {
     const counts = ipFamilies.map((family) => `${family}: ${this.#passed[family]} of ${rows} rows`);
-    return `mode ${mode} on Linux ${this.#release} (User Mode Linux): ${counts.join(', ')}\n`;
+    return `on Linux ${this.#release} (User Mode Linux): ${counts.join(', ')}`;
   }
 }

@@ -1,46 +1,57 @@
 /**
- * Runs inside the kernel under test: the packet scenarios in one proxy mode. Prints what was seen of each row.
- *   node packets.ts MODE
+ * Runs inside the kernel under test: the packet scenarios. Prints what was seen of each row.
+ *   node packets.ts iptables | ipvs | kube-proxy FILE few|all
  */
 import { inspect } from 'node:util';
-import type { ProxyMode } from '../../src/api/nodeConfig.ts';
-import type { Backend } from '../../src/backend/backend.ts';
-import { createBackend } from '../../src/backend/registry.ts';
-import type { IPFamily } from '../../src/model/ipFamily.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
 import type { Network } from '../scenarios/network.ts';
 import { createNetwork } from '../scenarios/network.ts';
-import { stateOf } from '../scenarios/objects.ts';
 import { observe } from '../scenarios/observe.ts';
-import type { Scenario } from '../scenarios/serviceTable.ts';
-import { allScenariosIn } from './scenarios.ts';
+import type { Scenario } from '../scenarios/scenario.ts';
+import { expectationIn } from '../scenarios/scenario.ts';
+import { KubeProxy } from './kubeProxy.ts';
+import type { Proxy } from './proxy.ts';
+import { createOurs } from './proxy.ts';
 import { print } from './report.ts';
+import type { Round } from './rounds.ts';
+import { roundsOf } from './rounds.ts';
+import { iptablesScenarios, ipvsScenarios, kubeProxyScenarios } from './scenarios.ts';
 
 /** A system call costs about ten times what it costs outside, and a machine that runs tests has other work. */
 const slowness = 4;
 
-interface Node {
-  readonly mode: ProxyMode;
-  readonly family: IPFamily;
-  readonly network: Network;
-  readonly backend: Backend;
+/** Packets of which an answer is awaited go first: beside them, what is answered late would look dropped. */
+async function run(network: Network, proxy: Proxy, round: Round): Promise<void> {
+  await proxy.serve(round);
+  const cases = ipFamilies.flatMap((family) => round.scenarios.flatMap(({ name, rows }) => rows.map((row) => ({ family, name, row }))));
+  const send = async ({ family, name, row }: (typeof cases)[number]): Promise<void> =>
+    print({ row: [family, name, row.name], seen: await observe(network, family, row, slowness) });
+  const isAnswered = ({ family, row }: (typeof cases)[number]): boolean => expectationIn(row, family) !== 'DROPPED';
+  await Promise.all(cases.filter(isAnswered).map(send));
+  await Promise.all(cases.filter((each) => !isAnswered(each)).map(send));
 }
 
-async function run({ mode, family, network, backend }: Node, { name, objects, config, rows }: Scenario): Promise<void> {
-  const state = stateOf(family, objects, { ...config, mode });
-  await backend.sync({ state, changed: 'all', signal: new AbortController().signal });
-  await Promise.all(rows.map(async (row) => print({ row: [family, name, row.name], seen: await observe(network, family, row, slowness) })));
+interface Subject {
+  readonly scenarios: readonly Scenario[];
+  readonly start: (network: Network) => Proxy | Promise<Proxy>;
 }
 
-async function runAll(mode: ProxyMode): Promise<void> {
-  const network = await createNetwork({ sctp: true });
-  for (const family of ipFamilies) {
-    const backend = createBackend(mode, family, { run: network.runOnNode });
-    for (const scenario of allScenariosIn(mode)) {
-      await run({ mode, family, network, backend }, scenario).catch((error: unknown) => print({ scenario: [family, scenario.name], failure: inspect(error) }));
-    }
-  }
-  await network.close();
+function subjectOf([name = '', kubeProxy = '', amount]: readonly string[]): Subject {
+  const subjects: Readonly<Record<string, () => Subject>> = {
+    iptables: () => ({ scenarios: iptablesScenarios(), start: (network) => createOurs('iptables', network) }),
+    ipvs: () => ({ scenarios: ipvsScenarios(), start: (network) => createOurs('ipvs', network) }),
+    'kube-proxy': () => ({ scenarios: kubeProxyScenarios(amount === 'all' ? 'all' : 'few'), start: (network) => KubeProxy.start(kubeProxy, network) }),
+  };
+  const subject = subjects[name];
+  if (subject === undefined) throw new Error(`one of ${Object.keys(subjects).join(', ')}`);
+  return subject();
 }
 
-await runAll(process.argv[2] as ProxyMode);
+const { scenarios, start } = subjectOf(process.argv.slice(2));
+const network = await createNetwork({ sctp: true });
+const proxy = await start(network);
+for (const round of roundsOf(scenarios)) {
+  await run(network, proxy, round).catch((error: unknown) => print({ scenarios: round.scenarios.map(({ name }) => name), failure: inspect(error) }));
+}
+await proxy.end();
+await network.close();

@@ -3,11 +3,10 @@ import type { Observation } from '../scenarios/observe.ts';
 
 export type Report =
   | { readonly row: RowName; readonly seen: readonly Observation[] }
-  /** Nothing could be seen of any row of the scenario. */
-  | { readonly scenario: ScenarioName; readonly failure: string };
+  /** The Services could not be served, so that nothing was seen of any further row. */
+  | { readonly scenarios: readonly string[]; readonly failure: string };
 
-export type ScenarioName = readonly [family: string, scenario: string];
-export type RowName = readonly [...ScenarioName, row: string];
+export type RowName = readonly [family: string, scenario: string, row: string];
 
 export function print(report: Report): void {
   process.stdout.write(`${JSON.stringify(report)}\n`);
