@@ -19,16 +19,19 @@ describe('who is masqueraded on the way to a ClusterIP', () => {
     { name: 'nobody, when there is no cluster CIDR of the family', config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['10.0.0.0/8'] } }, family: 'ipv6', matched: undefined },
     { name: 'whoever does not come in by the bridge', config: { localTraffic: { detect: 'BridgeInterface', interface: 'cni0' } }, matched: '! -i cni0' },
     { name: 'whoever does not come in by such an interface', config: { localTraffic: { detect: 'InterfaceNamePrefix', interface: 'cali' } }, matched: '! -i cali+' },
-    { name: 'nobody, on a node without pod CIDRs', config: { localTraffic: { detect: 'NodeCIDR' } }, matched: undefined },
+    { name: "whoever is not in the node's pod CIDR", config: { localTraffic: { detect: 'NodeCIDR' } }, matched: `! -s ${node.podCIDRs[0]}` },
     { name: 'everybody', config: { masquerade: { bit: 14, all: true } }, matched: '' },
   ];
   test.each(rows)('$name', ({ config, family, matched }) => {
     expect(strangers(config, family)).toBe(matched);
   });
-  test("whoever is not in the node's pod CIDR", () => {
-    const config: NodeConfig = { ...defaultConfig, localTraffic: { detect: 'NodeCIDR' } };
-    const context = planContext({ config, node: { ...node, podCIDRs: ['fd00:1::/64', '10.244.1.0/24'] }, family: 'ipv4' });
+  const nodeCIDR: NodeConfig = { ...defaultConfig, localTraffic: { detect: 'NodeCIDR' } };
+  test("whoever is not in the node's pod CIDR of the family", () => {
+    const context = planContext({ config: nodeCIDR, node: { ...node, podCIDRs: ['fd00:1::/64', '10.244.1.0/24'] }, family: 'ipv4' });
     expect(context.podTraffic?.isNotPod).toEqual({ kind: 'source', network: '10.244.1.0/24', negated: true });
+  });
+  test('nobody, on a node without pod CIDRs', () => {
+    expect(planContext({ config: nodeCIDR, node: { ...node, podCIDRs: [] }, family: 'ipv4' }).podTraffic).toBeUndefined();
   });
 });
 
