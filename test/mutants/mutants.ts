@@ -42,7 +42,7 @@ const model: readonly Mutant[] = [
 const plan: readonly Mutant[] = [
   { name: 'every endpoint gets 1/n of what is left', file: 'src/backend/iptables/fragment.ts', find: 'value: 1 / left', replace: 'value: 1 / endpoints.length', test: golden },
   { name: 'the first of several endpoints is preferred', file: 'src/backend/iptables/fragment.ts', find: 'const left = endpoints.length - index;', replace: 'const left = Math.max(1, endpoints.length - index - (endpoints.length > 2 && index === 0 ? 1 : 0));', test: shares },
-  { name: 'TCP over IPv6 is not refused by a reset', file: 'src/backend/iptables/fragment.ts', find: "context.family === 'ipv6' && port.protocol === 'TCP'", replace: "context.family === 'ipv6' && port.protocol === 'UDP'", test: packets },
+  { name: 'TCP over IPv6 is not refused by a reset', file: 'src/backend/iptables/fragment.ts', find: "context.family === 'ipv6' && port.protocol === 'TCP'", replace: "context.loopback === '' && port.protocol === 'TCP'", test: golden },
   { name: 'a load balancer that must see packets itself is passed by', file: 'src/model/decodeService.ts', find: "!== 'Proxy')", replace: "!== undefined)", test: packets },
   { name: 'pods of other nodes are known by the CIDR of this one', file: 'src/backend/shared/context.ts', find: 'NodeCIDR: (_detector, node, family) => fromNetwork(node.podCIDRs, family)', replace: "NodeCIDR: (_detector, _node, family) => fromNetwork(['10.244.0.0/16', 'fd00:10:244::/48'], family)", test: packets },
   { name: 'the node is not let in where its address is named', file: 'src/backend/iptables/fragment.ts', find: "...ranges.map(allow),", replace: "...ranges.slice(1).map(allow),", test: packets },

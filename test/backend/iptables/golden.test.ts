@@ -13,6 +13,8 @@ import { stateOf } from '../../scenarios/objects.ts';
 
 /** Each Service shape, and whatever a setting writes otherwise; time-outs of affinity can be seen in rules alone. */
 const shown = [...basicTable, ...settingsTable, ...sctpScenarios, ...endpointTable.filter(({ item }) => item === 'affinity time-out policy')];
+/** What differs by family, and one that does not. */
+const shownInBoth = new Set(['three replicas', 'endpoints and their conditions']);
 const update = process.env['UPDATE_GOLDEN'] === '1';
 
 function expectGolden(name: string, text: string): void {
@@ -26,7 +28,7 @@ test.each(['ipv4', 'ipv6'] as const)('a node without Services, %s', (family) => 
 });
 
 test.each(shown)('$name', ({ name, objects, config }) => {
-  for (const family of name === 'three replicas' ? (['ipv4', 'ipv6'] as const) : (['ipv4'] as const)) {
+  for (const family of shownInBoth.has(name) ? (['ipv4', 'ipv6'] as const) : (['ipv4'] as const)) {
     const fixed = new Set(renderIptables(stateOf(family, [])).input.split('\n'));
     const lines = renderIptables(stateOf(family, objects, config)).input.split('\n');
     const added = lines.filter((line) => line.startsWith('*') || !fixed.has(line));
