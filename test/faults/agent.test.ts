@@ -16,6 +16,8 @@ import { scaled } from '../scale.ts';
 
 const clusterIP = '10.96.0.10';
 const endpoints = ['10.1.0.1', '10.1.0.2'];
+/** Serves like the others, and is an endpoint only for a while. */
+const guest = '10.1.0.3';
 const serves = (rules: string): boolean => rules.includes(`-d ${clusterIP}/32`) && rules.includes(`--to-destination ${endpoints[0]}:8080`);
 const hasJumps = (rules: string): boolean => /-A PREROUTING .*-j KUBE-SERVICES/.test(rules);
 const isWhole = (rules: string): boolean => serves(rules) && hasJumps(rules);
@@ -63,7 +65,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
 
   /** New connections to the Service while something happens. */
   async function underTraffic(action: () => Promise<void>, perSecond = 500): Promise<Outcome> {
-    const worker = host.spawn([process.execPath, 'test/faults/trafficWorker.ts', clusterIP, '80', String(perSecond), ...endpoints]);
+    const worker = host.spawn([process.execPath, 'test/faults/trafficWorker.ts', clusterIP, '80', String(perSecond), ...endpoints, guest]);
     let output = '';
     worker.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
     const ended = once(worker, 'close');
@@ -144,11 +146,11 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
       expect(await host.rules()).toBe(before);
       await host.server.startServer();
       const started = performance.now();
-      await host.apply(withoutIdentity(slice('web', { addresses: [...endpoints, '10.1.0.3'] })));
-      await host.untilRules('the new endpoint is served', (rules) => rules.includes('--to-destination 10.1.0.3:8080'), 30_000);
+      await host.apply(withoutIdentity(slice('web', { addresses: [...endpoints, guest] })));
+      await host.untilRules('the new endpoint is served', (rules) => rules.includes(`--to-destination ${guest}:8080`), 30_000);
       say(`the API server was followed ${Math.round(performance.now() - started)} ms after its return`);
       await host.apply(withoutIdentity(slice('web', { addresses: endpoints })));
-      await host.untilRules('and is served no more', (rules) => !rules.includes('--to-destination 10.1.0.3:8080'), 30_000);
+      await host.untilRules('and is served no more', (rules) => !rules.includes(`--to-destination ${guest}:8080`), 30_000);
     }, 50);
     expect(outcome).toMatchObject({ failed: 0 });
   }, 240_000);
@@ -191,7 +193,7 @@ ip link add eth0 type veth peer name eth1
 ip address add 192.168.0.1/24 dev eth0
 ip link set eth0 up; ip link set eth1 up
 ip route add default via 192.168.0.254
-ip address add 10.1.0.1/32 dev lo; ip address add 10.1.0.2/32 dev lo
+ip address add 10.1.0.1/32 dev lo; ip address add 10.1.0.2/32 dev lo; ip address add ${guest}/32 dev lo
 echo 1024 65000 > /proc/sys/net/ipv4/ip_local_port_range`;
 
 /** As a person writes it: what the API server sets is left out. */
