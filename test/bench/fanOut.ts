@@ -1,115 +1,167 @@
 /**
- * @module `node test/bench/fanOut.ts [NODES…]`: what one change of a ProxyConfig costs when it goes to all nodes at once and their answers are summed up.
- *
- * A real API server and the real operator as a process of its own; agents are simulated here by one watch and a status patch for each change.
+ * What one change of a ProxyConfig costs when it goes to all nodes at once and their answers are summed up: a real API server, the operator as
+ * a process of its own with its own permissions and priority, and agents that are simulated by one watch and a status patch for each change.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { execa } from 'execa';
 import { bundle } from '../../.ci/build.ts';
-import type { NodeConfig } from '../../src/api/nodeConfig.ts';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
-import { createReflector } from '../../src/kube/reflector.ts';
-import { ClusterFixture } from '../operator/clusterFixture.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { ClusterFixture } from '../operator/clusterFixture.ts';
+import { cpuSeconds, watchPeak } from './processTree.ts';
+import { SimulatedFleet } from './simulatedFleet.ts';
+import { median } from './statistics.ts';
 
-interface Row {
+export interface FanOutSettings {
+  /** Numbers of nodes, from few to many. */
+  readonly sizes: readonly number[];
+  /** Of the ProxyConfig, at each size; as many as there is time for, but one at least. */
+  readonly changes: number;
+  /** For files that whoever calls removes. */
+  readonly directory: string;
+  readonly progress: (line: string) => void;
+}
+
+/** Medians over the changes at one size. */
+export interface FanOutRow {
   readonly nodes: number;
-  /** Seconds from the change of spec until the last node was told, and until the status said Ready. */
+  readonly changes: number;
+  /** Seconds from the change until the last node was told, and until the ProxyConfig's status said that all are ready. */
   readonly toldSeconds: number;
   readonly readySeconds: number;
-  /** Of the operator, for the whole change. */
-  readonly writes: number;
-  readonly turns: number;
+  /** Of the operator, as the API server counts them; of the agents. */
+  readonly requests: number;
+  readonly answers: number;
+  /** Of the operator's, those that the API server refused because its priority level was full. */
+  readonly refused: number;
   readonly cpuSeconds: number;
-  readonly rssMegabytes: number;
+  readonly peakMiB: number;
 }
 
-const nodeProxies = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
-const patience = { timeoutMs: 180_000, everyMs: 50 };
-const clockTicksPerSecond = 100;
-
-class Fleet {
-  readonly #cluster: ClusterFixture;
-  readonly #answers = new Set<Promise<void>>();
-  readonly told = new Map<string, number>();
-
-  constructor(cluster: ClusterFixture) {
-    this.#cluster = cluster;
-  }
-
-  async create(from: number, to: number): Promise<void> {
-    const names = Array.from({ length: to - from }, (_, index) => `node-${String(from + index).padStart(5, '0')}`).values();
-    await Promise.all(Array.from({ length: 16 }, async () => {
-      for (const name of names) await this.#cluster.addNode(name);
-    }));
-  }
-
-  start(): { stop(): Promise<void> } {
-    const take = (nodeProxy: NodeProxy): void => {
-      const { metadata, spec, status } = nodeProxy;
-      this.told.set(metadata.name, (spec.config as unknown as NodeConfig).masquerade.bit);
-      if (status?.observedGeneration === metadata.generation) return;
-      const answer = this.#answer(nodeProxy).finally(() => this.#answers.delete(answer));
-      this.#answers.add(answer);
-    };
-    const reflector = createReflector<NodeProxy>({
-      client: this.#cluster.client,
-      path: nodeProxies,
-      decode: (object) => object as NodeProxy,
-      handler: { onAdd: (_id, nodeProxy) => take(nodeProxy), onUpdate: (_id, nodeProxy) => take(nodeProxy), onDelete: () => undefined },
-    });
-    reflector.start();
-    return { stop: () => reflector.stop() };
-  }
-
-  async #answer({ metadata, spec }: NodeProxy): Promise<void> {
-    const ready = { type: 'Ready', status: 'True', reason: 'Synced', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' };
-    const status = { observedGeneration: metadata.generation, state: 'Ready', mode: 'iptables', revision: spec.revision, conditions: [ready] };
-    await this.#cluster.client.send('PATCH', `${nodeProxies}/${metadata.name}/status`, { contentType: 'application/merge-patch+json', body: { status } });
-  }
+export interface FanOut {
+  readonly rows: readonly FanOutRow[];
+  /** Why a size is missing. */
+  readonly remarks: readonly string[];
 }
 
-async function measure(sizes: readonly number[], progress: (line: string) => void): Promise<Row[]> {
+const longestSizeMs = 240_000;
+/** The operator's place in the cluster; its client certificate names it, and so it has its own roles and the priority of all service accounts. */
+const namespace = 'proxyconfig-system';
+const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
+const flowSchema = 'service-accounts';
+const rollout = { maxUnavailable: '100%', probe: { enabled: false, periodSeconds: 10, failureThreshold: 3 } } as const;
+
+/** Needs a network namespace of its own. */
+export async function measureFanOut(settings: FanOutSettings): Promise<FanOut> {
+  const { directory, progress } = settings;
+  await promisify(execFile)('ip', ['link', 'set', 'lo', 'up']);
+  const dist = join(directory, 'fan-out');
+  await bundle(dist);
+  progress('fan-out: starting an API server and the operator');
   const cluster = await ClusterFixture.start();
-  const directory = await mkdtemp(join(tmpdir(), 'proxyconfig-fan-out-'));
-  const fleet = new Fleet(cluster);
-  const agents = fleet.start();
-  const metricsPort = 39_000 + (process.pid % 1000);
-  await bundle(directory);
-  const flags = ['--kubeconfig', cluster.server.kubeconfig, '--health-address', '127.0.0.1:0', '--metrics-address', `127.0.0.1:${metricsPort}`];
-  const operator = execa(process.execPath, [join(directory, 'proxyconfig.js'), 'operator', ...flags], { reject: false });
-  const rows: Row[] = [];
+  const fleet = new SimulatedFleet(cluster);
+  const stopping = new AbortController();
   try {
-    const rollout = { maxUnavailable: '100%', probe: { enabled: false, periodSeconds: 10, failureThreshold: 3 } } as const;
+    await cluster.kubectl(['apply', '-k', 'config/rbac']);
+    const kubeconfig = await cluster.server.kubeconfigFor(`system:serviceaccount:${namespace}:operator`, groups);
+    const command = ['--pdeathsig', 'KILL', process.execPath, join(dist, 'proxyconfig.js'), 'operator', '--kubeconfig', kubeconfig];
+    const ports = ['--health-address', '127.0.0.1:9001', '--metrics-address', '127.0.0.1:9002'];
+    const operator = execa('setpriv', [...command, ...ports], { reject: false, stdio: 'ignore', cancelSignal: stopping.signal, env: { NODE_ENV: 'production' } });
     await cluster.addConfig('all', { rollout });
-    let bit = 0;
-    for (const [index, nodes] of sizes.entries()) {
-      progress(`making ${nodes} nodes`);
-      await fleet.create(sizes[index - 1] ?? 0, nodes);
-      await waitFor(`${nodes} nodes are ready`, async () => isReady(await cluster.config('all'), nodes), patience);
-      progress('changing the ProxyConfig');
-      bit += 1;
-      const before = await usageOf(operator.pid ?? 0, metricsPort);
-      const started = performance.now();
-      await cluster.changeConfig('all', { masquerade: { bit } });
-      await waitFor('every node is told', async () => [...fleet.told.values()].filter((own) => own === bit).length === nodes, patience);
-      const toldSeconds = (performance.now() - started) / 1000;
-      await waitFor('the status says so', async () => isReady(await cluster.config('all'), nodes), patience);
-      const readySeconds = (performance.now() - started) / 1000;
-      const after = await usageOf(operator.pid ?? 0, metricsPort);
-      rows.push({ nodes, toldSeconds, readySeconds, writes: after.writes - before.writes, turns: after.turns - before.turns, cpuSeconds: after.cpuSeconds - before.cpuSeconds, rssMegabytes: after.rssMegabytes });
-    }
-  } finally {
-    operator.kill('SIGTERM');
+    const result = await new Rollouts(cluster, fleet, operator.pid ?? 0).measure(settings);
+    stopping.abort();
     await operator;
-    await agents.stop();
+    return result;
+  } finally {
+    stopping.abort();
+    await fleet.stop();
     await cluster.stop();
-    await rm(directory, { recursive: true, force: true });
   }
-  return rows;
+}
+
+/** What a change is measured by, at one moment. */
+interface Counts {
+  readonly requests: number;
+  readonly refused: number;
+  readonly answers: number;
+  readonly cpu: number;
+}
+
+class Rollouts {
+  readonly #cluster: ClusterFixture;
+  readonly #fleet: SimulatedFleet;
+  readonly #pid: number;
+  #bit = 0;
+
+  constructor(cluster: ClusterFixture, fleet: SimulatedFleet, pid: number) {
+    this.#cluster = cluster;
+    this.#fleet = fleet;
+    this.#pid = pid;
+  }
+
+  async measure({ sizes, changes, progress }: FanOutSettings): Promise<FanOut> {
+    const rows: FanOutRow[] = [];
+    for (const nodes of sizes) {
+      const deadline = performance.now() + longestSizeMs;
+      try {
+        progress(`fan-out: making ${nodes} nodes`);
+        await this.#fleet.growTo(nodes, deadline);
+        await this.#until('the nodes are ready', nodes, deadline);
+        const measured: FanOutRow[] = [];
+        for (let change = 0; change < changes && (change === 0 || performance.now() < deadline - longestSizeMs / 3); change += 1) {
+          const row = await this.#change(nodes, deadline);
+          measured.push(row);
+          progress(`fan-out: ${nodes} nodes, ${change + 1}/${changes}: ${inWords(row)}`);
+        }
+        rows.push(medians(measured));
+      } catch (error) {
+        const remark = `${nodes.toLocaleString('en')} nodes were given up after ${longestSizeMs / 60_000} minutes at the latest: ${(error as Error).message}`;
+        progress(`fan-out: ${remark}`);
+        return { rows, remarks: [remark] };
+      }
+    }
+    return { rows, remarks: [] };
+  }
+
+  async #change(nodes: number, deadline: number): Promise<FanOutRow> {
+    // Any other bit than before; bits 0 to 31 exist.
+    this.#bit = (this.#bit + 1) % 32;
+    const before = await this.#counts();
+    const peak = watchPeak(this.#pid);
+    const started = performance.now();
+    try {
+      await this.#cluster.changeConfig('all', { masquerade: { bit: this.#bit } });
+      await waitFor('all nodes are told', async () => this.#fleet.toldBit(this.#bit) === nodes, { timeoutMs: deadline - performance.now(), everyMs: 20, explain: () => this.#fleet.explain() });
+      const toldSeconds = (performance.now() - started) / 1000;
+      await this.#until('the status says that all are ready', nodes, deadline);
+      const readySeconds = (performance.now() - started) / 1000;
+      const after = await this.#counts();
+      const requests = after.requests - before.requests;
+      const spent = { requests, answers: after.answers - before.answers, refused: after.refused - before.refused, cpuSeconds: after.cpu - before.cpu };
+      return { nodes, changes: 1, toldSeconds, readySeconds, ...spent, peakMiB: peak() };
+    } finally {
+      peak();
+    }
+  }
+
+  async #until(what: string, nodes: number, deadline: number): Promise<void> {
+    const condition = async (): Promise<boolean> => isReady(await this.#cluster.config('all'), nodes);
+    await waitFor(what, condition, { timeoutMs: deadline - performance.now(), everyMs: 50, explain: () => this.#fleet.explain() });
+  }
+
+  async #counts(): Promise<Counts> {
+    const exposed = await this.#cluster.kubectl(['get', '--raw=/metrics']);
+    const ofOperator = (metric: string): number => sumOf(exposed, `apiserver_flowcontrol_${metric}_requests_total`);
+    return { requests: ofOperator('dispatched'), refused: ofOperator('rejected'), answers: this.#fleet.answers, cpu: cpuSeconds(this.#pid) };
+  }
+}
+
+/** Over all lines of the operator's flow schema, which nobody else here belongs to. */
+function sumOf(exposed: string, metric: string): number {
+  const lines = exposed.split('\n').filter((line) => line.startsWith(`${metric}{`) && line.includes(`flow_schema="${flowSchema}"`));
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
 function isReady({ metadata, status }: ProxyConfig, nodes: number): boolean {
@@ -117,26 +169,12 @@ function isReady({ metadata, status }: ProxyConfig, nodes: number): boolean {
   return ready?.status === 'True' && ready.observedGeneration === metadata.generation && status?.nodes?.ready === nodes && status.rollout?.state === 'Complete';
 }
 
-async function usageOf(pid: number, metricsPort: number): Promise<Pick<Row, 'writes' | 'turns' | 'cpuSeconds' | 'rssMegabytes'>> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
-  const exposed = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-  const metric = (name: string): number => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(exposed)?.[1] ?? 0);
-  return {
-    writes: metric('proxyconfig_nodeproxy_writes_total'),
-    turns: metric('proxyconfig_reconciliations_total{result="done"}'.replaceAll(/[{}]/g, '\\$&')),
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond,
-    rssMegabytes: (Number(fields[21]) * 4096) / 1e6,
-  };
+function medians(rows: readonly FanOutRow[]): FanOutRow {
+  const names = Object.keys(rows[0] ?? {}) as (keyof FanOutRow)[];
+  const middle = Object.fromEntries(names.map((name) => [name, median(rows.map((row) => row[name]))])) as unknown as FanOutRow;
+  return { ...middle, changes: rows.length };
 }
 
-function table(rows: readonly Row[]): string {
-  const head = '| nodes | all told, s | Ready, s | NodeProxy writes | turns | operator CPU, s | CPU per node, ms | operator RSS, MB |\n|---:|---:|---:|---:|---:|---:|---:|---:|';
-  const lines = rows.map(({ nodes, toldSeconds, readySeconds, writes, turns, cpuSeconds, rssMegabytes }) =>
-    `| ${[nodes, toldSeconds.toFixed(1), readySeconds.toFixed(1), writes, turns, cpuSeconds.toFixed(2), ((cpuSeconds * 1000) / nodes).toFixed(2), rssMegabytes.toFixed(0)].join(' | ')} |`,
-  );
-  return [head, ...lines].join('\n');
+function inWords({ toldSeconds, readySeconds, requests, cpuSeconds: cpu }: FanOutRow): string {
+  return `told in ${toldSeconds.toFixed(1)} s, Ready in ${readySeconds.toFixed(1)} s, ${requests} requests, ${cpu.toFixed(2)} s of CPU`;
 }
-
-const sizes = process.argv.slice(2).map(Number);
-const began = performance.now();
-console.log(table(await measure(sizes.length > 0 ? sizes : [100, 1000, 5000], (line) => console.error(`fan-out: ${Math.round((performance.now() - began) / 1000)} s: ${line}`))));

@@ -1,8 +1,7 @@
 /** What was measured: a table for people, and the page of the documentation. */
 import { execFileSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { cpus, loadavg, release, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { loadavg } from 'node:os';
+import { machine, writePart } from './page.ts';
 import { plot } from './plot.ts';
 import type { Row, Section } from './results.ts';
 import { growth, rowsOf, targetsFrom, titleOf } from './results.ts';
@@ -33,11 +32,8 @@ function round(value: number): string {
   return value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2);
 }
 
-const docs = join(import.meta.dirname, '..', '..', 'docs');
-
 export async function writeReport(sections: readonly Section[], details: RunDetails): Promise<void> {
-  await writeFile(join(docs, 'performance.md'), page(sections, details));
-  await writeFile(join(docs, 'performance.svg'), plot(sections));
+  await writePart('proxies', page(sections, details), { name: 'performance.svg', content: plot(sections) });
 }
 
 function page(sections: readonly Section[], details: RunDetails): string {
@@ -46,9 +42,7 @@ function page(sections: readonly Section[], details: RunDetails): string {
       .filter(({ verdict }) => verdict === 'missed')
       .map(({ what, ours, theirs, target }) => `- ${titleOf(section)}: ${what}: ${(ours / theirs).toFixed(3)} instead of ${target}`),
   );
-  return `# Performance
-
-Written by \`npm run bench\`, which runs the product and the real kube-proxy on one machine by turns, fed by one real API server. Read the
+  return `Written by \`npm run bench\`, which runs the product and the real kube-proxy on one machine by turns, fed by one real API server. Read the
 ratios, not the times: the machine is small and was not alone. Targets are judged from ${targetsFrom.toLocaleString('en')} Services on.
 
 ![cold start, one change and connections, ours beside kube-proxy](performance.svg)
@@ -90,8 +84,7 @@ function markdownTable(section: Section): string {
 }
 
 function versions({ kubeProxy }: RunDetails): string {
-  const machine = `${cpus().length} shared CPUs, ${Math.round(totalmem() / 2 ** 30)} GiB of memory, Linux ${release().split('-')[0]}`;
-  return `${machine}; Node ${process.version}, kube-proxy ${firstLine(kubeProxy, '--version').replace('Kubernetes ', '')}, ${firstLine('/usr/sbin/iptables-nft', '--version').replace(' (nf_tables)', '')}.`;
+  return `${machine()}; Node ${process.version}, kube-proxy ${firstLine(kubeProxy, '--version').replace('Kubernetes ', '')}, ${firstLine('/usr/sbin/iptables-nft', '--version').replace(' (nf_tables)', '')}.`;
 }
 
 function firstLine(program: string, ...args: string[]): string {

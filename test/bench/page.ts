@@ -1,0 +1,36 @@
+/** docs/performance.md: parts that are measured apart, of which a run writes its own and leaves the others as they were. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+
+export type PartName = 'proxies' | 'fan-out';
+
+export interface Picture {
+  readonly name: string;
+  readonly content: string;
+}
+
+const order: readonly PartName[] = ['proxies', 'fan-out'];
+const docs = join(import.meta.dirname, '..', '..', 'docs');
+const file = join(docs, 'performance.md');
+
+export async function writePart(name: PartName, markdown: string, picture: Picture): Promise<void> {
+  const before = await readFile(file, 'utf8');
+  const parts = order.flatMap((each) => {
+    const text = each === name ? markdown.trim() : partOf(before, each);
+    return text === undefined ? [] : [`${begin(each)}\n\n${text}\n\n${end(each)}`];
+  });
+  await writeFile(join(docs, picture.name), picture.content);
+  await writeFile(file, `# Performance\n\n${parts.join('\n\n')}\n`);
+}
+
+export function machine(): string {
+  return `${cpus().length} CPUs and ${Math.round(totalmem() / 2 ** 30)} GiB of memory under Linux ${release().split('-')[0]}`;
+}
+
+function partOf(page: string, name: PartName): string | undefined {
+  return page.split(begin(name))[1]?.split(end(name))[0]?.trim();
+}
+
+const begin = (name: PartName): string => `<!-- measured: ${name} -->`;
+const end = (name: PartName): string => `<!-- end of ${name} -->`;
