@@ -102,7 +102,7 @@ export async function createNetwork({ sctp = false } = {}): Promise<Network> {
   const workerFor = (name: HostName): Worker => (name === 'node' ? nodeWorker : new Worker(nodeWorker));
   const hosts = Object.fromEntries(hostNames.map((name) => [name, workerFor(name)])) as Record<HostName, Worker>;
   try {
-    await Promise.all(Object.values(hosts).map((host) => host.shell(commonCommands)));
+    await Promise.all(Object.values(hosts).map((host) => host.shell(commonCommands + (sctp ? sctpCommands : ''))));
     await hosts.node.shell(linkCommands(hosts));
     await Promise.all([hosts.client.shell(clientCommands()), hosts.otherNode.shell(otherNodeCommands()), ...pods.map((pod) => hosts[pod].shell(podCommands(pod)))]);
     await Promise.all([...pods, 'node' as const].map((name) => hosts[name].requests.send('listen', { name, port: podPort, sctp })));
@@ -132,6 +132,10 @@ const commonCommands = `
     for i in all default; do echo 0 > /proc/sys/net/ipv6/conf/$i/accept_dad; done
     # Linux sends few ICMP errors a second; a test wants every refusal.
     echo 0 > /proc/sys/net/ipv6/icmp/ratelimit; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit`;
+
+/** A lost INIT is sent again after 3 s and then ever later: on a busy machine that outlasts a question. */
+const sctpCommands = `
+    cd /proc/sys/net/sctp; echo 100 > rto_min; echo 300 > rto_initial; echo 1000 > rto_max`;
 
 function linkCommands(hosts: Record<HostName, Worker>): string {
   const { node, client } = addresses;
