@@ -8,77 +8,79 @@
  * Only Node's own modules are imported here: `--check` runs before every test command and must cost nothing.
  * @module
  */
-import { execFileSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { binaryNames, cachedPath, goModule, moduleVersion, versionArguments } from './binaryCatalog.ts'
-import type { BinaryName } from './binaryCatalog.ts'
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { binaryNames, cachedPath, goModule, moduleVersion, versionArguments } from './binaryCatalog.ts';
+import type { BinaryName } from './binaryCatalog.ts';
 
-export { binaryNames } from './binaryCatalog.ts'
-export type { BinaryName } from './binaryCatalog.ts'
+export { binaryNames } from './binaryCatalog.ts';
+export type { BinaryName } from './binaryCatalog.ts';
 
 /** Absolute path of each program. */
-export type Binaries = Record<BinaryName, string>
+export type Binaries = Record<BinaryName, string>;
 
 export interface BinariesOptions {
-  readonly progress?: ((line: string) => void) | undefined
+  readonly progress?: ((line: string) => void) | undefined;
   /** Which programs are needed; all by default. Building fewer takes less time. */
-  readonly which?: readonly BinaryName[] | undefined
+  readonly which?: readonly BinaryName[] | undefined;
 }
 
 /** Finds or builds the programs. Several processes may ask at once: one builds, the others wait and find the result. */
 export async function ensureBinaries(options: BinariesOptions = {}): Promise<Binaries> {
-  const which = options.which ?? binaryNames
+  const which = options.which ?? binaryNames;
   if (missingBinaries(which).length > 0) {
-    const { buildBinaries } = await import('./goBuild.ts')
-    await buildBinaries(() => missingBinaries(which), options.progress ?? (() => {}))
+    const { buildBinaries } = await import('./goBuild.ts');
+    await buildBinaries(() => missingBinaries(which), options.progress ?? (() => {}));
   }
-  return Object.fromEntries(which.map((name) => [name, findBinary(name) ?? cachedPath(name)])) as Binaries
+  return Object.fromEntries(which.map((name) => [name, findBinary(name) ?? cachedPath(name)])) as Binaries;
 }
 
 /** The programs that would have to be built. */
 export function missingBinaries(which: readonly BinaryName[] = binaryNames): BinaryName[] {
-  return which.filter((name) => findBinary(name) === undefined)
+  return which.filter((name) => findBinary(name) === undefined);
 }
 
 function findBinary(name: BinaryName): string | undefined {
-  const assets = process.env['KUBEBUILDER_ASSETS']
-  if (assets && isExecutable(join(assets, name))) return join(assets, name)
-  return isExecutable(cachedPath(name)) ? cachedPath(name) : findOnPath(name)
+  const assets = process.env['KUBEBUILDER_ASSETS'];
+  if (assets && isExecutable(join(assets, name))) return join(assets, name);
+  return isExecutable(cachedPath(name)) ? cachedPath(name) : findOnPath(name);
 }
 
 /** A program on PATH counts only at the minor version that the cluster is written for. */
 function findOnPath(name: BinaryName): string | undefined {
-  const folder = (process.env['PATH'] ?? '').split(delimiter).find((entry) => isExecutable(join(entry, name)))
-  if (folder === undefined) return undefined
-  const path = join(folder, name)
-  const minor = moduleVersion(goModule(name)).replace(/\.\d+$/, '').slice(1)
+  const folder = (process.env['PATH'] ?? '').split(delimiter).find((entry) => isExecutable(join(entry, name)));
+  if (folder === undefined) return undefined;
+  const path = join(folder, name);
+  const minor = moduleVersion(goModule(name))
+    .replace(/\.\d+$/, '')
+    .slice(1);
   try {
-    const version = execFileSync(path, versionArguments(name), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-    return version.includes(`${minor}.`) ? path : undefined
+    const version = execFileSync(path, versionArguments(name), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return version.includes(`${minor}.`) ? path : undefined;
   } catch {
-    return undefined
+    return undefined;
   }
 }
 
 export function isExecutable(path: string): boolean {
   try {
-    accessSync(path, constants.X_OK)
-    return true
+    accessSync(path, constants.X_OK);
+    return true;
   } catch {
-    return false
+    return false;
   }
 }
 
 async function main(): Promise<void> {
   if (process.argv.includes('--check')) {
-    const missing = missingBinaries()
-    if (missing.length > 0) console.error(`not built yet: ${missing.join(', ')}`)
-    process.exitCode = missing.length > 0 ? 1 : 0
-    return
+    const missing = missingBinaries();
+    if (missing.length > 0) console.error(`not built yet: ${missing.join(', ')}`);
+    process.exitCode = missing.length > 0 ? 1 : 0;
+    return;
   }
-  const binaries = await ensureBinaries({ progress: (line) => console.error(line) })
-  for (const name of binaryNames) console.log(`${name}\t${binaries[name]}`)
+  const binaries = await ensureBinaries({ progress: (line) => console.error(line) });
+  for (const name of binaryNames) console.log(`${name}\t${binaries[name]}`);
 }
 
-if (import.meta.main) await main()
+if (import.meta.main) await main();

@@ -3,37 +3,37 @@
  * is looked for or built here.
  * @module
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { cacheDirectory, contentKey } from './cacheDirectory.ts'
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheDirectory, contentKey } from './cacheDirectory.ts';
 
 export interface GoModule {
   /** Folder under go/, and the module whose version the programs are built at. */
-  readonly folder: string
-  readonly versionOf: string
+  readonly folder: string;
+  readonly versionOf: string;
   /** Linker flags that make a program tell its version, for modules whose programs do not know it by themselves. */
-  readonly versionVariables: readonly string[]
+  readonly versionVariables: readonly string[];
 }
 
 interface Program {
-  readonly module: GoModule
-  readonly package: string
+  readonly module: GoModule;
+  readonly package: string;
   /** Prints the version, for what is found on PATH. */
-  readonly versionArguments: readonly string[]
+  readonly versionArguments: readonly string[];
 }
 
 const kubernetes: GoModule = {
   folder: 'kubernetes',
   versionOf: 'k8s.io/kubernetes',
   versionVariables: ['k8s.io/component-base/version.gitVersion', 'k8s.io/client-go/pkg/version.gitVersion'],
-}
+};
 const containerd: GoModule = {
   folder: 'containerd',
   versionOf: 'github.com/containerd/containerd/v2',
   versionVariables: ['github.com/containerd/containerd/v2/version.Version'],
-}
-const coredns: GoModule = { folder: 'coredns', versionOf: 'github.com/coredns/coredns', versionVariables: [] }
-const etcd: GoModule = { ...kubernetes, versionOf: 'go.etcd.io/etcd/server/v3' }
+};
+const coredns: GoModule = { folder: 'coredns', versionOf: 'github.com/coredns/coredns', versionVariables: [] };
+const etcd: GoModule = { ...kubernetes, versionOf: 'go.etcd.io/etcd/server/v3' };
 
 const programs = {
   etcd: { module: etcd, package: 'go.etcd.io/etcd/server/v3', versionArguments: ['--version'] },
@@ -47,48 +47,53 @@ const programs = {
   'containerd-shim-runc-v2': containerdProgram('containerd-shim-runc-v2', '-v'),
   ctr: containerdProgram('ctr', '--version'),
   coredns: { module: coredns, package: 'github.com/coredns/coredns', versionArguments: ['-version'] },
-} satisfies Record<string, Program>
+} satisfies Record<string, Program>;
 
-export type BinaryName = keyof typeof programs
-export const binaryNames = Object.keys(programs) as readonly BinaryName[]
+export type BinaryName = keyof typeof programs;
+export const binaryNames = Object.keys(programs) as readonly BinaryName[];
 
 /** Arguments that make a program print its version. */
 export function versionArguments(name: BinaryName): readonly string[] {
-  return programs[name].versionArguments
+  return programs[name].versionArguments;
 }
 
 export function goModule(name: BinaryName): GoModule {
-  return programs[name].module
+  return programs[name].module;
 }
 
 export function goPackage(name: BinaryName): string {
-  return programs[name].package
+  return programs[name].package;
 }
 
 export function moduleFolder(module: GoModule): string {
-  return join(import.meta.dirname, 'go', module.folder)
+  return join(import.meta.dirname, 'go', module.folder);
 }
 
 /** The version that go.mod asks for, as in `v1.36.3`. */
 export function moduleVersion(module: GoModule): string {
-  const text = readFileSync(join(moduleFolder(module), 'go.mod'), 'utf8')
-  const found = text.split('\n').map((line) => line.replace(/^require /, '').trim().split(' '))
-  const version = found.find(([path]) => path === module.versionOf)?.[1]
-  if (version === undefined) throw new Error(`go.mod in ${moduleFolder(module)} does not require ${module.versionOf}`)
-  return version
+  const text = readFileSync(join(moduleFolder(module), 'go.mod'), 'utf8');
+  const found = text.split('\n').map((line) =>
+    line
+      .replace(/^require /, '')
+      .trim()
+      .split(' '),
+  );
+  const version = found.find(([path]) => path === module.versionOf)?.[1];
+  if (version === undefined) throw new Error(`go.mod in ${moduleFolder(module)} does not require ${module.versionOf}`);
+  return version;
 }
 
 /** Where a program built here is kept. */
 export function cachedPath(name: BinaryName): string {
-  const module = programs[name].module
-  const files = ['go.mod', 'go.sum'].map((file) => join(moduleFolder(module), file))
-  return cacheDirectory('bin', `${module.folder}-${process.arch}-${contentKey(files)}`, name)
+  const module = programs[name].module;
+  const files = ['go.mod', 'go.sum'].map((file) => join(moduleFolder(module), file));
+  return cacheDirectory('bin', `${module.folder}-${process.arch}-${contentKey(files)}`, name);
 }
 
 function kubernetesProgram(name: string): Program {
-  return { module: kubernetes, package: `k8s.io/kubernetes/cmd/${name}`, versionArguments: ['--version'] }
+  return { module: kubernetes, package: `k8s.io/kubernetes/cmd/${name}`, versionArguments: ['--version'] };
 }
 
 function containerdProgram(name: string, versionArgument: string): Program {
-  return { module: containerd, package: `github.com/containerd/containerd/v2/cmd/${name}`, versionArguments: [versionArgument] }
+  return { module: containerd, package: `github.com/containerd/containerd/v2/cmd/${name}`, versionArguments: [versionArgument] };
 }

@@ -2,74 +2,74 @@
  * What a user holds of a running cluster. Made from its state directory alone, by whichever process.
  * @module
  */
-import { execa } from 'execa'
-import { constants } from 'node:os'
-import { join } from 'node:path'
-import { apiServerPort, controlPlaneAddress, outsideAddress } from './addresses.ts'
-import type { DualStackAddress, NodeAddress } from './addresses.ts'
-import type { Binaries } from './binaries.ts'
-import { startApiServer, stopApiServer } from './clusterControlPlane.ts'
-import { clusterPaths, tearDown } from './clusterState.ts'
-import type { ClusterPaths, ClusterState } from './clusterState.ts'
-import { kubectlFor } from './kubectl.ts'
-import type { Kubectl } from './kubectl.ts'
-import { enterNetwork, runOnNode } from './namespaces.ts'
-import { importImage } from './node.ts'
-import { readRecord } from './recordedProcess.ts'
+import { execa } from 'execa';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { apiServerPort, controlPlaneAddress, outsideAddress } from './addresses.ts';
+import type { DualStackAddress, NodeAddress } from './addresses.ts';
+import type { Binaries } from './binaries.ts';
+import { startApiServer, stopApiServer } from './clusterControlPlane.ts';
+import { clusterPaths, tearDown } from './clusterState.ts';
+import type { ClusterPaths, ClusterState } from './clusterState.ts';
+import { kubectlFor } from './kubectl.ts';
+import type { Kubectl } from './kubectl.ts';
+import { enterNetwork, runOnNode } from './namespaces.ts';
+import { importImage } from './node.ts';
+import { readRecord } from './recordedProcess.ts';
 
 export interface ExecOptions {
-  readonly input?: string | Buffer | undefined
-  readonly timeoutMs?: number | undefined
-  readonly env?: Record<string, string> | undefined
+  readonly input?: string | Buffer | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly env?: Record<string, string> | undefined;
 }
 
 export interface ExecResult {
   /** As a shell tells it: 127 for an unknown program, 128 and the signal's number when a signal ended it. */
-  readonly exitCode: number
-  readonly stdout: string
-  readonly stderr: string
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
-export type Exec = (argv: readonly string[], options?: ExecOptions) => Promise<ExecResult>
+export type Exec = (argv: readonly string[], options?: ExecOptions) => Promise<ExecResult>;
 
 export interface ClusterNode extends DualStackAddress {
-  readonly name: string
+  readonly name: string;
   /** IPv4 first. */
-  readonly podCIDRs: string[]
+  readonly podCIDRs: string[];
   /** A process of this machine that all of the node's namespaces belong to. */
-  readonly pid: number
+  readonly pid: number;
   /** Runs a program in the node's namespaces; does not throw when it fails. */
-  readonly exec: Exec
+  readonly exec: Exec;
 }
 
 export interface Cluster {
-  readonly name: string
+  readonly name: string;
   /** Path of an administrator's kubeconfig, for this machine. */
-  readonly kubeconfig: string
+  readonly kubeconfig: string;
   /** The same for programs in a node: it names the API server's own address. */
-  readonly insideKubeconfig: string
+  readonly insideKubeconfig: string;
   /** As nodes and pods reach it. */
-  readonly apiServer: { readonly host: string; readonly port: number; readonly url: string }
-  readonly nodes: readonly ClusterNode[]
+  readonly apiServer: { readonly host: string; readonly port: number; readonly url: string };
+  readonly nodes: readonly ClusterNode[];
   /** A client outside of the cluster: reaches the nodes, has no routes to pods and Services. */
-  readonly outside: { readonly exec: Exec; readonly addresses: DualStackAddress; readonly pid: number }
+  readonly outside: { readonly exec: Exec; readonly addresses: DualStackAddress; readonly pid: number };
   /** Does not throw when kubectl fails: look at `exitCode`. */
-  readonly kubectl: Kubectl
+  readonly kubectl: Kubectl;
   /** Directory with one log file for each program of the cluster. */
-  readonly logs: string
+  readonly logs: string;
   /** Loads an image archive on every node. */
-  loadImage(archive: string): Promise<void>
+  loadImage(archive: string): Promise<void>;
   /** Kills kube-apiserver, which loses its connections but not its data. */
-  stopApiServer(): Promise<void>
-  startApiServer(): Promise<void>
-  down(): Promise<void>
+  stopApiServer(): Promise<void>;
+  startApiServer(): Promise<void>;
+  down(): Promise<void>;
 }
 
 export function createCluster(state: ClusterState, binaries: Binaries): Cluster {
-  const paths = clusterPaths(state.name)
-  const nodes = state.nodes.map((node) => clusterNode(node, paths))
-  const outsidePid = recordedPid(paths, outsideAddress.name)
-  const { ipv4, ipv6 } = outsideAddress
+  const paths = clusterPaths(state.name);
+  const nodes = state.nodes.map((node) => clusterNode(node, paths));
+  const outsidePid = recordedPid(paths, outsideAddress.name);
+  const { ipv4, ipv6 } = outsideAddress;
   return {
     name: state.name,
     kubeconfig: paths.kubeconfig,
@@ -80,41 +80,41 @@ export function createCluster(state: ClusterState, binaries: Binaries): Cluster 
     kubectl: kubectlFor([binaries.kubectl], paths.kubeconfig, join(paths.state, 'kubectl-cache')),
     logs: paths.logs,
     loadImage: async (archive) => {
-      await Promise.all(nodes.map(({ pid }) => importImage(binaries.ctr, pid, archive)))
+      await Promise.all(nodes.map(({ pid }) => importImage(binaries.ctr, pid, archive)));
     },
     stopApiServer: () => stopApiServer(paths),
     startApiServer: () => startApiServer({ paths, binaries }),
     down: () => tearDown(state.name),
-  }
+  };
 }
 
 function clusterNode({ name, ipv4, ipv6, podCIDRs }: NodeAddress, paths: ClusterPaths): ClusterNode {
-  const pid = recordedPid(paths, name)
-  return { name, ipv4, ipv6, podCIDRs: [...podCIDRs], pid, exec: execWith(runOnNode(pid)) }
+  const pid = recordedPid(paths, name);
+  return { name, ipv4, ipv6, podCIDRs: [...podCIDRs], pid, exec: execWith(runOnNode(pid)) };
 }
 
 function apiServerAddress(): Cluster['apiServer'] {
-  const host = controlPlaneAddress.ipv4
-  return { host, port: apiServerPort, url: `https://${host}:${apiServerPort}` }
+  const host = controlPlaneAddress.ipv4;
+  return { host, port: apiServerPort, url: `https://${host}:${apiServerPort}` };
 }
 
 function execWith(enter: readonly string[]): Exec {
   return async (argv, { input, timeoutMs, env } = {}) => {
-    const [file = '', ...args] = [...enter, ...argv]
+    const [file = '', ...args] = [...enter, ...argv];
     const result = await execa(file, args, {
       reject: false,
       stripFinalNewline: false,
       env: env ?? {},
       ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
       ...(timeoutMs === undefined ? {} : { timeout: timeoutMs, killSignal: 'SIGKILL' as const }),
-    })
-    const exitCode = result.exitCode ?? 128 + (result.signal ? constants.signals[result.signal] : 0)
-    return { exitCode, stdout: result.stdout, stderr: result.stderr }
-  }
+    });
+    const exitCode = result.exitCode ?? 128 + (result.signal ? constants.signals[result.signal] : 0);
+    return { exitCode, stdout: result.stdout, stderr: result.stderr };
+  };
 }
 
 function recordedPid(paths: ClusterPaths, process: string): number {
-  const recorded = readRecord(paths.record(process))
-  if (recorded === undefined) throw new Error(`no process is recorded for ${process} in ${paths.state}`)
-  return recorded.pid
+  const recorded = readRecord(paths.record(process));
+  if (recorded === undefined) throw new Error(`no process is recorded for ${process} in ${paths.state}`);
+  return recorded.pid;
 }

@@ -6,158 +6,161 @@
  *     keys ───────────────┘                         └─► containerd ────────────────────────┘
  * @module
  */
-import { join } from 'node:path'
-import { controlPlaneAddress, nodeAddresses, outsideAddress } from './addresses.ts'
-import type { NodeAddress } from './addresses.ts'
-import { ensureBinaries } from './binaries.ts'
-import type { Binaries } from './binaries.ts'
-import { createCluster } from './clusterHandle.ts'
-import type { Cluster } from './clusterHandle.ts'
-import { openToMachine, startApiServer, startControllers, startEtcd } from './clusterControlPlane.ts'
-import { createState, writeState } from './clusterState.ts'
-import type { ClusterPaths, ClusterState } from './clusterState.ts'
-import type { ControlPlaneKeys } from './controlPlane.ts'
-import { systemImages, testImages } from './images.ts'
-import { imageStore } from './imageStore.ts'
-import { createKeys } from './keys.ts'
-import { kubectlFor } from './kubectl.ts'
-import type { Kubectl } from './kubectl.ts'
-import { clusterManifests } from './manifests.ts'
-import { applyWiring, startNodeNamespaces, startOutside, startRoot } from './namespaces.ts'
-import type { HolderOptions } from './namespaces.ts'
-import { pauseProgram } from './native.ts'
-import { controlPlaneWiring, nodeWiring, outsideWiring } from './network.ts'
-import { prepareNode, startContainerd, startKubelet } from './node.ts'
-import type { NodeSettings } from './node.ts'
-import { ownRecord } from './recordedProcess.ts'
-import { together, unlessAborted } from './together.ts'
+import { join } from 'node:path';
+import { controlPlaneAddress, nodeAddresses, outsideAddress } from './addresses.ts';
+import type { NodeAddress } from './addresses.ts';
+import { ensureBinaries } from './binaries.ts';
+import type { Binaries } from './binaries.ts';
+import { createCluster } from './clusterHandle.ts';
+import type { Cluster } from './clusterHandle.ts';
+import { openToMachine, startApiServer, startControllers, startEtcd } from './clusterControlPlane.ts';
+import { createState, writeState } from './clusterState.ts';
+import type { ClusterPaths, ClusterState } from './clusterState.ts';
+import type { ControlPlaneKeys } from './controlPlane.ts';
+import { systemImages, testImages } from './images.ts';
+import { imageStore } from './imageStore.ts';
+import { createKeys } from './keys.ts';
+import { kubectlFor } from './kubectl.ts';
+import type { Kubectl } from './kubectl.ts';
+import { clusterManifests } from './manifests.ts';
+import { applyWiring, startNodeNamespaces, startOutside, startRoot } from './namespaces.ts';
+import type { HolderOptions } from './namespaces.ts';
+import { pauseProgram } from './native.ts';
+import { controlPlaneWiring, nodeWiring, outsideWiring } from './network.ts';
+import { prepareNode, startContainerd, startKubelet } from './node.ts';
+import type { NodeSettings } from './node.ts';
+import { ownRecord } from './recordedProcess.ts';
+import { together, unlessAborted } from './together.ts';
 
 export interface ConstructionOptions {
-  readonly name: string
-  readonly nodes: number
-  readonly detached: boolean
-  readonly progress: (line: string) => void
-  readonly signal?: AbortSignal | undefined
-  readonly images: readonly string[]
+  readonly name: string;
+  readonly nodes: number;
+  readonly detached: boolean;
+  readonly progress: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly images: readonly string[];
 }
 
 interface Site {
-  readonly state: ClusterState
-  readonly paths: ClusterPaths
-  readonly binaries: Binaries
-  readonly imageStore: string
-  readonly keys: ControlPlaneKeys
-  readonly progress: (line: string) => void
-  readonly signal?: AbortSignal | undefined
+  readonly state: ClusterState;
+  readonly paths: ClusterPaths;
+  readonly binaries: Binaries;
+  readonly imageStore: string;
+  readonly keys: ControlPlaneKeys;
+  readonly progress: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A node with the process that holds its namespaces. */
 interface NodeSite {
-  readonly settings: NodeSettings
-  readonly address: NodeAddress
-  readonly pid: number
+  readonly settings: NodeSettings;
+  readonly address: NodeAddress;
+  readonly pid: number;
 }
 
-const readyTimeout = '120s'
+const readyTimeout = '120s';
 
 export async function constructCluster(options: ConstructionOptions): Promise<Cluster> {
-  const { name, detached } = options
-  const owner = detached ? {} : { owner: ownRecord() }
-  const state: ClusterState = { name, nodes: nodeAddresses(options.nodes), isReady: false, ...owner }
-  const site = await prepareSite(state, options)
-  const nodes = await startMachines(site, { paths: site.paths, pause: await pauseProgram(), diesWithParent: !detached })
-  await together([startControlPlane(site), startRuntimes(site, nodes)])
-  site.progress('starting the kubelets')
-  await together(nodes.map(({ settings, pid }) => startKubelet(settings, pid)))
-  await waitUntilReady(site)
-  const readyState = { ...state, isReady: true }
-  writeState(readyState)
-  return createCluster(readyState, site.binaries)
+  const { name, detached } = options;
+  const owner = detached ? {} : { owner: ownRecord() };
+  const state: ClusterState = { name, nodes: nodeAddresses(options.nodes), isReady: false, ...owner };
+  const site = await prepareSite(state, options);
+  const nodes = await startMachines(site, { paths: site.paths, pause: await pauseProgram(), diesWithParent: !detached });
+  await together([startControlPlane(site), startRuntimes(site, nodes)]);
+  site.progress('starting the kubelets');
+  await together(nodes.map(({ settings, pid }) => startKubelet(settings, pid)));
+  await waitUntilReady(site);
+  const readyState = { ...state, isReady: true };
+  writeState(readyState);
+  return createCluster(readyState, site.binaries);
 }
 
 async function prepareSite(state: ClusterState, { progress, signal, images }: ConstructionOptions): Promise<Site> {
-  const paths = await createState(state)
-  const serverAddresses = [controlPlaneAddress.ipv4, controlPlaneAddress.ipv6, '127.0.0.1', '::1']
+  const paths = await createState(state);
+  const serverAddresses = [controlPlaneAddress.ipv4, controlPlaneAddress.ipv6, '127.0.0.1', '::1'];
   // What is being built for the cache may go on until this process ends; it is no part of the cluster.
-  const programs = unlessAborted(preparePrograms(progress, images), signal)
-  const [prepared, keys] = await together([programs, createKeys(paths.keys, serverAddresses)])
-  return { state, paths, ...prepared, keys, progress, signal }
+  const programs = unlessAborted(preparePrograms(progress, images), signal);
+  const [prepared, keys] = await together([programs, createKeys(paths.keys, serverAddresses)]);
+  return { state, paths, ...prepared, keys, progress, signal };
 }
 
 /** Made once and cached: the programs, and the images as every node's containerd starts with them. */
-async function preparePrograms(progress: (line: string) => void, images: readonly string[]): Promise<Pick<Site, 'binaries' | 'imageStore'>> {
-  const binaries = await ensureBinaries({ progress })
-  const [system, tests] = await together([systemImages(progress), testImages(progress)])
-  const store = await imageStore({ binaries, archives: [...system, ...tests], progress })
-  if (images.length === 0) return { binaries, imageStore: store }
-  return { binaries, imageStore: await imageStore({ binaries, archives: images, base: store, progress }) }
+async function preparePrograms(
+  progress: (line: string) => void,
+  images: readonly string[],
+): Promise<Pick<Site, 'binaries' | 'imageStore'>> {
+  const binaries = await ensureBinaries({ progress });
+  const [system, tests] = await together([systemImages(progress), testImages(progress)]);
+  const store = await imageStore({ binaries, archives: [...system, ...tests], progress });
+  if (images.length === 0) return { binaries, imageStore: store };
+  return { binaries, imageStore: await imageStore({ binaries, archives: images, base: store, progress }) };
 }
 
 /** All namespaces, and the wires between them. */
 async function startMachines(site: Site, holders: HolderOptions): Promise<NodeSite[]> {
-  const { state, progress } = site
-  progress(`making namespaces for the control plane, ${state.nodes.map(({ name }) => name).join(', ')} and a client outside`)
-  const machines = [controlPlaneMachine, ...state.nodes, outsideAddress]
-  const settings = state.nodes.map((node): NodeSettings => ({ ...site, cluster: state.name, node, machines }))
-  const [root] = await together([startRoot(holders), ...settings.map(prepareNode)])
+  const { state, progress } = site;
+  progress(`making namespaces for the control plane, ${state.nodes.map(({ name }) => name).join(', ')} and a client outside`);
+  const machines = [controlPlaneMachine, ...state.nodes, outsideAddress];
+  const settings = state.nodes.map((node): NodeSettings => ({ ...site, cluster: state.name, node, machines }));
+  const [root] = await together([startRoot(holders), ...settings.map(prepareNode)]);
   const [outside, ...nodePids] = await together([
     startOutside(root, holders),
     ...state.nodes.map(({ name }) => startNodeNamespaces(root, name, holders)),
-  ])
-  const nodes = settings.map((node, index): NodeSite => ({ settings: node, address: node.node, pid: nodePids[index] ?? 0 }))
-  await connect(root, outside, nodes)
-  return nodes
+  ]);
+  const nodes = settings.map((node, index): NodeSite => ({ settings: node, address: node.node, pid: nodePids[index] ?? 0 }));
+  await connect(root, outside, nodes);
+  return nodes;
 }
 
-const controlPlaneMachine = { name: 'control-plane', ...controlPlaneAddress }
+const controlPlaneMachine = { name: 'control-plane', ...controlPlaneAddress };
 
 async function connect(root: number, outside: number, nodes: readonly NodeSite[]): Promise<void> {
-  const addresses = nodes.map(({ address }) => address)
-  const machines = [{ name: outsideAddress.name, pid: outside }, ...nodes.map(({ address, pid }) => ({ name: address.name, pid }))]
-  await applyWiring(root, controlPlaneWiring(machines, addresses))
+  const addresses = nodes.map(({ address }) => address);
+  const machines = [{ name: outsideAddress.name, pid: outside }, ...nodes.map(({ address, pid }) => ({ name: address.name, pid }))];
+  await applyWiring(root, controlPlaneWiring(machines, addresses));
   await together([
     applyWiring(outside, outsideWiring(outsideAddress)),
     ...nodes.map(({ address, pid }) => applyWiring(pid, nodeWiring(address, addresses))),
-  ])
+  ]);
 }
 
 async function startControlPlane(site: Site): Promise<void> {
-  const { keys, progress, state } = site
-  progress('starting etcd and kube-apiserver')
-  await together([startEtcd(site), openToMachine(site, keys)])
-  await startApiServer(site)
-  progress('kube-apiserver is ready; starting the controllers')
-  await together([startControllers(site), create(adminKubectl(site), clusterManifests(state.nodes))])
+  const { keys, progress, state } = site;
+  progress('starting etcd and kube-apiserver');
+  await together([startEtcd(site), openToMachine(site, keys)]);
+  await startApiServer(site);
+  progress('kube-apiserver is ready; starting the controllers');
+  await together([startControllers(site), create(adminKubectl(site), clusterManifests(state.nodes))]);
 }
 
 async function startRuntimes({ progress }: Site, nodes: readonly NodeSite[]): Promise<void> {
-  await together(nodes.map(({ settings, pid }) => startContainerd(settings, pid)))
-  progress('containerd is ready')
+  await together(nodes.map(({ settings, pid }) => startContainerd(settings, pid)));
+  progress('containerd is ready');
 }
 
 /** Ready means: a pod can be created, is scheduled and started, and finds DNS once Services work. */
 async function waitUntilReady(site: Site): Promise<void> {
-  const unbound = adminKubectl(site)
-  const kubectl: Kubectl = (args, settings) => unbound(args, { ...settings, signal: site.signal })
-  const timeout = `--timeout=${readyTimeout}`
+  const unbound = adminKubectl(site);
+  const kubectl: Kubectl = (args, settings) => unbound(args, { ...settings, signal: site.signal });
+  const timeout = `--timeout=${readyTimeout}`;
   await together([
     succeed(kubectl, ['wait', '--for=create', timeout, 'serviceaccount/default']),
     succeed(kubectl, ['wait', '--for=condition=Ready', timeout, 'node', '--all']).then(() => site.progress('the nodes are ready')),
-  ])
-  await succeed(kubectl, ['--namespace=kube-system', 'rollout', 'status', timeout, 'deployment/coredns'])
-  site.progress('CoreDNS is ready')
+  ]);
+  await succeed(kubectl, ['--namespace=kube-system', 'rollout', 'status', timeout, 'deployment/coredns']);
+  site.progress('CoreDNS is ready');
 }
 
 function adminKubectl({ paths, binaries }: Site): Kubectl {
-  return kubectlFor([binaries.kubectl], paths.kubeconfig, join(paths.state, 'kubectl-cache'))
+  return kubectlFor([binaries.kubectl], paths.kubeconfig, join(paths.state, 'kubectl-cache'));
 }
 
 async function create(kubectl: Kubectl, manifests: string): Promise<void> {
-  const { exitCode, stderr } = await kubectl(['create', '--filename=-'], { input: manifests })
-  if (exitCode !== 0) throw new Error(`the cluster's objects are not accepted: ${stderr}`)
+  const { exitCode, stderr } = await kubectl(['create', '--filename=-'], { input: manifests });
+  if (exitCode !== 0) throw new Error(`the cluster's objects are not accepted: ${stderr}`);
 }
 
 async function succeed(kubectl: Kubectl, args: readonly string[]): Promise<void> {
-  const { exitCode, stderr } = await kubectl(args)
-  if (exitCode !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`)
+  const { exitCode, stderr } = await kubectl(args);
+  if (exitCode !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
 }

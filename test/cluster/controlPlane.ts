@@ -2,29 +2,35 @@
  * What the programs of the control plane are started with. Pure: the bare API server and the whole cluster share it.
  * @module
  */
-import type { Authority, Certificate, ServiceAccountKey } from './certificates.ts'
+import type { Authority, Certificate, ServiceAccountKey } from './certificates.ts';
 
 /** Wide enough for the ClusterIPs that the documents on kube-proxy use as examples. */
-export const serviceRanges = ['10.96.0.0/12', 'fd00:10:96::/112'] as const
-export const podRanges = ['10.244.0.0/16', 'fd00:10:244::/48'] as const
+export const serviceRanges = ['10.96.0.0/12', 'fd00:10:96::/112'] as const;
+export const podRanges = ['10.244.0.0/16', 'fd00:10:244::/48'] as const;
 
 /** Names of the API server in its certificate, besides its addresses. */
-export const apiServerNames = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local']
+export const apiServerNames = [
+  'localhost',
+  'kubernetes',
+  'kubernetes.default',
+  'kubernetes.default.svc',
+  'kubernetes.default.svc.cluster.local',
+];
 /** The first address of each Service range is the API server's own ClusterIP. */
-export const apiServerServiceAddresses = ['10.96.0.1', 'fd00:10:96::1']
+export const apiServerServiceAddresses = ['10.96.0.1', 'fd00:10:96::1'];
 
 export interface ControlPlaneKeys {
-  readonly authority: Authority
-  readonly server: Certificate
+  readonly authority: Authority;
+  readonly server: Certificate;
   /** The API server as the kubelets' client. */
-  readonly kubeletClient: Certificate
-  readonly serviceAccount: ServiceAccountKey
+  readonly kubeletClient: Certificate;
+  readonly serviceAccount: ServiceAccountKey;
 }
 
 export interface EtcdSettings {
-  readonly dataDirectory: string
-  readonly clientUrl: string
-  readonly peerUrl: string
+  readonly dataDirectory: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
 }
 
 /** Without fsync: the data need not outlive the machine, and disks are slow where tests run. */
@@ -38,22 +44,22 @@ export function etcdArguments({ dataDirectory, clientUrl, peerUrl }: EtcdSetting
     `--initial-cluster=default=${peerUrl}`,
     '--unsafe-no-fsync',
     '--log-level=warn',
-  ]
+  ];
 }
 
 export interface ApiServerSettings {
-  readonly etcdUrl: string
-  readonly bindAddress: string
-  readonly advertiseAddress: string
-  readonly port: number
-  readonly keys: ControlPlaneKeys
+  readonly etcdUrl: string;
+  readonly bindAddress: string;
+  readonly advertiseAddress: string;
+  readonly port: number;
+  readonly keys: ControlPlaneKeys;
   /** For what it writes by itself. */
-  readonly certificateDirectory: string
-  readonly further?: readonly string[]
+  readonly certificateDirectory: string;
+  readonly further?: readonly string[];
 }
 
 export function apiServerArguments(settings: ApiServerSettings): string[] {
-  const { authority, server, kubeletClient, serviceAccount } = settings.keys
+  const { authority, server, kubeletClient, serviceAccount } = settings.keys;
   return [
     `--etcd-servers=${settings.etcdUrl}`,
     `--bind-address=${settings.bindAddress}`,
@@ -77,16 +83,16 @@ export function apiServerArguments(settings: ApiServerSettings): string[] {
     '--allow-privileged=true',
     '--profiling=false',
     ...(settings.further ?? []),
-  ]
+  ];
 }
 
 export interface ControllerSettings {
-  readonly kubeconfig: string
-  readonly keys: ControlPlaneKeys
+  readonly kubeconfig: string;
+  readonly keys: ControlPlaneKeys;
 }
 
 /** The default of 20 requests a second is meant for busy clusters; starting all controllers takes a hundred. */
-const requestRate = ['--kube-api-qps=500', '--kube-api-burst=1000']
+const requestRate = ['--kube-api-qps=500', '--kube-api-burst=1000'];
 
 /** Periods are left at their defaults; there is nobody to elect a leader against. */
 export function controllerManagerArguments({ kubeconfig, keys }: ControllerSettings): string[] {
@@ -101,7 +107,7 @@ export function controllerManagerArguments({ kubeconfig, keys }: ControllerSetti
     `--cluster-cidr=${podRanges.join(',')}`,
     '--leader-elect=false',
     ...requestRate,
-  ]
+  ];
 }
 
 export function schedulerArguments(kubeconfig: string): string[] {
@@ -111,5 +117,5 @@ export function schedulerArguments(kubeconfig: string): string[] {
     `--authorization-kubeconfig=${kubeconfig}`,
     '--leader-elect=false',
     ...requestRate,
-  ]
+  ];
 }

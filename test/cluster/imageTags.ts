@@ -6,4 +6,4 @@ export const imageTags = {
   client: 'docker.io/proxyconfig-test/client:dev',
   coredns: 'docker.io/proxyconfig-test/coredns:dev',
   pause: 'docker.io/proxyconfig-test/pause:dev',
-} as const
+} as const;

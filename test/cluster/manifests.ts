@@ -2,14 +2,14 @@
  * What the API server holds when the cluster is up: its nodes and its DNS. Pure.
  * @module
  */
-import { apiServerPort, controlPlaneAddress, dnsServiceAddress } from './addresses.ts'
-import type { NodeAddress } from './addresses.ts'
-import { imageTags } from './imageTags.ts'
+import { apiServerPort, controlPlaneAddress, dnsServiceAddress } from './addresses.ts';
+import type { NodeAddress } from './addresses.ts';
+import { imageTags } from './imageTags.ts';
 
-type Manifest = Record<string, unknown>
+type Manifest = Record<string, unknown>;
 
-const namespace = 'kube-system'
-const dnsLabels = { 'k8s-app': 'kube-dns' }
+const namespace = 'kube-system';
+const dnsLabels = { 'k8s-app': 'kube-dns' };
 
 const corefile = `.:53 {
   errors
@@ -22,27 +22,27 @@ const corefile = `.:53 {
   cache 5
   loadbalance
 }
-`
+`;
 
 /** One list for one `kubectl create`. */
 export function clusterManifests(nodes: readonly NodeAddress[]): string {
-  const items = [...nodes.map(nodeManifest), ...dnsAccess(), dnsConfiguration(), dnsDeployment(), dnsService()]
-  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
+  const items = [...nodes.map(nodeManifest), ...dnsAccess(), dnsConfiguration(), dnsDeployment(), dnsService()];
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
 }
 
 /** Made before the kubelet registers: it keeps what it finds, and each node gets the pod ranges that its CNI uses. */
 function nodeManifest({ name, podCIDRs, zone }: NodeAddress): Manifest {
-  const labels = { 'kubernetes.io/hostname': name, 'topology.kubernetes.io/zone': zone, 'topology.kubernetes.io/region': 'local' }
-  return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels }, spec: { podCIDR: podCIDRs[0], podCIDRs } }
+  const labels = { 'kubernetes.io/hostname': name, 'topology.kubernetes.io/zone': zone, 'topology.kubernetes.io/region': 'local' };
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels }, spec: { podCIDR: podCIDRs[0], podCIDRs } };
 }
 
 function dnsAccess(): Manifest[] {
-  const name = 'system:coredns'
+  const name = 'system:coredns';
   const rules = [
     { apiGroups: [''], resources: ['services', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
-  ]
-  const rbac = 'rbac.authorization.k8s.io'
+  ];
+  const rbac = 'rbac.authorization.k8s.io';
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'coredns', namespace } },
     { apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata: { name }, rules },
@@ -53,17 +53,17 @@ function dnsAccess(): Manifest[] {
       roleRef: { apiGroup: rbac, kind: 'ClusterRole', name },
       subjects: [{ kind: 'ServiceAccount', name: 'coredns', namespace }],
     },
-  ]
+  ];
 }
 
 function dnsConfiguration(): Manifest {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'coredns', namespace }, data: { Corefile: corefile } }
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'coredns', namespace }, data: { Corefile: corefile } };
 }
 
 function dnsDeployment(): Manifest {
-  const template = { metadata: { labels: dnsLabels }, spec: dnsPod() }
-  const spec = { replicas: 1, selector: { matchLabels: dnsLabels }, template }
-  return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'coredns', namespace, labels: dnsLabels }, spec }
+  const template = { metadata: { labels: dnsLabels }, spec: dnsPod() };
+  const spec = { replicas: 1, selector: { matchLabels: dnsLabels }, template };
+  return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'coredns', namespace, labels: dnsLabels }, spec };
 }
 
 /** Reaches the API server by its own address: no Service works until the proxy under test runs. */
@@ -71,7 +71,7 @@ function dnsPod(): Manifest {
   const env = [
     { name: 'KUBERNETES_SERVICE_HOST', value: controlPlaneAddress.ipv4 },
     { name: 'KUBERNETES_SERVICE_PORT', value: String(apiServerPort) },
-  ]
+  ];
   const container = {
     name: 'coredns',
     image: imageTags.coredns,
@@ -84,7 +84,7 @@ function dnsPod(): Manifest {
     ],
     readinessProbe: { httpGet: { path: '/ready', port: 8181 }, periodSeconds: 1 },
     volumeMounts: [{ name: 'configuration', mountPath: '/etc/coredns' }],
-  }
+  };
   return {
     serviceAccountName: 'coredns',
     dnsPolicy: 'Default',
@@ -92,15 +92,15 @@ function dnsPod(): Manifest {
     tolerations: [{ operator: 'Exists' }],
     containers: [container],
     volumes: [{ name: 'configuration', configMap: { name: 'coredns' } }],
-  }
+  };
 }
 
 function dnsService(): Manifest {
   const ports = [
     { name: 'dns', port: 53, protocol: 'UDP' },
     { name: 'dns-tcp', port: 53, protocol: 'TCP' },
-  ]
-  const clusterIPs = [dnsServiceAddress.ipv4, dnsServiceAddress.ipv6]
-  const spec = { selector: dnsLabels, clusterIP: clusterIPs[0], clusterIPs, ipFamilyPolicy: 'RequireDualStack', ports }
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name: 'kube-dns', namespace, labels: dnsLabels }, spec }
+  ];
+  const clusterIPs = [dnsServiceAddress.ipv4, dnsServiceAddress.ipv6];
+  const spec = { selector: dnsLabels, clusterIP: clusterIPs[0], clusterIPs, ipFamilyPolicy: 'RequireDualStack', ports };
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name: 'kube-dns', namespace, labels: dnsLabels }, spec };
 }

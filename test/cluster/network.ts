@@ -3,17 +3,17 @@
  * machine's. Pure: batches for `ip -batch`, and sysctls, in the order to apply them.
  * @module
  */
-import { controlPlaneAddress, machinePrefixLengths } from './addresses.ts'
-import type { DualStackAddress, MachineAddress, NodeAddress } from './addresses.ts'
+import { controlPlaneAddress, machinePrefixLengths } from './addresses.ts';
+import type { DualStackAddress, MachineAddress, NodeAddress } from './addresses.ts';
 
-export const bridge = 'br0'
+export const bridge = 'br0';
 /** Every machine's only interface to the others. */
-export const uplink = 'eth0'
+export const uplink = 'eth0';
 
 export interface Wiring {
   /** Lines for `ip -batch` in the network namespace. */
-  readonly links: readonly string[]
-  readonly sysctls: readonly (readonly [path: string, value: string])[]
+  readonly links: readonly string[];
+  readonly sysctls: readonly (readonly [path: string, value: string])[];
 }
 
 /** Applied before any cable: what comes up later inherits it. */
@@ -24,37 +24,37 @@ export const routerSysctls: Wiring['sysctls'] = [
   ['net/ipv6/conf/default/accept_dad', '0'],
   ['net/ipv4/conf/all/rp_filter', '0'],
   ['net/ipv4/conf/default/rp_filter', '0'],
-]
+];
 
 /** Leads to the network namespace of a process. */
 export interface Cable {
-  readonly name: string
-  readonly pid: number
+  readonly name: string;
+  readonly pid: number;
 }
 
 export function controlPlaneWiring(machines: readonly Cable[], nodes: readonly NodeAddress[]): Wiring {
   const cables = machines.flatMap(({ name, pid }) => [
     `link add ${name} type veth peer name ${uplink} netns ${pid}`,
     `link set ${name} master ${bridge} up`,
-  ])
-  const links = ['link set lo up', `link add ${bridge} type bridge`, ...addressLines(controlPlaneAddress, bridge), ...cables]
-  return { links: [...links, ...nodes.flatMap(podRouteLines)], sysctls: routerSysctls }
+  ]);
+  const links = ['link set lo up', `link add ${bridge} type bridge`, ...addressLines(controlPlaneAddress, bridge), ...cables];
+  return { links: [...links, ...nodes.flatMap(podRouteLines)], sysctls: routerSysctls };
 }
 
 /** A node forwards for its pods, knows where each other node's pods are, and leaves the rest to the bridge's machine. */
 export function nodeWiring(self: NodeAddress, nodes: readonly NodeAddress[]): Wiring {
-  const others = nodes.filter(({ name }) => name !== self.name)
-  const defaults = [`route add default via ${controlPlaneAddress.ipv4}`, `route add default via ${controlPlaneAddress.ipv6}`]
-  return { links: [...machineLines(self), ...defaults, ...others.flatMap(podRouteLines)], sysctls: routerSysctls }
+  const others = nodes.filter(({ name }) => name !== self.name);
+  const defaults = [`route add default via ${controlPlaneAddress.ipv4}`, `route add default via ${controlPlaneAddress.ipv6}`];
+  return { links: [...machineLines(self), ...defaults, ...others.flatMap(podRouteLines)], sysctls: routerSysctls };
 }
 
 /** Only the machines of its own subnet: there is no way to pods and Services but through a node. */
 export function outsideWiring(self: MachineAddress): Wiring {
-  return { links: machineLines(self), sysctls: [['net/ipv6/conf/default/accept_ra', '0']] }
+  return { links: machineLines(self), sysctls: [['net/ipv6/conf/default/accept_ra', '0']] };
 }
 
 function machineLines(self: MachineAddress): string[] {
-  return ['link set lo up', ...addressLines(self, uplink)]
+  return ['link set lo up', ...addressLines(self, uplink)];
 }
 
 /** `nodad`: an IPv6 address that is still being checked for duplicates cannot be listened on. */
@@ -63,9 +63,9 @@ function addressLines({ ipv4, ipv6 }: DualStackAddress, device: string): string[
     `addr add ${ipv4}/${machinePrefixLengths.ipv4} dev ${device}`,
     `addr add ${ipv6}/${machinePrefixLengths.ipv6} dev ${device} nodad`,
     `link set ${device} up`,
-  ]
+  ];
 }
 
 function podRouteLines({ podCIDRs, ipv4, ipv6 }: NodeAddress): string[] {
-  return [`route add ${podCIDRs[0]} via ${ipv4}`, `route add ${podCIDRs[1]} via ${ipv6}`]
+  return [`route add ${podCIDRs[0]} via ${ipv4}`, `route add ${podCIDRs[1]} via ${ipv6}`];
 }

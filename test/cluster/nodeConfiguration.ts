@@ -2,19 +2,19 @@
  * The files that a node's programs read. Pure: each function answers a file's text.
  * @module
  */
-import { stringify } from 'yaml'
-import { dnsServiceAddress } from './addresses.ts'
-import type { MachineAddress, NodeAddress } from './addresses.ts'
-import { cniPluginDirectories } from './requirements.ts'
+import { stringify } from 'yaml';
+import { dnsServiceAddress } from './addresses.ts';
+import type { MachineAddress, NodeAddress } from './addresses.ts';
+import { cniPluginDirectories } from './requirements.ts';
 
 export interface ContainerdSettings {
-  readonly pauseImage: string
+  readonly pauseImage: string;
   /** Directory of the CNI configuration. */
-  readonly cniDirectory: string
+  readonly cniDirectory: string;
 }
 
 /** Snapshotters and services that need what a node here has not; each costs time at the start. */
-const unusedPlugins = ['btrfs', 'devmapper', 'zfs', 'erofs', 'blockfile'].map((name) => `io.containerd.snapshotter.v1.${name}`)
+const unusedPlugins = ['btrfs', 'devmapper', 'zfs', 'erofs', 'blockfile'].map((name) => `io.containerd.snapshotter.v1.${name}`);
 
 /**
  * For a machine without CAP_SYS_RESOURCE: there, a pod whose OOM score goes below its parent's does not start, and
@@ -44,7 +44,7 @@ conf_dir = '${cniDirectory}'
 runtime_type = 'io.containerd.runc.v2'
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
 SystemdCgroup = false
-`
+`;
 }
 
 /** For a containerd that only unpacks images. */
@@ -59,7 +59,7 @@ address = '${socket}'
 
 [ttrpc]
 address = '${socket}.ttrpc'
-`
+`;
 }
 
 /** Pods are routed, never masqueraded: what rewrites addresses in this cluster is the proxy under test. */
@@ -69,13 +69,13 @@ export function cniConfiguration({ podCIDRs }: NodeAddress): string {
     dataDir: '/run/cni-ipam',
     ranges: podCIDRs.map((subnet) => [{ subnet }]),
     routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
-  }
+  };
   const plugins = [
     ...withoutDuplicateDetection,
     { type: 'ptp', ipMasq: false, ipam },
     { type: 'portmap', capabilities: { portMappings: true } },
-  ]
-  return JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins }, undefined, 2)
+  ];
+  return JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins }, undefined, 2);
 }
 
 /**
@@ -85,14 +85,14 @@ export function cniConfiguration({ podCIDRs }: NodeAddress): string {
 const withoutDuplicateDetection = [
   { type: 'loopback' },
   { type: 'tuning', sysctl: { 'net.ipv6.conf.default.accept_dad': '0', 'net.ipv6.conf.default.dad_transmits': '0' } },
-]
+];
 
 export interface KubeletSettings {
-  readonly authority: string
-  readonly certificate: string
-  readonly key: string
-  readonly cgroupRoot: string
-  readonly resolvConf: string
+  readonly authority: string;
+  readonly certificate: string;
+  readonly key: string;
+  readonly cgroupRoot: string;
+  readonly resolvConf: string;
 }
 
 /** Close to the defaults, except for what protects a disk that is not the cluster's own. */
@@ -116,14 +116,14 @@ export function kubeletConfiguration({ authority, certificate, key, cgroupRoot, 
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
     serializeImagePulls: false,
-  })
+  });
 }
 
 export function hostsFile(machines: readonly MachineAddress[]): string {
-  const lines = machines.flatMap(({ name, ipv4, ipv6 }) => [`${ipv4}\t${name}`, `${ipv6}\t${name}`])
-  return ['127.0.0.1\tlocalhost', '::1\tlocalhost', ...lines, ''].join('\n')
+  const lines = machines.flatMap(({ name, ipv4, ipv6 }) => [`${ipv4}\t${name}`, `${ipv6}\t${name}`]);
+  return ['127.0.0.1\tlocalhost', '::1\tlocalhost', ...lines, ''].join('\n');
 }
 
 function tomlList(values: readonly string[]): string {
-  return `[${values.map((value) => `'${value}'`).join(', ')}]`
+  return `[${values.map((value) => `'${value}'`).join(', ')}]`;
 }
