@@ -9,7 +9,7 @@ import { describeTable } from './describeTable.ts';
 import type { Answer, Network } from './network.ts';
 import { addresses, iptablesObstacle } from './network.ts';
 import { clusterIP } from './objects.ts';
-import { scenarios, scenariosIn } from './serviceTable.ts';
+import { scenarios } from './serviceTable.ts';
 
 const variants = [
   { variant: 'Nft' as const, obstacle: await iptablesObstacle('nft') },
@@ -25,7 +25,7 @@ describe.each(variants)('iptables $variant', ({ variant, obstacle }) => {
     const ours = createOurs('iptables', network);
     return { ...ours, serve: ({ config, ...round }) => ours.serve({ ...round, config: { ...config, iptables: { backend: variant } } }) };
   };
-  describeTable({ proxyName: `this project, iptables ${variant}`, scenarios: scenariosIn('iptables'), start, further: testWithoutRules });
+  describeTable({ proxyName: `this project, iptables ${variant}`, scenarios, start, further: testWithoutRules });
 });
 
 function testWithoutRules(network: () => Network, proxy: () => Proxy): void {

@@ -1,7 +1,7 @@
 /**
  * The words in which the packet table is written: who asks whom, and who must answer, seen from where.
  */
-import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
+import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import type { Protocol } from '../../src/model/service.ts';
 import type { Item } from './items.ts';
@@ -22,8 +22,6 @@ export interface PacketRow {
   /** TCP and UDP without it. */
   readonly protocol?: Protocol;
   readonly expect: Expectation | ExpectationByFamily;
-  /** Where a mode must differ from the others, and why. */
-  readonly differs?: Partial<Record<ProxyMode, { readonly expect: Expectation | ExpectationByFamily; readonly because: string }>>;
 }
 
 /** Who answers: a pod by its name, or by the second port that it listens on. */

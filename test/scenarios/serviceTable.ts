@@ -1,7 +1,6 @@
 /**
  * What Services do to packets, as rows that hold in every proxy mode: who asks whom, and who must answer, seen from where.
  */
-import type { ProxyMode } from '../../src/api/nodeConfig.ts';
 import { addressTable } from './addressTable.ts';
 import { endpointTable } from './endpointTable.ts';
 import type { PodName } from './network.ts';
@@ -9,16 +8,10 @@ import { addresses, gateways } from './network.ts';
 import type { ServiceManifest } from './objects.ts';
 import { clusterIP, loadBalancerIP } from './objects.ts';
 import { allowedExternalIPs, externalLocal, nodePort, single } from './manifests.ts';
-import type { PacketRow, Scenario } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
 import { settingsTable } from './settingsTable.ts';
 
 export type { Expectation, PacketRow, Scenario } from './scenario.ts';
-
-/** The scenarios with what a mode's packets must see. */
-export function scenariosIn(mode: ProxyMode, all = scenarios): readonly Scenario[] {
-  const rowIn = (row: PacketRow): PacketRow => ({ ...row, expect: row.differs?.[mode]?.expect ?? row.expect });
-  return all.map(({ rows, ...scenario }) => Object.assign(scenario, { rows: rows.map(rowIn) }));
-}
 
 const redis: ServiceManifest = {
   namespace: 'work',

@@ -1,25 +1,22 @@
 /**
  * What each of those who serve Services is asked in the kernel under test, with what its packets must see: also SCTP, which this kernel has.
  */
-import type { ProxyMode } from '../../src/api/nodeConfig.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { sctpScenarios } from '../scenarios/sctpTable.ts';
-import { scenarios, scenariosIn } from '../scenarios/serviceTable.ts';
+import { scenarios } from '../scenarios/serviceTable.ts';
 import { ipvsDiffers, withDifferences } from './differences.ts';
 import { kubeProxyDiffers } from './kubeProxyDiffers.ts';
 import { roundsOf } from './rounds.ts';
 
-function allIn(mode: ProxyMode): readonly Scenario[] {
-  return scenariosIn(mode, [...scenarios, ...sctpScenarios]);
-}
+const everything: readonly Scenario[] = [...scenarios, ...sctpScenarios];
 
 /** Without configurations: each is tried on the machine's own kernel, which is quicker. */
 export function iptablesScenarios(): readonly Scenario[] {
-  return allIn('iptables').filter(({ config }) => config === undefined);
+  return everything.filter(({ config }) => config === undefined);
 }
 
 export function ipvsScenarios(): readonly Scenario[] {
-  return withDifferences(allIn('ipvs'), ipvsDiffers);
+  return withDifferences(everything, ipvsDiffers);
 }
 
 /** An API server's selector keeps these from kube-proxy, and an ObjectServer has none. */
