@@ -36,9 +36,9 @@ export class ClusterFixture {
     this.client = createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig }));
   }
 
-  /** `install`: the directory to `kubectl apply -k`; only the CRDs unless told otherwise. */
-  static async start({ install = 'crds' }: { install?: string } = {}): Promise<ClusterFixture> {
-    const fixture = new ClusterFixture(await startApiServer());
+  /** `install`: the directory to `kubectl apply -k`; only the CRDs unless told otherwise. `apiServerArguments`: further ones. */
+  static async start({ install = 'crds', apiServerArguments }: { install?: string; apiServerArguments?: readonly string[] } = {}): Promise<ClusterFixture> {
+    const fixture = new ClusterFixture(await startApiServer({ apiServerArguments }));
     try {
       await fixture.kubectl(['apply', '-k', install]);
       if (install === 'crds') await fixture.kubectl(['create', 'namespace', 'proxyconfig-system']);
