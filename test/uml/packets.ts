@@ -27,8 +27,19 @@ async function run(network: Network, proxy: Proxy, round: Round): Promise<void> 
   const send = async ({ family, name, row }: (typeof cases)[number]): Promise<void> =>
     print({ row: [family, name, row.name], seen: await observe(network, family, row, slowness) });
   const isAnswered = ({ family, row }: (typeof cases)[number]): boolean => expectationIn(row, family) !== 'DROPPED';
-  await Promise.all(cases.filter(isAnswered).map(send));
-  await Promise.all(cases.filter((each) => !isAnswered(each)).map(send));
+  await eachOf(cases.filter(isAnswered), send);
+  await eachOf(cases.filter((each) => !isAnswered(each)), send);
+}
+
+/** All rows at once fill the pods' queues of new connections here, and what does not fit in them looks dropped. */
+const atOnce = 24;
+
+async function eachOf<Item>(items: readonly Item[], act: (item: Item) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of queue) await act(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 interface Subject {
