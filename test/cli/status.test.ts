@@ -138,7 +138,8 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
   });
 
   test('--watch on a terminal draws in place and gives the terminal back', async () => {
-    const watching = watch('script', ['-qec', `src/main.ts status edge --watch --kubeconfig ${kubeconfig}`, '/dev/null'], terminal);
+    // exec: a shell that stays in between is interrupted too, and not every shell then hands on how its command ended.
+    const watching = watch('script', ['-qec', `exec src/main.ts status edge --watch --kubeconfig ${kubeconfig}`, '/dev/null'], terminal);
     await watching.tells('1 of 2 nodes up to date');
     await operatorSays('edge', 'Ready', 2);
     await watching.tells('2 of 2 nodes up to date');
