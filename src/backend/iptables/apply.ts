@@ -61,16 +61,7 @@ class IptablesBackend implements Backend {
     }
   }
 
-  async sync(request: SyncRequest): Promise<SyncResult> {
-    try {
-      return await this.#sync(request);
-    } catch (cause) {
-      if (cause instanceof UnprintableRule) throw new SyncError('InvalidRule', 'a rule holds something that must not reach the kernel', { cause });
-      throw cause;
-    }
-  }
-
-  async #sync({ state, changed, signal }: SyncRequest): Promise<SyncResult> {
+  async sync({ state, changed, signal }: SyncRequest): Promise<SyncResult> {
     const iptables = await this.#iptablesFor(state.config);
     const scope = planScope(state);
     const before = this.#applied;

@@ -11,7 +11,6 @@ import { SyncError } from '../backend.ts';
 import { findDifference as findRuleDifference, readKernel as readRules, selectIptables } from '../iptables/kernel.ts';
 import type { Ledger as RulesLedger } from '../iptables/ledger.ts';
 import { planScope } from '../shared/context.ts';
-import { UnprintableRule } from '../shared/rule.ts';
 import { cleanUp } from './cleanup.ts';
 import type { IpvsContext } from './context.ts';
 import { ipvsContext } from './context.ts';
@@ -64,16 +63,7 @@ class IpvsBackend implements Backend {
     }
   }
 
-  async sync(request: SyncRequest): Promise<SyncResult> {
-    try {
-      return await this.#sync(request);
-    } catch (cause) {
-      if (cause instanceof UnprintableRule) throw new SyncError('InvalidRule', 'a rule holds something that must not reach the kernel', { cause });
-      throw cause;
-    }
-  }
-
-  async #sync({ state, changed, signal }: SyncRequest): Promise<SyncResult> {
+  async sync({ state, changed, signal }: SyncRequest): Promise<SyncResult> {
     const scope = planScope(state);
     const before = this.#applied;
     // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks for itself.

@@ -3,6 +3,7 @@
  * object smuggled in would otherwise become a rule of its own (an iptables comment with a newline in it does).
  */
 import type { Protocol } from '../../model/service.ts';
+import { SyncError } from '../backend.ts';
 
 interface Network {
   readonly network: string;
@@ -46,9 +47,12 @@ export interface Rule {
   readonly target?: Target;
 }
 
-/** A rule with something in it that must not reach the kernel. Decoding lets no such thing in: this is the last barrier. */
-export class UnprintableRule extends Error {
+/** A rule with something in it that must not reach the kernel. Decoding lets no such thing in: this is the last barrier. What it is stands in `cause` alone. */
+export class UnprintableRule extends SyncError {
   override readonly name = 'UnprintableRule';
+  constructor(what: string) {
+    super('InvalidRule', 'a rule holds something that must not reach the kernel', { cause: new Error(what) });
+  }
 }
 
 /** The rule as iptables-restore takes it, without the `-A CHAIN` before it. */

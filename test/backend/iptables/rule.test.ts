@@ -45,4 +45,9 @@ describe('never printed', () => {
   test.each(hostile)('$name', ({ rule }) => {
     expect(() => formatRule(rule)).toThrow(UnprintableRule);
   });
+
+  test('and never said in a message that reaches a status', () => {
+    const hostName = { matches: [to('example.org')] };
+    expect(() => formatRule(hostName)).toThrow(expect.objectContaining({ reason: 'InvalidRule', message: expect.not.stringContaining('example') }));
+  });
 });
