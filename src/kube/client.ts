@@ -40,6 +40,8 @@ export interface KubeClientOptions {
   /** A watch on which nothing came for this long is taken for dead; default 75 s, because bookmarks come only every 60 s. */
   readonly watchSilenceMs?: number;
   readonly userAgent?: string;
+  /** Called with the `date` header of every answer. */
+  readonly onDate?: (date: string | undefined) => void;
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -54,7 +56,7 @@ interface Exchange {
 }
 
 export function createKubeClient(config: KubeConfig, options: KubeClientOptions = {}): KubeClient {
-  const { requestTimeoutMs = 30_000, watchSilenceMs = 75_000, userAgent = 'proxyconfig' } = options;
+  const { requestTimeoutMs = 30_000, watchSilenceMs = 75_000, userAgent = 'proxyconfig', onDate } = options;
   const secure = config.server.startsWith('https:');
   // `timeout` is for idle connections: one that a firewall has forgotten must not be used again.
   const agent = secure ? new https.Agent({ keepAlive: true, timeout: 30_000, ...config.tls }) : new http.Agent({ keepAlive: true, timeout: 30_000 });
@@ -69,7 +71,11 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
     }
     const url = config.server + exchange.path + queryText(exchange.query);
     return new Promise((resolve, reject) => {
-      const outgoing = (secure ? https : http).request(url, { agent, method: exchange.method, headers, signal: exchange.signal }, resolve);
+      const answered = (response: http.IncomingMessage): void => {
+        onDate?.(response.headers.date);
+        resolve(response);
+      };
+      const outgoing = (secure ? https : http).request(url, { agent, method: exchange.method, headers, signal: exchange.signal }, answered);
       outgoing.setTimeout(watchSilenceMs, () => outgoing.destroy(new Error(`nothing received for ${watchSilenceMs} ms`)));
       outgoing.on('error', reject);
       outgoing.end(exchange.body);

@@ -20,7 +20,7 @@ import { decodeAgentPod, decodeNode, decodeNodeProxy, decodeProxyConfig, decodeR
 import type { OperatorMetrics } from './operatorMetrics.ts';
 import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
 import { operatorNamespace, type RevisionWrite } from './revisions.ts';
-import { monotonicNow, SinceMemory } from './since.ts';
+import { SinceMemory } from './since.ts';
 import { fieldManager, writeNodes } from './writeNodes.ts';
 
 export interface OperatorOptions {
@@ -31,6 +31,8 @@ export interface OperatorOptions {
   readonly instance: string;
   /** Least time from one status write of a ProxyConfig to its next. */
   readonly statusIntervalMs: number;
+  /** Milliseconds since the epoch that never go back. */
+  readonly now: () => number;
 }
 
 type OnEvent = (event: ResourceEvent) => Promise<void>;
@@ -240,7 +242,7 @@ export class ProxyConfigOperator extends operatorModule.default {
       readyAgents,
     };
     const started = performance.now();
-    const reconciliation = reconcile(view, this.#since.turn(monotonicNow()));
+    const reconciliation = reconcile(view, this.#since.turn(this.#options.now()));
     this.#gatherMs = Math.max(leastGatherMs, gatherPerLook * (performance.now() - started));
     return reconciliation;
   }

@@ -208,8 +208,8 @@ function isTaken(situation: Situation, rollout: Rollout): boolean {
 }
 
 /**
- * By the wall clock, so that a pause of a week does not begin anew with every operator; one that began in the future, by a clock
- * that was wrong, counts from where this process first saw it.
+ * By the written time, so that a pause of a week does not begin anew with every operator; all write the API server's. One that began in
+ * the future, by a clock that was set back since, counts from where this process first saw it.
  */
 function pauseEnds({ target, clock }: Situation, rollout: Rollout): number | undefined {
   const { pause } = target.config.spec.rollout.steps?.[(currentStep(rollout) ?? 0) - 1] ?? {};

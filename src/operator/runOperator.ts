@@ -8,6 +8,7 @@ import type { OperatorConfig } from '../config.ts';
 import { createKubeClient } from '../kube/client.ts';
 import { loadKubeConfig } from '../kube/kubeConfig.ts';
 import { LeaderElection, writingAsLeader } from '../kube/leaderElection.ts';
+import { ServerClock } from '../kube/serverClock.ts';
 import { plain, startHttpServer, type HttpServer } from '../observability/httpServer.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { ProxyConfigOperator } from './operator.ts';
@@ -24,7 +25,8 @@ export async function runOperator(config: OperatorConfig, signal: AbortSignal): 
   const kubeConfig = loadKubeConfig(config.kubernetes);
   const userAgent = `proxyconfig-operator/${config.version}`;
   const client = createKubeClient(kubeConfig, { userAgent });
-  const leaseClient = createKubeClient(kubeConfig, { userAgent, requestTimeoutMs: leaseRequestTimeoutMs });
+  const clock = new ServerClock();
+  const leaseClient = createKubeClient(kubeConfig, { userAgent, requestTimeoutMs: leaseRequestTimeoutMs, onDate: (date) => clock.hear(date) });
   const metrics = createOperatorMetrics();
   const election = new LeaderElection({
     client: leaseClient,
@@ -40,7 +42,8 @@ export async function runOperator(config: OperatorConfig, signal: AbortSignal): 
   try {
     await election.run(async (term) => {
       logger.info('leads');
-      const leader = new ProxyConfigOperator({ client: writingAsLeader(client, () => election.isLeader()), logger, metrics, instance: os.hostname(), statusIntervalMs });
+      const writing = writingAsLeader(client, () => election.isLeader());
+      const leader = new ProxyConfigOperator({ client: writing, logger, metrics, instance: os.hostname(), statusIntervalMs, now: clock.start() });
       operator = leader;
       await serve(leader, term);
       operator = undefined;

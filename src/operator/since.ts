@@ -1,12 +1,12 @@
 /**
- * Since when something has been as it is, on this process's own clock.
+ * Since when something has been as it is, on this process's own monotonic clock.
  *
  * Times that agents, the API server or an operator before this one wrote down are by other clocks, which may be an hour off:
  * whatever a rollout decides by time is measured here. After a restart or a change of leader it is measured anew, so a wait may
  * take longer then, never shorter.
  */
 export interface Clock {
-  /** Milliseconds since the epoch that never go back. */
+  /** Milliseconds since the epoch by the API server's clock; never goes back. */
   readonly now: number;
   /** When the subject took this value, as far as is known here: now, if it is seen with it for the first time. */
   since(subject: string, value: string): number;
@@ -35,9 +35,4 @@ export class SinceMemory {
       },
     };
   }
-}
-
-/** As Date.now(), but a clock that is set while the process runs does not move it. */
-export function monotonicNow(): number {
-  return performance.timeOrigin + performance.now();
 }

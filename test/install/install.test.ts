@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
+import { ServerClock } from '../../src/kube/serverClock.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
@@ -81,7 +82,7 @@ describeWhere(['cluster'], 'the installation', () => {
     const complain = (message: string, fields?: object): void => void complaints.push({ message, ...fields });
     const logger = { error: complain, warn: complain, info: () => undefined, debug: () => undefined };
     const client = await clientFor(cluster, 'operator');
-    const operator = new ProxyConfigOperator({ client, logger, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50 });
+    const operator = new ProxyConfigOperator({ client, logger, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50, now: new ServerClock().start() });
     await operator.start();
     try {
       await cluster.addNode('node-1');

@@ -4,6 +4,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { isGone } from '../../src/kube/apiError.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
+import { ServerClock } from '../../src/kube/serverClock.ts';
 import type { Logger } from '../../src/observability/logger.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { ProxyConfigOperator } from '../../src/operator/operator.ts';
@@ -26,7 +27,7 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
   let agents: FleetOfAgents;
 
   async function startOperator(client: KubeClient = cluster.client): Promise<ProxyConfigOperator> {
-    const operator = new ProxyConfigOperator({ client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50 });
+    const operator = new ProxyConfigOperator({ client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50, now: new ServerClock().start() });
     operators.push(operator);
     await operator.start();
     return operator;

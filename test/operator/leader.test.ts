@@ -1,19 +1,13 @@
 /**
- * Several operators, of which one works: `proxyconfig operator` from the bundle, killed, stopped and frozen.
+ * Several operators, of which one works: `proxyconfig operator` from the bundle, killed and stopped.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { execa, type ResultPromise } from 'execa';
-import { bundle } from '../../.ci/build.ts';
 import { LeaderElection, NotLeader, writingAsLeader } from '../../src/kube/leaderElection.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
-
-const bit = (value: number) => ({ masquerade: { bit: value } });
+import { firstToLead, OperatorProcesses } from './operatorProcess.ts';
 
 describeWhere(['cluster'], 'of several operators one leads', () => {
   let cluster: ClusterFixture;
@@ -24,60 +18,35 @@ describeWhere(['cluster'], 'of several operators one leads', () => {
   afterAll(() => cluster?.stop());
 
   describe('processes', () => {
-    const processes: OperatorProcess[] = [];
-    let directory = '';
+    let operators: OperatorProcesses;
 
     beforeAll(async () => {
-      directory = await mkdtemp(path.join(tmpdir(), 'proxyconfig-leader-'));
-      await bundle(directory);
+      operators = await OperatorProcesses.build();
       await cluster.addNode('node-1');
       await cluster.addConfig('all');
     }, 60_000);
-    afterAll(async () => {
-      await Promise.all(processes.map((operator) => operator.end('SIGKILL')));
-      await rm(directory, { recursive: true, force: true });
-    });
+    afterAll(() => operators?.stop());
 
-    async function start(): Promise<OperatorProcess> {
-      const operator = new OperatorProcess(path.join(directory, 'proxyconfig.js'), cluster.server.kubeconfig);
-      processes.push(operator);
-      await waitFor('it has started', async () => operator.says('operator starts'), { timeoutMs: 10_000 });
-      return operator;
-    }
-    const leads = (operator: OperatorProcess, timeoutMs: number): Promise<unknown> => waitFor('it leads', async () => operator.leads(), { timeoutMs, everyMs: 50, explain: () => operator.log });
-
-    test('a killed one is replaced within 20 s, a frozen one writes nothing when it goes on, a stopped one hands over', async () => {
-      const killed = await start();
-      await leads(killed, 5000);
+    test('a killed one is replaced within 20 s, a stopped one hands over', async () => {
+      const [killed, second, third] = [await operators.start(cluster.server.kubeconfig), await operators.start(cluster.server.kubeconfig), await operators.start(cluster.server.kubeconfig)];
+      await killed.takesTheLead(5000);
       await cluster.governedBy('node-1', 'all');
-      const frozen = await start();
-      const third = await start();
       await sleep(1000);
-      expect([frozen.leads(), third.leads()]).toEqual([false, false]);
+      expect([second.leads(), third.leads()]).toEqual([false, false]);
 
       const killedAt = performance.now();
       await killed.end('SIGKILL');
-      const [next, other] = await Promise.race([leads(frozen, 20_000).then(() => [frozen, third] as const), leads(third, 20_000).then(() => [third, frozen] as const)]);
+      const next = await firstToLead([second, third]);
       const replacedAfter = performance.now() - killedAt;
       console.info(`a killed leader was replaced after ${(replacedAfter / 1000).toFixed(1)} s`);
       expect(replacedAfter).toBeLessThan(20_000);
 
-      next.signal('SIGSTOP');
-      await cluster.changeConfig('all', bit(15));
-      await leads(other, 20_000);
-      await cluster.masquerades('node-1', 15);
-      await cluster.agentApplies('node-1');
-      await cluster.changeConfig('all', bit(16));
-      const newest = await cluster.masquerades('node-1', 16);
-      next.signal('SIGCONT');
-      await waitFor('the one that was frozen steps down', async () => next.says('leads no longer'), { timeoutMs: 10_000, explain: () => next.log });
-      expect(await cluster.nodeProxy('node-1')).toEqual(newest);
-
+      const other = next === second ? third : second;
       const stoppedAt = performance.now();
-      expect(await other.end('SIGTERM')).toBe(0);
-      await waitFor('the other one leads again', async () => next.count('leads') === 2, { timeoutMs: 6000, explain: () => next.log });
+      expect(await next.end('SIGTERM')).toBe(0);
+      await other.takesTheLead(6000);
       console.info(`a stopped leader was replaced after ${((performance.now() - stoppedAt) / 1000).toFixed(1)} s`);
-      await cluster.changeConfig('all', bit(17));
+      await cluster.changeConfig('all', { masquerade: { bit: 17 } });
       await cluster.agentApplies('node-1');
       await cluster.masquerades('node-1', 17);
     }, 90_000);
@@ -141,35 +110,3 @@ describeWhere(['cluster'], 'of several operators one leads', () => {
     });
   });
 });
-
-class OperatorProcess {
-  readonly #process: ResultPromise<{ reject: false; all: true; buffer: false }>;
-  log = '';
-
-  constructor(program: string, kubeconfig: string) {
-    const flags = ['--kubeconfig', kubeconfig, '--health-address', '127.0.0.1:0', '--metrics-address', '127.0.0.1:0'];
-    this.#process = execa(process.execPath, [program, 'operator', ...flags], { reject: false, all: true, buffer: false });
-    this.#process.all.setEncoding('utf8').on('data', (text: string) => (this.log += text));
-  }
-
-  count(message: string): number {
-    return this.log.split(`"message":"${message}"`).length - 1;
-  }
-
-  says(message: string): boolean {
-    return this.count(message) > 0;
-  }
-
-  leads(): boolean {
-    return this.count('leads') > this.count('leads no longer');
-  }
-
-  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#process.kill(name);
-  }
-
-  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | undefined> {
-    this.#process.kill(signal);
-    return (await this.#process).exitCode;
-  }
-}

@@ -7,6 +7,7 @@ import { findCondition } from '../../src/api/conditions.ts';
 import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
 import { isConflict } from '../../src/kube/apiError.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
+import { ServerClock } from '../../src/kube/serverClock.ts';
 import type { Logger } from '../../src/observability/logger.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { ProxyConfigOperator } from '../../src/operator/operator.ts';
@@ -25,7 +26,7 @@ const conditionIs = (type: string, status: string, reason?: string) => ({ metada
 };
 
 function newOperator(client: KubeClient): ProxyConfigOperator {
-  return new ProxyConfigOperator({ client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50 });
+  return new ProxyConfigOperator({ client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50, now: new ServerClock().start() });
 }
 
 describeWhere(['cluster'], 'the operator on a real API server', () => {
