@@ -9,7 +9,7 @@ import type { AgentMetrics } from '../observability/metrics.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Conntrack } from '../system/conntrack.ts';
 import { LocalGapCounter } from './localGaps.ts';
-import { ServiceHealth } from './serviceHealth.ts';
+import { healthCheckAddresses, ServiceHealth } from './serviceHealth.ts';
 import type { Store } from './store.ts';
 import { familyLabels } from './syncObserver.ts';
 import { UdpCleaner } from './udpCleaner.ts';
@@ -35,7 +35,7 @@ export function createFollowers({ store, nodeName, metrics, logger, isHealthy, c
     new UdpCleaner({ family, conntrack, slicesOf, metrics, logger, label: { ip_family: familyLabels[family] } });
   const cleaners: { readonly [family in IPFamily]: UdpCleaner } = { ipv4: cleanerFor('ipv4'), ipv6: cleanerFor('ipv6') };
   const health = new ServiceHealth({ service: (key) => store.service(key), slicesOf, nodeName, isHealthy, logger });
-  const syncing = new Map<IPFamily, readonly ServiceKey[]>();
+  const syncing = new Map<IPFamily, { readonly keys: readonly ServiceKey[]; readonly state: ServiceState }>();
   const gaps: { readonly [family in IPFamily]: LocalGapCounter } = { ipv4: new LocalGapCounter(), ipv6: new LocalGapCounter() };
   const countGaps = (family: IPFamily, keys: Iterable<ServiceKey>, state: ServiceState): void => {
     for (const key of keys) gaps[family].set(key, state.ports(key));
@@ -46,13 +46,15 @@ export function createFollowers({ store, nodeName, metrics, logger, isHealthy, c
     onStart: (family, changed, state) => {
       cleaners[family].syncing(changed, state);
       countGaps(family, changed === 'all' ? new Set([...state.keys(), ...gaps[family].keys()]) : changed, state);
-      syncing.set(family, changed === 'all' ? [...state.keys(), ...health.keys()] : [...changed]);
+      syncing.set(family, { keys: changed === 'all' ? [...state.keys(), ...health.keys()] : [...changed], state });
     },
     onSuccess: (family) => {
       cleaners[family].synced();
-      const keys = syncing.get(family) ?? [];
+      const synced = syncing.get(family);
       syncing.delete(family);
-      updating = updating.then(() => health.synced(keys));
+      if (synced === undefined) return;
+      const { keys, state } = synced;
+      updating = updating.then(() => health.synced(keys, () => healthCheckAddresses(state.config, state.node)));
     },
     stop: async () => {
       await Promise.all(ipFamilies.map((family) => cleaners[family].stop()));

@@ -1,5 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { NodeProxyStatus } from '../../src/agent/report.ts';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
@@ -17,6 +18,13 @@ COMMIT
 `;
 const foreign = ['-A INPUT -s 203.0.113.7/32 -m comment --comment "of others" -j DROP', '-A THEIRS -p tcp -j ACCEPT'];
 const foreignInput = `*filter\n:THEIRS -\n${foreign.join('\n')}\nCOMMIT\n`;
+
+const balanced = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'balanced', namespace: 'default' },
+  spec: { type: 'LoadBalancer', clusterIP: '10.96.0.77', externalTrafficPolicy: 'Local', healthCheckNodePort: 31_777, ports: [{ port: 80 }] },
+};
 
 const serves = (address: string) => (rules: string) => rules.includes(`-j DNAT --to-destination ${address}:8080`);
 const ready = (status: NodeProxyStatus): object => status.conditions?.find(({ type }) => type === 'Ready') ?? {};
@@ -102,6 +110,34 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     expect(status).toMatchObject({ state: 'Ready', previousRevision: 'r1' });
     expect(agent.log().match(/agent starts/g)).toHaveLength(1);
   });
+
+  test('health-check node ports are listened on where NodePorts are served, and follow the configuration', async () => {
+    const addresses = ['192.168.0.1', '192.168.5.1', 'fd00:168::1'];
+    await host.run(['sh', '-ec', `ip link add eth0 type veth peer name eth1; ip link set eth0 up; ip link set eth1 up; ${addresses.map((each) => `ip address add ${each}/${each.includes(':') ? '64 nodad' : '24'} dev eth0`).join('; ')}`]);
+    await host.apply(withoutIdentity(balanced));
+    const answering = async (): Promise<string[]> => {
+      const script = `const ask = (host) => fetch('http://' + (host.includes(':') ? '[' + host + ']' : host) + ':31777/').then(({ status }) => [host + ' ' + status], () => []);
+        console.log(JSON.stringify((await Promise.all(${JSON.stringify(['127.0.0.1', ...addresses])}.map(ask))).flat()))`;
+      return JSON.parse(await host.run([process.execPath, '--input-type=module', '--eval', script])) as string[];
+    };
+    // 503: the Service has no endpoint on this node.
+    const steps = [
+      { nodePorts: undefined, expected: ['127.0.0.1 503', '192.168.0.1 503', '192.168.5.1 503', 'fd00:168::1 503'] },
+      { nodePorts: { addresses: ['192.168.5.0/24', 'fd00:168::/64'] }, expected: ['192.168.5.1 503', 'fd00:168::1 503'] },
+      { nodePorts: { addresses: ['primary'] }, expected: ['192.168.0.1 503'] },
+      { nodePorts: { addresses: ['203.0.113.0/24'] }, expected: [] },
+    ] as const;
+    for (const [index, { nodePorts, expected }] of steps.entries()) {
+      await setNodeProxy(`health-${index}`, { masquerade: { bit: 15, all: false }, ...(nodePorts && { nodePorts }) } as Partial<NodeConfig>);
+      let seen: string[] = [];
+      await until(`it answers at ${expected.join(', ')}`, async () => isDeepStrictEqual((seen = await answering()), expected), 20_000).catch((cause: unknown) => {
+        throw new Error(`${JSON.stringify(seen)} instead of ${JSON.stringify(expected)}`, { cause });
+      });
+    }
+    await host.kubectl(['delete', 'service/balanced']);
+    await setNodeProxy('r2', { masquerade: { bit: 15, all: false } });
+    await untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
+  }, 90_000);
 
   test('a mode that this node cannot run is refused: the status says why, and Services go on', async () => {
     await setNodeProxy('r3', { mode: 'ipvs' });

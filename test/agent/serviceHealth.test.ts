@@ -52,6 +52,8 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+const everywhere = (): readonly undefined[] => [undefined];
+
 test('the port is served on both families while the Service asks for it, with what was last in the kernel', async () => {
   const port = await freePort();
   let spec: object = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', clusterIP: '10.96.0.1', healthCheckNodePort: port, ports: [{ port: 80 }] };
@@ -65,16 +67,16 @@ test('the port is served on both families while the Service asks for it, with wh
     return [response.status, response.headers.get('x-load-balancing-endpoint-weight')];
   };
   try {
-    await health.synced(['default/web']);
+    await health.synced(['default/web'], everywhere);
     await until('the port answers', async () => ask('127.0.0.1').then(() => true, () => false));
     expect(await ask('127.0.0.1')).toEqual([200, '1']);
     expect(await ask('[::1]')).toEqual([200, '1']);
     slices = [];
     expect(await ask('127.0.0.1')).toEqual([200, '1']);
-    await health.synced(['default/web']);
+    await health.synced(['default/web'], everywhere);
     expect(await ask('127.0.0.1')).toEqual([503, '0']);
     spec = { type: 'ClusterIP', clusterIP: '10.96.0.1', ports: [{ port: 80 }] };
-    await health.synced(['default/web']);
+    await health.synced(['default/web'], everywhere);
     await expect(ask('127.0.0.1')).rejects.toThrow();
     expect(warnings).toEqual([]);
   } finally {
