@@ -3,7 +3,7 @@
  *
  * The pace is kube-proxy's (BoundedFrequencyRunner): the first change goes at once, then at least minPeriodSeconds lie between
  * the end of a run and the next start; with 0 the pause is as long as the run was. A failed run is followed by a full one within
- * periodSeconds; everything is made equal once an hour, and in between the kernel is asked whether it still holds the rules.
+ * periodSeconds, or at once where somebody was heard to flush what it had written; everything is made equal once an hour, and in between the kernel is asked whether it still holds the rules.
  */
 import { type Backend, SyncError, type SyncResult } from '../backend/backend.ts';
 import type { NodeConfig } from '../api/nodeConfig.ts';
@@ -62,6 +62,8 @@ export interface SyncStatus {
 
 const fullEveryMs = 3_600_000;
 const firstRetryMs = 1000;
+/** Somebody who flushes each time before a run has read back what it wrote gets no endless haste. */
+const mostHastyRetries = 5;
 /** Changes whose latency is measured; more in one run say nothing new. */
 const mostTriggerTimes = 1000;
 
@@ -75,6 +77,8 @@ export class SyncLoop {
   #notBefore = 0;
   #lastFull = 0;
   #lastCheck = 0;
+  /** Since the last run began, somebody was heard who may have thrown rules of ours away. */
+  #heardLoss = false;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isOn = false;
@@ -122,9 +126,11 @@ export class SyncLoop {
     this.#queued(undefined);
   }
 
-  /** Somebody may have changed rules of ours: the kernel is asked at once. */
+  /** Somebody may have changed rules of ours: the kernel is asked at once, or written again where that is why a run failed. */
   requestCheck(): void {
     this.#lastCheck = Number.NEGATIVE_INFINITY;
+    this.#heardLoss = true;
+    if (this.#wasSpoilt()) this.#notBefore = 0;
     this.#schedule();
   }
 
@@ -178,8 +184,15 @@ export class SyncLoop {
     else if (this.#checkDue() <= now) await this.#check();
   }
 
+  /** Whether the last run's rules were gone before it read them back, which says nothing against the next run. */
+  #wasSpoilt(): boolean {
+    const { error, failures } = this.#status;
+    return this.#heardLoss && error?.reason === 'VerificationFailed' && failures <= mostHastyRetries;
+  }
+
   async #sync(): Promise<void> {
     const started = performance.now();
+    this.#heardLoss = false;
     const isFull = this.#full || started >= this.#lastFull + fullEveryMs;
     const changed = isFull ? 'all' : this.#changed;
     const triggerTimes = this.#triggerTimes;
@@ -216,10 +229,10 @@ export class SyncLoop {
   /** Nothing is known of the kernel now, so the next run makes everything equal. */
   #failed(error: SyncError, wasFull: boolean, config: NodeConfig): void {
     const failures = this.#status.failures + 1;
-    const retryInMs = Math.min(firstRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
+    this.#update({ error, failures });
+    const retryInMs = this.#wasSpoilt() ? 0 : Math.min(firstRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
     if (!this.#full) this.#notBefore = performance.now() + retryInMs;
     this.#full = true;
-    this.#update({ error, failures });
     this.#options.observer.onFailure(this, { error, wasFull, retryInMs });
   }
 

@@ -15,6 +15,7 @@ export class RecordingBackend implements Backend {
   readonly syncs: RecordedSync[] = [];
   /** How many of the next syncs fail. */
   failing = 0;
+  failureReason = 'RestoreFailed';
   durationMs = 0;
   drift: string | undefined;
   refuse: (config: NodeConfig) => Refusal | undefined = () => undefined;
@@ -33,7 +34,7 @@ export class RecordingBackend implements Backend {
     });
     if (this.failing > 0) {
       this.failing -= 1;
-      throw new SyncError('RestoreFailed', 'told to fail', { cause: new Error('iptables-restore: secret words') });
+      throw new SyncError(this.failureReason, 'told to fail', { cause: new Error('iptables-restore: secret words') });
     }
     this.drift = undefined;
     const keys = [...state.keys()];

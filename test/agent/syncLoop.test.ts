@@ -125,6 +125,28 @@ describe('failure', () => {
     expect(loop.status.queuedSince).toBeUndefined();
   });
 
+  test.each([
+    { name: 'rules that were heard to go before they were read back: at once', reason: 'VerificationFailed', heardAfterMs: 100, secondRunAt: 501 },
+    { name: 'the same, heard only after the run: as soon as it is heard', reason: 'VerificationFailed', heardAfterMs: 700, secondRunAt: 701 },
+    { name: 'rules that are not there although nobody was heard: after a pause', reason: 'VerificationFailed', heardAfterMs: undefined, secondRunAt: 1500 },
+    { name: 'another failure: after a pause, whoever was heard', reason: 'ToolFailed', heardAfterMs: 100, secondRunAt: 1500 },
+  ])('retried: $name', async ({ reason, heardAfterMs, secondRunAt }) => {
+    Object.assign(backend, { failing: 1, failureReason: reason, durationMs: 500 });
+    loop.start();
+    if (heardAfterMs !== undefined) setTimeout(() => loop.requestCheck(), heardAfterMs);
+    await pass(4000);
+    expect(runs()).toEqual([[0, 'all'], [secondRunAt, 'all']]);
+  });
+
+  test('somebody who flushes all the time gets pauses in the end', async () => {
+    Object.assign(backend, { failing: 100, failureReason: 'VerificationFailed', durationMs: 10 });
+    const flushing = setInterval(() => loop.requestCheck(), 5);
+    loop.start();
+    await pass(20_000);
+    clearInterval(flushing);
+    expect(backend.syncs).toHaveLength(6);
+  });
+
   test('what waited longest is remembered while runs fail', async () => {
     await started();
     backend.failing = 100;
