@@ -31,6 +31,19 @@ async function run(network: Network, proxy: Proxy, round: Round): Promise<void> 
   await eachOf(cases.filter((each) => !isAnswered(each)), send);
 }
 
+/**
+ * Every question from a port of its own: ip_vs tells answers apart by client and endpoint alone, so that of two connections at once from one port,
+ * through two Services to one endpoint, the first never hears anything.
+ */
+function withOwnPorts(network: Network): Network {
+  let count = 0;
+  const nextPort = (): number => firstPort + (count++ % (lastPort - firstPort));
+  return { ...network, ask: (from, question) => network.ask(from, { sourcePort: nextPort(), ...question }) };
+}
+
+const firstPort = 32_768;
+const lastPort = 60_999;
+
 /** All rows at once fill the pods' queues of new connections here, and what does not fit in them looks dropped. */
 const atOnce = 24;
 
@@ -59,7 +72,7 @@ function subjectOf([name = '', kubeProxy = '', amount]: readonly string[]): Subj
 }
 
 const { scenarios, start } = subjectOf(process.argv.slice(2));
-const network = await createNetwork({ sctp: true });
+const network = withOwnPorts(await createNetwork({ sctp: true }));
 const proxy = await start(network);
 for (const round of roundsOf(scenarios)) {
   await run(network, proxy, round).catch((error: unknown) => print({ scenarios: round.scenarios.map(({ name }) => name), failure: inspect(error) }));
