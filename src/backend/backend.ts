@@ -46,6 +46,18 @@ export interface Refusal {
   readonly message: string;
 }
 
+export interface RetireRequest {
+  /** What open connections need stays for now, and takes no new ones. */
+  readonly drains: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface Retired {
+  readonly removed: readonly string[];
+  /** Objects that stay because they still have connections; to be asked again while there are any. */
+  readonly draining: number;
+}
+
 export interface Backend {
   /** Looks whether this node can run the mode with this configuration; changes nothing. */
   preflight(config: NodeConfig): Promise<Refusal | undefined>;
@@ -55,6 +67,15 @@ export interface Backend {
   findDrift(signal: AbortSignal): Promise<string | undefined>;
   /** Removes every object of ours and says what it removed. */
   cleanup(): Promise<readonly string[]>;
+  /**
+   * Another mode is about to take over: puts up what keeps this mode's objects harmless, and their connections alive, beside that mode's rules.
+   * Where nothing of this mode would meet a packet then, there is nothing to do.
+   */
+  stepAside?(signal: AbortSignal): Promise<void>;
+  /**
+   * Takes away what this mode left in the kernel, known by itself alone, while another mode serves. What both have in common is the other's by now.
+   */
+  retire?(request: RetireRequest): Promise<Retired>;
   /**
    * Leaves the Services served, in a form that kube-proxy takes over when it starts, and says what it removed for that. Where a mode leaves
    * nothing that kube-proxy does not know, there is nothing to do.

@@ -59,10 +59,18 @@ interface Deletion {
 async function deleteLike({ destination, port, replySource, replyPort }: UdpFlow, { family, ...how }: Deletion): Promise<void> {
   const args = ['-D', '-p', 'udp', '-f', family, '--orig-dst', destination, '--orig-port-dst', `${port}`, '--reply-src', replySource, '--reply-port-src', `${replyPort}`];
   const { run, ...command } = how;
-  try {
-    await run({ ...command, args, onLine: () => undefined, timeoutMs });
-  } catch (error) {
-    // Exit status 1 says that there was nothing to delete: a flow can end by itself in between.
-    if (!(error instanceof CommandError && error.exitCode === 1)) throw error;
-  }
+  await run({ ...command, args, onLine: () => undefined, timeoutMs }).catch(unlessNothingToDelete);
+}
+
+/** Ends all flows that were sent to an address and port, of any protocol: the next packet of each is a new one to the rules. Throws CommandError. */
+export async function endFlowsTo(to: { protocol: string; address: string; port: string }, family: 'ipv4' | 'ipv6', { run = runCommand, find = findProgram }: IptablesHost = {}): Promise<void> {
+  const file = await find('conntrack');
+  if (file === undefined) return;
+  const args = ['-D', '-p', to.protocol.toLowerCase(), '-f', family, '--orig-dst', to.address, '--orig-port-dst', to.port];
+  await run({ file, args, onLine: () => undefined, timeoutMs }).catch(unlessNothingToDelete);
+}
+
+/** Exit status 1 says that there was nothing to delete: a flow can end by itself in between. */
+function unlessNothingToDelete(error: unknown): void {
+  if (!(error instanceof CommandError && error.exitCode === 1)) throw error;
 }

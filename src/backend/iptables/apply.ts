@@ -7,19 +7,20 @@ import type { ServiceKey } from '../../model/service.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { CommandError } from '../../system/command.ts';
 import { giveMemoryBack } from '../../system/memory.ts';
-import type { Backend, QuarantinedService, Refusal, SyncRequest, SyncResult } from '../backend.ts';
+import type { Backend, QuarantinedService, Refusal, Retired, SyncRequest, SyncResult } from '../backend.ts';
 import { SyncError } from '../backend.ts';
 import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
 import { handOver } from './handover.ts';
-import { differencesOf, findDifference, hasTree, ownJumps, readKernel, readVariants, restore, selectIptables, takesBlocks } from './kernel.ts';
+import { differencesOf, findDifference, hasTree, readKernel, readVariants, restore, selectIptables, takesBlocks } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
 import type { PrintedFragment } from './print.ts';
 import { printService } from './print.ts';
+import { removeAll, retire } from './removal.ts';
 import { UnprintableRule } from '../shared/rule.ts';
-import { renderChange, renderFull, renderRemoval, renderTrial, renderTrialEnd, restoreArguments } from './render.ts';
+import { renderChange, renderFull, renderTrial, renderTrialEnd, restoreArguments } from './render.ts';
 
 /** What was committed last, and where. */
 interface Applied {
@@ -89,6 +90,11 @@ class IptablesBackend implements Backend {
     return removed;
   }
 
+  async retire(): Promise<Retired> {
+    this.#applied = undefined;
+    return { removed: await retire(this.#family, this.#host), draining: 0 };
+  }
+
   async handover(): Promise<readonly string[]> {
     this.#applied = undefined;
     return handOver(await readVariants(this.#family, this.#host));
@@ -113,17 +119,28 @@ async function writeAll(iptables: Iptables, work: Work, signal: AbortSignal): Pr
   }
 }
 
-/** Writes every rule, whatever stands there, and believes nobody that it worked. */
+/** Writes every rule that does not stand there already, and believes nobody that it worked. */
 async function tryAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<Ledger> {
   const { plan } = work;
   const view = await work.run(() => readKernel(iptables, signal));
   const ledger = new Ledger(plan.fixed, hasTree(view));
-  const differences = { ...differencesOf(iptables, view, ledger), takesBlocks: await work.run(() => takesBlocks(iptables, signal)) };
-  const pieces = renderFull(plan, ledger, differences);
-  await work.run(() => restore(iptables, { input: work.counted(pieces), signal }));
-  const difference = findDifference(await work.run(() => readKernel(iptables, signal)), ledger);
+  const differences = { ...differencesOf(iptables, view, ledger), takesBlocks: iptables.variant === 'nft' && (await work.run(() => takesBlocks(iptables, signal))) };
+  const input = unlessEmpty(work.counted(renderFull(plan, ledger, differences)));
+  if (input !== undefined) await work.run(() => restore(iptables, { input, signal }));
+  const difference = findDifference(input === undefined ? view : await work.run(() => readKernel(iptables, signal)), ledger);
   if (difference !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
   return ledger;
+}
+
+/** The pieces, of which those up to the first that there is are computed at once; undefined where there is none. */
+function unlessEmpty(pieces: Generator<string>): Iterable<string> | undefined {
+  const first = pieces.next();
+  return first.done === true ? undefined : startingWith(first.value, pieces);
+}
+
+function* startingWith(first: string, others: Iterable<string>): Generator<string> {
+  yield first;
+  yield* others;
 }
 
 interface ChangeRequest {
@@ -181,22 +198,6 @@ function isRefusal(error: unknown): boolean {
 
 function withoutKeys(quarantine: Quarantine, keys: ReadonlySet<ServiceKey>): Quarantine {
   return new Map([...quarantine].filter(([key]) => !keys.has(key)));
-}
-
-/** Takes everything of ours out. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte. */
-export async function removeAll(iptables: Iptables): Promise<readonly string[]> {
-  const view = await readKernel(iptables);
-  const own = ownJumps(view);
-  const foreign = new Set(view.references.filter((reference) => !own.includes(reference)).map(({ table, to }) => `${table} ${to}`));
-  const chains = [...view.chains.values()].filter(({ table, name }) => !foreign.has(`${table} ${name}`));
-  const input = renderRemoval(
-    own,
-    chains.map(({ table, name }) => ({ table, name, keep: false })),
-  );
-  if (input === '') return [];
-  await restore(iptables, { input: [input] });
-  const removed = [...own.map(({ table, from, to }) => `jump ${from} -> ${to} of table ${table}`), ...chains.map(({ table, name }) => `chain ${name} of table ${table}`)];
-  return removed.map((what) => `${iptables.variant} ${what}`);
 }
 
 /** One sync: counts what it does, where it does it, and knows who is left out. */

@@ -13,16 +13,25 @@ import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { findIptables } from '../../system/iptables.ts';
 import { SyncError } from '../backend.ts';
 import type { Jump, Table } from '../shared/chains.ts';
-import { allJumps, isOwnChain } from '../shared/chains.ts';
+import { allJumps, bridge, isOwnChain } from '../shared/chains.ts';
 import { isBucketChain } from '../shared/names.ts';
 import type { ChainId, Ledger } from './ledger.ts';
+import type { PrintedChain } from './print.ts';
 import type { Differences, StaleChain } from './render.ts';
 import { restoreArguments } from './render.ts';
+import { asSaved, digestOfSaved } from './saved.ts';
 import { preferVariant } from './variant.ts';
 
+/** A chain of ours in the kernel. */
+export interface StandingChain extends ChainId {
+  /** Number of rules. */
+  readonly rules: number;
+  /** `digestOfSaved` of them. */
+  readonly digest: string;
+}
+
 export interface KernelView {
-  /** Number of rules of every chain of ours. */
-  readonly chains: ReadonlyMap<string, ChainId & { rules: number }>;
+  readonly chains: ReadonlyMap<string, StandingChain>;
   /** Rules of the kernel's and of other programs' chains that lead into ours. */
   readonly references: readonly Reference[];
   /** Everybody's. */
@@ -73,7 +82,7 @@ export async function readVariants(family: IPFamily, host: IptablesHost): Promis
 }
 
 /** The variant that the configuration asks for, or with Auto the one that the node uses already. Throws a SyncError when it is not here. */
-export async function selectIptables(family: IPFamily, config: NodeConfig, host: IptablesHost): Promise<Iptables> {
+export async function selectIptables(family: IPFamily, config: Pick<NodeConfig, 'iptables'>, host: IptablesHost): Promise<Iptables> {
   const choice = config.iptables?.backend ?? 'Auto';
   const name = family === 'ipv4' ? 'iptables' : 'ip6tables';
   if (choice === 'Auto') {
@@ -123,39 +132,56 @@ export async function classified<T>(tool: string, action: () => Promise<T>): Pro
 }
 
 class SaveReader implements KernelView {
-  readonly chains = new Map<string, ChainId & { rules: number }>();
+  readonly chains = new Map<string, StandingChain>();
   readonly references: Reference[] = [];
   rules = 0;
   hasKubeletMark = false;
   #table: Table | undefined;
+  /** The chain that is being read, with its rules so far. */
+  #from: ChainId | undefined;
+  #saved: string[] = [];
 
   read(line: string): void {
-    if (line.startsWith('*')) this.#table = tables.find((table) => line === `*${table}`);
-    else if (this.#table === undefined) return;
-    else if (line.startsWith(':')) this.#readChain(this.#table, line.slice(1).split(' ', 1)[0] ?? '');
-    else if (line.startsWith('-A ')) this.#readRule(this.#table, line.slice(3));
+    if (line.startsWith('-A ') && this.#table !== undefined) this.#readRule(this.#table, line.slice(3));
+    else if (line.startsWith('*')) this.#table = tables.find((table) => line === `*${table}`);
+    else if (line.startsWith(':') && this.#table !== undefined) this.#readChain(this.#table, line.slice(1).split(' ', 1)[0] ?? '');
+    else if (line === 'COMMIT') this.#endChain();
   }
 
   #readChain(table: Table, name: string): void {
     if (kubeletMarks.has(name)) this.hasKubeletMark = true;
-    const chain = { table, name, rules: 0 };
+    const chain = { table, name, rules: 0, digest: '' };
     if (isOwnChain(chain)) this.chains.set(chainKey(chain), chain);
   }
 
   #readRule(table: Table, text: string): void {
     this.rules += 1;
-    const from = text.split(' ', 1)[0] ?? '';
-    const own = this.chains.get(chainKey({ table, name: from }));
-    if (own !== undefined) {
-      own.rules += 1;
-      return;
+    const name = text.slice(0, text.indexOf(' '));
+    const rule = text.slice(name.length + 1);
+    if (this.#from?.name !== name || this.#from.table !== table) {
+      this.#endChain();
+      this.#from = { table, name };
     }
+    this.#saved.push(rule);
+    if (isOwnChain({ table, name })) return;
     // A comment may say anything, also what looks like a target.
-    const to = / -[jg] (\S+)/.exec(text.replaceAll(quotedText, '""'))?.[1] ?? '';
+    const to = / -[jg] (\S+)/.exec(` ${rule.replaceAll(quotedText, '""')}`)?.[1] ?? '';
     if (!isOwnChain({ table, name: to })) return;
-    this.references.push({ table, from, to, onlyNew: text.includes('--ctstate NEW '), rule: text.slice(from.length + 1) });
+    this.references.push({ table, from: name, to, onlyNew: text.includes('--ctstate NEW '), rule });
+  }
+
+  #endChain(): void {
+    const [chain, saved] = [this.#from, this.#saved];
+    this.#from = undefined;
+    this.#saved = [];
+    const standing = chain && this.chains.get(chainKey(chain));
+    if (standing === undefined) return;
+    this.chains.set(chainKey(standing), { ...standing, rules: standing.rules + saved.length, digest: standing.rules === 0 ? digestOfSaved(saved) : unknownDigest });
   }
 }
+
+/** Of a chain whose rules are not listed together, which no version of the tool does. */
+const unknownDigest = '?';
 
 function chainKey({ table, name }: ChainId): string {
   return `${table} ${name}`;
@@ -174,9 +200,9 @@ export function ownJumps(view: KernelView): readonly Reference[] {
   return view.references.filter((reference) => allJumps.some((jump) => isJump(reference, jump)));
 }
 
-/** Jumps of a mode that ran before. */
+/** Jumps of a mode that ran before. The bridge is no mode's: who put it up takes it away. */
 function staleJumps(view: KernelView, { jumps }: Pick<Ledger, 'jumps'>): readonly Reference[] {
-  return ownJumps(view).filter((reference) => !jumps.some((jump) => isJump(reference, jump)));
+  return ownJumps(view).filter((reference) => reference.to !== bridge && !jumps.some((jump) => isJump(reference, jump)));
 }
 
 /** Chains of ours that the plan does not have, such as those of Services that went away while no agent ran. */
@@ -184,7 +210,7 @@ function staleChains(view: KernelView, ledger: Ledger): readonly StaleChain[] {
   const planned = new Set([...ledger.chains()].map(chainKey));
   const going = new Set(staleJumps(view, ledger));
   const referred = new Set(view.references.filter((reference) => !going.has(reference)).map(({ table, to }) => chainKey({ table, name: to })));
-  const stale = [...view.chains].filter(([key]) => !planned.has(key));
+  const stale = [...view.chains].filter(([key, { name }]) => name !== bridge && !planned.has(key));
   return stale.map(([key, { table, name }]) => ({ table, name, keep: referred.has(key) }));
 }
 
@@ -203,9 +229,13 @@ export async function takesBlocks(iptables: Iptables, signal: AbortSignal): Prom
   }
 }
 
-/** What has to be done besides writing all the chains; which of them are stale is asked when the ledger is full. */
-export function differencesOf({ variant }: Iptables, view: KernelView, ledger: Ledger): Differences {
-  return { variant, missingJumps: missingJumps(view, ledger), staleJumps: staleJumps(view, ledger), stale: () => staleChains(view, ledger) };
+/** What has to be done, and what is done already; which chains are stale is asked when the ledger is full. */
+export function differencesOf({ variant, family }: Iptables, view: KernelView, ledger: Ledger): Differences {
+  const stands = (chain: PrintedChain): boolean => {
+    const standing = view.chains.get(chainKey(chain));
+    return standing?.rules === chain.rules.length && standing.digest === digestOfSaved(chain.rules.map((rule) => asSaved(rule, family)));
+  };
+  return { variant, stands, missingJumps: missingJumps(view, ledger), staleJumps: staleJumps(view, ledger), stale: () => staleChains(view, ledger) };
 }
 
 /** The first thing in which the kernel is not as planned, in words; undefined when all is there. */

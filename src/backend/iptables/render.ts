@@ -22,11 +22,15 @@ export interface Differences {
   readonly variant: Variant;
   /** False where the tool does not take a table more than once in a run; then everything goes in one block. */
   readonly takesBlocks?: boolean;
+  /** In the order in which they are committed; nat first without it. */
+  readonly tables?: readonly Table[];
   readonly missingJumps: readonly Jump[];
   /** Those of a mode that ran before. */
   readonly staleJumps: readonly RemovableJump[];
   /** Asked when the ledger is full. */
   readonly stale: () => readonly StaleChain[];
+  /** Whether the kernel holds a chain with these very rules, which then need not be written; none without it. */
+  readonly stands?: (chain: PrintedChain) => boolean;
 }
 
 /** `keep`: somebody else's rule still leads there, so it can only be emptied. */
@@ -53,21 +57,36 @@ export function renderIptables(state: ServiceState): { tool: string; args: reado
 }
 
 /**
- * The whole plan, as pieces that end with a line end each, computed while they are read; `ledger` is filled on the way.
+ * The whole plan but what stands, as pieces that end with a line end each, computed while they are read; `ledger` is filled on the way.
  * nat comes first: a Service that got its first endpoint can then be reached before its refusal in filter goes.
  */
 export function* renderFull(plan: Plan, ledger: Ledger, differences: Differences): Generator<string> {
-  for (const table of ['nat', 'filter', 'mangle'] as const) {
-    const inTable = (each: { readonly table: Table }): boolean => each.table === table;
-    yield `*${table}\n`;
-    yield plan.fixed.chains.filter(inTable).map(printChain).map(writeChain).join('');
-    if (table === 'nat') yield* renderServices(plan, ledger, perCommit(differences));
-    for (const chain of plan.fixed.dispatch.filter(inTable)) yield writeDispatch(printChain(chain), ledger);
-    yield differences.missingJumps.filter(inTable).map(insertJump).join('');
-    yield differences.staleJumps.filter(inTable).map(deleteJump).join('');
-    yield removeChains(differences.stale().filter(inTable));
-    yield 'COMMIT\n';
+  for (const table of differences.tables ?? (['nat', 'filter', 'mangle'] as const)) yield* inBlocks(table, piecesOf(table, plan, ledger, differences));
+}
+
+const commit = 'COMMIT\n';
+
+/** A table that nothing is to be done about is not named at all. */
+function* inBlocks(table: Table, pieces: Iterable<string>): Generator<string> {
+  let isOpen = false;
+  for (const piece of pieces) {
+    if (piece === '' || (piece === commit && !isOpen)) continue;
+    if (!isOpen) yield `*${table}\n`;
+    yield piece;
+    isOpen = piece !== commit;
   }
+  if (isOpen) yield commit;
+}
+
+function* piecesOf(table: Table, plan: Plan, ledger: Ledger, differences: Differences): Generator<string> {
+  const inTable = (each: { readonly table: Table }): boolean => each.table === table;
+  const write = (chain: PrintedChain): string => (differences.stands?.(chain) === true ? '' : writeChain(chain));
+  for (const chain of plan.fixed.chains.filter(inTable).map(printChain)) yield write(chain);
+  if (table === 'nat') yield* renderServices(plan, ledger, { atOnce: perCommit(differences), write });
+  for (const chain of plan.fixed.dispatch.filter(inTable).map(printChain)) yield write({ ...chain, rules: ledger.dispatchRules(chain) });
+  yield differences.missingJumps.filter(inTable).map(insertJump).join('');
+  yield differences.staleJumps.filter(inTable).map(deleteJump).join('');
+  yield removeChains(differences.stale().filter(inTable));
 }
 
 /**
@@ -79,23 +98,32 @@ function perCommit({ variant, takesBlocks = true }: Differences): number {
   return variant === 'nft' && takesBlocks ? 100 : Number.POSITIVE_INFINITY;
 }
 
-function* renderServices(plan: Plan, ledger: Ledger, atOnce: number): Generator<string> {
+interface Blocks {
+  readonly atOnce: number;
+  readonly write: (chain: PrintedChain) => string;
+}
+
+function* renderServices(plan: Plan, ledger: Ledger, { atOnce, write }: Blocks): Generator<string> {
+  let written = 0;
   for (const key of plan.keys()) {
     const printed = printService(plan, key);
     ledger.fill(key, printed);
-    yield printed.flatMap(({ chains }) => chains.map(writeChain)).join('');
-    if (printed.length > 0 && ledger.services % atOnce === 0) yield 'COMMIT\n*nat\n';
+    const text = printed.flatMap(({ chains }) => chains.map(write)).join('');
+    yield text;
+    if (text !== '') written += 1;
+    if (text !== '' && written % atOnce === 0) yield commit;
   }
-  yield* renderTree(ledger.sortDispatch(), atOnce);
+  yield* renderTree(ledger.sortDispatch(), { atOnce, write });
 }
 
 /** A bucket's chain leads to the same Services wherever it hangs, so one that is written before its parent does no harm. */
-function* renderTree(chains: Iterable<PrintedChain>, atOnce: number): Generator<string> {
+function* renderTree(chains: Iterable<PrintedChain>, { atOnce, write }: Blocks): Generator<string> {
   let written = 0;
   for (const chain of chains) {
-    yield writeChain(chain);
-    written += 1;
-    if (written % atOnce === 0) yield 'COMMIT\n*nat\n';
+    const text = write(chain);
+    yield text;
+    if (text !== '') written += 1;
+    if (text !== '' && written % atOnce === 0) yield commit;
   }
 }
 
@@ -152,10 +180,6 @@ function declareChain(name: string): string {
 
 function writeChain({ name, rules }: PrintedChain): string {
   return declareChain(name) + rules.map((rule) => `-A ${name} ${rule}\n`).join('');
-}
-
-function writeDispatch(chain: PrintedChain, ledger: Ledger): string {
-  return writeChain({ ...chain, rules: ledger.dispatchRules(chain) });
 }
 
 function insertRule({ position, rule: { chain, rule } }: Insertion): string {

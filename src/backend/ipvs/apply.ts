@@ -6,11 +6,12 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import { CommandError } from '../../system/command.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
-import type { Backend, Refusal, SyncRequest, SyncResult } from '../backend.ts';
+import type { Backend, Refusal, Retired, RetireRequest, SyncRequest, SyncResult } from '../backend.ts';
 import { SyncError } from '../backend.ts';
 import { findDifference as findRuleDifference, readKernel as readRules, selectIptables } from '../iptables/kernel.ts';
 import type { Ledger as RulesLedger } from '../iptables/ledger.ts';
 import { planScope } from '../shared/context.ts';
+import { buildBridge } from './bridge.ts';
 import { cleanUp } from './cleanup.ts';
 import type { IpvsContext } from './context.ts';
 import { ipvsContext } from './context.ts';
@@ -20,6 +21,7 @@ import { findDifference } from './kernelState.ts';
 import { Ledger } from './ledger.ts';
 import { tryKernel } from './preflight.ts';
 import { recordAll } from './render.ts';
+import { retire } from './retire.ts';
 import { Writer } from './writer.ts';
 
 /** What was committed last, and where. */
@@ -109,6 +111,16 @@ class IpvsBackend implements Backend {
     await writer.write(ledger.finishDraining(kernel));
     this.#applied = applied;
     return undefined;
+  }
+
+  async stepAside(signal: AbortSignal): Promise<void> {
+    this.#applied = undefined;
+    await buildBridge(this.#family, this.#host, signal);
+  }
+
+  async retire(request: RetireRequest): Promise<Retired> {
+    this.#applied = undefined;
+    return retire(this.#family, this.#host, request);
   }
 
   async cleanup(): Promise<readonly string[]> {

@@ -4,6 +4,7 @@
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import { Ledger as RulesLedger } from '../iptables/ledger.ts';
+import type { Differences } from '../iptables/render.ts';
 import { renderFull, restoreArguments } from '../iptables/render.ts';
 import type { FixedPlan } from '../shared/chains.ts';
 import { deviceName, printChanges } from './changes.ts';
@@ -55,8 +56,12 @@ export function renderIpvs(state: ServiceState): readonly Rendered[] {
 }
 
 function renderRules(fixed: FixedPlan): string {
-  const plan = { fixed, keys: () => [], fragmentsOf: () => [] };
-  return [...renderFull(plan, new RulesLedger(fixed), { missingJumps: fixed.jumps, staleJumps: [], stale: () => [], variant: 'legacy' })].join('');
+  return printRules(fixed, new RulesLedger(fixed), { missingJumps: fixed.jumps, staleJumps: [], stale: () => [], variant: 'legacy' });
+}
+
+/** The input of iptables-restore for rules that no Service adds to. */
+export function printRules(fixed: FixedPlan, ledger: RulesLedger, differences: Differences): string {
+  return [...renderFull({ fixed, keys: () => [], fragmentsOf: () => [] }, ledger, differences)].join('');
 }
 
 function text(lines: readonly string[]): string {

@@ -3,7 +3,7 @@
  * kube-proxy's (ipvs mode, 1.36); where they differ, docs/adr says why.
  */
 import type { Chain, FixedPlan } from '../shared/chains.ts';
-import { canaryChains, firewall, forward, ipvs, jumps, markChain, markMasquerade, postroutingChain, services } from '../shared/chains.ts';
+import { bridge, canaryChains, firewall, forward, ipvs, jumps, markChain, markMasquerade, postroutingChain, services } from '../shared/chains.ts';
 import type { Match, Rule, Target } from '../shared/rule.ts';
 import { comment, from, inSet, jumpTo, localDestination, localSource, newConnection } from '../shared/rule.ts';
 import type { IpvsContext } from './context.ts';
@@ -39,8 +39,19 @@ export function planGuard(context: IpvsContext): FixedPlan {
   return { jumps: jumps.ipvs.filter(({ to }) => to === ipvs.filter), chains: [filterChain(context)], dispatch: [] };
 }
 
+/**
+ * What keeps addresses on kube-ipvs0 harmless while another mode's rules serve: they open none of the node's own ports, and the node's own
+ * connections, which have the Service's address as their source there, get one that every pod can answer to.
+ */
+export function planBridge(context: OfFamily): FixedPlan {
+  const answerable = rule({ kind: 'masquerade' }, comment('Kubernetes service address as source'), member(context, 'KUBE-IPVS-IPS', 'src'));
+  return { jumps: jumps.bridge, chains: [{ ...filterChain(context), name: bridge }, { table: 'nat', name: bridge, rules: [answerable] }], dispatch: [] };
+}
+
+type OfFamily = Pick<IpvsContext, 'family'>;
+
 /** A packet's sides, looked up in a set of this family. */
-function member({ family }: IpvsContext, set: SetId, ...sides: readonly Side[]): Match {
+function member({ family }: OfFamily, set: SetId, ...sides: readonly Side[]): Match {
   return inSet(setName(set, family), ...sides);
 }
 
@@ -177,9 +188,12 @@ function healthCheckChain(context: IpvsContext): Chain {
   return { table: 'filter', name: ipvs.nodePort, rules: [rule(accept, comment('Kubernetes health check node port'), { kind: 'protocol', protocol: 'TCP' }, ports)] };
 }
 
+const known: readonly SetId[] = ['KUBE-LOAD-BALANCER', 'KUBE-CLUSTER-IP', 'KUBE-EXTERNAL-IP', 'KUBE-EXTERNAL-IP-LOCAL'];
+/** Those that the bridge asks. */
+export const bridgeSets: readonly SetId[] = [...known, 'KUBE-HEALTH-CHECK-NODE-PORT', 'KUBE-IPVS-IPS'];
+
 /** Service addresses stand on this node: a packet to a port that no Service has would reach whatever the node itself runs there. */
-function filterChain(context: IpvsContext): Chain {
-  const known: readonly SetId[] = ['KUBE-LOAD-BALANCER', 'KUBE-CLUSTER-IP', 'KUBE-EXTERNAL-IP', 'KUBE-EXTERNAL-IP-LOCAL'];
+function filterChain(context: OfFamily): Chain {
   return {
     table: 'filter',
     name: ipvs.filter,

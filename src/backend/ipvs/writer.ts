@@ -10,17 +10,19 @@ import { SyncError } from '../backend.ts';
 import type { KernelView } from '../iptables/kernel.ts';
 import { classified, differencesOf, findDifference, readKernel as readRules, restore } from '../iptables/kernel.ts';
 import { Ledger as RulesLedger } from '../iptables/ledger.ts';
-import { renderFull } from '../iptables/render.ts';
 import type { FixedPlan } from '../shared/chains.ts';
+import { nodePorts } from '../shared/chains.ts';
+import { findBridge, removeBridge } from './bridge.ts';
 import type { Changes } from './changes.ts';
 import { printChanges } from './changes.ts';
 import type { IpvsContext } from './context.ts';
 import type { Tools } from './kernel.ts';
 import { commandsPerReading, readKernel } from './kernel.ts';
 import type { KernelState } from './kernelState.ts';
+import { findDifference as findStateDifference } from './kernelState.ts';
 import type { Ledger } from './ledger.ts';
-import { addDevice, printTimeouts } from './render.ts';
-import { planGuard, planRules } from './rules.ts';
+import { addDevice, printRules, printTimeouts } from './render.ts';
+import { planBridge, planGuard, planRules } from './rules.ts';
 import { spareSetName } from './sets.ts';
 
 export interface WriterOptions {
@@ -86,7 +88,7 @@ export class Writer {
 
   /**
    * Everything, with the rules. An address may only stand when its guard does; the rules that take traffic over from a mode that ran
-   * before come when all that they lead to is there. Gives what the rules are now.
+   * before come when all that they lead to has been found there. Gives what the rules are now.
    */
   async writeAll(ledger: Ledger, context: IpvsContext, state: ServiceState): Promise<RulesLedger> {
     const { hasDevice, hasSpareSet } = ledger.kernel;
@@ -94,24 +96,31 @@ export class Writer {
     const steps = printChanges(ledger.reconcile(), family);
     await this.#ipvsadm([printTimeouts(state), ...steps.servers]);
     await this.#ipset([...(hasSpareSet ? [`destroy ${spareSetName(family)}`] : []), ...steps.sets]);
-    const view = await this.#ensureGuard(planGuard(context));
+    const { view, takesOver } = await this.#ensureGuard(context);
     if (!hasDevice) await this.#makeDevice();
     await this.#ip(steps.addresses);
-    const rules = await this.#writeRules(planRules(context), view);
     await this.#ipset(steps.setsAfter);
     await this.#ipvsadm(steps.serversAfter);
-    return rules;
+    if (takesOver) await this.#verify(ledger.kernel);
+    return this.#writeRules(planRules(context), view);
   }
 
-  /** Gives what stands afterwards. */
-  async #ensureGuard(guard: FixedPlan): Promise<KernelView> {
+  async #verify(wanted: KernelState): Promise<void> {
+    const difference = findStateDifference(await this.readKernel(), wanted);
+    if (difference !== undefined) throw new SyncError('VerificationFailed', `the tools reported success, but ${difference}`);
+  }
+
+  /** Gives what stands afterwards, and whether another mode's rules serve. */
+  async #ensureGuard(context: IpvsContext): Promise<{ readonly view: KernelView; readonly takesOver: boolean }> {
     const view = await this.#readRules();
+    const takesOver = view.chains.has(`nat ${nodePorts}`);
+    const guard = takesOver ? both(planGuard(context), planBridge(context)) : planGuard(context);
     const ledger = new RulesLedger(guard);
-    if (findDifference(view, ledger) === undefined) return view;
+    if (findDifference(view, ledger) === undefined) return { view, takesOver };
     // Other chains of ours are left alone until everything is there.
     const differences = { ...differencesOf(this.iptables, view, ledger), staleJumps: [], stale: () => [] };
     await this.#restore(guard, ledger, differences);
-    return this.#readRules();
+    return { view: await this.#readRules(), takesOver };
   }
 
   #readRules(): Promise<KernelView> {
@@ -120,14 +129,17 @@ export class Writer {
 
   async #writeRules(fixed: FixedPlan, view: KernelView): Promise<RulesLedger> {
     const ledger = new RulesLedger(fixed);
-    await this.#restore(fixed, ledger, differencesOf(this.iptables, view, ledger));
-    const difference = findDifference(await this.#readRules(), ledger);
+    // What a mode before put into filter would refuse what nat leads to ip_vs, so nat is last.
+    await this.#restore(fixed, ledger, { ...differencesOf(this.iptables, view, ledger), tables: ['filter', 'mangle', 'nat'] });
+    const after = await this.#readRules();
+    const difference = findDifference(after, ledger);
     if (difference !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
+    if (findBridge(after) !== undefined) await this.#run(() => removeBridge(this.iptables, after, this.#signal));
     return ledger;
   }
 
   async #restore(fixed: FixedPlan, ledger: RulesLedger, differences: ReturnType<typeof differencesOf>): Promise<void> {
-    const input = [...renderFull({ fixed, keys: () => [], fragmentsOf: () => [] }, ledger, differences)].join('');
+    const input = printRules(fixed, ledger, differences);
     this.#lines += input.split('\n').length - 1;
     await this.#run(() => restore(this.iptables, { input: [input], signal: this.#signal }));
   }
@@ -163,4 +175,8 @@ export class Writer {
     this.#commands += 1;
     return command();
   }
+}
+
+function both(one: FixedPlan, other: FixedPlan): FixedPlan {
+  return { jumps: [...one.jumps, ...other.jumps], chains: [...one.chains, ...other.chains], dispatch: [] };
 }

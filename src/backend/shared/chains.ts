@@ -46,12 +46,14 @@ export const trial = 'KUBE-PROXY-TRIAL';
 const postrouting = 'KUBE-POSTROUTING';
 /** Of ipvs mode, named as kube-proxy names them. */
 export const ipvs = { nodePort: 'KUBE-NODE-PORT', loadBalancer: 'KUBE-LOAD-BALANCER', sourceRanges: 'KUBE-SOURCE-RANGES-FIREWALL', filter: 'KUBE-IPVS-FILTER' } as const;
+/** Of ipvs mode too: what its addresses need while the rules of another mode serve beside them. */
+export const bridge = 'KUBE-IPVS-DRAIN';
 /** Only kube-proxy makes it. */
 const kubeProxysOutFilter = 'KUBE-IPVS-OUT-FILTER';
 
 const fixedChainNames: { readonly [table in Table]: readonly string[] } = {
-  filter: [services, externalServices, nodePorts, firewall, forward, canary, trial, ipvs.nodePort, ipvs.sourceRanges, ipvs.filter, kubeProxysOutFilter],
-  nat: [services, nodePorts, postrouting, markMasquerade, canary, trial, ipvs.nodePort, ipvs.loadBalancer],
+  filter: [services, externalServices, nodePorts, firewall, forward, canary, trial, ipvs.nodePort, ipvs.sourceRanges, ipvs.filter, bridge, kubeProxysOutFilter],
+  nat: [services, nodePorts, postrouting, markMasquerade, canary, trial, ipvs.nodePort, ipvs.loadBalancer, bridge],
   mangle: [canary, firewall, ipvs.sourceRanges],
 };
 
@@ -61,7 +63,7 @@ const natJumps: readonly Jump[] = [
   { table: 'nat', from: 'POSTROUTING', to: postrouting, onlyNew: false, comment: 'kubernetes postrouting rules' },
 ];
 
-export const jumps: { readonly [mode in 'iptables' | 'ipvs']: readonly Jump[] } = {
+export const jumps: { readonly [owner in 'iptables' | 'ipvs' | 'bridge']: readonly Jump[] } = {
   iptables: [
     ...filterJumps(['INPUT', 'FORWARD'], { to: externalServices, onlyNew: true, comment: 'kubernetes externally-visible service portals' }),
     ...filterJumps(['INPUT'], { to: nodePorts, onlyNew: false, comment: 'kubernetes health check service ports' }),
@@ -79,6 +81,10 @@ export const jumps: { readonly [mode in 'iptables' | 'ipvs']: readonly Jump[] } 
     { table: 'mangle', from: 'OUTPUT', to: firewall, onlyNew: false, comment: 'kube-proxy firewall rules' },
     ...natJumps,
   ],
+  bridge: [
+    ...filterJumps(['INPUT'], { to: bridge, onlyNew: false, comment: 'kubernetes ipvs access filter' }),
+    { table: 'nat', from: 'POSTROUTING', to: bridge, onlyNew: false, comment: 'kubernetes ipvs service addresses as sources' },
+  ],
 };
 
 function filterJumps(hooks: readonly Jump['from'][], jump: Omit<Jump, 'table' | 'from'>): readonly Jump[] {
@@ -86,7 +92,7 @@ function filterJumps(hooks: readonly Jump['from'][], jump: Omit<Jump, 'table' | 
 }
 
 /** The jumps of all modes, to find those of a mode that ran before. */
-export const allJumps: readonly Jump[] = [...jumps.iptables, ...jumps.ipvs];
+export const allJumps: readonly Jump[] = [...jumps.iptables, ...jumps.ipvs, ...jumps.bridge];
 
 /**
  * `iptables -F` leaves empty chains standing, so the canary is not the chain but the rule in it. The one in mangle asks for connection

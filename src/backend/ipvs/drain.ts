@@ -1,0 +1,55 @@
+/**
+ * How this mode leaves while another one serves: decided anew from what the kernel holds each time, so that an agent that starts in the
+ * middle goes on with it.
+ */
+import type { Changes } from './changes.ts';
+import { noChanges } from './changes.ts';
+import type { KernelState, PresentServer } from './kernelState.ts';
+import type { Entry } from './sets.ts';
+import type { ServerName } from './virtualServer.ts';
+import { serverAddress, setMembersOf } from './virtualServer.ts';
+
+export interface Drain {
+  readonly changes: Changes;
+  /** Virtual servers that still have connections. */
+  readonly busy: readonly ServerName[];
+}
+
+/**
+ * Real servers with connections get weight 0, so that they take no new ones, whatever the protocol: a UDP flow, too, goes on where it was. All
+ * others go, and with the last one its virtual server, the set entries that know it, and at last the address.
+ */
+export function planDrain(remains: KernelState): Drain {
+  const changes = noChanges();
+  for (const [name, server] of remains.servers) drainServer(name, server, changes);
+  const busy = [...remains.servers].filter(([, server]) => hasConnections(server)).map(([name]) => name);
+  const kept = new Set(busy.map(serverAddress));
+  changes.addresses.removed.push(...[...remains.addresses].filter((address) => !kept.has(address)));
+  changes.entries.removed.push(...entriesBut(busy, remains));
+  return { changes, busy };
+}
+
+function hasConnections({ realServers }: PresentServer): boolean {
+  return [...realServers.values()].some(({ connections }) => connections > 0);
+}
+
+function drainServer(server: ServerName, present: PresentServer, { servers, realServers }: Changes): void {
+  if (!hasConnections(present)) {
+    servers.removed.push(server);
+    return;
+  }
+  for (const [address, { connections, weight }] of present.realServers) {
+    if (connections === 0) realServers.removed.push({ server, address });
+    else if (weight !== 0) realServers.retired.push({ server, address });
+  }
+}
+
+/** The guard of addresses follows them, and is printed with them. */
+function entriesBut(kept: readonly ServerName[], { sets }: KernelState): readonly Entry[] {
+  const members = kept.map(setMembersOf);
+  const sockets = new Set(members.map(({ socket }) => socket));
+  const ports = new Set(members.map(({ protocol, port }) => `${protocol} ${port}`));
+  const isKept = ({ set, value }: Entry): boolean => sockets.has(value.split(',', 2).join(',')) || ports.has(`${set.slice(set.lastIndexOf('-') + 1)} ${value}`);
+  const entries = [...sets].filter(([set]) => set !== 'KUBE-IPVS-IPS').flatMap(([set, present]) => [...present.entries].map((value): Entry => ({ set, value })));
+  return entries.filter((entry) => !isKept(entry));
+}

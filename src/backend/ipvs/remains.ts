@@ -1,0 +1,62 @@
+/**
+ * What this mode left on the node, known by itself alone, without memory or configuration.
+ *
+ * Virtual servers of others are left out: ours are those on the addresses of kube-ipvs0 and those that our sets tell of. (kube-proxy's own
+ * clean-up removes every virtual server of the node.)
+ */
+import type { IPFamily } from '../../model/ipFamily.ts';
+import { CommandError } from '../../system/command.ts';
+import type { IptablesHost } from '../../system/iptables.ts';
+import { findIpset } from '../../system/ipset.ts';
+import { findIpvsadm } from '../../system/ipvsadm.ts';
+import { findNetlinkAddresses } from '../../system/netlinkAddresses.ts';
+import { classified } from '../iptables/kernel.ts';
+import { AddressReader, hasVirtualServers, ServerReader, SetReader } from './kernel.ts';
+import type { KernelState, PresentSet } from './kernelState.ts';
+import type { SetId } from './sets.ts';
+import type { ServerName } from './virtualServer.ts';
+import { serverAddress, setMembersOf } from './virtualServer.ts';
+
+export async function readRemains(family: IPFamily, host: IptablesHost): Promise<KernelState> {
+  const { sets, hasSpare } = await readSets(family, host);
+  const { own, others, hasDevice } = await readAddresses(family, host);
+  const { servers } = await readServers(family, host);
+  const isOurs = (name: ServerName): boolean => own.has(serverAddress(name)) || isInSets(name, sets);
+  return { hasDevice, addresses: own, localAddresses: others, servers: new Map([...servers].filter(([name]) => isOurs(name))), sets, hasSpareSet: hasSpare };
+}
+
+const socketSets: readonly SetId[] = ['KUBE-EXTERNAL-IP', 'KUBE-EXTERNAL-IP-LOCAL', 'KUBE-LOAD-BALANCER', 'KUBE-NODE-PORT-SCTP-HASH'];
+const portSets: readonly SetId[] = ['KUBE-NODE-PORT-TCP', 'KUBE-NODE-PORT-UDP'];
+
+function isInSets(name: ServerName, sets: ReadonlyMap<SetId, PresentSet>): boolean {
+  const { socket, port, protocol } = setMembersOf(name);
+  const ofProtocol = portSets.filter((id) => id.endsWith(protocol));
+  return socketSets.some((id) => sets.get(id)?.entries.has(socket)) || ofProtocol.some((id) => sets.get(id)?.entries.has(port));
+}
+
+/** A kernel without IP sets has none of ours. */
+async function readSets(family: IPFamily, host: IptablesHost): Promise<SetReader> {
+  const ipset = await findIpset(host);
+  const reader = new SetReader(family);
+  try {
+    await ipset?.save((line) => reader.read(line));
+  } catch (error) {
+    if (!(error instanceof CommandError && error.reason === 'Failed')) throw error;
+  }
+  return reader;
+}
+
+async function readServers(family: IPFamily, host: IptablesHost): Promise<ServerReader> {
+  const reader = new ServerReader(family);
+  const ipvsadm = await findIpvsadm(host);
+  if (ipvsadm === undefined || !(await hasVirtualServers(host))) return reader;
+  await classified('ipvsadm', () => ipvsadm.list((line) => reader.read(line)));
+  return reader;
+}
+
+export async function readAddresses(family: IPFamily, host: IptablesHost): Promise<AddressReader> {
+  const ip = await findNetlinkAddresses(host);
+  const reader = new AddressReader(family);
+  await classified('ip', async () => ip?.show((line) => reader.read(line)));
+  return reader;
+}

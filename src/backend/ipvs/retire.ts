@@ -1,0 +1,58 @@
+/**
+ * One step of the way out while another mode serves.
+ */
+import type { IPFamily } from '../../model/ipFamily.ts';
+import { endFlowsTo } from '../../system/conntrack.ts';
+import type { IptablesHost } from '../../system/iptables.ts';
+import type { Retired, RetireRequest } from '../backend.ts';
+import { classified } from '../iptables/kernel.ts';
+import type { Changes } from './changes.ts';
+import { printChanges } from './changes.ts';
+import { removeRemains } from './cleanup.ts';
+import { planDrain } from './drain.ts';
+import { findTools } from './kernel.ts';
+import type { KernelState } from './kernelState.ts';
+import { readRemains } from './remains.ts';
+import type { ServerName } from './virtualServer.ts';
+import { serverAddress, setMembersOf } from './virtualServer.ts';
+
+export async function retire(family: IPFamily, host: IptablesHost, { drains, signal }: RetireRequest): Promise<Retired> {
+  const remains = await readRemains(family, host);
+  if (isEmpty(remains)) return { removed: [], draining: 0 };
+  const { changes, busy } = planDrain(remains);
+  if (drains && busy.length > 0) {
+    await write(changes, family, { host, signal });
+    return { removed: [], draining: busy.length };
+  }
+  const removed = await removeRemains(remains, family, host);
+  await endFlows(busy, family, host);
+  return { removed, draining: 0 };
+}
+
+function isEmpty({ hasDevice, sets, servers, hasSpareSet }: KernelState): boolean {
+  return !hasDevice && !hasSpareSet && sets.size === 0 && servers.size === 0;
+}
+
+async function write(changes: Changes, family: IPFamily, { host, signal }: { host: IptablesHost; signal: AbortSignal }): Promise<void> {
+  const { ipvsadm, ipset, ip } = await findTools(host);
+  const steps = printChanges(changes, family);
+  await send(steps.servers, 'ipvsadm', (input) => ipvsadm.restore(input, signal));
+  await send(steps.addresses, 'ip', (input) => ip.batch(input, signal));
+  await send([...steps.sets, ...steps.setsAfter], 'ipset', (input) => ipset.restore(input, signal));
+  await send(steps.serversAfter, 'ipvsadm', (input) => ipvsadm.restore(input, signal));
+}
+
+async function send(lines: readonly string[], tool: string, load: (input: Iterable<string>) => Promise<void>): Promise<void> {
+  if (lines.length > 0) await classified(tool, () => load(lines.map((line) => `${line}\n`)));
+}
+
+/**
+ * Connections that are cut are still tracked as going to the node itself. Forgotten, their next packet takes the way of a new one: UDP is served
+ * again at once, and a TCP client is told by the pod that nobody knows its connection, instead of waiting in vain.
+ */
+async function endFlows(cut: readonly ServerName[], family: IPFamily, host: IptablesHost): Promise<void> {
+  for (const name of cut) {
+    const { protocol, port } = setMembersOf(name);
+    await classified('conntrack', () => endFlowsTo({ protocol, address: serverAddress(name), port }, family, host));
+  }
+}
