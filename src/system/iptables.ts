@@ -8,6 +8,7 @@ import { findProgram, runCommand } from './command.ts';
 export type IptablesVariant = 'nft' | 'legacy';
 
 export interface Iptables {
+  readonly family: 'ipv4' | 'ipv6';
   readonly variant: IptablesVariant;
   /** e.g. `1.8.9` */
   readonly version: string;
@@ -39,6 +40,7 @@ export async function findIptables(family: 'ipv4' | 'ipv6', flavour: IptablesVar
   if (restore === undefined || save === undefined) return undefined;
   const words = await run({ file: restore, args: ['--version'], timeoutMs: versionTimeoutMs });
   return {
+    family,
     variant: words.includes('nf_tables') ? 'nft' : 'legacy',
     version: /v(\d+(?:\.\d+)+)/.exec(words)?.[1] ?? 'unknown',
     save: async (onLine, signal) => {

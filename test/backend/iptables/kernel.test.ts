@@ -131,6 +131,23 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
     expect(await rules()).toEqual(await freshRules(manyServices(1)));
   });
 
+  test.each(['ipv4', 'ipv6'] as const)('a start on rules that stand writes nothing, one on rules that differ what differs (%s)', async (family) => {
+    await fc.assert(
+      fc.asyncProperty(servicesArbitrary, fc.boolean(), async (some, hasTree) => {
+        const fresh = (): Backend => createIptablesBackend(family, { run: node.runOnNode });
+        const manifests = hasTree ? [...some, ...manyServices(130)] : some;
+        const full = { state: state(manifests, config, family), changed: 'all', signal } as const;
+        await fresh().sync(full);
+        expect(await fresh().sync(full)).toMatchObject({ linesSent: 0, full: true });
+        const more = { ...full, state: state([...manifests, plainService(700)], config, family) };
+        const { linesSent } = await fresh().sync(more);
+        expect(linesSent).toBeLessThan(50);
+        expect(await fresh().sync(more)).toMatchObject({ linesSent: 0 });
+      }),
+      { numRuns: 6 },
+    );
+  });
+
   test('a stale chain that a foreign rule leads to is only emptied', async () => {
     await sync([plainService(1)]);
     const chain = Object.keys(await rules()).find((name) => name.startsWith('nat KUBE-SVC-')) ?? '';
