@@ -58,6 +58,10 @@ export const addressTable: readonly Scenario[] = [
         loadBalancerIP: loadBalancerIP(106),
         spec: { type: 'LoadBalancer', loadBalancerSourceRanges: [`${addresses.node.ipv4}/32`, `${addresses.node.ipv6}/128`] },
       }),
+      single('at-the-node', 119, {
+        loadBalancerIP: addresses.node,
+        spec: { type: 'LoadBalancer', loadBalancerSourceRanges: [`${addresses.otherNode.ipv4}/32`, `${addresses.otherNode.ipv6}/128`] },
+      }),
     ],
     rows: [
       ...fromEach(
@@ -65,6 +69,8 @@ export const addressTable: readonly Scenario[] = [
         { 'pod here': masqueraded('podA'), 'pod elsewhere': dropped, 'this node': dropped, 'another node': dropped, 'outside client': masqueraded('podA') },
       ),
       { name: 'another pod of this node is not named', from: 'podC', to: loadBalancerIP(105), expect: 'DROPPED' },
+      { name: 'who is named reaches a balancer whose address is the node\'s own', from: 'otherNode', to: addresses.node, expect: { by: 'podA', seenFrom: gateways.podA } },
+      { name: 'who is not does not reach the node itself there', from: 'client', to: addresses.node, expect: 'DROPPED' },
       { name: 'the node is let in where it is named', from: 'node', to: loadBalancerIP(106), expect: { by: 'podA', seenFrom: gateways.podA } },
     ],
   },
