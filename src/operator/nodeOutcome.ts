@@ -65,8 +65,8 @@ function nodeOutcome({ target, node, nodeProxy, told, reachable }: Observation, 
   const { name } = node;
   const phase = phaseOf(nodeProxy);
   const belongs = isOf(nodeProxy, target) && isOwnedBy(nodeProxy, node);
-  const reachSince = clock.since(`reach ${name}`, String(reachable));
-  const readySince = clock.since(`ready ${name}`, phase === 'Ready' ? `${told}` : '');
+  const reachSince = clock.since('reach', name, String(reachable));
+  const readySince = clock.since('ready', name, phase === 'Ready' ? `${told}` : '');
   return {
     node: name,
     told,
@@ -75,7 +75,7 @@ function nodeOutcome({ target, node, nodeProxy, told, reachable }: Observation, 
     reachable,
     excused: !reachable && clock.now - reachSince >= target.config.spec.rollout.progressDeadlineSeconds * 1000,
     readySince: phase === 'Ready' ? readySince : Infinity,
-    toldSince: Math.max(reachSince, clock.since(`told ${name}`, `${told}`)),
+    toldSince: Math.max(reachSince, clock.since('told', name, `${told}`)),
     ...reportOf(nodeProxy),
     updated: belongs && told === target.revision && nodeProxy?.status?.revision === told,
     problem: phase === 'Failed' ? refusal(nodeProxy) : quarantine(nodeProxy),

@@ -27,7 +27,7 @@ export interface Situation {
 export function situationOf({ target, outcomes, clock, hasRevision }: Omit<Situation, 'quietSince'>): Situation {
   const { config, revision } = target;
   const { state, step, previousRevision } = config.status?.rollout ?? {};
-  const changed = clock.since(`rollout ${config.metadata.uid}`, [revision, previousRevision, state, step, config.metadata.generation].join(' '));
+  const changed = clock.since('rollout', config.metadata.uid ?? '', [revision, previousRevision, state, step, config.metadata.generation].join(' '));
   return { target, outcomes, clock, hasRevision, quietSince: Math.max(changed, lastDoneAt({ target, outcomes, clock }) ?? changed) };
 }
 
@@ -100,7 +100,7 @@ export function nextLookMs(situation: Situation, rollout: Rollout): number | und
   const due = [
     ...outcomes.map(({ readySince }) => readySince + minReadySeconds * 1000),
     ...outcomes.map(({ toldSince }) => toldSince + deadlineMs(target)),
-    ...outcomes.filter(({ reachable }) => !reachable).map(({ node }) => clock.since(`reach ${node}`, 'false') + deadlineMs(target)),
+    ...outcomes.filter(({ reachable }) => !reachable).map(({ node }) => clock.since('reach', node, 'false') + deadlineMs(target)),
     situation.quietSince + deadlineMs(target),
     pauseEnds(situation, rollout) ?? Infinity,
   ];
@@ -214,7 +214,7 @@ function isTaken(situation: Situation, rollout: Rollout): boolean {
 function pauseEnds({ target, clock }: Situation, rollout: Rollout): number | undefined {
   const { pause } = target.config.spec.rollout.steps?.[(currentStep(rollout) ?? 0) - 1] ?? {};
   if (pause?.seconds === undefined) return undefined;
-  const seen = clock.since(`pause ${target.config.metadata.uid}`, `${rollout.revision} ${rollout.step} ${rollout.stepStartedAt}`);
+  const seen = clock.since('pause', target.config.metadata.uid ?? '', `${rollout.revision} ${rollout.step} ${rollout.stepStartedAt}`);
   const began = Math.min(Date.parse(rollout.stepStartedAt ?? ''), seen) || seen;
   return began + pause.seconds * 1000;
 }

@@ -8,31 +8,47 @@
 export interface Clock {
   /** Milliseconds since the epoch by the API server's clock; never goes back. */
   readonly now: number;
-  /** When the subject took this value, as far as is known here: now, if it is seen with it for the first time. */
-  since(subject: string, value: string): number;
+  /** When this of the subject took this value, as far as is known here: now, if it is seen with it for the first time. */
+  since(what: Aspect, subject: string, value: string): number;
 }
+
+/** What is remembered of nodes by their names, and of ProxyConfigs by their uids. */
+type Aspect = 'reach' | 'ready' | 'told' | 'rollout' | 'pause';
 
 interface Seen {
   readonly value: string;
   readonly at: number;
+  /** The last look that asked for it. */
+  asked: number;
 }
 
+/** Asked for thousands of nodes in each look, so nothing is made anew for what has not changed. */
 export class SinceMemory {
-  #seen: ReadonlyMap<string, Seen> = new Map();
+  readonly #seen: Readonly<Record<Aspect, Map<string, Seen>>> = { reach: new Map(), ready: new Map(), told: new Map(), rollout: new Map(), pause: new Map() };
+  #looks = 0;
 
   /** A look at everything; a subject that the look before did not ask for is forgotten. */
   turn(now: number): Clock {
-    const before = this.#seen;
-    const seen = new Map<string, Seen>();
-    this.#seen = seen;
+    this.#forget();
+    const asked = (this.#looks += 1);
     return {
       now,
-      since: (subject, value) => {
-        const known = seen.get(subject) ?? before.get(subject);
-        const at = known?.value === value ? known.at : now;
-        seen.set(subject, { value, at });
-        return at;
+      since: (what, subject, value) => {
+        const seen = this.#seen[what];
+        const known = seen.get(subject);
+        if (known?.value !== value) {
+          seen.set(subject, { value, at: now, asked });
+          return now;
+        }
+        known.asked = asked;
+        return known.at;
       },
     };
+  }
+
+  #forget(): void {
+    for (const seen of Object.values(this.#seen)) {
+      for (const [subject, { asked }] of seen) if (asked !== this.#looks) seen.delete(subject);
+    }
   }
 }

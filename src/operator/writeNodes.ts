@@ -61,16 +61,20 @@ export interface WriteOptions {
   readonly client: KubeClient;
   /** How many requests at once; 5,000 nodes must not become 5,000 open requests. */
   readonly concurrency: number;
+  /** No request begins later than this after the first: by then what was decided on has changed. */
+  readonly longestMs: number;
   /** With the object as it now stands. */
   readonly onWritten: (written: unknown) => void;
 }
 
-/** Sends every write, also after one failed; throws an AggregateError of those that did. */
-export async function writeNodes(writes: readonly NodeWrite[], { client, concurrency, onWritten }: WriteOptions): Promise<void> {
+/** Sends as many writes as there is time for, also after one failed; throws an AggregateError of those that did. */
+export async function writeNodes(writes: readonly NodeWrite[], { client, concurrency, longestMs, onWritten }: WriteOptions): Promise<void> {
   const queue = writes.values();
   const errors: unknown[] = [];
+  const until = performance.now() + longestMs;
   const worker = async (): Promise<void> => {
     for (const write of queue) {
+      if (performance.now() > until) return;
       try {
         onWritten(await client.send(write.method, write.path, write.options));
       } catch (cause) {

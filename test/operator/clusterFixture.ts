@@ -158,7 +158,7 @@ export class ClusterFixture {
       last = await read();
       return last !== undefined && holds(last) ? last : undefined;
     };
-    return waitFor(what, condition, { timeoutMs: 10_000, everyMs: 25, explain: () => JSON.stringify(last, null, 1) });
+    return waitFor(what, condition, { timeoutMs: 25_000, everyMs: 25, explain: () => JSON.stringify(last, null, 1) });
   }
 }
 

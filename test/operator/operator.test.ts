@@ -228,10 +228,26 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     const node = { name: 'node-1', uid: old.metadata.ownerReferences?.[0]?.uid ?? '', labels: {}, ready: true };
     const [target] = resolveTargets({ nodes: new Map([['node-1', node]]), configs: new Map([['all', config]]) });
     const writes = target ? [nodeWrite(node, target, old)] : [];
-    const refused = await writeNodes(writes, { client: cluster.client, concurrency: 1, onWritten: () => undefined }).catch((error: unknown) => error);
+    const refused = await writeNodes(writes, { client: cluster.client, concurrency: 1, longestMs: 1000, onWritten: () => undefined }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(AggregateError);
     expect((refused as AggregateError).errors.map(({ cause }: Error) => isConflict(cause))).toEqual([true]);
     expect(await cluster.nodeProxy('node-1')).toEqual(newer);
+  });
+
+  test('a pause is heard while many nodes are still to be told', async () => {
+    await stopOperator();
+    const send: KubeClient['send'] = (method, path, options) => sleep(method === 'PATCH' && path.includes('/nodeproxies/') ? 300 : 0).then(() => cluster.client.send(method, path, options));
+    await (operator = newOperator({ ...cluster.client, send })).start();
+    const names = Array.from({ length: 40 }, (_, index) => `node-${index + 1}`);
+    await Promise.all(names.map((name) => cluster.addNode(name)));
+    await cluster.addConfig('all', { rollout: { maxUnavailable: '100%' } });
+    for (const name of names) await cluster.governedBy(name, 'all');
+    await cluster.changeConfig('all', { masquerade: { bit: 15 } });
+    const told = async (): Promise<number> => (await Promise.all(names.map((name) => cluster.nodeProxy(name)))).filter((nodeProxy) => nodeProxy?.metadata.generation === 2).length;
+    await waitFor('some are told', async () => (await told()) > 0, { timeoutMs: 10_000, everyMs: 10 });
+    await cluster.changeConfig('all', { paused: true });
+    await cluster.configThat('all', 'is paused', conditionIs('Ready', 'False', 'Paused'));
+    expect(await told()).toBeLessThan(names.length);
   });
 
   test('an agent may answer before the operator has the answer to its own write', async () => {
