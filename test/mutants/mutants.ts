@@ -18,7 +18,6 @@ const golden = 'test/backend/iptables/golden.test.ts';
 const apply = 'test/backend/iptables/apply.test.ts';
 const packets = 'test/scenarios/iptables.test.ts';
 const emitter = 'test/backend/iptables/rule.test.ts';
-const equality = 'test/backend/iptables/equality.test.ts';
 const shares = 'test/scenarios/distribution.test.ts';
 
 const model: readonly Mutant[] = [

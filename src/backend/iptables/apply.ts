@@ -11,6 +11,7 @@ import type { Backend, QuarantinedService, Refusal, Retired, SyncRequest, SyncRe
 import { SyncError } from '../backend.ts';
 import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
+import { ChainTexts } from './chainTexts.ts';
 import { handOver } from './handover.ts';
 import { differencesOf, findDifference, hasTree, readKernel, readVariants, restore, selectIptables, takesBlocks } from './kernel.ts';
 import { Ledger } from './ledger.ts';
@@ -26,6 +27,7 @@ import { renderChange, renderFull, renderTrial, renderTrialEnd, restoreArguments
 interface Applied {
   readonly scope: string;
   readonly ledger: Ledger;
+  readonly texts: ChainTexts;
   readonly iptables: Iptables;
   /** What is left out of it. */
   readonly quarantine: Quarantine;
@@ -69,9 +71,9 @@ class IptablesBackend implements Backend {
     // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks for itself.
     this.#applied = undefined;
     const isPartial = changed !== 'all' && before?.scope === scope && before.iptables === iptables;
-    const work = new Work(planState(state), isPartial ? withoutKeys(before.quarantine, changed) : new Map());
+    const work = new Work(planState(state), isPartial ? withoutKeys(before.quarantine, changed) : new Map(), isPartial ? before.texts : new ChainTexts());
     const ledger = isPartial ? await writeChange({ iptables, ledger: before.ledger, changed, signal }, work) : await writeAll(iptables, work, signal);
-    this.#applied = { scope, ledger, iptables, quarantine: work.quarantine };
+    this.#applied = { scope, ledger, texts: work.texts, iptables, quarantine: work.quarantine };
     // Make before break: the rules that another setting put into the other variant go when those of this one stand.
     if (before !== undefined && before.iptables.variant !== iptables.variant) await removeAll(before.iptables);
     if (work.full && ledger.services >= manyServices) giveMemoryBack();
@@ -80,7 +82,11 @@ class IptablesBackend implements Backend {
 
   async findDrift(signal: AbortSignal): Promise<string | undefined> {
     const applied = this.#applied;
-    return applied && findDifference(await readKernel(applied.iptables, signal), applied.ledger);
+    if (applied === undefined) return undefined;
+    const view = await readKernel(applied.iptables, signal);
+    const difference = findDifference(view, applied.ledger, applied.texts);
+    if (difference === undefined) applied.texts.learn(view);
+    return difference;
   }
 
   async cleanup(): Promise<readonly string[]> {
@@ -127,8 +133,10 @@ async function tryAll(iptables: Iptables, work: Work, signal: AbortSignal): Prom
   const differences = { ...differencesOf(iptables, view, ledger), takesBlocks: iptables.variant === 'nft' && (await work.run(() => takesBlocks(iptables, signal))) };
   const input = unlessEmpty(work.counted(renderFull(plan, ledger, differences)));
   if (input !== undefined) await work.run(() => restore(iptables, { input, signal }));
-  const difference = findDifference(input === undefined ? view : await work.run(() => readKernel(iptables, signal)), ledger);
+  const after = input === undefined ? view : await work.run(() => readKernel(iptables, signal));
+  const difference = findDifference(after, ledger);
   if (difference !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
+  work.texts.learn(after);
   return ledger;
 }
 
@@ -154,7 +162,9 @@ async function writeChange(request: ChangeRequest, work: Work): Promise<Ledger> 
   const { iptables, ledger, changed, signal } = request;
   const fragments = new Map<ServiceKey, readonly PrintedFragment[]>();
   for (const key of changed) fragments.set(key, printService(work.plan, key));
-  const input = renderChange(ledger.change(fragments));
+  const change = ledger.change(fragments);
+  work.texts.noteWritten(change);
+  const input = renderChange(change);
   if (input === '') return ledger;
   try {
     await work.run(() => restore(iptables, { input: work.counted([input]), signal }));
@@ -203,13 +213,15 @@ function withoutKeys(quarantine: Quarantine, keys: ReadonlySet<ServiceKey>): Qua
 /** One sync: counts what it does, where it does it, and knows who is left out. */
 class Work {
   readonly plan: Plan;
+  readonly texts: ChainTexts;
   readonly #quarantine: Map<ServiceKey, QuarantinedService>;
   full = false;
   #fragments = 0;
   #lines = 0;
   #commands = 0;
 
-  constructor(plan: Plan, quarantine: Quarantine) {
+  constructor(plan: Plan, quarantine: Quarantine, texts: ChainTexts) {
+    this.texts = texts;
     this.#quarantine = new Map(quarantine);
     const count = (fragments: ReturnType<Plan['fragmentsOf']>): typeof fragments => {
       this.#fragments += fragments.length;

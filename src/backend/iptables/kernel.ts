@@ -2,8 +2,8 @@
  * The kernel's side: which iptables the node uses, what it holds, in one pass over `iptables-save`, and how that differs from what it
  * should hold. Errors of the tools become SyncErrors here.
  *
- * Rules are counted, not compared: how iptables-save words a rule differs between versions, and nobody edits single rules of ours
- * by accident; what happens is that tables are flushed, chains deleted, or a tool did nothing at all.
+ * Rules that were just written are counted, not compared, for how iptables-save words a rule differs between versions; a tool that did
+ * nothing at all is found so. What is read later is compared with what was read then.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -15,6 +15,7 @@ import { SyncError } from '../backend.ts';
 import type { Jump, Table } from '../shared/chains.ts';
 import { allJumps, bridge, isOwnChain } from '../shared/chains.ts';
 import { isBucketChain } from '../shared/names.ts';
+import type { ChainTexts } from './chainTexts.ts';
 import type { ChainId, Ledger } from './ledger.ts';
 import type { PrintedChain } from './print.ts';
 import type { Differences, StaleChain } from './render.ts';
@@ -238,13 +239,14 @@ export function differencesOf({ variant, family }: Iptables, view: KernelView, l
   return { variant, stands, missingJumps: missingJumps(view, ledger), staleJumps: staleJumps(view, ledger), stale: () => staleChains(view, ledger) };
 }
 
-/** The first thing in which the kernel is not as planned, in words; undefined when all is there. */
-export function findDifference(view: KernelView, ledger: Ledger): string | undefined {
+/** The first thing in which the kernel is not as planned, or since it was read before, in words; undefined when all is there. */
+export function findDifference(view: KernelView, ledger: Ledger, before?: Pick<ChainTexts, 'isEdited'>): string | undefined {
   for (const chain of ledger.chains()) {
     const { table, name, rules } = chain;
     const found = view.chains.get(chainKey(chain));
     if (found === undefined) return `chain ${name} of table ${table} is missing`;
     if (found.rules !== rules) return `chain ${name} of table ${table} holds ${found.rules} rules instead of ${rules}`;
+    if (before?.isEdited(found) === true) return `chain ${name} of table ${table} holds other rules than were written`;
   }
   const [jump] = missingJumps(view, ledger);
   return jump && `the jump from ${jump.from} to ${jump.to} in table ${jump.table} is missing`;

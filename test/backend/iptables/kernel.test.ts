@@ -163,6 +163,7 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
       { name: 'a deleted jump', input: '*nat\n-D PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES\nCOMMIT\n', words: /jump from PREROUTING to KUBE-SERVICES/ },
       { name: 'a flushed chain', input: '*filter\n-F KUBE-FORWARD\nCOMMIT\n', words: /chain KUBE-FORWARD of table filter holds 0 rules/ },
       { name: 'a rule of somebody else in a chain of ours', input: '*nat\n-I KUBE-SERVICES -j RETURN\nCOMMIT\n', words: /chain KUBE-SERVICES of table nat/ },
+      { name: 'another rule in the place of one of ours', input: '*nat\n-R KUBE-MARK-MASQ 1 -j RETURN\nCOMMIT\n', words: /chain KUBE-MARK-MASQ of table nat holds other rules/ },
       { name: 'a flushed canary', input: '*mangle\n-F\nCOMMIT\n', words: /KUBE-PROXY-CANARY of table mangle/ },
     ];
     test.each(disturbances)('$name is seen and repaired', async ({ input, words }) => {
@@ -173,6 +174,22 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
       await sync(manyServices(2));
       expect(await backend.findDrift(signal)).toBeUndefined();
       expect(await rules()).toEqual(await freshRules(manyServices(2)));
+    });
+
+    test('another rule in the place of one of a Service is seen, also when the Service changed since, and our own changes are not', async () => {
+      await sync(manyServices(3));
+      const changed = [plainService(0, ['podA']), plainService(1), plainService(2)];
+      await sync(changed, keysOf([plainService(0)]));
+      expect(await backend.findDrift(signal)).toBeUndefined();
+      const chains = Object.entries(await rules()).filter(([name]) => name.startsWith('nat KUBE-SEP-'));
+      expect(chains).toHaveLength(7);
+      for (const [name, lines] of chains) {
+        const [chain, rule = ''] = [name.slice('nat '.length), lines.at(-1)?.replace(/^-A \S+ /, '')];
+        await load(`*nat\n-D ${chain} ${rule}\n-A ${chain} ${rule.replace(/--to-destination \S+/, '--to-destination 203.0.113.9:1')}\nCOMMIT\n`);
+        expect(await backend.findDrift(signal)).toBe(`chain ${chain} of table nat holds other rules than were written`);
+        await load(`*nat\n-F ${chain}\n${lines.join('\n')}\nCOMMIT\n`);
+        expect(await backend.findDrift(signal)).toBeUndefined();
+      }
     });
 
     test('a jump of somebody else that takes other packets is not ours', async () => {

@@ -1,0 +1,63 @@
+/**
+ * What our chains said when they were last read, so that a rule which somebody put in another one's place is noticed. Both readings are in
+ * the kernel's own words, so no wording of any version of the tool has to be known; 8 bytes are kept of a chain.
+ */
+import type { KernelView, StandingChain } from './kernel.ts';
+import type { ChainId, ChangeSet } from './ledger.ts';
+
+/** More than these between two readings, and nothing is compared until the next one. */
+const mostWritten = 2000;
+
+export class ChainTexts {
+  /** Of every chain, sorted. */
+  #marks = new Float64Array();
+  /** Chains that were written since then: what they say now is known only when they are read again. */
+  readonly #written = new Set<string>();
+
+  learn({ chains }: Pick<KernelView, 'chains'>): void {
+    this.#written.clear();
+    this.#marks = Float64Array.from(chains.values(), markOf).sort();
+  }
+
+  noteWritten({ written, inserted, removed }: Pick<ChangeSet, 'written' | 'inserted' | 'removed'>): void {
+    for (const chain of written) this.#note(chain);
+    for (const { table, chain } of [...inserted.map(({ rule }) => rule), ...removed]) this.#note({ table, name: chain });
+  }
+
+  /** Whether the chain says something else than when it was last read, and not by our doing. */
+  isEdited(chain: StandingChain): boolean {
+    const isOurs = this.#written.size > mostWritten || this.#written.has(idOf(chain));
+    return !isOurs && !includes(this.#marks, markOf(chain));
+  }
+
+  #note(chain: ChainId): void {
+    if (this.#written.size <= mostWritten) this.#written.add(idOf(chain));
+  }
+}
+
+function idOf({ table, name }: ChainId): string {
+  return `${table} ${name}`;
+}
+
+/** 52 bits of what a chain is called and says. */
+function markOf(chain: StandingChain): number {
+  const text = `${idOf(chain)} ${chain.digest}`;
+  let [high, low] = [0x81_1c_9d_c5, 0x01_00_01_93];
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    high = Math.imul(high ^ code, 0x01_00_01_93);
+    low = Math.imul(low ^ code, 0x85_eb_ca_6b);
+  }
+  return (high >>> 6) * 2 ** 26 + (low >>> 6);
+}
+
+function includes(sorted: Float64Array, value: number): boolean {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? 0) < value) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low] === value;
+}
