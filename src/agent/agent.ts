@@ -18,7 +18,7 @@ import { createLogger, type Logger } from '../observability/logger.ts';
 import { type AgentMetrics, createAgentMetrics } from '../observability/metrics.ts';
 import { watchCluster, type ObservedNode } from './clusterWatch.ts';
 import { applySettings, conntrackSettings, settingsCondition } from './conntrackSettings.ts';
-import { Dataplane } from './dataplane.ts';
+import { Dataplane, type DataplaneStatus } from './dataplane.ts';
 import { type DesiredConfig, loadSavedConfig, saveConfig } from './desiredConfig.ts';
 import { startEndpoints } from './endpoints.ts';
 import { createFollowers, type Followers } from './followers.ts';
@@ -119,8 +119,9 @@ class Agent {
     const isHealthy = (): boolean => readyz(this.#health()).status === 200;
     this.#followers = createFollowers({ store: this.#store, nodeName, metrics, logger, isHealthy, conntrack: parts.kernel.conntrack });
     const observer = createSyncObserver({ metrics, logger, startedAt: Date.now(), onNews: () => this.#onNews(), followers: this.#followers });
-    const onNewFamily = (): void => this.#governor?.reconsider();
-    this.#dataplane = new Dataplane({ store: this.#store, makeBackend: parts.kernel.makeBackend, observer, onNewFamily });
+    const { makeBackend } = parts.kernel;
+    const onReconsider = (): void => this.#governor?.reconsider();
+    this.#dataplane = new Dataplane({ store: this.#store, makeBackend, observer, logger, onReconsider, onNews: () => this.#onNews() });
     const writer = createStatusWriter({
       client,
       apiVersion: 'proxyconfig.dev/v1alpha1',
@@ -165,9 +166,9 @@ class Agent {
   async stop(): Promise<void> {
     this.#isStopping = true;
     await Promise.all([this.#watch.stop(), this.#source.stop()]);
-    await this.#governor?.stop();
+    // A change of mode that is under way is cut short.
+    await Promise.all([this.#governor?.stop(), this.#dataplane.stop(this.#parts.timing.stopGraceMs)]);
     await this.#prober.stop();
-    await this.#dataplane.stop(this.#parts.timing.stopGraceMs);
     await this.#followers.stop();
     await (await this.#guard)?.stop();
     await this.#saving;
@@ -195,24 +196,33 @@ class Agent {
   }
 
   #onNews(): void {
+    this.#judge();
     const { metrics, client } = this.#parts;
     const dataplane = this.#dataplane.status;
     const invalidServices = quarantinedServices(this.#store.invalidServices(), dataplane);
     metrics.quarantined.set(invalidServices.length);
-    this.#noteInForce(dataplane.inForce);
+    this.#noteInForce(dataplane);
     if (this.#governor === undefined) return;
     const { answer } = this.#governor;
-    this.#prober.follow(answer.nodeProxy, dataplane.inForce);
     this.#reporter.report({ answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store), probe: this.#prober.finding, remarks: this.#remarks });
   }
 
-  #noteInForce(inForce: DesiredConfig | undefined): void {
+  /** The probe follows what is in force, and a new mode stays only when nothing speaks against it. */
+  #judge(): void {
+    const { inForce } = this.#dataplane.status;
+    if (this.#governor === undefined) return;
+    const { nodeProxy } = this.#governor.answer;
+    this.#prober.follow(nodeProxy, inForce);
+    if (inForce !== undefined) this.#dataplane.judge(nodeProxy?.spec.revision ?? inForce.revision, this.#prober.finding);
+  }
+
+  #noteInForce({ inForce, isProving }: DataplaneStatus): void {
     if (inForce === undefined) return;
     const { metrics, logger } = this.#parts;
     metrics.configInfo.reset();
     metrics.configInfo.set({ mode: inForce.config.mode, revision: inForce.revision, source: inForce.source }, 1);
     void this.#applySettings(inForce);
-    if (inForce.source !== 'NodeProxy' || inForce === this.#saved) return;
+    if (inForce.source !== 'NodeProxy' || inForce === this.#saved || isProving === true) return;
     this.#saved = inForce;
     this.#saving = this.#saving
       .then(() => saveConfig(this.#config.stateDirectory, inForce))

@@ -1,17 +1,22 @@
 /**
  * What this node runs: one backend and one sync loop per IP family, under one configuration that was found runnable.
  *
- * A configuration that this node cannot run changes nothing: what ran before goes on, and the refusal is kept for the report.
+ * A configuration that this node cannot run changes nothing: what ran before goes on, and the refusal is kept for the report. Another mode
+ * takes over when it is complete (`modeSwitch.ts` says what follows what); the one before goes when the new one has proved itself.
  */
-import { isDeepStrictEqual } from 'node:util';
+import type { ConditionNow } from '../api/conditions.ts';
 import type { NodeConfig, ProxyMode } from '../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../backend/backend.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../model/ipFamily.ts';
 import type { NodeRecord } from '../model/node.ts';
-import type { ServiceState } from '../model/serviceState.ts';
+import type { Logger } from '../observability/logger.ts';
+import { Crew } from './crew.ts';
 import type { DesiredConfig } from './desiredConfig.ts';
+import { failure, type FailedSwitch, nextStep, resynced, type SwitchPhase } from './modeSwitch.ts';
+import type { ProbeFinding } from './probe.ts';
+import { type OldMode, Retirement, type RetirementTiming } from './retirement.ts';
 import type { Store } from './store.ts';
-import { SyncLoop, type SyncObserver, type SyncStatus } from './syncLoop.ts';
+import { asSyncError, type SyncObserver, type SyncStatus } from './syncLoop.ts';
 
 /** Makes the backend of a mode; a Refusal for a mode that this program does not have. */
 export type MakeBackend = (mode: ProxyMode, family: IPFamily) => Backend | Refusal;
@@ -20,8 +25,12 @@ export interface DataplaneOptions {
   readonly store: Store;
   readonly makeBackend: MakeBackend;
   readonly observer: SyncObserver;
-  /** The Node got an address of a family that does not run yet: its configuration is to be accepted again. */
-  readonly onNewFamily: () => void;
+  readonly logger: Logger;
+  /** The configuration is to be accepted again: the Node got an address of a family that does not run yet, or a mode did not prove itself. */
+  readonly onReconsider: () => void;
+  /** Something that a report may have to say is different now, without a sync. */
+  readonly onNews?: () => void;
+  readonly timing?: Partial<RetirementTiming>;
 }
 
 export interface DataplaneStatus {
@@ -32,6 +41,10 @@ export interface DataplaneStatus {
   readonly families: readonly SyncStatus[];
   /** Families of the node that are not served although the others are: the node lacks what they need. */
   readonly unserved?: readonly UnservedFamily[];
+  /** The mode in force is new, and may still be given up for the one before. */
+  readonly isProving?: boolean;
+  /** What is left of a mode that serves no longer. */
+  readonly remarks?: readonly ConditionNow[];
 }
 
 export interface UnservedFamily {
@@ -39,110 +52,258 @@ export interface UnservedFamily {
   readonly why: Refusal;
 }
 
+type Backends = ReadonlyMap<IPFamily, Backend>;
+
+const allModes: readonly ProxyMode[] = ['iptables', 'ipvs', 'nftables', 'userspace'];
+/** A tool that is killed in its work leaves the kernel as it was, but the work would have to be done again. */
+const stopGraceMs = 30_000;
+
 export class Dataplane {
   readonly #options: DataplaneOptions;
-  readonly #loops = new Map<IPFamily, SyncLoop>();
-  #accepted: DesiredConfig | undefined;
+  readonly #retirement: Retirement;
+  #phase: SwitchPhase = { phase: 'Idle' };
+  #crew: Crew | undefined;
+  /** Of a mode that is about to take over. */
+  #next: Crew | undefined;
+  #failed: FailedSwitch | undefined;
   #inForce: DesiredConfig | undefined;
+  /** The mode beside which all others were told to go. */
+  #retiredFor: ProxyMode | undefined;
   #unserved: readonly UnservedFamily[] = [];
+  #isStopped = false;
 
   constructor(options: DataplaneOptions) {
     this.#options = options;
+    const { logger, onNews = () => undefined, timing } = options;
+    this.#retirement = new Retirement({ logger, onNews, ...(timing && { timing }) });
     options.store.listen({
-      onChange: (change) => this.#loops.get(change.family)?.changed(change),
+      onChange: (change) => {
+        for (const crew of this.#crews()) crew.loop(change.family)?.changed(change);
+      },
       onNodeChange: () => this.#nodeChanged(),
     });
   }
 
-  /** Takes the configuration up, or says why not. */
+  /** Takes the configuration up, or says why not. A change of mode is done, or undone, when this returns. */
   async accept(desired: DesiredConfig): Promise<Refusal | undefined> {
     const { node } = this.#options.store;
     if (node === undefined) return { reason: 'NodeUnknown', message: 'this Node does not exist; check --node against kubectl get nodes' };
-    const backends = new Map<IPFamily, Backend>();
-    const unserved: UnservedFamily[] = [];
-    for (const family of familiesOf(node)) {
-      const backend = await this.#runnable(desired.config, family);
-      if ('reason' in backend) unserved.push({ family, why: backend });
-      else backends.set(family, backend);
-    }
+    const { backends, unserved } = await this.#runnable(desired.config, familiesOf(node));
     // One family is better than none. But a mode that this agent lacks is no matter of families, nor is what stops one that runs already.
-    const refused = unserved.find(({ family }) => backends.size === 0 || this.#loops.has(family));
+    const refused = unserved.find(({ family }) => backends.size === 0 || this.#crew?.loop(family) !== undefined);
     if (refused !== undefined) return refused.why;
-    const before = this.#accepted;
-    if (before !== undefined && before.config.mode !== desired.config.mode) return { reason: 'ModeChange', message: modeChange(before.config.mode, desired.config.mode) };
-    this.#unserved = unserved;
-    const isNews = !isDeepStrictEqual(before, desired);
-    if (isNews) this.#accepted = desired;
-    for (const [family, backend] of backends) if (isNews || !this.#loops.has(family)) this.#run(family, backend);
-    return undefined;
+    if (this.#isStopped) return undefined;
+    const refusal = await this.#take(desired, backends);
+    if (refusal === undefined) this.#unserved = unserved;
+    return refusal;
+  }
+
+  async #take(desired: DesiredConfig, backends: Backends): Promise<Refusal | undefined> {
+    const step = nextStep(this.#phase, desired, this.#failed && { ...this.#failed, now: performance.now() });
+    switch (step.kind) {
+      case 'start':
+        await this.#start(desired, backends);
+        return undefined;
+      case 'keep':
+      case 'resync':
+        this.#resync(desired, backends, step.kind === 'resync');
+        return undefined;
+      case 'switch':
+        return this.#switch(step.from, desired, backends);
+      case 'goBack':
+        await this.#goBack(desired, step.to);
+        return this.#giveUp(desired, step.why);
+      case 'refuse':
+        return step.why;
+      default:
+        return step satisfies never;
+    }
   }
 
   get status(): DataplaneStatus {
-    const families = [...this.#loops.values()].map((loop) => loop.status);
-    return { accepted: this.#accepted, inForce: this.#inForce, families, unserved: this.#unserved };
+    return {
+      accepted: this.#crew?.task,
+      inForce: this.#inForce,
+      families: this.#crew?.statuses ?? [],
+      unserved: this.#unserved,
+      isProving: this.#phase.phase === 'Proving',
+      remarks: this.#retirement.remarks,
+    };
   }
 
   /** Rules of this family may be gone: the kernel is asked at once. */
   requestCheck(family: IPFamily): void {
-    this.#loops.get(family)?.requestCheck();
+    this.#crew?.loop(family)?.requestCheck();
+  }
+
+  /** What speaks against a revision, now that its rules are in force; undefined when it has proved itself. */
+  judge(revision: string, finding: ProbeFinding | undefined): void {
+    const now = this.#phase;
+    if (now.phase !== 'Proving' || now.disproof !== undefined || this.#inForce !== now.config || now.config.revision !== revision) return;
+    if (finding === undefined) {
+      this.#phase = { phase: 'Serving', config: now.config };
+      this.#noteInForce();
+    } else if (finding.kind === 'failed') {
+      this.#phase = { ...now, disproof: finding.why };
+      this.#options.onReconsider();
+    }
   }
 
   /** Lets running syncs end and leaves the rules in place. */
   async stop(graceMs: number): Promise<void> {
-    await Promise.all([...this.#loops.values()].map((loop) => loop.stop(graceMs)));
+    this.#isStopped = true;
+    await Promise.all([this.#retirement.stop(), ...this.#crews().map((crew) => crew.stop(graceMs))]);
   }
 
-  async #runnable(config: NodeConfig, family: IPFamily): Promise<Backend | Refusal> {
-    const backend = this.#backendFor(config.mode, family);
-    return 'reason' in backend ? backend : ((await backend.preflight(config)) ?? backend);
+  async #runnable(config: NodeConfig, families: readonly IPFamily[]): Promise<{ backends: Map<IPFamily, Backend>; unserved: UnservedFamily[] }> {
+    const backends = new Map<IPFamily, Backend>();
+    const unserved: UnservedFamily[] = [];
+    for (const family of families) {
+      const backend = this.#backendFor(config.mode, family);
+      const why = 'reason' in backend ? backend : await backend.preflight(config);
+      if (why !== undefined) unserved.push({ family, why });
+      else if (!('reason' in backend)) backends.set(family, backend);
+    }
+    return { backends, unserved };
   }
 
   /** The one that runs, where it is of that mode: a backend knows what it has put into the kernel. */
   #backendFor(mode: ProxyMode, family: IPFamily): Backend | Refusal {
-    const running = this.#accepted?.config.mode === mode ? this.#loops.get(family)?.backend : undefined;
+    const running = this.#crew?.task.config.mode === mode ? this.#crew.backend(family) : undefined;
     return running ?? this.#options.makeBackend(mode, family);
   }
 
-  #run(family: IPFamily, backend: Backend): void {
-    const running = this.#loops.get(family);
-    if (running !== undefined) {
-      running.requestFull();
-      return;
+  async #start(desired: DesiredConfig, backends: Backends): Promise<void> {
+    // Another mode may have served here before this agent started.
+    await this.#stepAside(desired.config.mode).catch((error: unknown) => this.#options.logger.warn('what another mode left could not be looked after', { error }));
+    this.#crew = this.#hire(desired, backends);
+    this.#phase = { phase: 'Serving', config: desired };
+  }
+
+  #resync(desired: DesiredConfig, backends: Backends, isNews: boolean): void {
+    const { families = [] } = this.#crew ?? {};
+    if (isNews) {
+      this.#failed = undefined;
+      this.#phase = resynced(this.#phase, desired);
+      this.#crew?.take(desired);
     }
-    const observer: SyncObserver = {
-      ...this.#options.observer,
-      onSuccess: (succeeded, run) => {
-        this.#noteInForce();
-        this.#options.observer.onSuccess(succeeded, run);
-      },
+    for (const [family, backend] of backends) if (!families.includes(family)) this.#crew?.start(family, backend);
+  }
+
+  /** The new mode is made complete and checked before it takes over; if that fails, the old one is there still, or written again. */
+  async #switch(from: DesiredConfig, to: DesiredConfig, backends: Backends): Promise<Refusal | undefined> {
+    const { logger } = this.#options;
+    const failed = await this.#exchange(to, backends);
+    if (this.#isStopped) return undefined;
+    if (failed === undefined) {
+      logger.info('mode changed', { from: from.config.mode, to: to.config.mode, revision: to.revision });
+      this.#phase = { phase: 'Proving', config: to, before: from };
+      this.#failed = undefined;
+      this.#noteInForce();
+      return undefined;
+    }
+    await this.#goBack(to, from);
+    return this.#isStopped ? undefined : this.#giveUp(to, failure(to, from, failed));
+  }
+
+  async #goBack(from: DesiredConfig, to: DesiredConfig): Promise<void> {
+    const { logger } = this.#options;
+    logger.error('a change of mode failed; the node goes back', { from: from.config.mode, to: to.config.mode, revision: to.revision });
+    const families = this.#crew?.families ?? [];
+    const backends = new Map(families.flatMap((family) => {
+      const backend = this.#backendFor(to.config.mode, family);
+      return 'reason' in backend ? [] : [[family, backend] as const];
+    }));
+    this.#phase = { phase: 'Serving', config: to };
+    const failed = await this.#exchange(to, backends, 'for good');
+    if (failed !== undefined) logger.error('the mode before cannot be brought back yet', { reason: failed.reason, error: failed });
+    this.#noteInForce();
+  }
+
+  #giveUp(config: DesiredConfig, why: Refusal): Refusal {
+    this.#failed = { config, why, at: performance.now() };
+    return why;
+  }
+
+  /** One crew for the other. Gives why the new one failed, and then nobody serves, unless it was hired for good: that one goes on trying. */
+  async #exchange(to: DesiredConfig, backends: Backends, terms?: 'for good'): Promise<Refusal | undefined> {
+    await this.#crew?.stop(stopGraceMs);
+    await this.#retirement.stop();
+    this.#retiredFor = undefined;
+    const unready = await this.#makeRoom(to);
+    if (unready !== undefined && terms === undefined) return unready;
+    if (this.#isStopped) return undefined;
+    const next = this.#hire(to, backends);
+    this.#next = next;
+    const failed = await next.firstRuns();
+    this.#next = undefined;
+    if (failed === undefined || terms === 'for good') this.#crew = next;
+    else await next.stop(stopGraceMs);
+    return failed;
+  }
+
+  async #makeRoom({ config: { mode, migration } }: DesiredConfig): Promise<Refusal | undefined> {
+    try {
+      if (migration.strategy === 'Replace') await this.#removeOthers(mode);
+      else await this.#stepAside(mode);
+      return undefined;
+    } catch (error) {
+      this.#options.logger.error('the mode that serves could not make room', { error });
+      return asSyncError(error);
+    }
+  }
+
+  async #stepAside(mode: ProxyMode): Promise<void> {
+    for (const { backend } of this.#others(mode)) await backend.stepAside?.(AbortSignal.timeout(stopGraceMs));
+  }
+
+  async #removeOthers(mode: ProxyMode): Promise<void> {
+    for (const { backend } of this.#others(mode)) await backend.retire?.({ drains: false, signal: AbortSignal.timeout(stopGraceMs) });
+  }
+
+  /** Also in families that the node does not have any more. */
+  #others(mode: ProxyMode): readonly OldMode[] {
+    return allModes.filter((other) => other !== mode).flatMap((other) =>
+      ipFamilies.flatMap((family) => {
+        const backend = this.#options.makeBackend(other, family);
+        return 'reason' in backend ? [] : [{ mode: other, family, backend }];
+      }),
+    );
+  }
+
+  #hire(task: DesiredConfig, backends: Backends): Crew {
+    const { store, observer } = this.#options;
+    const onSuccess = (): void => {
+      if (crew === this.#crew) this.#noteInForce();
     };
-    const loop = new SyncLoop({ family, backend, state: () => this.#state(family), observer });
-    this.#loops.set(family, loop);
-    loop.start();
+    const crew = new Crew({ store, observer, onSuccess }, task);
+    for (const [family, backend] of backends) crew.start(family, backend);
+    return crew;
+  }
+
+  #crews(): readonly Crew[] {
+    return [this.#crew, this.#next].filter((crew) => crew !== undefined);
   }
 
   #noteInForce(): void {
-    const accepted = this.#accepted;
-    const everywhere = [...this.#loops.values()].every(({ status }) => status.configInForce === accepted?.config);
-    if (everywhere) this.#inForce = accepted;
+    if (this.#crew?.isDone !== true) return;
+    this.#inForce = this.#crew.task;
+    if (this.#phase.phase === 'Serving') this.#retireOthers(this.#phase.config);
   }
 
-  #state(family: IPFamily): ServiceState {
-    const { node } = this.#options.store;
-    if (node === undefined || this.#accepted === undefined) throw new Error('a loop runs before node and configuration are known');
-    return this.#options.store.state(family, node, this.#accepted.config);
+  /** There is no way back to whoever served before. */
+  #retireOthers({ config: { mode, migration } }: DesiredConfig): void {
+    if (this.#retiredFor === mode || this.#isStopped) return;
+    this.#retiredFor = mode;
+    this.#retirement.start(this.#others(mode), migration);
   }
 
   #nodeChanged(): void {
     const { node } = this.#options.store;
-    for (const loop of this.#loops.values()) loop.requestFull();
-    const hasNewFamily = node !== undefined && familiesOf(node).some((family) => !this.#loops.has(family));
-    if (hasNewFamily) this.#options.onNewFamily();
+    for (const crew of this.#crews()) crew.requestFull();
+    const hasNewFamily = node !== undefined && familiesOf(node).some((family) => this.#crew?.loop(family) === undefined);
+    if (hasNewFamily) this.#options.onReconsider();
   }
-}
-
-function modeChange(from: ProxyMode, to: ProxyMode): string {
-  return `this agent runs mode ${from} and cannot change it while it runs; to go to mode ${to}, delete the agent's Pod on this node`;
 }
 
 /** Those of the node's addresses and Pod ranges. A node that has neither yet waits for its cloud provider, perhaps behind an IPv4 Service. */

@@ -70,6 +70,7 @@ export class Governor {
     const { dataplane, saved, logger, onAnswer } = this.#options;
     const nodeProxy = this.#wanted;
     const wanted = nodeProxy === undefined ? (saved ?? builtIn()) : configOfNodeProxy(nodeProxy.spec);
+    await this.#beginWhereItEnded(wanted);
     const refusal = await this.#accept(wanted);
     this.#answer = { nodeProxy, refusal };
     if (refusal !== undefined) {
@@ -79,6 +80,13 @@ export class Governor {
     const isLess = refusal !== undefined || (dataplane.status.unserved ?? []).length > 0;
     if (isLess && this.#isOpen) this.#retry = setTimeout(() => void this.decide(), this.#options.retryRefusedMs ?? 60_000);
     onAnswer();
+  }
+
+  /** An agent that starts with another mode than the one before it had in force goes there as a running one does, with a way back. */
+  async #beginWhereItEnded(wanted: DesiredConfig | Refusal): Promise<void> {
+    const { dataplane, saved } = this.#options;
+    if (dataplane.status.accepted !== undefined || saved === undefined || 'reason' in wanted) return;
+    if (saved.config.mode !== wanted.config.mode) await this.#accept(saved);
   }
 
   /** Better an older configuration than a node without Services. */

@@ -43,7 +43,7 @@ export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefine
   const { dataplane } = facts;
   const { inForce } = dataplane;
   const ready = readyCondition(facts);
-  const conditions = [ready, ...bootstrapCondition(facts.selfServedAddress), ...driftCondition(dataplane), ...familiesCondition(dataplane), ...(facts.remarks ?? [])];
+  const conditions = [ready, ...bootstrapCondition(facts.selfServedAddress), ...driftCondition(dataplane), ...familiesCondition(dataplane), ...(dataplane.remarks ?? []), ...(facts.remarks ?? [])];
   const status: NodeProxyStatus = {
     observedGeneration: facts.generation,
     state: stateOf(dataplane, ready),

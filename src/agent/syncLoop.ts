@@ -82,6 +82,7 @@ export class SyncLoop {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isOn = false;
+  readonly #firstRun = Promise.withResolvers<SyncError | undefined>();
 
   constructor(options: SyncLoopOptions) {
     this.#options = options;
@@ -105,6 +106,11 @@ export class SyncLoop {
 
   get status(): SyncStatus {
     return this.#status;
+  }
+
+  /** Why the first run failed; undefined when it succeeded, or will never be because the loop was stopped. */
+  get firstRun(): Promise<SyncError | undefined> {
+    return this.#firstRun.promise;
   }
 
   /** The first run is a full one. */
@@ -141,6 +147,7 @@ export class SyncLoop {
     const deadline = setTimeout(() => this.#abort.abort(), graceMs);
     await this.#running;
     clearTimeout(deadline);
+    this.#firstRun.resolve(undefined);
   }
 
   #queued(change: ServiceChange | undefined): void {
@@ -223,6 +230,7 @@ export class SyncLoop {
       lastSuccess: new Date(),
       queuedSince: this.#full || this.#changed.size > 0 ? now : undefined,
     });
+    this.#firstRun.resolve(undefined);
     this.#options.observer.onSuccess(this, run);
   }
 
@@ -230,6 +238,7 @@ export class SyncLoop {
   #failed(error: SyncError, wasFull: boolean, config: NodeConfig): void {
     const failures = this.#status.failures + 1;
     this.#update({ error, failures });
+    this.#firstRun.resolve(error);
     const retryInMs = this.#wasSpoilt() ? 0 : Math.min(firstRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
     if (!this.#full) this.#notBefore = performance.now() + retryInMs;
     this.#full = true;
@@ -262,7 +271,8 @@ export class SyncLoop {
   }
 }
 
-function asSyncError(error: unknown): SyncError {
+/** What a failure is called in a status. */
+export function asSyncError(error: unknown): SyncError {
   if (error instanceof SyncError) return error;
   return new SyncError('SyncFailed', 'the rules could not be loaded; the agent log says why', { cause: error });
 }

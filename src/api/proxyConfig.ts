@@ -203,8 +203,8 @@ export interface ProxyConfig {
       udpIdleTimeoutSeconds: number;
     };
     /**
-     * How a node goes from one mode to another while it serves. This version stores these settings, but does not act on them: it has one
-     * mode.
+     * How a node goes from one mode to another while it serves. A change whose check or probe fails is undone: the node goes back to the
+     * mode before.
      */
     migration: {
       /**
@@ -213,8 +213,8 @@ export interface ProxyConfig {
        */
       strategy: 'PreserveConnections' | 'Replace';
       /**
-       * When leaving ipvs, seconds for which its virtual servers stay for established connections, taking no new ones. 0 removes them at
-       * once.
+       * When leaving ipvs, seconds for which its virtual servers stay for established connections, taking no new ones, UDP flows included.
+       * Whatever is left then is cut. 0 removes them at once.
        */
       drainTimeoutSeconds: number;
     };

@@ -551,7 +551,7 @@ export const proxyconfigSchema: CrdSchema = {
             "strategy": "PreserveConnections",
             "drainTimeoutSeconds": 600
           },
-          "description": "How a node goes from one mode to another while it serves. This version stores these settings, but does not act on them: it has one mode.",
+          "description": "How a node goes from one mode to another while it serves. A change whose check or probe fails is undone: the node goes back to the mode before.",
           "properties": {
             "strategy": {
               "type": "string",
@@ -568,7 +568,7 @@ export const proxyconfigSchema: CrdSchema = {
               "minimum": 0,
               "maximum": 86400,
               "default": 600,
-              "description": "When leaving ipvs, seconds for which its virtual servers stay for established connections, taking no new ones. 0 removes them at once."
+              "description": "When leaving ipvs, seconds for which its virtual servers stay for established connections, taking no new ones, UDP flows included. Whatever is left then is cut. 0 removes them at once."
             }
           }
         },

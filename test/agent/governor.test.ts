@@ -35,7 +35,8 @@ beforeEach(() => {
       return backend;
     },
     observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
-    onNewFamily: () => governor.reconsider(),
+    logger: silent,
+    onReconsider: () => governor.reconsider(),
   });
 });
 
@@ -198,7 +199,8 @@ test('a Node that is not there yet', async () => {
     store,
     makeBackend: () => new RecordingBackend(),
     observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
-    onNewFamily: () => governor.reconsider(),
+    logger: silent,
+    onReconsider: () => governor.reconsider(),
   });
   await govern().decide();
   expect(governor.answer.refusal?.reason).toBe('NodeUnknown');
