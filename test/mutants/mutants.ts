@@ -18,6 +18,7 @@ const golden = 'test/backend/iptables/golden.test.ts';
 const apply = 'test/backend/iptables/apply.test.ts';
 const packets = 'test/scenarios/iptables.test.ts';
 const emitter = 'test/backend/iptables/rule.test.ts';
+const rollout = 'test/operator/rollout.test.ts';
 const shares = 'test/scenarios/distribution.test.ts';
 
 const model: readonly Mutant[] = [
@@ -64,6 +65,7 @@ const kernel: readonly Mutant[] = [
   { name: 'every chain of a changed Service is rewritten', file: 'src/backend/iptables/ledger.ts', find: 'known.get(name) !== digest', replace: 'known.get(name) !== undefined || digest > 0n', test: apply },
   { name: 'a new rule is put one place too late', file: 'src/backend/iptables/ledger.ts', find: 'return index + 1;', replace: 'return index + 2;', test: apply },
   { name: 'a restore that does nothing is believed', file: 'src/backend/iptables/apply.ts', find: "if (difference !== undefined) throw new SyncError('VerificationFailed'", replace: "if (difference === '') throw new SyncError('VerificationFailed'", test: 'test/backend/iptables' },
+  { name: 'a rule in the place of one of ours is not noticed', file: 'src/backend/iptables/chainTexts.ts', find: 'return !isOurs && !includes', replace: 'return isOurs && !includes', test: 'test/backend/iptables/kernel.test.ts' },
   { name: 'any text may be a comment', file: 'src/backend/shared/rule.ts', find: "token('comment', new RegExp(", replace: "token('comment', new RegExp('') ?? new RegExp(", test: emitter },
 ];
 
@@ -73,10 +75,21 @@ const orchestration: readonly Mutant[] = [
   { name: '410 Gone does not lead to a new list', file: 'src/kube/reflector.ts', find: 'isGone(error) || error instanceof HistoryWentBack) this', replace: 'error instanceof HistoryWentBack) this', test: 'test/kube/reflector.test.ts' },
   { name: 'rules are written before everything is known', file: 'src/agent/agent.ts', find: '    await this.#watch.synced;\n', replace: '', test: 'test/agent/start.test.ts' },
   { name: 'a refused configuration takes the one in force away', file: 'src/agent/governor.ts', find: 'if (dataplane.status.accepted === undefined) await this.#fallBack();', replace: 'await this.#accept(builtIn());', test: 'test/agent/governor.test.ts' },
+  { name: 'rules that are not there are written again at once, for ever', file: 'src/agent/syncLoop.ts', find: "this.#heardLoss && error?.reason === 'VerificationFailed' && failures <= mostHastyRetries", replace: "error?.reason === 'VerificationFailed'", test: 'test/agent/syncLoop.test.ts' },
   { name: 'the younger ProxyConfig wins a tie', file: 'src/api/resolvePolicy.ts', find: "compare(one.metadata.creationTimestamp ?? '9999', other.metadata.creationTimestamp ?? '9999')", replace: "compare(other.metadata.creationTimestamp ?? '9999', one.metadata.creationTimestamp ?? '9999')", test: 'test/api/resolvePolicy.test.ts' },
   { name: 'the lower priority wins', file: 'src/api/resolvePolicy.ts', find: 'other.spec.priority - one.spec.priority', replace: 'one.spec.priority - other.spec.priority', test: 'test/api/resolvePolicy.test.ts' },
   { name: 'a Windows node is governed', file: 'src/api/resolvePolicy.ts', find: "(nodeLabels['kubernetes.io/os'] ?? 'linux') === 'linux' && matches", replace: 'matches', test: 'test/api/resolvePolicy.test.ts' },
   { name: 'an answer to an earlier spec counts', file: 'src/operator/nodeOutcome.ts', find: '(status?.observedGeneration ?? -1) >= (metadata.generation ?? 0)', replace: '(metadata.generation ?? 0) >= 0 || status === undefined', test: 'test/operator/aggregateStatus.test.ts' },
 ];
 
-export const mutants: readonly Mutant[] = [...model, ...plan, ...kernel, ...orchestration];
+const rollouts: readonly Mutant[] = [
+  { name: 'one node more than maxUnavailable is changed', file: 'src/operator/rollout.ts', find: 'rollout.maxUnavailable, outcomes.length);', replace: 'rollout.maxUnavailable, outcomes.length) + 1;', test: rollout },
+  { name: 'a percentage of nodes is rounded down', file: 'src/operator/rolloutState.ts', find: 'Math.ceil((Number.parseInt(value, 10)', replace: 'Math.floor((Number.parseInt(value, 10)', test: rollout },
+  { name: 'nodes are changed although the ProxyConfig is paused', file: 'src/operator/rollout.ts', find: 'if (config.spec.paused) return', replace: "if (config.spec.paused && rollout.state === 'Idle') return", test: rollout },
+  { name: 'a revision that was rolled back is tried again by itself', file: 'src/operator/rolloutState.ts', find: 'hasGivenUp && observedGeneration', replace: 'hasGivenUp || observedGeneration', test: rollout },
+  { name: 'a node that becomes NotReady counts as failed', file: 'src/operator/rolloutState.ts', find: "return reachable && belongs && phase === 'Failed' && told === revision;", replace: "return belongs && (!reachable || phase === 'Failed') && told === revision;", test: rollout },
+  { name: 'a node out of reach is free to be lost', file: 'src/operator/rollout.ts', find: "return outcome.reachable && outcome.phase === 'Ready'", replace: "return outcome.phase === 'Ready'", test: rollout },
+  { name: 'a node is done before minReadySeconds', file: 'src/operator/rolloutState.ts', find: 'minReadySeconds * 1000;\n}\n\n/** Nodes', replace: 'minReadySeconds;\n}\n\n/** Nodes', test: rollout },
+];
+
+export const mutants: readonly Mutant[] = [...model, ...plan, ...kernel, ...orchestration, ...rollouts];

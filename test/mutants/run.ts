@@ -65,18 +65,24 @@ async function testsPass(chosen: readonly Mutant[], tree: string): Promise<boole
   return true;
 }
 
+function seconds(since: number): string {
+  return `${Math.round((performance.now() - since) / 1000)} s`;
+}
+
 async function main(pattern: string): Promise<number> {
+  const began = performance.now();
   const tree = await copyOfTheTree();
   let wrong = 0;
   try {
     const chosen = mutants.filter(({ name }) => name.includes(pattern));
     if (!(await testsPass(chosen, tree))) return 1;
     for (const [index, mutant] of chosen.entries()) {
+      const started = performance.now();
       const fate = await fateOf(mutant, tree);
       if (fate.kind !== 'found') wrong += 1;
-      console.log(`[${index + 1}/${chosen.length}] ${fate.kind.padEnd(8)} ${mutant.name}\n        ${fate.kind === 'found' ? fate.by : `${mutant.file}, ${mutant.test}`}`);
+      console.log(`[${index + 1}/${chosen.length}] ${fate.kind.padEnd(8)} ${mutant.name} (${seconds(started)})\n        ${fate.kind === 'found' ? fate.by : `${mutant.file}, ${mutant.test}`}`);
     }
-    console.log(`\n${chosen.length - wrong} of ${chosen.length} mutants found`);
+    console.log(`\n${chosen.length - wrong} of ${chosen.length} mutants found in ${seconds(began)}`);
   } finally {
     await rm(tree, { recursive: true, force: true });
   }

@@ -153,6 +153,19 @@ describe('the course of a rollout', () => {
     expect({ state: cluster.state, running: new Set(cluster.running()) }).toEqual({ state: 'Complete', running: new Set([15]) });
   });
 
+  test('a node that becomes NotReady with the new revision has not failed: nothing is taken back, and all goes on when it returns', () => {
+    const cluster = started(4);
+    cluster.changeSpec({ masquerade: { bit: 15, all: false }, rollout: { minReadySeconds: 0, maxUnavailable: 1 } });
+    for (const _turn of [1, 2, 3]) cluster.turn();
+    cluster.setDown(0, true);
+    cluster.run(3000);
+    expect(cluster.running()[0]).toBe(15);
+    expect(cluster.state).not.toMatch(/RollingBack|RolledBack|Failed/);
+    cluster.setDown(0, false);
+    cluster.run(3000);
+    expect({ state: cluster.state, running: new Set(cluster.running()) }).toEqual({ state: 'Complete', running: new Set([15]) });
+  });
+
   test('an operator with a clock that is an hour off neither fails a rollout nor changes nodes too early', () => {
     for (const skewMs of [3_600_000, -3_600_000]) {
       const cluster = started(4);
