@@ -32,7 +32,7 @@ def ask(question):
         client.settimeout(question["timeoutMs"] / 1000)
         try:
             # An association carries all addresses of its ends, which nobody on the way translates: it must have one only.
-            client.bind((source_address(family, address), 0))
+            client.bind((source_address(family, address), question.get("sourcePort", 0)))
             client.connect((address, port))
             return json.loads(client.recv(1024))
         except TimeoutError:
