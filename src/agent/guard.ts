@@ -43,7 +43,7 @@ export const guardRules: StartGuard = async ({ logger, onLoss }) => {
     };
     timers.set(family, setTimeout(settled, settleMs));
   };
-  const monitor = watchForLosses({ onLoss: lost, onEnd: (why) => logger.warn('nft monitor ended; flushed rules are noticed by the periodic check alone', { why }) });
+  const monitor = watchForLosses({ onLoss: lost, onEnd: (why) => logger.warn('nobody listens for flushed rules; they are noticed by the periodic check alone', { why }) });
   const held = holdAnchor((why) => logger.debug('the nft that holds the anchor ended', { why }));
   return {
     stop: async () => {

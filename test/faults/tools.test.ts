@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SyncLoop, type SyncObserver } from '../../src/agent/syncLoop.ts';
 import type { Backend } from '../../src/backend/backend.ts';
@@ -69,7 +70,7 @@ describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its ow
   }, 60_000);
 });
 
-describe('nft monitor', () => {
+describe('what is heard of the kernel', () => {
   test.each([
     { line: 'delete rule ip nat KUBE-PROXY-CANARY handle 7', family: 'ipv4' },
     { line: 'delete chain ip6 filter KUBE-PROXY-CANARY', family: 'ipv6' },
@@ -79,10 +80,24 @@ describe('nft monitor', () => {
     { line: 'delete rule ip nat KUBE-SERVICES handle 9', family: undefined },
     { line: 'delete table ip others', family: undefined },
     { line: 'delete table ip nat-of-others', family: undefined },
-    { line: '# new generation 5 by process 28694 (iptables-nft)', family: undefined },
   ])('$line', ({ line, family }) => {
     expect(lossIn(line)).toBe(family);
   });
+});
+
+describeWhere(['root', 'iptables'], 'what is heard of a real kernel', () => {
+  test('rules that are flushed, a chain that is deleted, a ruleset that is flushed', async () => {
+    const file = join(import.meta.dirname, '..', '..', 'src', 'system', 'nftMonitor.ts');
+    const listen = `import { watchForLosses } from ${JSON.stringify(file)}; watchForLosses({ onLoss: (family) => console.log(family), onEnd: (why) => console.log(why) });`;
+    const disturb = `
+      sleep 1
+      nft add table ip others; nft delete table ip others
+      iptables-nft -t nat -N KUBE-PROXY-CANARY; iptables-nft -t nat -A KUBE-PROXY-CANARY -m comment --comment canary -j RETURN; iptables-nft -t nat -F
+      ip6tables-nft -t filter -N KUBE-PROXY-CANARY; ip6tables-nft -t filter -X KUBE-PROXY-CANARY; nft flush ruleset
+      sleep 0.5`;
+    const heard = await runCommand({ file: '/usr/bin/unshare', args: ['--net', 'sh', '-c', `"$0" --input-type=module -e "$1" & ${disturb}; kill $!`, process.execPath, listen], timeoutMs: 30_000 });
+    expect(heard.trim().split('\n')).toEqual(['ipv4', 'ipv6', 'ipv4', 'ipv4', 'ipv6']);
+  }, 40_000);
 });
 
 describe('a program that is kept running', () => {
