@@ -80,11 +80,22 @@ export class Administrator {
     return pods.split('\n').filter((owner) => owner === 'kube-proxy' || owner === 'proxyconfig-agent');
   }
 
-  /** Says by the label which of the two is to serve the node, and waits until it does, alone. */
+  /** Hands the node over to an agent, or back to kube-proxy, as the component's page says. */
   async handTo(proxy: 'proxyconfig-agent' | 'kube-proxy'): Promise<void> {
-    await this.kubectl('label', 'node', this.node.name, '--overwrite', proxy === 'kube-proxy' ? 'proxyconfig.dev/proxy-' : 'proxyconfig.dev/proxy=agent');
-    await waitFor(`${proxy} alone serves the node`, async () => (await this.proxies()).join() === proxy, { timeoutMs: 60_000, explain: async () => (await this.proxies()).join() });
+    const label = (text: string): Promise<string> => this.kubectl('label', 'node', this.node.name, '--overwrite', `proxyconfig.dev/proxy${text}`);
+    if (proxy === 'kube-proxy') {
+      await label('=none');
+      await this.#isProgrammedBy('');
+      await this.onNode('proxyconfig', 'cleanup', '--handover');
+      await label('-');
+    } else await label('=agent');
+    await this.#isProgrammedBy(proxy);
     await this.rolledOut(proxy === 'kube-proxy' ? 'kube-system' : 'proxyconfig-system', `daemonset/${proxy}`);
+  }
+
+  async #isProgrammedBy(proxy: string): Promise<void> {
+    const all = async (): Promise<string> => (await this.proxies()).join();
+    await waitFor(`${proxy || 'nobody'} alone programs the node`, async () => (await all()) === proxy, { timeoutMs: 60_000, explain: all });
   }
 
   /** With the directory of an overlay that has this cluster's address, moves nodes by label and is measured. */

@@ -70,7 +70,7 @@ describeWhere(['cluster'], 'what can be applied', () => {
     expect(agents.map(({ spec }) => spec.template.spec.containers[0]?.args)).toEqual([['agent', '--metrics-address=0.0.0.0:10249'], ['agent']]);
   });
 
-  test("replace-kube-proxy: no node is for both or for neither, and kube-proxy's DaemonSet ends as it was", async () => {
+  test("replace-kube-proxy: no node is for both, for neither only one that says so, and kube-proxy's DaemonSet ends as it was", async () => {
     await cluster.kubectl(['apply', '-f', `${here}/kube-proxy.yaml`]);
     const podSpec = async (): Promise<{ affinity?: object }> => JSON.parse(await cluster.kubectl(['-n', 'kube-system', 'get', 'daemonset', 'kube-proxy', '-o', 'jsonpath={.spec.template.spec}'])) as { affinity?: object };
     const patch = (name: string): Promise<string> => cluster.kubectl(['-n', 'kube-system', 'patch', 'daemonset', 'kube-proxy', '--patch-file', `${component('replace-kube-proxy')}/${name}.yaml`]);
@@ -78,7 +78,7 @@ describeWhere(['cluster'], 'what can be applied', () => {
 
     await patch('kube-proxy-patch');
     const agents = (await rendered([component('replace-kube-proxy')], 'DaemonSet')).spec.template.spec.affinity;
-    expect(JSON.stringify((await podSpec()).affinity)).toBe(JSON.stringify(agents).replace('"In"', '"NotIn"'));
+    expect(JSON.stringify((await podSpec()).affinity)).toBe(JSON.stringify(agents).replace('"In"', '"NotIn"').replace('["agent"]', '["agent","none"]'));
 
     await patch('kube-proxy-unpatch');
     expect(await podSpec()).toEqual(before);
