@@ -27,6 +27,7 @@ import type { Guard } from './guard.ts';
 import { type HealthFacts, readyz } from './health.ts';
 import { type KernelAccess, kernelAccess } from './kernelAccess.ts';
 import { createNodeConfigSource, nodeProxiesPath } from './nodeConfigSource.ts';
+import { createPacketCounters } from './packetCounters.ts';
 import { quarantinedServices } from './report.ts';
 import { Prober } from './probe.ts';
 import { Reporter, selfServedAddress } from './reporter.ts';
@@ -144,7 +145,8 @@ class Agent {
       timing: timing.reflector,
     });
     const mode = () => this.#dataplane.status.inForce?.config.mode;
-    this.#servers = startEndpoints({ config, metrics, logger, health: () => this.#health(), mode });
+    const refresh = createPacketCounters({ backend: (family) => this.#dataplane.backend(family), metrics, logger });
+    this.#servers = startEndpoints({ config, metrics, logger, health: () => this.#health(), refresh, mode });
   }
 
   async start(): Promise<void> {

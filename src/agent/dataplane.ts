@@ -131,6 +131,11 @@ export class Dataplane {
     };
   }
 
+  /** Of the mode that serves. */
+  backend(family: IPFamily): Backend | undefined {
+    return this.#crew?.backend(family);
+  }
+
   /** Rules of this family may be gone: the kernel is asked at once. */
   requestCheck(family: IPFamily): void {
     this.#crew?.loop(family)?.requestCheck();

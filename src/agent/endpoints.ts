@@ -13,11 +13,13 @@ export interface EndpointsOptions {
   readonly metrics: AgentMetrics;
   readonly logger: Logger;
   readonly health: () => HealthFacts;
+  /** Brings those metrics up to date that are read from the kernel. */
+  readonly refresh: () => Promise<void>;
   /** The mode in force. */
   readonly mode: () => ProxyMode | undefined;
 }
 
-export function startEndpoints({ config, metrics, logger, health, mode }: EndpointsOptions): readonly HttpServer[] {
+export function startEndpoints({ config, metrics, logger, health, refresh, mode }: EndpointsOptions): readonly HttpServer[] {
   const probes = {
     '/healthz': () => counted(metrics.healthz, healthz(health())),
     '/livez': () => counted(metrics.livez, livez(health())),
@@ -25,7 +27,10 @@ export function startEndpoints({ config, metrics, logger, health, mode }: Endpoi
   };
   const readings = {
     '/healthz': () => plain(200, 'ok'),
-    '/metrics': async () => ({ status: 200, contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }),
+    '/metrics': async () => {
+      await refresh();
+      return { status: 200, contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
+    },
     '/proxyMode': () => plain(200, mode() ?? ''),
   };
   const serve = (name: string, address: AgentConfig['healthAddress'], routes: typeof probes | typeof readings): HttpServer =>

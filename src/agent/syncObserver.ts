@@ -41,6 +41,7 @@ export function createSyncObserver({ metrics, logger, startedAt, onNews, followe
     metrics.services.set(label, result.services);
     metrics.endpoints.set(label, result.endpoints);
     for (const [table, rules] of Object.entries(result.rulesByTable)) metrics.iptablesRules.set({ ...label, table }, rules);
+    for (const [table, rules] of Object.entries(result.rulesWritten ?? {})) metrics.iptablesRulesWritten.set({ ...label, table }, rules);
   }
 
   function countFailure({ wasFull }: SyncFailure, label: { ip_family: string }): void {

@@ -28,6 +28,8 @@ export interface SyncResult {
   /** Order-independent hash of all objects in force, hexadecimal. */
   readonly rulesHash: string;
   readonly rulesByTable: Readonly<Record<string, number>>;
+  /** Rules that this sync wrote, where the mode writes rules one by one. */
+  readonly rulesWritten?: Readonly<Record<string, number>>;
   /** Services that were left out so that all the others could be programmed; each is tried again when it changes and by every full sync. */
   readonly quarantined?: readonly QuarantinedService[];
 }
@@ -58,6 +60,12 @@ export interface Retired {
   readonly draining: number;
 }
 
+/** Packets, since the rules that count them were written. */
+export interface PacketCounts {
+  /** Dropped because they are of no connection that the kernel knows. */
+  readonly invalidDropped: number;
+}
+
 export interface Backend {
   /** Looks whether this node can run the mode with this configuration; changes nothing. */
   preflight(config: NodeConfig): Promise<Refusal | undefined>;
@@ -65,6 +73,8 @@ export interface Backend {
   sync(request: SyncRequest): Promise<SyncResult>;
   /** Whether what was last applied still stands in the kernel; what is missing, in words for a log, or undefined. */
   findDrift(signal: AbortSignal): Promise<string | undefined>;
+  /** What rules in force count; undefined where nothing is in force, or is being written. */
+  packetCounts?(signal: AbortSignal): Promise<PacketCounts | undefined>;
   /** Removes every object of ours and says what it removed. */
   cleanup(): Promise<readonly string[]>;
   /**

@@ -40,6 +40,10 @@ function instruments() {
     restoreFailures: counter(`${sync}_iptables_restore_failures_total`, 'Syncs that failed', family),
     partialRestoreFailures: counter(`${sync}_iptables_partial_restore_failures_total`, 'Partial syncs that failed; each is followed by a full one', family),
     iptablesRules: gauge(`${sync}_iptables_total`, 'Rules of ours in a table', ['ip_family', 'table']),
+    iptablesRulesWritten: gauge(`${sync}_iptables_last`, 'Rules that the last sync wrote into a table', ['ip_family', 'table']),
+    invalidDropped: counter('kubeproxy_iptables_ct_state_invalid_dropped_packets_total', 'Packets dropped because they are of no connection that the kernel knows', family),
+    /** Stays at 0: NodePorts are not served on loopback. Alerts on it go on to work. */
+    localhostNodePorts: counter('kubeproxy_iptables_localhost_nodeports_accepted_packets_total', 'Packets accepted on NodePorts of the loopback address, which are never served', []),
     noLocalEndpoints: gauge(`${sync}_no_local_endpoints_total`, 'Service ports with traffic policy Local that have endpoints, but none on this node', ['ip_family', 'traffic_policy']),
     conntrackDuration: histogram('kubeproxy_conntrack_reconciler_sync_duration_seconds', 'Seconds that one look for stale UDP flows took', syncBuckets),
     conntrackDeleted: counter('kubeproxy_conntrack_reconciler_deleted_entries_total', 'UDP flows that were ended because their endpoint is gone', family),

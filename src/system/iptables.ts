@@ -14,6 +14,8 @@ export interface Iptables {
   readonly version: string;
   /** Hands over every line of `iptables-save`, all tables. */
   save(onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
+  /** The lines of one table, each rule behind what it counted: `[packets:bytes] -A CHAIN …`. */
+  counters(table: string, onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
   restore(args: readonly string[], input: Iterable<string>, signal?: AbortSignal): Promise<void>;
 }
 
@@ -45,6 +47,9 @@ export async function findIptables(family: 'ipv4' | 'ipv6', flavour: IptablesVar
     version: /v(\d+(?:\.\d+)+)/.exec(words)?.[1] ?? 'unknown',
     save: async (onLine, signal) => {
       await run({ file: save, args: [], onLine, timeoutMs: saveTimeoutMs, ...(signal && { signal }) });
+    },
+    counters: async (table, onLine, signal) => {
+      await run({ file: save, args: ['-c', '-t', table], onLine, timeoutMs: saveTimeoutMs, ...(signal && { signal }) });
     },
     restore: async (args, input, signal) => {
       await run({ file: restore, args, input, timeoutMs: restoreTimeoutMs, ...(signal && { signal }) });

@@ -7,13 +7,13 @@ import type { ServiceKey } from '../../model/service.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { CommandError } from '../../system/command.ts';
 import { giveMemoryBack } from '../../system/memory.ts';
-import type { Backend, QuarantinedService, Refusal, Retired, SyncRequest, SyncResult } from '../backend.ts';
+import type { Backend, PacketCounts, QuarantinedService, Refusal, Retired, SyncRequest, SyncResult } from '../backend.ts';
 import { SyncError } from '../backend.ts';
 import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
 import { ChainTexts } from './chainTexts.ts';
 import { handOver } from './handover.ts';
-import { differencesOf, findDifference, hasTree, readKernel, readVariants, restore, selectIptables, takesBlocks } from './kernel.ts';
+import { countInvalidDropped, differencesOf, findDifference, hasTree, readKernel, readVariants, restore, selectIptables, takesBlocks } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
@@ -87,6 +87,11 @@ class IptablesBackend implements Backend {
     const difference = findDifference(view, applied.ledger, applied.texts);
     if (difference === undefined) applied.texts.learn(view);
     return difference;
+  }
+
+  async packetCounts(signal: AbortSignal): Promise<PacketCounts | undefined> {
+    const iptables = this.#applied?.iptables;
+    return iptables && { invalidDropped: await countInvalidDropped(iptables, signal) };
   }
 
   async cleanup(): Promise<readonly string[]> {
@@ -218,6 +223,8 @@ class Work {
   full = false;
   #fragments = 0;
   #lines = 0;
+  /** Written, by table. */
+  readonly #rules: Record<string, number> = { filter: 0, nat: 0, mangle: 0 };
   #commands = 0;
 
   constructor(plan: Plan, quarantine: Quarantine, texts: ChainTexts) {
@@ -251,15 +258,21 @@ class Work {
   }
 
   *counted(pieces: Iterable<string>): Generator<string> {
+    let table = '';
     for (const piece of pieces) {
-      this.#lines += piece.split('\n').length - 1;
+      const lines = piece.split('\n');
+      this.#lines += lines.length - 1;
+      for (const line of lines) {
+        if (line.startsWith('*')) table = line.slice(1);
+        else if (line.startsWith('-A ') || line.startsWith('-I ')) this.#rules[table] = (this.#rules[table] ?? 0) + 1;
+      }
       yield piece;
     }
   }
 
   result(ledger: Ledger): SyncResult {
     const { services, endpoints, rulesHash, rulesByTable } = ledger;
-    const work = { full: this.full, fragmentsComputed: this.#fragments, linesSent: this.#lines, commandsRun: this.#commands };
+    const work = { full: this.full, fragmentsComputed: this.#fragments, linesSent: this.#lines, commandsRun: this.#commands, rulesWritten: this.#rules };
     return { ...work, services, endpoints, rulesHash, rulesByTable, quarantined: [...this.#quarantine.values()] };
   }
 }

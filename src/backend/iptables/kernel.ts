@@ -13,7 +13,7 @@ import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { findIptables } from '../../system/iptables.ts';
 import { SyncError } from '../backend.ts';
 import type { Jump, Table } from '../shared/chains.ts';
-import { allJumps, bridge, isOwnChain } from '../shared/chains.ts';
+import { allJumps, bridge, forward, isOwnChain } from '../shared/chains.ts';
 import { isBucketChain } from '../shared/names.ts';
 import type { ChainTexts } from './chainTexts.ts';
 import type { ChainId, Ledger } from './ledger.ts';
@@ -100,6 +100,18 @@ export async function readKernel(iptables: Iptables, signal?: AbortSignal): Prom
   const reader = new SaveReader();
   await classified('iptables-save', () => iptables.save((line) => reader.read(line), signal));
   return reader;
+}
+
+const dropsInvalid = new RegExp(String.raw`^\[(\d+):\d+\] -A ${forward} -m conntrack --ctstate INVALID -j DROP$`);
+
+/** Packets of no connection that were dropped since the rule for them was written; 0 where `conntrack.tcpBeLiberal` leaves it out. */
+export async function countInvalidDropped(iptables: Iptables, signal: AbortSignal): Promise<number> {
+  let packets = 0;
+  const read = (line: string): void => {
+    packets += Number(dropsInvalid.exec(line)?.[1] ?? 0);
+  };
+  await classified('iptables-save', () => iptables.counters('filter', read, signal));
+  return packets;
 }
 
 export interface RestoreRequest {

@@ -1,0 +1,43 @@
+/**
+ * Metrics of what the kernel's rules count: read when somebody asks for them, once for all who ask at the same time.
+ */
+import type { Backend } from '../backend/backend.ts';
+import { type IPFamily, ipFamilies } from '../model/ipFamily.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { AgentMetrics } from '../observability/metrics.ts';
+import { familyLabels } from './syncObserver.ts';
+
+export interface PacketCountersOptions {
+  readonly backend: (family: IPFamily) => Backend | undefined;
+  readonly metrics: AgentMetrics;
+  readonly logger: Logger;
+}
+
+/** Brings the metrics up to date; never throws. */
+export type RefreshPacketCounters = () => Promise<void>;
+
+const patienceMs = 5000;
+
+export function createPacketCounters({ backend, metrics, logger }: PacketCountersOptions): RefreshPacketCounters {
+  const last = new Map<IPFamily, number>();
+  let reading: Promise<void> | undefined;
+
+  async function read(): Promise<void> {
+    for (const family of ipFamilies) {
+      const counts = await backend(family)?.packetCounts?.(AbortSignal.timeout(patienceMs));
+      if (counts === undefined) continue;
+      const { invalidDropped } = counts;
+      const before = last.get(family) ?? 0;
+      // A rule that was written anew counts from nothing.
+      metrics.invalidDropped.inc({ ip_family: familyLabels[family] }, invalidDropped < before ? invalidDropped : invalidDropped - before);
+      last.set(family, invalidDropped);
+    }
+  }
+
+  return () => {
+    reading ??= read()
+      .catch((error: unknown) => logger.warn('the counters of rules could not be read', { error }))
+      .finally(() => (reading = undefined));
+    return reading;
+  };
+}
