@@ -2,8 +2,9 @@
  * One contest: the same Services, the same API server and the same kind of node, served by ours and by kube-proxy by turns.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clusterIP, createService, deleteService, endpointAddress, type Ground, moveEndpoint, servicePort, type SideName, writeNodeProxy } from './ground.ts';
+import { createService, deleteService, type Ground, moveEndpoint, type SideName, writeNodeProxy } from './ground.ts';
 import { BenchNode, neighbourAddresses, targetPort, type Variant } from './node.ts';
+import { clusterIP, endpointAddress, servicePort } from './objects.ts';
 import { cpuSeconds, residentMiB, watchPeak } from './processTree.ts';
 import { type Contest, startProxy } from './proxies.ts';
 import { median } from './statistics.ts';

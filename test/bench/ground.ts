@@ -11,8 +11,8 @@ import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts';
 import { ensureBinaries } from '../cluster/binaries.ts';
-import { podRanges } from '../cluster/controlPlane.ts';
-import { nodeAddresses, prepareNetwork, serverAddress, targetPort, type Tools } from './node.ts';
+import { nodeAddresses, prepareNetwork, serverAddress, type Tools } from './node.ts';
+import { clusterIP, endpointAddress, namespace, nodeProxyOf, serviceName, serviceOf, sliceOf } from './objects.ts';
 
 export type SideName = 'ours' | 'kube-proxy';
 
@@ -33,28 +33,19 @@ export interface Ground extends Tools {
 }
 
 const root = join(import.meta.dirname, '..', '..');
-const namespace = 'bench';
-export const servicePort = 80;
 const atOnce = 48;
 
 export async function prepareGround(directory: string, progress: (line: string) => void): Promise<Ground> {
   await prepareNetwork();
-  const { 'kube-proxy': kubeProxy } = await ensureBinaries({ which: ['kube-proxy'], progress });
-  progress('building the product');
-  const dist = join(directory, 'dist');
-  await bundle(dist);
-  const probe = join(directory, 'probe');
-  await promisify(execFile)('gcc', ['-O2', '-pthread', '-o', probe, join(import.meta.dirname, 'probe.c')]);
+  const programs = await preparePrograms(directory, progress);
   const server = await startApiServer({ address: serverAddress, progress, apiServerArguments: ['--max-mutating-requests-inflight=400'] });
   const client = createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig }));
   await prepareObjects(server, client);
   let populated = 0;
   return {
+    ...programs,
     server,
     client,
-    product: productCommand(dist),
-    kubeProxy,
-    probe,
     directory,
     progress,
     addressesFile: async (count) => {
@@ -78,6 +69,17 @@ export async function prepareGround(directory: string, progress: (line: string) 
   };
 }
 
+/** Built in the directory. */
+export async function preparePrograms(directory: string, progress: (line: string) => void): Promise<Pick<Ground, 'product' | 'kubeProxy' | 'probe'>> {
+  const { 'kube-proxy': kubeProxy } = await ensureBinaries({ which: ['kube-proxy'], progress });
+  progress('building the product');
+  const dist = join(directory, 'dist');
+  await bundle(dist);
+  const probe = join(directory, 'probe');
+  await promisify(execFile)('gcc', ['-O2', '-pthread', '-o', probe, join(import.meta.dirname, 'probe.c')]);
+  return { product: productCommand(dist), kubeProxy, probe };
+}
+
 function productCommand(dist: string): readonly string[] {
   const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
   const entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[];
@@ -98,34 +100,15 @@ async function prepareObjects(server: ApiServer, client: KubeClient): Promise<vo
   }
 }
 
-/** What the agent on the node `ours` is to run, as the operator would say it. */
+/** What the agent on the node `ours` is to run. */
 export async function writeNodeProxy({ client }: Ground, config: object): Promise<void> {
-  const localTraffic = { detect: 'ClusterCIDR', clusterCIDRs: [podRanges[0]] };
-  const spec = { configRef: { name: 'bench', uid: 'bench', generation: 1 }, revision: JSON.stringify(config).length.toString(16), config: { ...config, localTraffic } };
-  const body = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'ours' }, spec };
   const path = '/apis/proxyconfig.dev/v1alpha1/nodeproxies/ours';
-  await client.send('PATCH', path, { body, contentType: 'application/apply-patch+yaml', query: { fieldManager: 'bench', force: true } });
-}
-
-export function clusterIP(index: number): string {
-  return `10.100.${index >> 8}.${index & 255}`;
-}
-
-/** The Services' own; 10.244.250.0 and above are for what a benchmark changes. */
-export function endpointAddress(index: number, replica: number): string {
-  const number = 3 * index + replica;
-  return `10.244.${number >> 8}.${number & 255}`;
-}
-
-export function serviceName(index: number): string {
-  return `service-${String(index).padStart(5, '0')}`;
+  await client.send('PATCH', path, { body: nodeProxyOf(config), contentType: 'application/apply-patch+yaml', query: { fieldManager: 'bench', force: true } });
 }
 
 export async function createService(client: KubeClient, index: number): Promise<void> {
-  const name = serviceName(index);
-  const ports = [{ name: 'http', port: servicePort, targetPort, protocol: 'TCP' }];
   await Promise.all([
-    client.send('POST', `/api/v1/namespaces/${namespace}/services`, { body: { metadata: { name }, spec: { clusterIP: clusterIP(index), ports } } }),
+    client.send('POST', `/api/v1/namespaces/${namespace}/services`, { body: serviceOf(index) }),
     client.send('POST', slicesPath, { body: sliceOf(index) }),
   ]);
 }
@@ -145,19 +128,6 @@ export async function moveEndpoint(client: KubeClient, index: number, address?: 
 }
 
 const slicesPath = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
-
-function sliceOf(index: number, third = endpointAddress(index, 2)) {
-  const name = serviceName(index);
-  const addresses = [endpointAddress(index, 0), endpointAddress(index, 1), third];
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { name: `${name}-1`, labels: { 'kubernetes.io/service-name': name } },
-    addressType: 'IPv4',
-    ports: [{ name: 'http', port: targetPort, protocol: 'TCP' }],
-    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true, serving: true, terminating: false }, nodeName: 'elsewhere' })),
-  };
-}
 
 async function inParallel(from: number, to: number, work: (index: number) => Promise<void>, progress: (line: string) => void): Promise<void> {
   let next = from;

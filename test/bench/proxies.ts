@@ -17,6 +17,11 @@ export interface Contest {
   readonly kubeProxyFlags: readonly string[];
 }
 
+/** The programs, and where their API server is. */
+export interface Programs extends Pick<Ground, 'product' | 'kubeProxy'> {
+  readonly server: { readonly kubeconfig: string };
+}
+
 export interface Proxy {
   readonly pid: number;
   /** Waits until it has done all that it had to do. */
@@ -27,8 +32,8 @@ export interface Proxy {
 const settledCpuShare = 0.04;
 const longestSettleMs = 60_000;
 
-export function startProxy(side: SideName, contest: Contest, ground: Ground, node: BenchNode): Proxy {
-  const [file = '', ...args] = node.enter(commandOf(side, contest, ground, node));
+export function startProxy(side: SideName, contest: Contest, programs: Programs, node: BenchNode): Proxy {
+  const [file = '', ...args] = node.enter(commandOf(side, contest, programs, node));
   const log = join(node.directory, `${side}.log`);
   const output = openSync(log, 'a');
   // kube-proxy takes the `iptables` that it finds first.
@@ -37,7 +42,7 @@ export function startProxy(side: SideName, contest: Contest, ground: Ground, nod
   return { pid: child.pid ?? 0, settled: () => settled(child, log), end: () => end(child) };
 }
 
-function commandOf(side: SideName, { kubeProxyFlags }: Contest, { product, kubeProxy, server }: Ground, node: BenchNode): readonly string[] {
+function commandOf(side: SideName, { kubeProxyFlags }: Contest, { product, kubeProxy, server }: Programs, node: BenchNode): readonly string[] {
   if (side === 'ours') return [...product, 'agent', '--kubeconfig', server.kubeconfig, '--node', 'ours', '--state-dir', node.directory];
   const flags = [`--kubeconfig=${server.kubeconfig}`, '--hostname-override=kube-proxy', '--conntrack-max-per-core=0', `--cluster-cidr=${podRanges[0]}`];
   return [kubeProxy, ...flags, ...kubeProxyFlags];

@@ -1,6 +1,6 @@
 /**
- * As much of an API server as kube-proxy needs: lists and watches of JSON, of whatever it was told last. A real one beside etcd would
- * take longer to start in this kernel than all packets together.
+ * As much of an API server as kube-proxy and an agent need: lists and watches of JSON, of whatever it was told last; what clients write is
+ * thanked for and forgotten. A real one beside etcd would take longer to start in this kernel than all packets together.
  */
 import http from 'node:http';
 
@@ -17,11 +17,14 @@ const kinds: Readonly<Record<string, string>> = {
   '/api/v1/nodes': 'Node',
   '/apis/discovery.k8s.io/v1/endpointslices': 'EndpointSlice',
   '/apis/networking.k8s.io/v1/servicecidrs': 'ServiceCIDR',
+  '/apis/proxyconfig.dev/v1alpha1/nodeproxies': 'NodeProxy',
 };
+
+type Selects = (object: Stored) => boolean;
 
 export class ObjectServer {
   readonly #stored = new Map<string, Stored>();
-  readonly #watches = new Map<http.ServerResponse, string>();
+  readonly #watches = new Map<http.ServerResponse, Selects>();
   readonly #server = http.createServer((request, response) => this.#answer(request, response));
   #version = 1;
 
@@ -42,12 +45,14 @@ export class ObjectServer {
       this.#stored.delete(key);
       this.#send('DELETED', this.#stamped(object));
     }
-    for (const object of objects) {
-      const type = this.#stored.has(keyOf(object)) ? 'MODIFIED' : 'ADDED';
-      const stored = this.#stamped(object);
-      this.#stored.set(keyOf(object), stored);
-      this.#send(type, stored);
-    }
+    for (const object of objects) this.put(object);
+  }
+
+  put(object: KubeObject): void {
+    const type = this.#stored.has(keyOf(object)) ? 'MODIFIED' : 'ADDED';
+    const stored = this.#stamped(object);
+    this.#stored.set(keyOf(object), stored);
+    this.#send(type, stored);
   }
 
   #stamped(object: KubeObject): Stored {
@@ -56,31 +61,39 @@ export class ObjectServer {
   }
 
   #send(type: string, object: Stored): void {
-    for (const [response, kind] of this.#watches) if (kind === object.kind) response.write(`${JSON.stringify({ type, object })}\n`);
+    for (const [response, selects] of this.#watches) if (selects(object)) response.write(`${JSON.stringify({ type, object })}\n`);
   }
 
   #answer(request: http.IncomingMessage, response: http.ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://server');
     const [path, kind] = Object.entries(kinds).find(([prefix]) => pathname.startsWith(prefix)) ?? ['', ''];
-    const objects = [...this.#stored.values()].filter((object) => object.kind === kind);
+    const selects = selectorOf(kind, searchParams);
+    const objects = [...this.#stored.values()].filter(selects);
     response.setHeader('content-type', 'application/json');
-    if (pathname !== path) respond(response, objects.find(({ metadata }) => pathname === `${path}/${metadata.name}`));
-    else if (searchParams.get('watch') === 'true') this.#watch(response, { kind, apiVersion: versionOf(path) }, searchParams);
+    if (request.method !== 'GET') request.resume().on('end', () => respond(response, {}));
+    else if (pathname !== path) respond(response, objects.find(({ metadata }) => pathname === `${path}/${metadata.name}`));
+    else if (searchParams.get('watch') === 'true') this.#watch(response, { kind, apiVersion: versionOf(path) }, searchParams, selects);
     else respond(response, { apiVersion: versionOf(path), kind: `${kind}List`, metadata: { resourceVersion: String(this.#version) }, items: objects });
   }
 
   /** With sendInitialEvents the watch begins with all objects, and a bookmark says where they end. */
-  #watch(response: http.ServerResponse, { kind, apiVersion }: { kind: string; apiVersion: string }, parameters: URLSearchParams): void {
+  #watch(response: http.ServerResponse, { kind, apiVersion }: { kind: string; apiVersion: string }, parameters: URLSearchParams, selects: Selects): void {
     response.flushHeaders();
-    this.#watches.set(response, kind);
+    this.#watches.set(response, selects);
     response.on('close', () => this.#watches.delete(response));
     const since = Number(parameters.get('resourceVersion'));
-    const news = [...this.#stored.values()].filter((object) => object.kind === kind && Number(object.metadata.resourceVersion) > since);
+    const news = [...this.#stored.values()].filter((object) => selects(object) && Number(object.metadata.resourceVersion) > since);
     for (const object of news) response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
     if (parameters.get('sendInitialEvents') !== 'true') return;
     const metadata = { resourceVersion: String(this.#version), annotations: { 'k8s.io/initial-events-end': 'true' } };
     response.write(`${JSON.stringify({ type: 'BOOKMARK', object: { apiVersion, kind, metadata } })}\n`);
   }
+}
+
+/** Of the selectors only that by name, which each node asks for its own objects with. */
+function selectorOf(kind: string, parameters: URLSearchParams): Selects {
+  const name = /^metadata\.name=(.*)$/.exec(parameters.get('fieldSelector') ?? '')?.[1];
+  return (object) => object.kind === kind && (name === undefined || object.metadata.name === name);
 }
 
 function versionOf(path: string): string {

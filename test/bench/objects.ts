@@ -1,0 +1,47 @@
+/**
+ * The objects that benchmarks are fed with: Services of three endpoints, by number.
+ */
+import { podRanges } from '../cluster/controlPlane.ts';
+import { targetPort } from './node.ts';
+
+export const namespace = 'bench';
+export const servicePort = 80;
+
+export function clusterIP(index: number): string {
+  return `10.100.${index >> 8}.${index & 255}`;
+}
+
+/** The Services' own; 10.244.250.0 and above are for what a benchmark changes. */
+export function endpointAddress(index: number, replica: number): string {
+  const number = 3 * index + replica;
+  return `10.244.${number >> 8}.${number & 255}`;
+}
+
+export function serviceName(index: number): string {
+  return `service-${String(index).padStart(5, '0')}`;
+}
+
+export function serviceOf(index: number) {
+  const ports = [{ name: 'http', port: servicePort, targetPort, protocol: 'TCP' }];
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name: serviceName(index), namespace }, spec: { clusterIP: clusterIP(index), ports } };
+}
+
+export function sliceOf(index: number, third = endpointAddress(index, 2)) {
+  const name = serviceName(index);
+  const addresses = [endpointAddress(index, 0), endpointAddress(index, 1), third];
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: `${name}-1`, namespace, labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: targetPort, protocol: 'TCP' }],
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true, serving: true, terminating: false }, nodeName: 'elsewhere' })),
+  };
+}
+
+/** What the agent on the node `ours` is to run, as the operator would say it. */
+export function nodeProxyOf(config: object) {
+  const localTraffic = { detect: 'ClusterCIDR', clusterCIDRs: [podRanges[0]] };
+  const spec = { configRef: { name: 'bench', uid: 'bench', generation: 1 }, revision: JSON.stringify(config).length.toString(16), config: { ...config, localTraffic } };
+  return { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'ours' }, spec };
+}
