@@ -10,91 +10,115 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compare, type ProxyContest } from './compare.ts';
+import { allParts, compare, type CompareSettings, type Part, type ProxyContest } from './compare.ts';
 import { measureFanOut } from './fanOut.ts';
 import { printFanOut, writeFanOut } from './fanOutReport.ts';
 import { prepareGround } from './ground.ts';
 import { iptablesLegacy } from './iptables-legacy.ts';
 import { iptablesNft } from './iptables-nft.ts';
-import { printTable, writeReport } from './report.ts';
-import type { Section } from './results.ts';
+import { printTable, runDetails, saveMeasured, writeReport, writeReportAgain } from './report.ts';
+import { type Section, targetsFrom } from './results.ts';
 
 const contests: readonly ProxyContest[] = [iptablesNft, iptablesLegacy];
 const fanOut = 'fan-out';
 const known: readonly string[] = [...contests.map(({ name }) => name), fanOut];
 const mostServices = 20_000;
 
-const usage = `npm run bench -- [NAMES…] [--quick] [--services N]… [--repetitions N] [--changes N] [--nodes N]…
+const usage = `npm run bench -- [NAMES…] [--quick] [--services N]… [--only PART]… [--repetitions N] [--changes N] [--nodes N]…
+npm run bench -- --page
 
 NAMES          what to measure; everything without any: ${known.join(', ')}
 --quick        500 Services, 3 repetitions, a few changes, 100 nodes; prints the tables and writes nothing
 --services     sizes to measure proxies at, each of three endpoints; 1000 and 10000 without it, and 1 for comparison
+--only         of a proxy's life besides its start and memory: ${allParts.join(', ')}; all of them without it
 --repetitions  of each proxy, by turns; of a change that fans out at each size; 5 and 3 without it
---changes      of one endpoint, in each repetition; 10 without it
+--changes      of one endpoint, there and back, in each repetition; 5 without it
 --nodes        numbers of nodes that a change fans out to; 100, 1000 and 5000 without it
+--page         writes the page again from docs/performance.json, where the last run has left what it measured
 
-The whole run takes about an hour, most of it kube-proxy's starts; ${fanOut} alone takes a few minutes. Each writes its own part of docs/performance.md
+The whole run takes most of an hour, kube-proxy's starts most of that; ${fanOut} alone takes a few minutes. Each writes its own part of docs/performance.md
 and its picture beside it.`;
 
 interface Settings {
   readonly names: readonly string[];
   readonly quick: boolean;
   readonly services: readonly number[];
+  readonly parts: readonly Part[];
+  readonly page: boolean;
   readonly nodes: readonly number[];
   readonly repetitions: number | undefined;
   readonly changes: number;
 }
 
+const options = {
+  quick: { type: 'boolean', default: false },
+  services: { type: 'string', multiple: true },
+  only: { type: 'string', multiple: true },
+  page: { type: 'boolean', default: false },
+  nodes: { type: 'string', multiple: true },
+  repetitions: { type: 'string' },
+  changes: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
 function settings(): Settings | undefined {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      quick: { type: 'boolean', default: false },
-      services: { type: 'string', multiple: true },
-      nodes: { type: 'string', multiple: true },
-      repetitions: { type: 'string' },
-      changes: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  const { quick, help } = values;
+  const { values, positionals } = parseArgs({ allowPositionals: true, options });
+  const { quick, help, page, only } = values;
   const services = sizes(values.services, quick ? [500] : [1, 1000, 10_000]);
   const nodes = sizes(values.nodes, quick ? [100] : [100, 1000, 5000]);
   const repetitions = values.repetitions === undefined ? undefined : Number(values.repetitions);
-  const changes = Number(values.changes ?? (quick ? 4 : 10));
-  const isWrong = [...services, ...nodes, repetitions ?? 1, changes].some((number) => !Number.isInteger(number) || number < 1);
-  const unknown = positionals.filter((name) => !known.includes(name));
-  if (help || isWrong || services.some((size) => size > mostServices) || unknown.length > 0) return undefined;
-  return { names: positionals.length > 0 ? positionals : known, quick, services, nodes, repetitions, changes };
+  const changes = Number(values.changes ?? (quick ? 3 : 5));
+  const parts = only === undefined ? allParts : allParts.filter((part) => only.includes(part));
+  const isUnknown = positionals.some((name) => !known.includes(name)) || parts.length < (only?.length ?? 0);
+  if (help || isUnknown || ![...services, ...nodes, repetitions ?? 1, changes].every(isCount) || services.some((size) => size > mostServices)) return undefined;
+  return { names: positionals.length > 0 ? positionals : known, quick, page, services, parts, nodes, repetitions, changes };
+}
+
+function isCount(number: number): boolean {
+  return Number.isInteger(number) && number >= 1;
 }
 
 function sizes(given: readonly string[] | undefined, otherwise: readonly number[]): readonly number[] {
   return (given?.map(Number) ?? otherwise).toSorted((a, b) => a - b);
 }
 
-type Progress = (line: string) => void;
+function progress(line: string): void {
+  console.error(`bench: ${Math.round(performance.now() / 1000)} s: ${line}`);
+}
 
 async function main(directory: string): Promise<void> {
   const chosen = settings() ?? explain();
-  const started = performance.now();
-  const progress = (line: string): void => console.error(`bench: ${Math.round((performance.now() - started) / 1000)} s: ${line}`);
+  if (chosen.page) return writeReportAgain();
   const proxies = contests.filter(({ name }) => chosen.names.includes(name));
-  if (proxies.length > 0) console.log(await measureProxies(proxies, chosen, directory, progress));
-  if (chosen.names.includes(fanOut)) console.log(await measureChanges(chosen, directory, progress));
+  if (proxies.length > 0) console.log(await measureProxies(proxies, chosen, directory));
+  if (chosen.names.includes(fanOut)) console.log(await measureChanges(chosen, directory));
 }
 
-/** The tables. */
-async function measureProxies(chosen: readonly ProxyContest[], { quick, services: counts, changes, ...given }: Settings, directory: string, progress: Progress): Promise<string> {
-  const repetitions = given.repetitions ?? (quick ? 3 : 5);
+/** The tables. Every part is written when it is there, so that an interrupted run is not for nothing. */
+async function measureProxies(chosen: readonly ProxyContest[], how: Settings, directory: string): Promise<string> {
+  const { quick, services: counts, changes, parts } = how;
+  const repetitions = how.repetitions ?? (quick ? 3 : 5);
   const ground = await prepareGround(directory, progress);
-  const parts = counts.flatMap((services) => chosen.map((contest) => ({ services, contest })));
   const sections: Section[] = [];
+  const measure = async (contest: ProxyContest, what: Omit<CompareSettings, 'changes'>): Promise<void> => {
+    await ground.populate(what.services);
+    const comparison = await compare(contest, ground, { ...what, changes });
+    sections.push({ contest, services: what.services, endpoints: ground.endpoints(), repetitions: what.repetitions, comparison });
+    if (quick) return;
+    const details = runDetails({ changes, kubeProxy: ground.kubeProxy, minutes: Math.ceil(performance.now() / 60_000) });
+    await saveMeasured(sections, details);
+    await writeReport(sections, details);
+  };
   try {
-    for (const { services, contest } of parts) {
-      await ground.populate(services);
-      sections.push({ contest, services, comparison: await compare(contest, ground, { services, repetitions, changes }) });
-      // After each part, so that an interrupted run is not for nothing.
-      if (!quick) await writeReport(sections, { repetitions, changes, kubeProxy: ground.kubeProxy });
+    for (const services of counts) {
+      // One Service alone is only there for the comparison of connections.
+      const depth = services === 1 ? { repetitions: 1, parts: ['connect'] as const } : { repetitions, parts };
+      for (const contest of chosen) await measure(contest, { services, ...depth });
+    }
+    const big = counts.at(-1) ?? 0;
+    if (big >= targetsFrom && chosen.includes(iptablesLegacy)) {
+      await ground.widen();
+      await measure(iptablesLegacy, { services: big, repetitions: Math.min(3, repetitions), parts: [] });
     }
   } finally {
     await ground.stop();
@@ -103,7 +127,7 @@ async function measureProxies(chosen: readonly ProxyContest[], { quick, services
 }
 
 /** The table. */
-async function measureChanges({ quick, nodes, repetitions }: Settings, directory: string, progress: Progress): Promise<string> {
+async function measureChanges({ quick, nodes, repetitions }: Settings, directory: string): Promise<string> {
   const result = await measureFanOut({ sizes: nodes, changes: repetitions ?? (quick ? 1 : 3), directory, progress });
   if (!quick) await writeFanOut(result);
   return printFanOut(result);

@@ -17,11 +17,16 @@ export interface ProxyContest extends Contest {
 export interface CompareSettings {
   readonly services: number;
   readonly repetitions: number;
-  /** Endpoint changes in one repetition. */
+  /** Endpoint changes in one repetition, each there and back. */
   readonly changes: number;
+  readonly parts: readonly Part[];
 }
 
-/** Milliseconds; MiB; microseconds. */
+/** What is measured of a proxy's life besides its start and its memory, which cost time of their own. */
+export const allParts = ['connect', 'change', 'restart'] as const;
+export type Part = (typeof allParts)[number];
+
+/** Milliseconds; MiB; microseconds. NaN where it was not measured. */
 export interface Measures {
   readonly cold: number;
   readonly restart: number;
@@ -42,6 +47,7 @@ const connections = 1000;
 const connectRounds = 9;
 /** More than kube-proxy's shortest time between two syncs. */
 const betweenChangesMs = 1300;
+const idleMs = 6000;
 /** After the Services of the table; only there while a restart is measured. */
 const newcomer = 20_500;
 
@@ -102,17 +108,21 @@ class Trial {
     const cold = await this.#start(services - 1);
     try {
       await cold.proxy.settled();
-      const rss = residentMiB(cold.proxy.pid);
       await this.#expectAllRules();
-      const connecting = await this.#connect();
-      const changes = await this.#change(cold.proxy.pid);
+      const connecting = this.#wants('connect') ? await this.#connect() : { direct: Number.NaN, hit: Number.NaN, miss: Number.NaN };
+      const changes = this.#wants('change') ? await this.#change(cold.proxy.pid) : { change: Number.NaN, cpuPerChange: Number.NaN };
+      const rss = residentMiB(cold.proxy.pid);
       await cold.proxy.end();
-      const restart = await this.#restart();
+      const restart = this.#wants('restart') ? await this.#restart() : { ms: Number.NaN, rssPeak: 0 };
       const rssPeak = Math.max(cold.rssPeak(), restart.rssPeak);
       return { cold: cold.ms, restart: restart.ms, ...changes, ...connecting, rss, rssPeak };
     } finally {
       await cold.proxy.end();
     }
+  }
+
+  #wants(part: Part): boolean {
+    return this.#settings.parts.includes(part);
   }
 
   /** `last`: the Service that everything is there with; dispatch comes last on either side. */
@@ -164,32 +174,44 @@ class Trial {
     return { direct: middle(({ direct }) => direct), hit: middle(({ hit }) => hit), miss: middle(({ miss }) => miss) };
   }
 
+  /** There and back; what the process uses while nothing changes is not counted to the changes. */
   async #change(pid: number): Promise<Pick<Measures, 'change' | 'cpuPerChange'>> {
-    const { ground, node } = this.#around;
+    const { services, changes } = this.#settings;
     const times: number[] = [];
-    const cpu: number[] = [];
-    for (let index = 0; index < this.#settings.changes; index += 1) {
-      const service = Math.floor((index * this.#settings.services) / this.#settings.changes);
-      const address = `10.244.250.${1 + (index % 200)}`;
+    const busy = await this.#cpuIn(pid, async () => {
+      for (let index = 0; index < changes; index += 1) {
+        const service = Math.floor((index * services) / changes);
+        times.push(await this.#move(service, `10.244.250.${1 + (index % 200)}`), await this.#move(service));
+      }
       await sleep(betweenChangesMs);
-      const before = cpuSeconds(pid);
-      const written = performance.now();
-      await moveEndpoint(ground.client, service, address);
-      times.push((await node.until(clusterIP(service), servicePort, address, longestSyncMs)) - written);
-      await sleep(betweenChangesMs);
-      cpu.push((cpuSeconds(pid) - before) * 1000);
-      await moveEndpoint(ground.client, service);
-      await node.until(clusterIP(service), servicePort, endpointAddress(service, 2), longestSyncMs);
-    }
-    return { change: median(times), cpuPerChange: cpu.reduce((sum, each) => sum + each, 0) / Math.max(1, cpu.length) };
+    });
+    const idle = await this.#cpuIn(pid, () => sleep(idleMs));
+    const ofChanges = busy.cpuMs - (idle.cpuMs * busy.ms) / idle.ms;
+    return { change: median(times), cpuPerChange: Math.max(0, ofChanges) / times.length };
+  }
+
+  /** Milliseconds from the request until a connection reaches the address, or the one that it had first. */
+  async #move(service: number, address?: string): Promise<number> {
+    const { ground, node } = this.#around;
+    await sleep(betweenChangesMs);
+    const written = performance.now();
+    await moveEndpoint(ground.client, service, address);
+    return (await node.until(clusterIP(service), servicePort, address ?? endpointAddress(service, 2), longestSyncMs)) - written;
+  }
+
+  async #cpuIn(pid: number, work: () => Promise<unknown>): Promise<{ readonly cpuMs: number; readonly ms: number }> {
+    const started = performance.now();
+    const before = cpuSeconds(pid);
+    await work();
+    return { cpuMs: (cpuSeconds(pid) - before) * 1000, ms: performance.now() - started };
   }
 
   /** That nobody wins by leaving something out. */
   async #expectAllRules(): Promise<void> {
-    const { side, contest, node } = this.#around;
+    const { side, contest, node, ground } = this.#around;
     const saved = await node.run([`/usr/sbin/iptables-${contest.variant}-save`, '-t', 'nat']);
     const found = saved.split('-j DNAT').length - 1;
-    const wanted = 3 * this.#settings.services;
+    const wanted = ground.endpoints() * this.#settings.services;
     if (found < wanted) throw new Error(`${side} has ${found} endpoints in the kernel instead of ${wanted}`);
   }
 }

@@ -29,6 +29,10 @@ export interface Ground extends Tools {
   endpointsFile(): Promise<string>;
   /** Sees to it that there are as many Services; there are never fewer again. */
   populate(services: number): Promise<void>;
+  /** Gives each of them two endpoints more. */
+  widen(): Promise<void>;
+  /** Of each Service. */
+  endpoints(): number;
   stop(): Promise<void>;
 }
 
@@ -42,6 +46,7 @@ export async function prepareGround(directory: string, progress: (line: string) 
   const client = createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig }));
   await prepareObjects(server, client);
   let populated = 0;
+  let endpoints = 3;
   return {
     ...programs,
     server,
@@ -62,6 +67,11 @@ export async function prepareGround(directory: string, progress: (line: string) 
       await inParallel(populated, services, (index) => createService(client, index), progress);
       populated = Math.max(populated, services);
     },
+    widen: async () => {
+      await inParallel(0, populated, (index) => widenSlice(client, index), progress);
+      endpoints = 5;
+    },
+    endpoints: () => endpoints,
     stop: async () => {
       await client.close();
       await server.stop();
@@ -127,6 +137,14 @@ export async function moveEndpoint(client: KubeClient, index: number, address?: 
   });
 }
 
+/** The addresses come after those of `mostWide` Services. */
+async function widenSlice(client: KubeClient, index: number): Promise<void> {
+  const more = [0, 1].map((each) => endpointAddress(mostWide, 2 * index + each));
+  const endpoints = [...sliceOf(index).endpoints, ...more.flatMap((address) => sliceOf(index, address).endpoints.slice(2))];
+  await client.send('PATCH', `${slicesPath}/${serviceName(index)}-1`, { body: { endpoints }, contentType: 'application/merge-patch+json' });
+}
+
+const mostWide = 10_400;
 const slicesPath = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
 
 async function inParallel(from: number, to: number, work: (index: number) => Promise<void>, progress: (line: string) => void): Promise<void> {

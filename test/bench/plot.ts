@@ -52,7 +52,7 @@ export function plot(sections: readonly Section[]): string {
       const row = rowsOf(section).find(({ what }) => what === title);
       if (row === undefined) return [];
       const bars = [{ side: 'ours', value: row.ours, unit: row.unit } as const, { side: 'kube-proxy', value: row.theirs, unit: row.unit } as const];
-      return [{ label: `${section.contest.name}, ${section.services.toLocaleString('en')}`, bars }];
+      return [{ label: `${section.contest.name}, ${section.services.toLocaleString('en')} × ${section.endpoints}`, bars }];
     });
     return { title, scale: 'logarithmic' as const, groups };
   });

@@ -1,15 +1,25 @@
 /** What was measured: a table for people, and the page of the documentation. */
 import { execFileSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
+import { join } from 'node:path';
 import { machine, writePart } from './page.ts';
 import { plot } from './plot.ts';
 import type { Row, Section } from './results.ts';
 import { growth, rowsOf, targetsFrom, titleOf } from './results.ts';
 
 export interface RunDetails {
-  readonly repetitions: number;
   readonly changes: number;
-  readonly kubeProxy: string;
+  /** CPUs, memory, kernel, versions of the programs. */
+  readonly machine: string;
+  /** Of 15 minutes, at the end. */
+  readonly load: number;
+  readonly minutes: number;
+}
+
+export function runDetails(run: Pick<RunDetails, 'changes' | 'minutes'> & { readonly kubeProxy: string }): RunDetails {
+  const { changes, minutes } = run;
+  return { changes, minutes, machine: versions(run), load: loadavg()[2] ?? 0 };
 }
 
 export function printTable(sections: readonly Section[]): string {
@@ -36,6 +46,19 @@ export async function writeReport(sections: readonly Section[], details: RunDeta
   await writePart('proxies', page(sections, details), { name: 'performance.svg', content: plot(sections) });
 }
 
+const measuredFile = join(import.meta.dirname, '..', '..', 'docs', 'performance.json');
+
+/** Everything that the page is made of. */
+export async function saveMeasured(sections: readonly Section[], details: RunDetails): Promise<void> {
+  await writeFile(measuredFile, `${JSON.stringify({ details, sections }, undefined, 1)}\n`);
+}
+
+/** The page anew from what a run has saved. */
+export async function writeReportAgain(): Promise<void> {
+  const measured = JSON.parse(await readFile(measuredFile, 'utf8'), (_name, value: unknown) => value ?? Number.NaN) as { details: RunDetails; sections: Section[] };
+  await writeReport(measured.sections, measured.details);
+}
+
 function page(sections: readonly Section[], details: RunDetails): string {
   const missed = sections.flatMap((section) =>
     rowsOf(section)
@@ -57,15 +80,15 @@ ${missed.length === 0 ? nothingMissed(sections) : missed.join('\n')}
 
 ## How it was measured
 
-${details.repetitions} repetition${details.repetitions === 1 ? '' : 's'} of each side, by turns, on a fresh node each time; the numbers are medians. ${versions(details)} When this page was written, the machine's
-load average was ${(loadavg()[2] ?? 0).toFixed(0)}: more than its CPUs means that both sides waited for others.
+Both sides by turns, on a fresh node each time; the numbers are medians of the repetitions that each table names. ${details.machine} The run took ${details.minutes} minutes; at its end the machine's
+load average was ${details.load.toFixed(1)}: much more than its CPUs means that both sides waited for others.
 
 - **Node**: a network namespace with a Node object, a cable to the API server and its own rules. Endpoints' addresses are local to it.
 - **Cold start**: from the start of the process until a connection to the last Service succeeds; then the endpoints in the kernel are counted.
 - **Restart**: the same with all rules in place, until a Service works that was made while no proxy ran.
-- **One change**: an EndpointSlice is patched so that one of three endpoints has another address; from the request to the API server until a connection reaches the new address. ${details.changes} changes in each repetition, each after both sides could have synced again at once.
-- **CPU**: user and system time of the process and all children that it waited for, over a change and the calm around it.
-- **Memory**: resident, of the process and its children; steady a second after it was idle.
+- **One change**: an EndpointSlice is patched so that one of three endpoints has another address; from the request to the API server until a connection reaches the new address. ${details.changes} changes there and as many back in each repetition, each after both sides could have synced again at once.
+- **CPU**: user and system time of the process and all its children over all these changes, minus what it uses in as much time without any, by the number of changes. The periodic looks at the kernel of both sides (60 s, 30 s) are put off for an hour.
+- **Memory**: resident, of the process and its children; steady after the changes, or after the start where none were made. Of 5 endpoints for each Service it is measured in the legacy variant, where kube-proxy starts in seconds; its own memory hardly depends on the variant.
 - **Connections**: the median of connect(2) from the node, to all Services by turns or to an endpoint itself, minus that on a node without a rule beside it. Where the added time is less than a microsecond, the noise of the machine is seen.
 
 \`npm run bench -- --help\` names the options; \`npm run bench -- --quick\` takes a few minutes. A new comparison is a file beside
@@ -80,10 +103,10 @@ function nothingMissed(sections: readonly Section[]): string {
 
 function markdownTable(section: Section): string {
   const lines = rowsOf(section).map((row) => `| ${cells(row).join(' | ')} |`);
-  return [`## ${titleOf(section)}`, '', '| | ours | kube-proxy | ours / kube-proxy | target | |', '|---|---:|---:|---:|---:|---|', ...lines].join('\n');
+  return [`## ${titleOf(section)}`, '', section.repetitions === 1 ? 'Once.' : `${section.repetitions} repetitions.`, '', '| | ours | kube-proxy | ours / kube-proxy | target | |', '|---|---:|---:|---:|---:|---|', ...lines].join('\n');
 }
 
-function versions({ kubeProxy }: RunDetails): string {
+function versions({ kubeProxy }: { readonly kubeProxy: string }): string {
   return `${machine()}; Node ${process.version}, kube-proxy ${firstLine(kubeProxy, '--version').replace('Kubernetes ', '')}, ${firstLine('/usr/sbin/iptables-nft', '--version').replace(' (nf_tables)', '')}.`;
 }
 

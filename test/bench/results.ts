@@ -4,6 +4,9 @@ import type { Comparison, Measures, ProxyContest } from './compare.ts';
 export interface Section {
   readonly contest: ProxyContest;
   readonly services: number;
+  /** Of each Service. */
+  readonly endpoints: number;
+  readonly repetitions: number;
   readonly comparison: Comparison;
 }
 
@@ -41,25 +44,27 @@ const metrics: readonly Metric[] = [
 export const targetsFrom = 10_000;
 
 export function rowsOf({ contest, services, comparison }: Section): readonly Row[] {
-  return metrics.map(({ what, unit, of, target: targets }) => {
+  const rows = metrics.map(({ what, unit, of, target: targets }) => {
     const ours = of(comparison.ours);
     const theirs = of(comparison['kube-proxy']);
     const target = typeof targets === 'object' ? targets[contest.variant] : targets;
-    return { what, unit, ours, theirs, target, verdict: services < targetsFrom || target === undefined ? undefined : ours <= theirs * target ? 'met' : 'missed' };
+    return { what, unit, ours, theirs, target, verdict: services < targetsFrom || target === undefined ? undefined : ours <= theirs * target ? 'met' : 'missed' } as const;
   });
+  // Nothing is said of what was not measured.
+  return rows.filter(({ ours, theirs }) => Number.isFinite(ours) && Number.isFinite(theirs));
 }
 
 /** connect(2) to a Service among many against one alone: what the dispatch costs by itself. */
 export function growth(sections: readonly Section[]): readonly string[] {
   return sections.flatMap(({ contest, services, comparison }) => {
-    const alone = sections.find((other) => other.contest === contest && other.services === 1);
-    if (services < targetsFrom || alone === undefined) return [];
-    const ratio = comparison.ours.hit / alone.comparison.ours.hit;
+    const alone = sections.find((other) => other.contest.name === contest.name && other.services === 1);
+    const ratio = comparison.ours.hit / (alone?.comparison.ours.hit ?? Number.NaN);
+    if (services < targetsFrom || Number.isNaN(ratio)) return [];
     const verdict = ratio <= 1.08 ? 'met' : 'missed';
     return [`${contest.name}: a connection to a Service takes ours ${ratio.toFixed(3)} times as long at ${services} Services as at 1 (target 1.08: ${verdict}).`];
   });
 }
 
-export function titleOf({ contest, services }: Section): string {
-  return `${contest.name}, ${services.toLocaleString('en')} Service${services === 1 ? '' : 's'} of 3 endpoints`;
+export function titleOf({ contest, services, endpoints }: Section): string {
+  return `${contest.name}, ${services.toLocaleString('en')} Service${services === 1 ? '' : 's'} of ${endpoints} endpoints`;
 }
