@@ -38,6 +38,7 @@ const debianPackages = [
   { name: 'util-linux', probe: 'nsenter', why: 'entering and leaving namespaces' },
   { name: 'procps', probe: 'sysctl', why: 'kernel settings inside of namespaces' },
   { name: 'openssl', probe: 'openssl', why: 'certificates of the local cluster' },
+  { name: 'faketime', probe: 'faketime', why: 'programs with a wrong clock in tests' },
   { name: 'redis-tools', probe: 'redis-cli', why: "the demo's Redis client outside of the cluster" },
   { name: 'curl', probe: 'curl', why: "the demo's HTTP client outside of the cluster" },
 ];

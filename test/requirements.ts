@@ -7,7 +7,7 @@ import { describe, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 
 /** Programs of the machine by name, `root`, or the local cluster's programs. */
-export type Requirement = 'root' | 'cluster' | 'iptables' | 'netns' | 'uml';
+export type Requirement = 'root' | 'cluster' | 'iptables' | 'netns' | 'uml' | 'faketime';
 
 const found = new Map<Requirement, string | undefined>();
 
@@ -20,6 +20,7 @@ const reasons: Record<Requirement, () => string | undefined> = {
   cluster: () => (succeeds(process.execPath, ['test/cluster/binaries.ts', '--check']) ? undefined : "the local cluster's programs are not built: node .ci/setup.mjs cluster"),
   iptables: () => (succeeds('iptables-restore', ['--version']) ? undefined : 'needs the Debian package iptables'),
   netns: () => (process.getuid?.() === 0 || succeeds('unshare', ['-Urnm', 'true']) ? undefined : 'needs root or unprivileged user namespaces'),
+  faketime: () => (succeeds('faketime', ['--version']) ? undefined : 'needs the Debian package faketime'),
   uml: () => (succeeds('linux.uml', ['--version']) ? undefined : 'needs the Debian package user-mode-linux'),
 };
 

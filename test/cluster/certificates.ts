@@ -2,6 +2,7 @@ import { execa } from 'execa';
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { wallClockOff } from './wallClock.ts';
 
 /** Paths of a certificate and its key, PEM. */
 export interface Certificate {
@@ -25,11 +26,14 @@ export interface Authority extends Certificate {
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30'];
 
+/** Valid since yesterday, as those of a cluster that was not made this minute, so that a client whose clock is late takes them. */
+const sinceYesterday = { env: wallClockOff(-86_400) };
+
 /** A new authority in `directory`, where the certificates it issues go too. */
 export async function createAuthority(directory: string): Promise<Authority> {
   const own = certificatePaths(directory, 'ca');
   const extensions = ['-addext', 'keyUsage=critical,keyCertSign,cRLSign'];
-  await execa('openssl', ['req', '-x509', ...newKey, ...outputs(own), '-subj', '/CN=proxyconfig-test-cluster', ...extensions]);
+  await execa('openssl', ['req', '-x509', ...newKey, ...outputs(own), '-subj', '/CN=proxyconfig-test-cluster', ...extensions], sinceYesterday);
   return existingAuthority(directory);
 }
 
@@ -41,7 +45,7 @@ export function existingAuthority(directory: string): Authority {
     issue: async (file, request) => {
       const issued = certificatePaths(directory, file);
       const signer = ['-CA', own.certificate, '-CAkey', own.key];
-      await execa('openssl', ['req', '-x509', ...newKey, ...signer, ...outputs(issued), ...subjectArguments(request)]);
+      await execa('openssl', ['req', '-x509', ...newKey, ...signer, ...outputs(issued), ...subjectArguments(request)], sinceYesterday);
       return issued;
     },
   };

@@ -9,6 +9,10 @@ const path = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
 export class FleetOfAgents {
   readonly #cluster: ClusterFixture;
   readonly #bits = new Map<string, number>();
+  /** Nodes whose agents say nothing. */
+  readonly mute = new Set<string>();
+  /** When agents took a configuration, told by its masquerade bit. */
+  readonly answers: { readonly bit: number; readonly at: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> = Promise.resolve();
   /** The most nodes that were in change at the same time. */
@@ -46,11 +50,13 @@ export class FleetOfAgents {
     const all = await this.#all();
     const standing = new Set(all.map(({ metadata }) => metadata.name));
     for (const name of this.#bits.keys()) if (!standing.has(name) && standing.size > 0) this.#bits.delete(name);
-    const unanswered = all.filter(({ metadata, status }) => status?.observedGeneration !== metadata.generation);
+    const unanswered = all.filter(({ metadata, status }) => status?.observedGeneration !== metadata.generation && !this.mute.has(metadata.name));
     this.most = Math.max(this.most, unanswered.length);
     for (const { metadata, spec } of unanswered) {
+      const { bit } = (spec.config?.['masquerade'] as { bit: number } | undefined) ?? { bit: 0 };
+      this.answers.push({ bit, at: performance.now() });
       await this.#cluster.agentApplies(metadata.name);
-      this.#bits.set(metadata.name, (spec.config?.['masquerade'] as { bit: number } | undefined)?.bit ?? 0);
+      this.#bits.set(metadata.name, bit);
     }
   }
 }
