@@ -3,6 +3,7 @@
  * reconciler may say what it sees each time without flooding the API server.
  */
 import { randomUUID } from 'node:crypto';
+import { isAlreadyExists } from './apiError.ts';
 import type { KubeClient } from './client.ts';
 import { microTime } from './microTime.ts';
 
@@ -22,6 +23,8 @@ export interface EventDetails {
   /** What was being done, CamelCase, e.g. `Reconcile`. */
   readonly action: string;
   readonly note: string;
+  /** Two events of one name are one, whoever tells them; without it every event is another. */
+  readonly name?: string;
 }
 
 export interface EventRecorder {
@@ -56,14 +59,14 @@ export function createEventRecorder({ client, controller, instance, onError }: E
   }
 
   return {
-    async record(event): Promise<void> {
+    async record({ name, ...event }): Promise<void> {
       if (!isNew(event)) return;
       // Events of cluster-scoped objects live in `default`, as the API server's validation wants it.
       const namespace = event.regarding.namespace ?? 'default';
       const body = {
         apiVersion: 'events.k8s.io/v1',
         kind: 'Event',
-        metadata: { namespace, name: `${event.regarding.name.slice(0, 200)}.${randomUUID()}` },
+        metadata: { namespace, name: name ?? `${event.regarding.name.slice(0, 200)}.${randomUUID()}` },
         ...event,
         note: event.note.slice(0, 1024),
         eventTime: microTime(new Date()),
@@ -73,7 +76,7 @@ export function createEventRecorder({ client, controller, instance, onError }: E
       try {
         await client.send('POST', `/apis/events.k8s.io/v1/namespaces/${namespace}/events`, { body });
       } catch (error) {
-        onError?.(error);
+        if (!isAlreadyExists(error)) onError?.(error);
       }
     },
   };

@@ -17,6 +17,7 @@ import { createReflector, type ObjectIdentity, type Reflector } from '../kube/re
 import { createWorkQueue } from '../kube/workQueue.ts';
 import type { Logger } from '../observability/logger.ts';
 import { decodeAgentPod, decodeNode, decodeNodeProxy, decodeProxyConfig, decodeRevision, type AgentPod, type ClusterView, type KnownNode, type KnownRevision } from './clusterView.ts';
+import { decodeExternalIPs, ExternalIPsTeller } from './externalIPs.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
 import { operatorNamespace, type RevisionWrite } from './revisions.ts';
@@ -47,6 +48,8 @@ const wholeCluster = 'cluster';
 const leastGatherMs = 50;
 const gatherPerLook = 20;
 const concurrentWrites = 8;
+/** From some events to the next where there are many. */
+const moreEventsMs = 10_000;
 /** Time alone never asks for more turns than this. */
 const leastLookAgainMs = 100;
 
@@ -57,6 +60,7 @@ export class ProxyConfigOperator extends operatorModule.default {
   readonly #configs = new Map<string, ProxyConfig>();
   readonly #nodeProxies = new Map<string, NodeProxy>();
   readonly #agentPods = new Map<string, AgentPod>();
+  readonly #externalIPs = new ExternalIPsTeller();
   readonly #reflectors: Reflector[] = [];
   readonly #lostNodeProxies = new Map<string, NodeProxy>();
   readonly #revisions = new Map<string, KnownRevision>();
@@ -93,6 +97,8 @@ export class ProxyConfigOperator extends operatorModule.default {
   }
 
   protected override async init(): Promise<void> {
+    // Only an event hangs on it: nodes need not wait where it may not be read.
+    void this.watchResource('', 'v1', 'services', (event) => this.#keepService(event));
     await Promise.all([
       this.watchResource(group, version, 'proxyconfigs', (event) => this.#keep(event, this.#configs, decodeProxyConfig)),
       this.watchResource('apps', 'v1', 'controllerrevisions', (event) => this.#keep(event, this.#revisions, decodeRevision), operatorNamespace),
@@ -195,6 +201,11 @@ export class ProxyConfigOperator extends operatorModule.default {
     if (this.#synced) this.#queue.add(wholeCluster, this.#gatherMs);
   }
 
+  async #keepService({ type, object }: ResourceEvent): Promise<void> {
+    const isNews = this.#externalIPs.keep(object.metadata?.uid ?? '', type === ResourceEventType.Deleted ? undefined : decodeExternalIPs(object));
+    if (isNews && this.#synced) this.#queue.add(wholeCluster, this.#gatherMs);
+  }
+
   async #keepNodeProxy(event: ResourceEvent): Promise<void> {
     const { name } = event.meta;
     const known = this.#nodeProxies.get(name);
@@ -228,8 +239,9 @@ export class ProxyConfigOperator extends operatorModule.default {
       const onWritten = (written: unknown): void => this.#learnNodeProxy(written);
       await writeNodes(nodeWrites, { client, concurrency: concurrentWrites, longestMs: statusIntervalMs, onWritten });
     }
+    const isAllTold = await this.#tellOfExternalIPs(statusUpdates);
     metrics.reconciliations.inc({ result: 'done' });
-    const next = Math.min(statusDueMs ?? Infinity, Math.max(lookAgainMs ?? Infinity, leastLookAgainMs));
+    const next = Math.min(statusDueMs ?? Infinity, isAllTold ? Infinity : moreEventsMs, Math.max(lookAgainMs ?? Infinity, leastLookAgainMs));
     return next === Infinity ? undefined : next;
   }
 
@@ -300,6 +312,13 @@ export class ProxyConfigOperator extends operatorModule.default {
       this.#options.logger.info(message, { proxyConfig: name, reason });
       await this.#events.record({ regarding, type, reason, action: 'Reconcile', note: message });
     }
+  }
+
+  async #tellOfExternalIPs(updates: readonly StatusUpdate[]): Promise<boolean> {
+    const governing = updates.filter(({ status }) => (status.nodes?.effective ?? 0) > 0).map(({ config }) => config);
+    const { events, hasMore } = this.#externalIPs.news(governing);
+    for (const event of events) await this.#events.record(event);
+    return !hasMore;
   }
 
   /** What is remembered of objects that are gone. */

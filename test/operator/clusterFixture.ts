@@ -73,6 +73,11 @@ export class ClusterFixture {
     await this.addAgentPod(name);
   }
 
+  async applyService(name: string, externalIPs: readonly string[]): Promise<void> {
+    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { ports: [{ port: 80 }], externalIPs } };
+    await this.kubectl(['apply', '-f', '-'], JSON.stringify(service));
+  }
+
   async labelNode(name: string, labels: Record<string, string | null>): Promise<void> {
     await this.client.send('PATCH', `/api/v1/nodes/${name}`, { contentType: mergePatch, body: { metadata: { labels } } });
   }

@@ -308,7 +308,7 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     };
     operator = newOperator(client);
     const started = operator.start();
-    await waitFor('all other lists', async () => events.length === 4, { timeoutMs: 10_000 });
+    await waitFor('all other lists', async () => events.length === 5, { timeoutMs: 10_000 });
     // Longer than the operator gathers changes before it acts on them.
     await sleep(200);
     expect(events.filter((event) => !event.startsWith('listed'))).toEqual([]);

@@ -1,0 +1,93 @@
+import { describe, expect, test } from '@jest/globals';
+import { ServerClock } from '../../src/kube/serverClock.ts';
+import { decodeExternalIPs, ExternalIPsTeller } from '../../src/operator/externalIPs.ts';
+import { ProxyConfigOperator } from '../../src/operator/operator.ts';
+import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
+import { waitFor } from '../cluster/wait.ts';
+import { describeWhere } from '../requirements.ts';
+import { ClusterFixture } from './clusterFixture.ts';
+import { proxyConfig } from './objects.ts';
+
+function serviceWith(name: string, externalIPs: readonly string[], spec: object = {}): unknown {
+  return { metadata: { namespace: 'default', name, uid: `uid-of-${name}` }, spec: { clusterIP: '10.96.0.1', externalIPs, ports: [{ port: 80 }], ...spec } };
+}
+
+function tellerOf(...services: readonly unknown[]): ExternalIPsTeller {
+  const teller = new ExternalIPsTeller();
+  for (const service of services.map(decodeExternalIPs)) if (service !== undefined) teller.keep(service.uid, service);
+  return teller;
+}
+
+const closed = proxyConfig('closed', {});
+const open = proxyConfig('open', { externalIPs: { allowedCIDRs: ['0.0.0.0/0', '::/0'] } });
+const partly = proxyConfig('partly', { externalIPs: { allowedCIDRs: ['198.51.100.0/24'] } });
+
+describe('what is told of external IPs', () => {
+  const rows = [
+    { name: 'all are allowed', service: serviceWith('a', ['198.51.100.1']), configs: [open, partly], told: [] },
+    { name: 'no node is governed', service: serviceWith('a', ['198.51.100.1']), configs: [], told: [] },
+    { name: 'none is allowed', service: serviceWith('a', ['198.51.100.1', '2001:db8::1']), configs: [closed], told: ['198.51.100.1, 2001:db8::1, on nodes of ProxyConfig closed;'] },
+    { name: 'one is, another is not', service: serviceWith('a', ['198.51.100.1', '203.0.113.1']), configs: [partly], told: ['203.0.113.1, on nodes of ProxyConfig partly;'] },
+    { name: 'on some nodes', service: serviceWith('a', ['203.0.113.1']), configs: [open, partly, closed], told: ['203.0.113.1, on nodes of ProxyConfig partly, closed;'] },
+    { name: 'many', service: serviceWith('a', [1, 2, 3, 4, 5].map((last) => `203.0.113.${last}`)), configs: [closed], told: ['203.0.113.1, 203.0.113.2, 203.0.113.3 and 2 more, on'] },
+    { name: 'a Service that is not proxied', service: serviceWith('a', ['203.0.113.1'], { clusterIP: 'None' }), configs: [closed], told: [] },
+    { name: 'a Service without', service: serviceWith('a', []), configs: [closed], told: [] },
+  ];
+  test.each(rows)('$name', ({ service, configs, told }) => {
+    expect(tellerOf(service).news(configs).events.map(({ note }) => note)).toEqual(told.map((words) => expect.stringContaining(words)));
+  });
+
+  test('once, and anew after a change or after it was put right for a while', () => {
+    const teller = tellerOf(serviceWith('a', ['203.0.113.1']));
+    const counts = [[closed], [closed], [closed, partly], [open], [closed]].map((configs) => teller.news(configs).events.length);
+    expect(counts).toEqual([1, 0, 1, 0, 1]);
+  });
+
+  test('a few at a time, and each in the end', () => {
+    const teller = tellerOf(...Array.from({ length: 50 }, (_, index) => serviceWith(`svc-${index}`, ['203.0.113.1'])));
+    const turns = [1, 2, 3, 4].map(() => teller.news([closed]));
+    expect(turns.map(({ events, hasMore }) => [events.length, hasMore])).toEqual([[20, true], [20, true], [10, false], [0, false]]);
+    expect(new Set(turns.flatMap(({ events }) => events.map(({ name }) => name))).size).toBe(50);
+  });
+});
+
+const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+const warning = (addresses: string): string =>
+  `Warning ExternalIPsNotAllowed: not served: externalIPs ${addresses}, on nodes of ProxyConfig all; its spec.externalIPs.allowedCIDRs does not hold them`;
+
+describeWhere(['cluster'], 'external IPs on a real API server', () => {
+  test('are told of to the owner of the Service: once for each change, and not again by the next operator', async () => {
+    const cluster = await ClusterFixture.start();
+    const start = async (): Promise<ProxyConfigOperator> => {
+      const operator = new ProxyConfigOperator({ client: cluster.client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50, now: new ServerClock().start() });
+      await operator.start();
+      return operator;
+    };
+    let operator = await start();
+    const stop = async (): Promise<void> => {
+      operator.stop();
+      await operator.stopped();
+    };
+    const told = async (): Promise<string[]> => (await cluster.eventsAbout('bank')).map(({ type, reason, note }) => `${type} ${reason}: ${note}`).sort();
+    try {
+      await cluster.addNode('node-1');
+      await cluster.addConfig('all', { externalIPs: { allowedCIDRs: ['198.51.100.0/24'] } });
+      await cluster.governedBy('node-1', 'all');
+      await cluster.applyService('shop', ['198.51.100.7']);
+      await cluster.applyService('bank', ['203.0.113.7', '198.51.100.8']);
+      await waitFor('it is told', async () => (await told()).length > 0, { timeoutMs: 10_000 });
+      await stop();
+      operator = await start();
+      await cluster.applyService('bank', ['203.0.113.7', '203.0.113.8']);
+      await waitFor('the change is told', async () => (await told()).length > 1, { timeoutMs: 10_000 });
+      await cluster.changeConfig('all', { externalIPs: { allowedCIDRs: ['198.51.100.0/24', '203.0.113.0/24'] } });
+      await cluster.nodeProxyThat('node-1', 'allows them', ({ spec }) => JSON.stringify(spec.config?.['externalIPs']).includes('203.0.113.0/24'));
+      expect(await told()).toEqual([warning('203.0.113.7, 203.0.113.8'), warning('203.0.113.7')]);
+      expect(await cluster.eventsAbout('shop')).toEqual([]);
+      expect(await cluster.kubectl(['describe', 'service', 'bank'])).toContain('ExternalIPsNotAllowed');
+    } finally {
+      await stop();
+      await cluster.stop();
+    }
+  }, 120_000);
+});
