@@ -61,15 +61,21 @@ const options = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
+const usually = {
+  quick: { services: [500], nodes: [100], changes: 3 },
+  full: { services: [1, 1000, 10_000], nodes: [100, 1000, 5000], changes: 5 },
+};
+
 function settings(): Settings | undefined {
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
-  const { quick, help, page, only } = values;
-  const services = sizes(values.services, quick ? [500] : [1, 1000, 10_000]);
-  const nodes = sizes(values.nodes, quick ? [100] : [100, 1000, 5000]);
+  const { quick, help, page, only = allParts } = values;
+  const usual = quick ? usually.quick : usually.full;
+  const services = sizes(values.services, usual.services);
+  const nodes = sizes(values.nodes, usual.nodes);
   const repetitions = values.repetitions === undefined ? undefined : Number(values.repetitions);
-  const changes = Number(values.changes ?? (quick ? 3 : 5));
-  const parts = only === undefined ? allParts : allParts.filter((part) => only.includes(part));
-  const isUnknown = positionals.some((name) => !known.includes(name)) || parts.length < (only?.length ?? 0);
+  const changes = Number(values.changes ?? usual.changes);
+  const parts = allParts.filter((part) => (only as readonly string[]).includes(part));
+  const isUnknown = positionals.some((name) => !known.includes(name)) || only.length > parts.length;
   if (help || isUnknown || ![...services, ...nodes, repetitions ?? 1, changes].every(isCount) || services.some((size) => size > mostServices)) return undefined;
   return { names: positionals.length > 0 ? positionals : known, quick, page, services, parts, nodes, repetitions, changes };
 }

@@ -46,7 +46,7 @@ const plan: readonly Mutant[] = [
   { name: 'a load balancer that must see packets itself is passed by', file: 'src/model/decodeService.ts', find: "!== 'Proxy')", replace: "!== undefined)", test: packets },
   { name: 'pods of other nodes are known by the CIDR of this one', file: 'src/backend/shared/context.ts', find: 'NodeCIDR: (_detector, node, family) => fromNetwork(node.podCIDRs, family)', replace: "NodeCIDR: (_detector, _node, family) => fromNetwork(['10.244.0.0/16', 'fd00:10:244::/48'], family)", test: packets },
   { name: 'the node is not let in where its address is named', file: 'src/backend/iptables/fragment.ts', find: "...ranges.map(allow),", replace: "...ranges.slice(1).map(allow),", test: packets },
-  { name: 'a pod that reaches itself is not masqueraded', file: 'src/backend/iptables/fragment.ts', find: '{ matches: [comment(name), from(endpoint.address)], target: jumpTo(markMasquerade) },', replace: '', test: packets },
+  { name: 'a pod that reaches itself is not masqueraded', file: 'src/backend/iptables/fragment.ts', find: '{ matches: [...note(name), from(endpoint.address)], target: jumpTo(markMasquerade) },', replace: '', test: packets },
   { name: 'traffic is dropped where it must be refused', file: 'src/backend/iptables/fragment.ts', find: "byReset ? 'resetTcp' : 'REJECT'", replace: "byReset ? 'resetTcp' : 'DROP'", test: packets },
   { name: 'external traffic is not masqueraded', file: 'src/backend/iptables/fragment.ts', find: "[rule('masquerade traffic', [], markMasquerade)]", replace: '[]', test: packets },
   { name: 'internal policy Local uses every endpoint', file: 'src/backend/iptables/fragment.ts', find: 'internalChain: chainFor(port.internalTrafficPolicy)', replace: "internalChain: chainFor('Cluster')", test: packets },

@@ -16,7 +16,7 @@ import { handOver } from './handover.ts';
 import { countInvalidDropped, differencesOf, findDifference, hasTree, readKernel, readVariants, restore, selectIptables, takesBlocks } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
-import { planState } from './plan.ts';
+import { isBrief, planState } from './plan.ts';
 import type { PrintedFragment } from './print.ts';
 import { printService } from './print.ts';
 import { removeAll, retire } from './removal.ts';
@@ -26,6 +26,8 @@ import { renderChange, renderFull, renderTrial, renderTrialEnd, restoreArguments
 /** What was committed last, and where. */
 interface Applied {
   readonly scope: string;
+  /** Decided by every full sync anew, for changes must not rewrite what they are not about. */
+  readonly brief: boolean;
   readonly ledger: Ledger;
   readonly texts: ChainTexts;
   readonly iptables: Iptables;
@@ -71,9 +73,10 @@ class IptablesBackend implements Backend {
     // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks for itself.
     this.#applied = undefined;
     const isPartial = changed !== 'all' && before?.scope === scope && before.iptables === iptables;
-    const work = new Work(planState(state), isPartial ? withoutKeys(before.quarantine, changed) : new Map(), isPartial ? before.texts : new ChainTexts());
+    const brief = isPartial ? before.brief : isBrief(state);
+    const work = new Work(planState(state, brief), isPartial ? withoutKeys(before.quarantine, changed) : new Map(), isPartial ? before.texts : new ChainTexts());
     const ledger = isPartial ? await writeChange({ iptables, ledger: before.ledger, changed, signal }, work) : await writeAll(iptables, work, signal);
-    this.#applied = { scope, ledger, texts: work.texts, iptables, quarantine: work.quarantine };
+    this.#applied = { scope, brief, ledger, texts: work.texts, iptables, quarantine: work.quarantine };
     // Make before break: the rules that another setting put into the other variant go when those of this one stand.
     if (before !== undefined && before.iptables.variant !== iptables.variant) await removeAll(before.iptables);
     if (work.full && ledger.services >= manyServices) giveMemoryBack();

@@ -37,10 +37,13 @@ interface Subject {
   readonly externalChain: string | undefined;
   readonly isExternal: boolean;
   readonly hasFirewall: boolean;
+  /** A comment on the rules that there are as many of as endpoints. */
+  readonly note: (text: string) => readonly Match[];
 }
 
-export function planServicePort(port: ServicePort, context: PlanContext): Fragment {
-  const subject = describe(port, context);
+/** `isBrief`: without the comments of the rules that there are as many of as endpoints. */
+export function planServicePort(port: ServicePort, context: PlanContext, isBrief = false): Fragment {
+  const subject = { ...describe(port, context), note: isBrief ? noNote : someNote };
   const chains = subject.hasEndpoints ? ownChains(subject) : [];
   return {
     chains,
@@ -49,7 +52,10 @@ export function planServicePort(port: ServicePort, context: PlanContext): Fragme
   };
 }
 
-function describe(port: ServicePort, context: PlanContext): Subject {
+const noNote = (): readonly Match[] => [];
+const someNote = (text: string): readonly Match[] => [comment(text)];
+
+function describe(port: ServicePort, context: PlanContext): Omit<Subject, 'note'> {
   const chains = serviceChains(port);
   const hasEndpoints = port.clusterEndpoints.length > 0;
   const chainFor = (policy: ServicePort['internalTrafficPolicy']): string | undefined => {
@@ -150,19 +156,19 @@ function nat(name: string, rules: readonly Rule[]): Chain {
 }
 
 /** A pod that reaches itself through its Service must see another source address, else it answers itself past conntrack. */
-function endpointChain({ port, name, chains }: Subject, endpoint: Endpoint): Chain {
+function endpointChain({ port, name, chains, note }: Subject, endpoint: Endpoint): Chain {
   const chain = chains.endpoint(endpoint);
   const remember: readonly Match[] = port.affinityTimeoutSeconds === undefined ? [] : [{ kind: 'rememberSource', list: chain }];
   return nat(chain, [
-    { matches: [comment(name), from(endpoint.address)], target: jumpTo(markMasquerade) },
-    { matches: [comment(name), ...remember, { kind: 'protocol', protocol: port.protocol }], target: { kind: 'dnat', to: socketAddress(endpoint) } },
+    { matches: [...note(name), from(endpoint.address)], target: jumpTo(markMasquerade) },
+    { matches: [...note(name), ...remember, { kind: 'protocol', protocol: port.protocol }], target: { kind: 'dnat', to: socketAddress(endpoint) } },
   ]);
 }
 
 function balancer(subject: Subject, chain: string, endpoints: readonly Endpoint[]): Chain {
-  const { port, name, chains, internalChain } = subject;
+  const { port, name, chains, internalChain, note } = subject;
   const lead = (endpoint: Endpoint, ...matches: readonly Match[]): Rule => ({
-    matches: [comment(`${name} -> ${socketAddress(endpoint)}`), ...matches],
+    matches: [...note(`${name} -> ${socketAddress(endpoint)}`), ...matches],
     target: jumpTo(chains.endpoint(endpoint)),
   });
   const seconds = port.affinityTimeoutSeconds;

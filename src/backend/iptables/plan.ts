@@ -20,11 +20,24 @@ export interface Plan {
   readonly onUnprintable?: (key: ServiceKey, error: unknown) => void;
 }
 
-export function planState(state: ServiceState): Plan {
+/** kube-proxy's largeClusterEndpointsThreshold: with more, it leaves comments out too, which are half of what the legacy variant copies at each change. */
+const briefFrom = 1000;
+
+/** Whether comments are left out of rules that there are as many of as endpoints. */
+export function isBrief(state: ServiceState): boolean {
+  let endpoints = 0;
+  for (const key of state.keys()) {
+    endpoints += state.ports(key).reduce((sum, port) => sum + port.clusterEndpoints.length, 0);
+    if (endpoints > briefFrom) return true;
+  }
+  return false;
+}
+
+export function planState(state: ServiceState, brief = isBrief(state)): Plan {
   const context = planContext(state);
   return {
     fixed: planFixed(context),
     keys: () => state.keys(),
-    fragmentsOf: (key) => state.ports(key).map((port) => planServicePort(port, context)),
+    fragmentsOf: (key) => state.ports(key).map((port) => planServicePort(port, context, brief)),
   };
 }

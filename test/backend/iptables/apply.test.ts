@@ -100,6 +100,18 @@ test('a Service that gets its first endpoint is served before its refusal goes',
   expect(input.lastIndexOf('*filter')).toBeGreaterThan(input.indexOf('*nat'));
 });
 
+test('rules that there are as many of as endpoints go without comments from 1,000 endpoints on, as those of kube-proxy do', async () => {
+  const few = renderIptables(state(manyServices(300))).input;
+  const many = renderIptables(state(manyServices(350))).input;
+  expect(few).toMatch(/^-A KUBE-SEP-\S+ -m comment --comment "many\/svc-00001"/m);
+  expect(many).not.toMatch(/^-A KUBE-SEP-\S+ -m comment|^-A KUBE-SVC-.* -> /m);
+  expect(many).toContain('"many/svc-00001 cluster IP"');
+  // Decided by full syncs alone.
+  const { kernel, backend } = await started(manyServices(300));
+  await backend.sync({ state: state(manyServices(350)), changed: keysOf(manyServices(350)), signal });
+  expect(kernel.inputs.at(-1)).toMatch(/^-A KUBE-SEP-\S+ -m comment/m);
+});
+
 function loaded(input: string): FakeKernel['state'] {
   const kernel = new FakeKernel();
   kernel.restore(input);
