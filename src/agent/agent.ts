@@ -206,7 +206,7 @@ class Agent {
     this.#noteInForce(dataplane);
     if (this.#governor === undefined) return;
     const { answer } = this.#governor;
-    this.#reporter.report({ answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store), probe: this.#prober.finding, remarks: this.#remarks });
+    this.#reporter.report({ answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store), probe: this.#prober.finding, remarks: [...this.#remarks, ...this.#followers.remarks()] });
   }
 
   /** The probe follows what is in force, and a new mode stays only when nothing speaks against it. */

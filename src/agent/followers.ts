@@ -2,6 +2,7 @@
  * What follows a sync beside its rules, off its path: stale UDP flows are ended, and health-check node ports answer by what is in the
  * kernel now.
  */
+import type { ConditionNow } from '../api/conditions.ts';
 import { type IPFamily, ipFamilies } from '../model/ipFamily.ts';
 import type { ServiceKey } from '../model/service.ts';
 import type { ServiceState } from '../model/serviceState.ts';
@@ -9,6 +10,7 @@ import type { AgentMetrics } from '../observability/metrics.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Conntrack } from '../system/conntrack.ts';
 import { LocalGapCounter } from './localGaps.ts';
+import { RefusedExternalIPs } from './refusedExternalIPs.ts';
 import { healthCheckAddresses, ServiceHealth } from './serviceHealth.ts';
 import type { Store } from './store.ts';
 import { familyLabels } from './syncObserver.ts';
@@ -26,6 +28,8 @@ export interface FollowersOptions {
 export interface Followers {
   onStart(family: IPFamily, changed: ReadonlySet<ServiceKey> | 'all', state: ServiceState): void;
   onSuccess(family: IPFamily): void;
+  /** What is to be said of Services beside their rules. */
+  remarks(): readonly ConditionNow[];
   stop(): Promise<void>;
 }
 
@@ -41,11 +45,13 @@ export function createFollowers({ store, nodeName, metrics, logger, isHealthy, c
     for (const key of keys) gaps[family].set(key, state.ports(key));
     for (const policy of ['internal', 'external'] as const) metrics.noLocalEndpoints.set({ ip_family: familyLabels[family], traffic_policy: policy }, gaps[family].total()[policy]);
   };
+  const refused = new RefusedExternalIPs();
   let updating = Promise.resolve();
   return {
     onStart: (family, changed, state) => {
       cleaners[family].syncing(changed, state);
       countGaps(family, changed === 'all' ? new Set([...state.keys(), ...gaps[family].keys()]) : changed, state);
+      for (const key of changed === 'all' ? new Set([...state.keys(), ...refused.keys()]) : changed) refused.set(key, store.service(key), state.config);
       syncing.set(family, { keys: changed === 'all' ? [...state.keys(), ...health.keys()] : [...changed], state });
     },
     onSuccess: (family) => {
@@ -56,6 +62,7 @@ export function createFollowers({ store, nodeName, metrics, logger, isHealthy, c
       const { keys, state } = synced;
       updating = updating.then(() => health.synced(keys, () => healthCheckAddresses(state.config, state.node)));
     },
+    remarks: () => refused.conditions(),
     stop: async () => {
       await Promise.all(ipFamilies.map((family) => cleaners[family].stop()));
       await updating;

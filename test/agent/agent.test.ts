@@ -23,7 +23,7 @@ const balanced = {
   apiVersion: 'v1',
   kind: 'Service',
   metadata: { name: 'balanced', namespace: 'default' },
-  spec: { type: 'LoadBalancer', clusterIP: '10.96.0.77', externalTrafficPolicy: 'Local', healthCheckNodePort: 31_777, ports: [{ port: 80 }] },
+  spec: { type: 'LoadBalancer', clusterIP: '10.96.0.77', externalTrafficPolicy: 'Local', externalIPs: ['203.0.113.50'], healthCheckNodePort: 31_777, ports: [{ port: 80 }] },
 };
 
 const serves = (address: string) => (rules: string) => rules.includes(`-j DNAT --to-destination ${address}:8080`);
@@ -134,9 +134,12 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
         throw new Error(`${JSON.stringify(seen)} instead of ${JSON.stringify(expected)}`, { cause });
       });
     }
+    const { state, conditions } = await untilStatus('its external IPs are told of', (status) => status.conditions?.some(({ type }) => type === 'ExternalIPs') ?? false);
+    expect({ state, told: conditions?.find(({ type }) => type === 'ExternalIPs') }).toMatchObject({ state: 'Ready', told: { status: 'False', message: expect.stringContaining('default/balanced') } });
     await host.kubectl(['delete', 'service/balanced']);
     await setNodeProxy('r2', { masquerade: { bit: 15, all: false } });
-    await untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
+    const after = await untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
+    expect(after.conditions?.map(({ type }) => type)).not.toContain('ExternalIPs');
   }, 90_000);
 
   test('a mode that this node cannot run is refused: the status says why, and Services go on', async () => {
