@@ -3,6 +3,7 @@
  */
 import { access } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
+import { findIptables } from '../../src/system/iptables.ts';
 import { describeWhere } from '../requirements.ts';
 import { describeTable } from './describeTable.ts';
 import { KubeProxy } from './kubeProxy.ts';
@@ -19,6 +20,9 @@ describe('differences', () => {
   });
 });
 
+/** kube-proxy takes the `iptables` that it finds, and what that writes to is the machine's choice. */
+const variant = (await findIptables('ipv4', 'default').catch(() => undefined))?.variant === 'legacy' ? 'Legacy' : 'Nft';
+
 describeWhere(['root', 'cluster', 'iptables'], 'the real kube-proxy', () => {
-  describeTable({ proxyName: 'kube-proxy, iptables', scenarios: scenariosForKubeProxy(scenarios), start: (network) => KubeProxy.start(network) });
+  describeTable({ proxyName: `kube-proxy, iptables ${variant}`, scenarios: scenariosForKubeProxy(scenarios), start: (network) => KubeProxy.start(network) });
 });
