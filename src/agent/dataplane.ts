@@ -131,6 +131,11 @@ export class Dataplane {
     };
   }
 
+  /** Whether nothing is left of other modes. */
+  get isAlone(): boolean {
+    return this.#retiredFor !== undefined && this.#retirement.isDone;
+  }
+
   /** Of the mode that serves. */
   backend(family: IPFamily): Backend | undefined {
     return this.#crew?.backend(family);

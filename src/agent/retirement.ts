@@ -40,6 +40,7 @@ export class Retirement {
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #remark: ConditionNow | undefined;
+  #left = 0;
 
   constructor(options: RetirementOptions) {
     this.#options = options;
@@ -51,11 +52,16 @@ export class Retirement {
     return this.#remark === undefined ? [] : [this.#remark];
   }
 
+  get isDone(): boolean {
+    return this.#left === 0;
+  }
+
   /** In place of one that runs. */
   start(old: readonly OldMode[], migration: NodeConfig['migration']): void {
     this.#stop.abort();
     const stop = new AbortController();
     this.#stop = stop;
+    this.#left = old.length;
     this.#running = this.#running.then(() => this.#run(old, migration, stop.signal));
   }
 
@@ -77,6 +83,8 @@ export class Retirement {
       if (signal.aborted) return;
       const drains = performance.now() < deadline;
       ({ left, waitMs } = await this.#step(left, { drains, signal }, drainTimeoutSeconds));
+      if (signal.aborted) return;
+      this.#left = left.length;
     }
   }
 
