@@ -18,6 +18,8 @@ export interface Command {
   /** Gets every line of standard output; without it the output is kept, up to 1 MiB. */
   readonly onLine?: (line: string) => void;
   readonly timeoutMs: number;
+  /** How much longer the program may take for each KiB of input that it was given, so that little input need not wait long for a program that hangs. */
+  readonly timeoutMsPerKiB?: number;
   readonly signal?: AbortSignal;
   /** For a program whose exit status speaks of its last line of input alone: any word on standard error is a failure. */
   readonly mustBeSilent?: boolean;
@@ -66,7 +68,7 @@ export async function runCommand(command: Command): Promise<string> {
   const stdout = command.onLine === undefined ? keepOutput(child.stdout, maxOutput) : splitLines(child.stdout, command.onLine);
   const stop = stopper(child, command);
   try {
-    const [exitCode] = await Promise.all([exitOf(child, command), feed(child, command)]);
+    const [exitCode] = await Promise.all([exitOf(child, command), feed(child, command, stop)]);
     if (stop.reason === undefined && exitCode === 0 && !(command.mustBeSilent === true && stderr() !== '')) return stdout();
     throw failure(command, { reason: stop.reason ?? 'Failed', exitCode, stderr: stderr() });
   } finally {
@@ -77,7 +79,7 @@ export async function runCommand(command: Command): Promise<string> {
 function failure(command: Command, details: { reason: CommandFailure; exitCode: number | undefined; stderr: string }): CommandError {
   const outcome: Record<CommandFailure, string> = {
     NotFound: 'was not found',
-    TimedOut: `did not end within ${command.timeoutMs} ms`,
+    TimedOut: `did not end within ${command.timeoutMs} ms${command.timeoutMsPerKiB === undefined ? '' : ', and more for its input'}`,
     Aborted: 'was stopped',
     Failed: `ended with exit code ${details.exitCode ?? 'none'}`,
   };
@@ -87,6 +89,8 @@ function failure(command: Command, details: { reason: CommandFailure; exitCode: 
 interface Stopper {
   /** Why the program was stopped, if it was. */
   readonly reason: CommandFailure | undefined;
+  /** Gives it more time. */
+  extend(ms: number): void;
   dispose(): void;
 }
 
@@ -97,9 +101,16 @@ function stopper(child: ChildProcess, { timeoutMs, signal }: Command): Stopper {
     killGroup(child);
   };
   const abort = (): void => stop('Aborted');
-  const timer = setTimeout(() => stop('TimedOut'), timeoutMs);
+  let deadline = performance.now() + timeoutMs;
+  const arm = (): NodeJS.Timeout => setTimeout(() => stop('TimedOut'), deadline - performance.now());
+  let timer = arm();
   signal?.addEventListener('abort', abort, { once: true });
   return Object.assign(state, {
+    extend: (ms: number): void => {
+      deadline += ms;
+      clearTimeout(timer);
+      timer = arm();
+    },
     dispose: (): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
@@ -127,12 +138,13 @@ function exitOf(child: ChildProcess, command: Command): Promise<number | undefin
 }
 
 /** An error while the input is being made ends the program; a program that does not read its input to the end is judged by its exit code. */
-async function feed(child: ChildProcess, { input = [] }: Command): Promise<void> {
+async function feed(child: ChildProcess, { input = [], timeoutMsPerKiB = 0 }: Command, stop: Stopper): Promise<void> {
   const { stdin } = child;
   if (stdin === null) return;
   stdin.on('error', () => {});
   try {
     for (const piece of joined(input)) {
+      if (timeoutMsPerKiB > 0) stop.extend((piece.length / 1024) * timeoutMsPerKiB);
       if (!stdin.write(piece)) await writableAgain(stdin);
       if (stdin.destroyed) return;
     }

@@ -27,8 +27,9 @@ export interface IptablesHost {
 
 const versionTimeoutMs = 5000;
 const saveTimeoutMs = 60_000;
-/** The nft variant takes a minute for 10,000 Services on an empty node (measured, 1.8.9). */
-const restoreTimeoutMs = 300_000;
+/** A tool that hangs should not hold up a small change for long; the nft variant takes a minute for 10,000 Services in one block (measured, 1.8.9). */
+const restoreTimeoutMs = 30_000;
+const restoreTimeoutMsPerKiB = 50;
 
 /**
  * The programs that are made for one variant (`iptables-nft-restore`), or with `default` whatever `iptables-restore` is here.
@@ -52,7 +53,7 @@ export async function findIptables(family: 'ipv4' | 'ipv6', flavour: IptablesVar
       await run({ file: save, args: ['-c', '-t', table], onLine, timeoutMs: saveTimeoutMs, ...(signal && { signal }) });
     },
     restore: async (args, input, signal) => {
-      await run({ file: restore, args, input, timeoutMs: restoreTimeoutMs, ...(signal && { signal }) });
+      await run({ file: restore, args, input, timeoutMs: restoreTimeoutMs, timeoutMsPerKiB: restoreTimeoutMsPerKiB, ...(signal && { signal }) });
     },
   };
 }

@@ -3,6 +3,8 @@
  * real kube-proxy, and new connections all the time. Promised times are awaited three times as long, and what was measured is printed.
  */
 import { once } from 'node:events';
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
@@ -126,6 +128,41 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
     await until('it has repaired', () => syncs() > 1, 30_000);
     expect(await foreign()).toEqual(before);
   }, 60_000);
+
+  test('an iptables-restore that hangs is ended after its time: the old rules serve, the node says so, and follows when the tool is well again', async () => {
+    const hangs = path.join(host.stateDirectory, 'hangs');
+    const tool = await host.run(['readlink', '-f', '/usr/sbin/iptables-nft-restore']);
+    // All programs of iptables are one: it hangs when it is called to load rules while the file is there.
+    const script = `#!/bin/bash\ncase "$0 $*" in *save*|*--version*) ;; *restore*) [ -e ${hangs} ] && exec sleep 3601.5 ;; esac\nexec -a "$0" ${host.stateDirectory}/iptables "$@"\n`;
+    await host.run(['cp', tool, path.join(host.stateDirectory, 'iptables')]);
+    await writeFile(path.join(host.stateDirectory, 'may-hang'), script, { mode: 0o755 });
+    await agent.end('SIGTERM');
+    agent = host.startAgent({ wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', `mount --bind ${host.stateDirectory}/may-hang ${tool}; exec "$@"`, 'sh'] });
+    await configure({});
+    await until('it has synced', () => syncs() > 0, 30_000);
+    const condition = (): Promise<string> => host.kubectl(['get', 'nodeproxy', host.name, '-o', 'jsonpath={.status.state} {.status.conditions[?(@.type=="Ready")].reason}']);
+    const outcome = await underTraffic(async () => {
+      const before = await host.rules();
+      await writeFile(hangs, '');
+      const started = performance.now();
+      await host.apply(withoutIdentity(slice('web', { addresses: [...endpoints, guest] })));
+      await until('it is ended', () => agent.log().includes('"reason":"ToolTimedOut"'), 90_000);
+      say(`a hanging iptables-restore was ended after ${Math.round(performance.now() - started)} ms`);
+      expect((await host.run(['ps', '-eo', 'args'])).match(/^sleep 3601\.5/gm) ?? []).toHaveLength(0);
+      await until('the node says so', async () => (await condition()) === 'Degraded ToolTimedOut', 120_000);
+      expect(await host.rules()).toBe(before);
+      await rm(hangs);
+      await host.untilRules('the change is followed', (rules) => rules.includes(`--to-destination ${guest}:8080`), 90_000);
+      await until('the node is well', async () => (await condition()) === 'Ready Synced', 30_000);
+    }, 20);
+    say(`with an iptables-restore that hung: ${JSON.stringify(outcome)}`);
+    expect(outcome).toMatchObject({ failed: 0 });
+    await host.apply(withoutIdentity(slice('web', { addresses: endpoints })));
+    await host.untilRules('and is served no more', (rules) => !rules.includes(`--to-destination ${guest}:8080`), 30_000);
+    await agent.end('SIGTERM');
+    agent = host.startAgent();
+    await until('it has synced', () => syncs() > 0, 30_000);
+  }, 300_000);
 
   test('SIGKILL at any moment of a sync, and a start without memory, lose no connection', async () => {
     const outcome = await underTraffic(async () => {

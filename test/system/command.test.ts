@@ -72,6 +72,11 @@ describe('failures', () => {
   test('an error while the input is made ends the program and is thrown as it is', async () => {
     await expect(runCommand({ file: '/bin/cat', args: [], input: broken(), timeoutMs: 10_000 })).rejects.toThrow(RangeError);
   });
+  test('a program gets more time the more input it was given', async () => {
+    const limits = { timeoutMs: 300, timeoutMsPerKiB: 50 };
+    expect(await sh('cat >/dev/null; sleep 1; echo done', { ...limits, input: ['x'.repeat(200 * 1024)] })).toBe('done\n');
+    expect(await failureOf(sh('cat >/dev/null; sleep 1; echo done', { ...limits, input: ['x'.repeat(1024)] }))).toMatchObject({ reason: 'TimedOut' });
+  });
   const stops: readonly { name: string; more: (controller: AbortController) => Partial<Command>; reason: string }[] = [
     { name: 'a time-out', more: () => ({ timeoutMs: 200 }), reason: 'TimedOut' },
     {
