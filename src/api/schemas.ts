@@ -321,7 +321,7 @@ export const proxyconfigSchema: CrdSchema = {
               "minItems": 1,
               "maxItems": 32,
               "x-kubernetes-list-type": "set",
-              "description": "`primary` alone for the node's first InternalIP of each family, or up to 32 CIDRs: the node's addresses inside them serve NodePorts. Left out: all the node's addresses in iptables, ipvs and userspace mode, the primary ones in nftables mode. NodePorts are never served on 127.0.0.1. Example: [192.0.2.0/24].",
+              "description": "`primary` alone for the node's first InternalIP of each family, or up to 32 CIDRs: the node's addresses inside them serve NodePorts and health-check node ports. Left out: all the node's addresses in iptables, ipvs and userspace mode, the primary ones in nftables mode. NodePorts are never served on 127.0.0.1. Example: [192.0.2.0/24].",
               "x-kubernetes-validations": [
                 {
                   "rule": "self.all(a, a == 'primary' || (isCIDR(a) && string(cidr(a).masked()) == a))",
