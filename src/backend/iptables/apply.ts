@@ -5,15 +5,16 @@ import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
-import { CommandError } from '../../system/command.ts';
 import { giveMemoryBack } from '../../system/memory.ts';
 import type { Backend, PacketCounts, QuarantinedService, Refusal, Retired, SyncRequest, SyncResult } from '../backend.ts';
 import { SyncError } from '../backend.ts';
 import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
+import type { Quarantine } from '../shared/quarantine.ts';
+import { withoutKeys } from '../shared/quarantine.ts';
 import { ChainTexts } from './chainTexts.ts';
 import { handOver } from './handover.ts';
-import { countInvalidDropped, differencesOf, findDifference, hasTree, readKernel, readVariants, restore, selectIptables, takesBlocks } from './kernel.ts';
+import { countInvalidDropped, differencesOf, findDifference, hasTree, isRefusal, readKernel, readVariants, restore, selectIptables, takesBlocks } from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { isBrief, planState } from './plan.ts';
@@ -38,8 +39,6 @@ interface Applied {
 /** From so many on a full sync leaves tens of megabytes behind. */
 const manyServices = 1000;
 
-type Quarantine = ReadonlyMap<ServiceKey, QuarantinedService>;
-
 export function createIptablesBackend(family: IPFamily, host: IptablesHost = {}): Backend {
   return new IptablesBackend(family, host);
 }
@@ -48,7 +47,8 @@ class IptablesBackend implements Backend {
   readonly #family: IPFamily;
   readonly #host: IptablesHost;
   #applied: Applied | undefined;
-  #selected: { readonly choice: string; readonly iptables: Iptables } | undefined;
+  /** By what the configuration asks for. */
+  readonly #selected = new Map<string, Iptables>();
 
   constructor(family: IPFamily, host: IptablesHost) {
     this.#family = family;
@@ -57,7 +57,7 @@ class IptablesBackend implements Backend {
 
   async preflight(config: NodeConfig): Promise<Refusal | undefined> {
     try {
-      const iptables = await selectIptables(this.#family, config, this.#host);
+      const iptables = await this.#select(config);
       await restore(iptables, { args: ['--test', ...restoreArguments], input: ['*nat\nCOMMIT\n*filter\nCOMMIT\n'] });
       return undefined;
     } catch (error) {
@@ -116,10 +116,20 @@ class IptablesBackend implements Backend {
 
   /** Chosen once for each setting: a node does not change its variant while it runs. */
   async #iptablesFor(config: NodeConfig): Promise<Iptables> {
-    const choice = config.iptables?.backend ?? 'Auto';
-    if (this.#selected?.choice !== choice) this.#selected = { choice, iptables: await selectIptables(this.#family, config, this.#host) };
-    return this.#selected.iptables;
+    return this.#selected.get(choiceOf(config)) ?? this.#select(config);
   }
+
+  /** Anew; the same one again where the variant is the same. */
+  async #select(config: NodeConfig): Promise<Iptables> {
+    const [before, found] = [this.#selected.get(choiceOf(config)), await selectIptables(this.#family, config, this.#host)];
+    const iptables = before?.variant === found.variant ? before : found;
+    this.#selected.set(choiceOf(config), iptables);
+    return iptables;
+  }
+}
+
+function choiceOf(config: NodeConfig): string {
+  return config.iptables?.backend ?? 'Auto';
 }
 
 /** Writes every rule but those of Services that the kernel refuses. */
@@ -207,15 +217,6 @@ async function quarantineRefused({ iptables, keys, error, signal }: Refused, wor
   if (refused === undefined) throw error;
   await attempt(renderTrialEnd());
   for (const key of refused) work.leaveOut(key, 'KernelRefused', 'the kernel refused the rules of this Service; it is tried again when the Service changes, and by every full sync');
-}
-
-/** Exit status 4 is a lock that another program holds. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof SyncError && error.cause instanceof CommandError && error.cause.reason === 'Failed' && error.cause.exitCode !== 4;
-}
-
-function withoutKeys(quarantine: Quarantine, keys: ReadonlySet<ServiceKey>): Quarantine {
-  return new Map([...quarantine].filter(([key]) => !keys.has(key)));
 }
 
 /** One sync: counts what it does, where it does it, and knows who is left out. */

@@ -91,8 +91,9 @@ export async function selectIptables(family: IPFamily, config: Pick<NodeConfig, 
     if (used !== undefined) return used.iptables;
     throw new SyncError('ToolMissing', `${name}-restore and ${name}-save are not installed on this node; install the package iptables`);
   }
-  const chosen = (await installedVariants(family, host)).find(({ variant }) => variant === choice.toLowerCase());
-  if (chosen !== undefined) return chosen;
+  const variant = choice === 'Nft' ? 'nft' : 'legacy';
+  const chosen = await classified('iptables', async () => (await findIptables(family, variant, host)) ?? findIptables(family, 'default', host));
+  if (chosen?.variant === variant) return chosen;
   throw new SyncError('VariantMissing', `this node has no ${choice} variant of ${name}; set iptables.backend to Auto or install it`);
 }
 
@@ -262,4 +263,9 @@ export function findDifference(view: KernelView, ledger: Ledger, before?: Pick<C
   }
   const [jump] = missingJumps(view, ledger);
   return jump && `the jump from ${jump.from} to ${jump.to} in table ${jump.table} is missing`;
+}
+
+/** Whether a tool, or the kernel through it, refused what it was given. Exit status 4 of iptables-restore is a lock that another program holds. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof SyncError && error.cause instanceof CommandError && error.cause.reason === 'Failed' && error.cause.exitCode !== 4;
 }
