@@ -69,6 +69,21 @@ const kernel: readonly Mutant[] = [
   { name: 'any text may be a comment', file: 'src/backend/shared/rule.ts', find: "token('comment', new RegExp(", replace: "token('comment', new RegExp('') ?? new RegExp(", test: emitter },
 ];
 
+const ipvsGolden = 'test/backend/ipvs/golden.test.ts';
+const ipvsLedger = 'test/backend/ipvs/ledger.test.ts';
+
+const ipvs: readonly Mutant[] = [
+  { name: 'ipvs: a client is not remembered', file: 'src/backend/ipvs/fragment.ts', find: 'persistenceSeconds: port.affinityTimeoutSeconds', replace: 'persistenceSeconds: undefined', test: ipvsGolden },
+  { name: 'ipvs: external policy Local without an endpoint here lets strangers in', file: 'src/backend/ipvs/fragment.ts', find: 'lacksExternal: externalLocal && hasEndpoints && !hasLocal', replace: 'lacksExternal: externalLocal && hasEndpoints && !hasLocal && port.port < 0', test: ipvsGolden },
+  { name: 'ipvs: pods of other nodes are masqueraded as if they reached themselves here', file: 'src/backend/ipvs/fragment.ts', find: 'filter(({ isLocal }) => isLocal);', replace: 'filter(({ isLocal }) => isLocal || port > 0);', test: ipvsGolden },
+  { name: "ipvs: an address of the node's own goes onto kube-ipvs0", file: 'src/backend/ipvs/fragment.ts', find: 'virtual.filter((address) => !context.localAddresses.has(address))', replace: 'virtual', test: ipvsLedger },
+  { name: 'ipvs: UDP real servers drain', file: 'src/backend/ipvs/virtualServer.ts', find: "return name.startsWith('-t ');", replace: "return name !== '';", test: ipvsLedger },
+  { name: 'ipvs: a TCP real server goes at once', file: 'src/backend/ipvs/ledger.ts', find: 'if (!endsConnections(real.server) || present?.masquerading !== true)', replace: 'if (present !== undefined)', test: ipvsLedger },
+  { name: 'ipvs: virtual servers of others go', file: 'src/backend/ipvs/ledger.ts', find: 'if (!this.#isExcluded(name)) changes.servers.removed.push(name);', replace: 'changes.servers.removed.push(name);', test: ipvsLedger },
+  { name: 'ipvs: an address loses its guard before it goes', file: 'src/backend/ipvs/changes.ts', find: 'setsAfter: addresses.removed.map(', replace: 'setsAfter: addresses.added.map(', test: ipvsLedger },
+  { name: 'ipvs: a full set stays as it is', file: 'src/backend/ipvs/setKeeper.ts', find: 'most <= present.maxElements) return false;', replace: 'most < Infinity) return false;', test: ipvsLedger },
+];
+
 const orchestration: readonly Mutant[] = [
   { name: 'a list without an object of ours deletes nothing', file: 'src/kube/reflector.ts', find: 'if (!seen.has(key)) this.#drop(key);', replace: 'if (seen.has(key) && !seen.has(key)) this.#drop(key);', test: 'test/kube/reflector.test.ts' },
   { name: 'a new object of the same name is taken for the old one', file: 'src/kube/reflector.ts', find: 'if (known !== undefined && known.uid !== uid) this.#drop(key);', replace: '', test: 'test/kube/reflector.test.ts' },
@@ -92,4 +107,4 @@ const rollouts: readonly Mutant[] = [
   { name: 'a node is done before minReadySeconds', file: 'src/operator/rolloutState.ts', find: 'minReadySeconds * 1000;\n}\n\n/** Nodes', replace: 'minReadySeconds;\n}\n\n/** Nodes', test: rollout },
 ];
 
-export const mutants: readonly Mutant[] = [...model, ...plan, ...kernel, ...orchestration, ...rollouts];
+export const mutants: readonly Mutant[] = [...model, ...plan, ...kernel, ...ipvs, ...orchestration, ...rollouts];
