@@ -16,33 +16,38 @@ import { printFanOut, writeFanOut } from './fanOutReport.ts';
 import { prepareGround } from './ground.ts';
 import { iptablesLegacy } from './iptables-legacy.ts';
 import { iptablesNft } from './iptables-nft.ts';
+import { type IpvsResult, measureIpvs } from './ipvs.ts';
+import { printIpvs, writeIpvs } from './ipvsReport.ts';
 import { printTable, runDetails, saveMeasured, writeReport, writeReportAgain } from './report.ts';
 import { type Section, targetsFrom } from './results.ts';
 
 const contests: readonly ProxyContest[] = [iptablesNft, iptablesLegacy];
 const fanOut = 'fan-out';
-const known: readonly string[] = [...contests.map(({ name }) => name), fanOut];
+/** Not a contest like the others: it runs in a kernel of its own. */
+const ipvs = 'ipvs';
+const known: readonly string[] = [...contests.map(({ name }) => name), ipvs, fanOut];
 const mostServices = 20_000;
 
 const usage = `npm run bench -- [NAMES…] [--quick] [--services N]… [--only PART]… [--repetitions N] [--changes N] [--nodes N]…
 npm run bench -- --page
 
 NAMES          what to measure; everything without any: ${known.join(', ')}
---quick        500 Services, 3 repetitions, a few changes, 100 nodes; prints the tables and writes nothing
+--quick        500 Services (${ipvs}: 100), 3 repetitions, a few changes, 100 nodes; prints the tables and writes nothing
 --services     sizes to measure proxies at, each of three endpoints; 1000 and 10000 without it, and 1 for comparison
 --only         of a proxy's life besides its start and memory: ${allParts.join(', ')}; all of them without it
---repetitions  of each proxy, by turns; of a change that fans out at each size; 5 and 3 without it
+--repetitions  of each proxy, by turns (${ipvs}: 3, and 1 at 10000); of a change that fans out at each size; 5 and 3 without it
 --changes      of one endpoint, there and back, in each repetition; 5 without it
 --nodes        numbers of nodes that a change fans out to; 100, 1000 and 5000 without it
 --page         writes the page again from docs/performance.json, where the last run has left what it measured
 
-The whole run takes most of an hour, kube-proxy's starts most of that; ${fanOut} alone takes a few minutes. Each writes its own part of docs/performance.md
+The whole run takes two hours, kube-proxy's starts most of that, and ${ipvs} half of it; ${fanOut} alone takes a few minutes. Each writes its own part of docs/performance.md
 and its picture beside it.`;
 
 interface Settings {
   readonly names: readonly string[];
   readonly quick: boolean;
   readonly services: readonly number[];
+  readonly ipvsServices: readonly number[];
   readonly parts: readonly Part[];
   readonly page: boolean;
   readonly nodes: readonly number[];
@@ -62,8 +67,8 @@ const options = {
 } as const;
 
 const usually = {
-  quick: { services: [500], nodes: [100], changes: 3 },
-  full: { services: [1, 1000, 10_000], nodes: [100, 1000, 5000], changes: 5 },
+  quick: { services: [500], ipvsServices: [100], nodes: [100], changes: 3 },
+  full: { services: [1, 1000, 10_000], ipvsServices: [1000, 10_000], nodes: [100, 1000, 5000], changes: 5 },
 };
 
 function settings(): Settings | undefined {
@@ -71,13 +76,14 @@ function settings(): Settings | undefined {
   const { quick, help, page, only = allParts } = values;
   const usual = quick ? usually.quick : usually.full;
   const services = sizes(values.services, usual.services);
+  const ipvsServices = sizes(values.services, usual.ipvsServices);
   const nodes = sizes(values.nodes, usual.nodes);
   const repetitions = values.repetitions === undefined ? undefined : Number(values.repetitions);
   const changes = Number(values.changes ?? usual.changes);
   const parts = allParts.filter((part) => (only as readonly string[]).includes(part));
   const isUnknown = positionals.some((name) => !known.includes(name)) || only.length > parts.length;
   if (help || isUnknown || ![...services, ...nodes, repetitions ?? 1, changes].every(isCount) || services.some((size) => size > mostServices)) return undefined;
-  return { names: positionals.length > 0 ? positionals : known, quick, page, services, parts, nodes, repetitions, changes };
+  return { names: positionals.length > 0 ? positionals : known, quick, page, services, ipvsServices, parts, nodes, repetitions, changes };
 }
 
 function isCount(number: number): boolean {
@@ -97,6 +103,7 @@ async function main(directory: string): Promise<void> {
   if (chosen.page) return writeReportAgain();
   const proxies = contests.filter(({ name }) => chosen.names.includes(name));
   if (proxies.length > 0) console.log(await measureProxies(proxies, chosen, directory));
+  if (chosen.names.includes(ipvs)) console.log(await measureInKernel(chosen, directory));
   if (chosen.names.includes(fanOut)) console.log(await measureChanges(chosen, directory));
 }
 
@@ -130,6 +137,12 @@ async function measureProxies(chosen: readonly ProxyContest[], how: Settings, di
     await ground.stop();
   }
   return printTable(sections);
+}
+
+/** The tables. */
+async function measureInKernel({ quick, ipvsServices, repetitions, changes }: Settings, directory: string): Promise<string> {
+  const onResult = async (result: IpvsResult): Promise<void> => (quick ? undefined : writeIpvs(result));
+  return printIpvs(await measureIpvs({ sizes: ipvsServices, repetitions: repetitions ?? (quick ? 3 : undefined), changes, directory, progress, onResult }));
 }
 
 /** The table. */

@@ -3,24 +3,24 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-export type PartName = 'proxies' | 'fan-out';
+export type PartName = 'proxies' | 'ipvs' | 'fan-out';
 
 export interface Picture {
   readonly name: string;
   readonly content: string;
 }
 
-const order: readonly PartName[] = ['proxies', 'fan-out'];
+const order: readonly PartName[] = ['proxies', 'ipvs', 'fan-out'];
 const docs = join(import.meta.dirname, '..', '..', 'docs');
 const file = join(docs, 'performance.md');
 
-export async function writePart(name: PartName, markdown: string, picture: Picture): Promise<void> {
+export async function writePart(name: PartName, markdown: string, picture?: Picture): Promise<void> {
   const before = await readFile(file, 'utf8');
   const parts = order.flatMap((each) => {
     const text = each === name ? markdown.trim() : partOf(before, each);
     return text === undefined ? [] : [`${begin(each)}\n\n${text}\n\n${end(each)}`];
   });
-  await writeFile(join(docs, picture.name), picture.content);
+  if (picture !== undefined) await writeFile(join(docs, picture.name), picture.content);
   await writeFile(file, `# Performance\n\n${parts.join('\n\n')}\n`);
 }
 
