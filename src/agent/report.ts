@@ -76,7 +76,7 @@ function readyCondition({ dataplane, refusal, probe }: Facts): ConditionNow {
   }
   const { inForce } = dataplane;
   if (refusal !== undefined) {
-    const goesOn = inForce === undefined ? '' : ` Still in force: mode ${inForce.config.mode}, revision ${inForce.revision}.`;
+    const goesOn = inForce === undefined ? '' : `. Still in force: mode ${inForce.config.mode}, revision ${inForce.revision}.`;
     return { type: 'Ready', status: 'False', reason: refusal.reason, message: short(refusal.message, 256 - goesOn.length) + goesOn };
   }
   if (inForce === undefined) return { type: 'Ready', status: 'False', reason: 'Pending', message: 'Nothing is programmed yet.' };

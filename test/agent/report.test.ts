@@ -26,7 +26,7 @@ describe('what a node says of itself', () => {
     { name: 'two failures in a row', facts: facts({ family: failed(2) }), state: 'Degraded', ready: ['False', 'RestoreFailed'], message: 'iptables-restore ended with 2' },
     { name: 'a failure before anything worked', facts: facts({ family: neverWorked }), state: 'Degraded', ready: ['False', 'RestoreFailed'] },
     { name: 'nothing tried yet', facts: facts({ family: { ...synced, configInForce: undefined, lastSuccess: undefined, result: undefined } }), state: 'Pending', ready: ['False', 'Pending'], settled: false },
-    { name: 'a configuration that is refused', facts: facts({ refusal }), state: 'Degraded', ready: ['False', 'ModeNotAvailable'], message: `set spec.mode to iptables Still in force: mode iptables, revision ${config.revision}.` },
+    { name: 'a configuration that is refused', facts: facts({ refusal }), state: 'Degraded', ready: ['False', 'ModeNotAvailable'], message: `set spec.mode to iptables. Still in force: mode iptables, revision ${config.revision}.` },
     { name: 'in force, and the first probe is not over', facts: facts({ probe: { kind: 'trying' } }), state: 'Ready', ready: ['True', 'Synced'], settled: false },
     { name: 'in force, and a probe has failed', facts: facts({ probe: { kind: 'verifying', why: { reason: 'Verifying', message: 'no connection' } } }), state: 'Verifying', ready: ['False', 'Verifying'], message: 'no connection' },
     { name: 'in force, and too many probes have failed', facts: facts({ probe: { kind: 'failed', why: { reason: 'ProbeFailed', message: 'no connection' } } }), state: 'Degraded', ready: ['False', 'ProbeFailed'], message: 'no connection' },
