@@ -47,7 +47,7 @@ export interface FanOut {
   readonly remarks: readonly string[];
 }
 
-const longestSizeMs = 900_000;
+const longestSizeMs = 600_000;
 /** The operator's place in the cluster; its client certificate names it, and so it has its own roles and the priority of all service accounts. */
 const namespace = 'proxyconfig-system';
 const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
