@@ -18,7 +18,7 @@ import { iptablesLegacy } from './iptables-legacy.ts';
 import { iptablesNft } from './iptables-nft.ts';
 import { type IpvsResult, measureIpvs } from './ipvs.ts';
 import { printIpvs, writeIpvs } from './ipvsReport.ts';
-import { printTable, runDetails, saveMeasured, writeReport, writeReportAgain } from './report.ts';
+import { printTable, readMeasured, runDetails, saveMeasured, writeReport } from './report.ts';
 import { type Section, targetsFrom } from './results.ts';
 
 const contests: readonly ProxyContest[] = [iptablesNft, iptablesLegacy];
@@ -28,7 +28,7 @@ const ipvs = 'ipvs';
 const known: readonly string[] = [...contests.map(({ name }) => name), ipvs, fanOut];
 const mostServices = 20_000;
 
-const usage = `npm run bench -- [NAMES…] [--quick] [--services N]… [--only PART]… [--repetitions N] [--changes N] [--nodes N]…
+const usage = `npm run bench -- [NAMES…] [--quick] [--services N]… [--only PART]… [--repetitions N] [--changes N] [--nodes N]… [--add]
 npm run bench -- --page
 
 NAMES          what to measure; everything without any: ${known.join(', ')}
@@ -38,6 +38,7 @@ NAMES          what to measure; everything without any: ${known.join(', ')}
 --repetitions  of each proxy, by turns (${ipvs}: 3, and 1 at 10000); of a change that fans out at each size; 5 and 3 without it
 --changes      of one endpoint, there and back, in each repetition; 5 without it
 --nodes        numbers of nodes that a change fans out to; 100, 1000 and 5000 without it
+--add          keeps what other runs measured at other sizes on the page
 --page         writes the page again from docs/performance.json, where the last run has left what it measured
 
 The whole run takes two hours, kube-proxy's starts most of that, and ${ipvs} half of it; ${fanOut} alone takes a few minutes. Each writes its own part of docs/performance.md
@@ -49,6 +50,7 @@ interface Settings {
   readonly services: readonly number[];
   readonly ipvsServices: readonly number[];
   readonly parts: readonly Part[];
+  readonly add: boolean;
   readonly page: boolean;
   readonly nodes: readonly number[];
   readonly repetitions: number | undefined;
@@ -59,6 +61,7 @@ const options = {
   quick: { type: 'boolean', default: false },
   services: { type: 'string', multiple: true },
   only: { type: 'string', multiple: true },
+  add: { type: 'boolean', default: false },
   page: { type: 'boolean', default: false },
   nodes: { type: 'string', multiple: true },
   repetitions: { type: 'string' },
@@ -73,7 +76,7 @@ const usually = {
 
 function settings(): Settings | undefined {
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
-  const { quick, help, page, only = allParts } = values;
+  const { quick, help, add, page, only = allParts } = values;
   const usual = quick ? usually.quick : usually.full;
   const services = sizes(values.services, usual.services);
   const ipvsServices = sizes(values.services, usual.ipvsServices);
@@ -83,7 +86,7 @@ function settings(): Settings | undefined {
   const parts = allParts.filter((part) => (only as readonly string[]).includes(part));
   const isUnknown = positionals.some((name) => !known.includes(name)) || only.length > parts.length;
   if (help || isUnknown || ![...services, ...nodes, repetitions ?? 1, changes].every(isCount) || services.some((size) => size > mostServices)) return undefined;
-  return { names: positionals.length > 0 ? positionals : known, quick, page, services, ipvsServices, parts, nodes, repetitions, changes };
+  return { names: positionals.length > 0 ? positionals : known, quick, add, page, services, ipvsServices, parts, nodes, repetitions, changes };
 }
 
 function isCount(number: number): boolean {
@@ -100,7 +103,10 @@ function progress(line: string): void {
 
 async function main(directory: string): Promise<void> {
   const chosen = settings() ?? explain();
-  if (chosen.page) return writeReportAgain();
+  if (chosen.page) {
+    const { sections, details } = await readMeasured();
+    return writeReport(sections, details);
+  }
   const proxies = contests.filter(({ name }) => chosen.names.includes(name));
   if (proxies.length > 0) console.log(await measureProxies(proxies, chosen, directory));
   if (chosen.names.includes(ipvs)) console.log(await measureInKernel(chosen, directory));
@@ -112,11 +118,12 @@ async function measureProxies(chosen: readonly ProxyContest[], how: Settings, di
   const { quick, services: counts, changes, parts } = how;
   const repetitions = how.repetitions ?? (quick ? 3 : 5);
   const ground = await prepareGround(directory, progress);
-  const sections: Section[] = [];
+  const sections: Section[] = how.add ? [...(await readMeasured()).sections] : [];
   const measure = async (contest: ProxyContest, what: Omit<CompareSettings, 'changes'>): Promise<void> => {
     await ground.populate(what.services);
     const comparison = await compare(contest, ground, { ...what, changes });
-    sections.push({ contest, services: what.services, endpoints: ground.endpoints(), repetitions: what.repetitions, comparison });
+    const place = sections.findIndex((each) => each.contest.name === contest.name && each.services === what.services && each.endpoints === ground.endpoints());
+    sections.splice(place === -1 ? sections.length : place, place === -1 ? 0 : 1, { contest, services: what.services, endpoints: ground.endpoints(), repetitions: what.repetitions, comparison });
     if (quick) return;
     const details = runDetails({ changes, kubeProxy: ground.kubeProxy, minutes: Math.ceil(performance.now() / 60_000) });
     await saveMeasured(sections, details);

@@ -47,7 +47,7 @@ const connections = 1000;
 const connectRounds = 9;
 /** More than kube-proxy's shortest time between two syncs. */
 const betweenChangesMs = 1300;
-const idleMs = 6000;
+const idleMs = 4000;
 /** After the Services of the table; only there while a restart is measured. */
 const newcomer = 20_500;
 

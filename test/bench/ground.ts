@@ -19,7 +19,7 @@ export type SideName = 'ours' | 'kube-proxy';
 export interface Ground extends Tools {
   readonly server: ApiServer;
   readonly client: KubeClient;
-  /** The image's ENTRYPOINT, with this machine's paths. */
+  /** The image's ENV and ENTRYPOINT, with this machine's paths. */
   readonly product: readonly string[];
   readonly kubeProxy: string;
   readonly progress: (line: string) => void;
@@ -94,7 +94,8 @@ function productCommand(dist: string): readonly string[] {
   const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
   const entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[];
   const ours: Readonly<Record<string, string>> = { node: process.execPath, 'proxyconfig.js': join(dist, 'proxyconfig.js') };
-  return entrypoint.map((word) => ours[basename(word)] ?? word);
+  const environment = [...dockerfile.matchAll(/^ENV (.*)$/gm)].map(([, words = '']) => words);
+  return ['/usr/bin/env', ...environment, ...entrypoint.map((word) => ours[basename(word)] ?? word)];
 }
 
 async function prepareObjects(server: ApiServer, client: KubeClient): Promise<void> {

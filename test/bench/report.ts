@@ -53,10 +53,9 @@ export async function saveMeasured(sections: readonly Section[], details: RunDet
   await writeFile(measuredFile, `${JSON.stringify({ details, sections }, undefined, 1)}\n`);
 }
 
-/** The page anew from what a run has saved. */
-export async function writeReportAgain(): Promise<void> {
-  const measured = JSON.parse(await readFile(measuredFile, 'utf8'), (_name, value: unknown) => value ?? Number.NaN) as { details: RunDetails; sections: Section[] };
-  await writeReport(measured.sections, measured.details);
+export async function readMeasured(): Promise<{ readonly details: RunDetails; readonly sections: readonly Section[] }> {
+  // JSON has null for what was not measured.
+  return JSON.parse(await readFile(measuredFile, 'utf8'), (_name, value: unknown) => value ?? Number.NaN) as { details: RunDetails; sections: Section[] };
 }
 
 function page(sections: readonly Section[], details: RunDetails): string {
