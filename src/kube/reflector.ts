@@ -135,25 +135,33 @@ class ListWatch<Item> implements Reflector {
   async #list(): Promise<void> {
     const seen = new Set<string>();
     let resourceVersion = '';
-    let token: string | undefined;
-    do {
-      const query = { ...this.#options.query, limit: this.#timing.pageSize, continue: token };
-      const page = await this.#options.client.get<ListPage>(this.#options.path, query, this.#stop.signal);
+    for (let next: Promise<ListPage> | undefined = this.#page(undefined); next !== undefined; ) {
+      const page: ListPage = await next;
       if (this.#stop.signal.aborted) return;
       resourceVersion = page.metadata.resourceVersion;
+      const token = page.metadata.continue ?? '';
+      // The server makes the next page while this one is decoded.
+      next = token === '' ? undefined : this.#page(token);
       if (isOlder(resourceVersion, this.#resourceVersion)) this.#forgetVersions();
       for (const item of page.items ?? []) {
         seen.add(keyOf(item.metadata));
         this.#take(item.metadata, item);
       }
-      token = page.metadata.continue;
-    } while (token !== undefined && token !== '');
+    }
 
     for (const key of this.#known.keys()) if (!seen.has(key)) this.#drop(key);
     this.#resourceVersion = resourceVersion;
     this.#listIsDue = false;
     this.#relistAt = performance.now() + this.#timing.relistMs * (0.9 + Math.random() / 10);
     this.#markSynced();
+  }
+
+  #page(token: string | undefined): Promise<ListPage> {
+    const query = { ...this.#options.query, limit: this.#timing.pageSize, continue: token };
+    const page = this.#options.client.get<ListPage>(this.#options.path, query, this.#stop.signal);
+    // It is awaited later, or not at all when the list ends before.
+    page.catch(() => undefined);
+    return page;
   }
 
   /** History went back, so an equal resourceVersion no longer means an equal object: everything is handed over again. */
