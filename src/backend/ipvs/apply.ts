@@ -3,7 +3,7 @@
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
-import type { ServiceState } from '../../model/serviceState.ts';
+import type { ServiceKey } from '../../model/service.ts';
 import { CommandError } from '../../system/command.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import type { Backend, Refusal, Retired, RetireRequest, SyncRequest, SyncResult } from '../backend.ts';
@@ -11,6 +11,8 @@ import { SyncError } from '../backend.ts';
 import { findDifference as findRuleDifference, readKernel as readRules, selectIptables } from '../iptables/kernel.ts';
 import type { Ledger as RulesLedger } from '../iptables/ledger.ts';
 import { planScope } from '../shared/context.ts';
+import type { Quarantine } from '../shared/quarantine.ts';
+import { withoutKeys } from '../shared/quarantine.ts';
 import { buildBridge } from './bridge.ts';
 import { cleanUp } from './cleanup.ts';
 import type { IpvsContext } from './context.ts';
@@ -20,6 +22,7 @@ import { ensureSysctls, findTools } from './kernel.ts';
 import { findDifference } from './kernelState.ts';
 import { Ledger } from './ledger.ts';
 import { tryKernel } from './preflight.ts';
+import { findQuarantine, without } from './quarantine.ts';
 import { recordAll } from './render.ts';
 import { retire } from './retire.ts';
 import { Writer } from './writer.ts';
@@ -31,6 +34,12 @@ interface Applied {
   readonly ledger: Ledger;
   readonly rules: RulesLedger;
   readonly writer: Writer;
+  /** What is left out of it. */
+  readonly quarantine: Quarantine;
+}
+
+interface Change extends SyncRequest {
+  readonly changed: ReadonlySet<ServiceKey>;
 }
 
 interface Programs {
@@ -55,8 +64,7 @@ class IpvsBackend implements Backend {
 
   async preflight(config: NodeConfig): Promise<Refusal | undefined> {
     try {
-      const { tools } = await this.#findPrograms(config);
-      await tryKernel(tools, this.#family, config);
+      await tryKernel(await this.#findPrograms(config), this.#family, config);
       return undefined;
     } catch (error) {
       if (error instanceof SyncError) return { reason: error.reason, message: error.message };
@@ -65,37 +73,62 @@ class IpvsBackend implements Backend {
     }
   }
 
-  async sync({ state, changed, signal }: SyncRequest): Promise<SyncResult> {
+  async sync(request: SyncRequest): Promise<SyncResult> {
+    const { state, changed, signal } = request;
     const scope = planScope(state);
     const before = this.#applied;
     // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks for itself.
     this.#applied = undefined;
-    const full = changed === 'all' || before?.scope !== scope;
-    const applied = full ? await this.#writeAll(state, scope, signal) : before;
-    if (!full) await this.#writeChange(applied, state, changed, signal);
+    const applied = changed !== 'all' && before?.scope === scope ? await this.#writeChange(before, { state, changed, signal }) : await this.#writeAll(request, scope);
     this.#applied = applied;
-    return resultOf(full, applied);
+    return resultOf(applied.ledger !== before?.ledger, applied);
+  }
+
+  /** Writes everything but the objects of Services that are refused. */
+  async #writeAll(request: SyncRequest, scope: string): Promise<Applied> {
+    try {
+      return await this.#tryAll(request, scope, new Map());
+    } catch (error) {
+      return this.#tryAll(request, scope, await this.#findQuarantine(error, request, [...request.state.keys()]));
+    }
   }
 
   /** Makes the kernel equal to the state, whatever it holds, and believes nobody that it worked. */
-  async #writeAll(state: ServiceState, scope: string, signal: AbortSignal): Promise<Applied> {
-    const { tools, iptables } = await this.#findPrograms(state.config);
-    const writer = new Writer({ tools, iptables, family: this.#family, signal });
+  async #tryAll({ state, signal }: SyncRequest, scope: string, quarantine: Quarantine): Promise<Applied> {
+    const writer = await this.#writer(state.config, signal);
     await ensureSysctls(state.config, this.#family, this.#host);
     const kernel = await writer.readKernel();
     const context = ipvsContext(state, kernel.localAddresses);
     const ledger = new Ledger(kernel, state.config.ipvs?.excludeCIDRs);
-    recordAll(ledger, writer.counting(state), context);
+    recordAll(ledger, writer.counting(without(state, quarantine)), context);
     const rules = await writer.writeAll(ledger, context, state);
     const difference = findDifference(await writer.readKernel(), ledger.kernel);
     if (difference !== undefined) throw new SyncError('VerificationFailed', `the tools reported success, but ${difference}`);
-    return { scope, context, ledger, rules, writer };
+    return { scope, context, ledger, rules, writer, quarantine };
   }
 
-  async #writeChange({ ledger, context, writer }: Applied, state: ServiceState, changed: Iterable<string>, signal: AbortSignal): Promise<void> {
+  async #writeChange(before: Applied, request: Change): Promise<Applied> {
+    const { state, changed, signal } = request;
+    const { ledger, context, writer, scope } = before;
+    const quarantine = withoutKeys(before.quarantine, changed);
     writer.begin(signal);
-    recordAll(ledger, writer.counting(state, changed), context);
-    await writer.write(ledger.reconcile());
+    try {
+      recordAll(ledger, writer.counting(state, changed), context);
+      await writer.write(ledger.reconcile());
+      return { ...before, quarantine };
+    } catch (error) {
+      const refused = await this.#findQuarantine(error, request, [...changed]);
+      return this.#tryAll(request, scope, new Map([...quarantine, ...refused]));
+    }
+  }
+
+  async #findQuarantine(error: unknown, { state, signal }: SyncRequest, keys: readonly ServiceKey[]): Promise<Quarantine> {
+    return findQuarantine(error, { keys, state, writer: await this.#writer(state.config, signal) });
+  }
+
+  async #writer(config: NodeConfig, signal: AbortSignal): Promise<Writer> {
+    const { tools, iptables } = await this.#findPrograms(config);
+    return new Writer({ tools, iptables, family: this.#family, signal });
   }
 
   /** Also the moment at which real servers go whose connections have ended meanwhile. */
@@ -134,7 +167,7 @@ class IpvsBackend implements Backend {
   }
 }
 
-function resultOf(full: boolean, { ledger, rules, writer }: Applied): SyncResult {
+function resultOf(full: boolean, { ledger, rules, writer, quarantine }: Applied): SyncResult {
   const digest = BigInt.asUintN(64, ledger.digest + BigInt(`0x${rules.rulesHash}`));
   return {
     full,
@@ -143,5 +176,6 @@ function resultOf(full: boolean, { ledger, rules, writer }: Applied): SyncResult
     endpoints: ledger.endpoints,
     rulesHash: digest.toString(16).padStart(16, '0'),
     rulesByTable: rules.rulesByTable,
+    quarantined: [...quarantine.values()],
   };
 }

@@ -33,6 +33,18 @@ export function noChanges(): Changes {
   };
 }
 
+/** Those by which nothing goes that somebody may use. Sets keep their size, because to become larger they are replaced. */
+export function additionsOf({ servers, realServers, sets, entries, addresses }: Changes): Changes {
+  return {
+    servers: { ...servers, removed: [] },
+    realServers: { ...realServers, retired: [], removed: [] },
+    sets,
+    entries: { added: entries.added, removed: [] },
+    enlarged: [],
+    addresses: { added: addresses.added, removed: [] },
+  };
+}
+
 /** Lines for a tool each, in this order. What leads to something comes after it when it is added, and before it when it goes. */
 export interface Steps {
   readonly servers: readonly string[];

@@ -5,7 +5,9 @@
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import { CommandError } from '../../system/command.ts';
+import type { Iptables } from '../../system/iptables.ts';
 import { SyncError } from '../backend.ts';
+import { restoreArguments } from '../iptables/render.ts';
 import type { Tools } from './kernel.ts';
 import type { SetId } from './sets.ts';
 import { setDefinition } from './sets.ts';
@@ -16,8 +18,14 @@ interface Trial {
   readonly run: () => Promise<void>;
 }
 
+/** The programs that a trial may use. */
+interface Programs {
+  readonly tools: Tools;
+  readonly iptables: Iptables;
+}
+
 /** Throws a SyncError that names all that is missing, with the remedy. */
-export async function tryKernel(tools: Tools, family: IPFamily, { ipvs }: Pick<NodeConfig, 'ipvs'>): Promise<void> {
+export async function tryKernel({ tools, iptables }: Programs, family: IPFamily, { ipvs }: Pick<NodeConfig, 'ipvs'>): Promise<void> {
   const scheduler = ipvs?.scheduler ?? 'rr';
   // Without any virtual servers, none can be made with a scheduler either.
   const hasServers = await passes(() => tools.ipvsadm.probe());
@@ -25,6 +33,7 @@ export async function tryKernel(tools: Tools, family: IPFamily, { ipvs }: Pick<N
     hasServers ? schedulerTrial(tools, family, scheduler) : { lacking: lack('no IP virtual servers', 'ip_vs', 'CONFIG_IP_VS'), run: () => tools.ipvsadm.probe() },
     { lacking: lack('no dummy network devices', 'dummy', 'CONFIG_DUMMY'), run: () => tryDevice(tools) },
     ...setTrials(tools, family),
+    { lacking: lack('no match of iptables rules by IP set', 'xt_set', 'CONFIG_NETFILTER_XT_SET'), run: () => tryMatch({ tools, iptables }, family) },
   ];
   const missing: string[] = [];
   for (const { lacking, run } of trials) if (!(await passes(run))) missing.push(lacking);
@@ -75,7 +84,35 @@ const setTypes: readonly { readonly id: SetId; readonly module: string; readonly
 function setTrials({ ipset }: Tools, family: IPFamily): readonly Trial[] {
   return setTypes.map(({ id, module, option }) => {
     const definition = setDefinition(id, family, 1024);
-    const name = `KUBE-TRIAL-${family === 'ipv4' ? 4 : 6}`;
-    return { lacking: lack(`no IP sets of type ${definition.split(' ')[0]}`, module, option), run: () => ipset.restore([`create ${name} ${definition}\ndestroy ${name}\n`]) };
+    return { lacking: lack(`no IP sets of type ${definition.split(' ')[0]}`, module, option), run: () => ipset.restore([createTrial(definition, family), destroyTrial(family)]) };
   });
+}
+
+function trialName(family: IPFamily): string {
+  return `KUBE-TRIAL-${family === 'ipv4' ? 4 : 6}`;
+}
+
+function createTrial(definition: string, family: IPFamily): string {
+  return `create ${trialName(family)} ${definition}\n`;
+}
+
+function destroyTrial(family: IPFamily): string {
+  return `destroy ${trialName(family)}\n`;
+}
+
+/** A rule in a chain that nothing leads to, of the first type of set that can be made: a kernel without any cannot match by one. */
+async function tryMatch({ tools: { ipset }, iptables }: Programs, family: IPFamily): Promise<void> {
+  const name = trialName(family);
+  for (const { id } of setTypes) {
+    const definition = setDefinition(id, family, 1024);
+    if (!(await passes(() => ipset.restore([createTrial(definition, family)])))) continue;
+    const fields = (definition.split(' ')[0] ?? '').split(',').map(() => 'dst');
+    const rule = `*filter\n:${name} - [0:0]\n-A ${name} -m set --match-set ${name} ${fields.join(',')} -j RETURN\nCOMMIT\n`;
+    try {
+      return await iptables.restore(restoreArguments, [rule, `*filter\n-F ${name}\n-X ${name}\nCOMMIT\n`]);
+    } finally {
+      await ipset.restore([destroyTrial(family)]);
+    }
+  }
+  throw new CommandError('Failed', 'no set to match by could be made');
 }

@@ -13,8 +13,8 @@ import { Ledger as RulesLedger } from '../iptables/ledger.ts';
 import type { FixedPlan } from '../shared/chains.ts';
 import { nodePorts } from '../shared/chains.ts';
 import { findBridge, removeBridge } from './bridge.ts';
-import type { Changes } from './changes.ts';
-import { printChanges } from './changes.ts';
+import type { Changes, Steps } from './changes.ts';
+import { additionsOf, printChanges } from './changes.ts';
 import type { IpvsContext } from './context.ts';
 import type { Tools } from './kernel.ts';
 import { commandsPerReading, readKernel } from './kernel.ts';
@@ -33,6 +33,18 @@ export interface WriterOptions {
 }
 
 export type Work = Pick<SyncResult, 'fragmentsComputed' | 'linesSent' | 'commandsRun'>;
+
+interface Ground {
+  readonly kernel: KernelState;
+  readonly context: IpvsContext;
+  readonly state: ServiceState;
+}
+
+/** What stands when the guard does, and whether another mode's rules serve. */
+interface Guarded {
+  readonly view: KernelView;
+  readonly takesOver: boolean;
+}
 
 export class Writer {
   readonly #options: WriterOptions;
@@ -91,18 +103,28 @@ export class Writer {
    * before come when all that they lead to has been found there. Gives what the rules are now.
    */
   async writeAll(ledger: Ledger, context: IpvsContext, state: ServiceState): Promise<RulesLedger> {
-    const { hasDevice, hasSpareSet } = ledger.kernel;
-    const { family } = this.#options;
-    const steps = printChanges(ledger.reconcile(), family);
-    await this.#ipvsadm([printTimeouts(state), ...steps.servers]);
-    await this.#ipset([...(hasSpareSet ? [`destroy ${spareSetName(family)}`] : []), ...steps.sets]);
-    const { view, takesOver } = await this.#ensureGuard(context);
-    if (!hasDevice) await this.#makeDevice();
-    await this.#ip(steps.addresses);
+    const steps = printChanges(ledger.reconcile(), this.#options.family);
+    const { view, takesOver } = await this.#build(steps, { kernel: ledger.kernel, context, state });
     await this.#ipset(steps.setsAfter);
     await this.#ipvsadm(steps.serversAfter);
     if (takesOver) await this.#verify(ledger.kernel);
     return this.#writeRules(planRules(context), view);
+  }
+
+  /** What is added, without the rules, and nothing that takes anything away. */
+  async tryOut(ledger: Ledger, context: IpvsContext, state: ServiceState): Promise<void> {
+    const steps = printChanges(additionsOf(ledger.reconcile()), this.#options.family);
+    await this.#build(steps, { kernel: ledger.kernel, context, state });
+  }
+
+  async #build(steps: Steps, { kernel, context, state }: Ground): Promise<Guarded> {
+    const { hasDevice, hasSpareSet } = kernel;
+    await this.#ipvsadm([printTimeouts(state), ...steps.servers]);
+    await this.#ipset([...(hasSpareSet ? [`destroy ${spareSetName(this.#options.family)}`] : []), ...steps.sets]);
+    const guarded = await this.#ensureGuard(context);
+    if (!hasDevice) await this.#makeDevice();
+    await this.#ip(steps.addresses);
+    return guarded;
   }
 
   async #verify(wanted: KernelState): Promise<void> {
@@ -110,8 +132,7 @@ export class Writer {
     if (difference !== undefined) throw new SyncError('VerificationFailed', `the tools reported success, but ${difference}`);
   }
 
-  /** Gives what stands afterwards, and whether another mode's rules serve. */
-  async #ensureGuard(context: IpvsContext): Promise<{ readonly view: KernelView; readonly takesOver: boolean }> {
+  async #ensureGuard(context: IpvsContext): Promise<Guarded> {
     const view = await this.#readRules();
     const takesOver = view.chains.has(`nat ${nodePorts}`);
     const guard = takesOver ? both(planGuard(context), planBridge(context)) : planGuard(context);

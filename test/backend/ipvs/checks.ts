@@ -2,13 +2,15 @@
  * What ipvs mode does to a kernel that has ip_vs, check by check. They run inside the kernel under test (inKernel.ts), each on a node of its own.
  */
 import assert from 'node:assert/strict';
+import { basename } from 'node:path';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
 import type { Backend } from '../../../src/backend/backend.ts';
 import { createBackend } from '../../../src/backend/registry.ts';
 import { renderIpvs } from '../../../src/backend/ipvs/render.ts';
+import { ipFamilies } from '../../../src/model/ipFamily.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
 import type { RunCommand } from '../../../src/system/command.ts';
-import { findProgram } from '../../../src/system/command.ts';
+import { CommandError, findProgram } from '../../../src/system/command.ts';
 import type { ServiceManifest } from '../../scenarios/objects.ts';
 import { clusterIP, defaultConfig, stateOf } from '../../scenarios/objects.ts';
 import { createEmptyNode, createNetwork } from '../../scenarios/network.ts';
@@ -78,12 +80,30 @@ export const checks: readonly Check[] = [
     },
   },
   {
+    name: 'a kernel whose rules cannot ask sets is refused by name',
+    run: async (node) => {
+      const cannotMatch: RunCommand = async (command) => {
+        if ([...(command.input ?? [])].join('').includes('--match-set')) throw new CommandError('Failed', 'refused', { exitCode: 2 });
+        return node.run(command);
+      };
+      const refusal = await nodeWith(cannotMatch).backend.preflight({ ...defaultConfig, mode: 'ipvs' });
+      assert.deepEqual(refusal, {
+        reason: 'KernelModuleMissing',
+        message: 'this kernel has no match of iptables rules by IP set (modprobe xt_set; CONFIG_NETFILTER_XT_SET); load what is named, or use a kernel with these options',
+      });
+      assert.equal(await leftovers(node), '');
+    },
+  },
+  {
     name: 'virtual servers look as the documents show them',
     run: async (node) => {
-      await syncAll(node, [web(1, { spec: { sessionAffinity: 'ClientIP' } })]);
-      const listing = await node.tool('ipvsadm', ['-Ln']);
-      assert.match(listing, /^TCP {2}10\.96\.0\.1:80 rr persistent 10800$/m);
-      assert.match(listing, /^ {2}-> 10\.244\.1\.2:8080 +Masq +1 +0 +0 *$/m);
+      await node.tool('sh', ['-ec', 'ip link add eth0 type dummy; ip addr add 192.168.0.10/24 dev eth0']);
+      await syncAll(node, [web(1, { spec: { type: 'NodePort', sessionAffinity: 'ClientIP' }, ports: [{ port: 80, nodePort: 30_080 }] }), web(2, { pods: ['podB'] })]);
+      assert.deepEqual(virtualServers(await node.tool('ipvsadm', ['-Ln'])), {
+        'TCP 10.96.0.1:80 rr persistent 10800': ['10.244.1.2:8080 Masq 1 0 0', '10.244.2.5:8080 Masq 1 0 0'],
+        'TCP 192.168.0.10:30080 rr persistent 10800': ['10.244.1.2:8080 Masq 1 0 0', '10.244.2.5:8080 Masq 1 0 0'],
+        'TCP 10.96.0.2:80 rr': ['10.244.1.3:8080 Masq 1 0 0'],
+      });
       assert.match(await node.tool('ip', ['addr', 'show', 'kube-ipvs0']), /inet 10\.96\.0\.1\/32 scope global kube-ipvs0/);
     },
   },
@@ -159,11 +179,36 @@ export const checks: readonly Check[] = [
     },
   },
   {
-    name: 'a line that ipvsadm refuses fails the sync, also when it is not the last',
+    name: 'Services that ipvsadm, ipset or ip refuses are left out and named, all others are programmed, and they are tried again when they change',
+    run: async (node) => {
+      const refused = { ipvsadm: '10.96.0.2', ipset: '10.96.0.3', ip: '10.96.0.4' };
+      const { backend } = nodeWith(refusing(node.run, refused));
+      const all = [1, 2, 3, 4, 5].map((index) => web(index));
+      assertQuarantined(await syncAll({ backend }, all), ['default/web-2', 'default/web-3', 'default/web-4']);
+      assert.deepEqual(await served(node), ['10.96.0.1', '10.96.0.5']);
+      assert.equal(await backend.findDrift(signal), undefined);
+      Object.assign(refused, { ipset: '10.96.0.6' });
+      const changed = new Set(['default/web-3', 'default/web-6']);
+      assertQuarantined(await backend.sync({ state: ipvsState([...all, web(6)]), changed, signal }), ['default/web-2', 'default/web-4', 'default/web-6']);
+      assert.deepEqual(await served(node), ['10.96.0.1', '10.96.0.3', '10.96.0.5']);
+      assert.equal(await backend.findDrift(signal), undefined);
+    },
+  },
+  {
+    name: 'where no Service alone is to blame, the sync fails',
+    run: async (node) => {
+      const { backend } = nodeWith(refusing(node.run, { ipvsadm: '--set' }));
+      await assert.rejects(syncAll({ backend }, [web(1)]), /ipvsadm failed/);
+    },
+  },
+  {
+    name: 'a line that ipvsadm refuses fails the sync where no Service is to blame, also when it is not the last',
     run: async (node) => {
       await syncAll(node, [web(1)]);
       await node.tool('ipvsadm', ['-A', '-t', '10.96.0.2:80', '-s', 'lc']);
       await assert.rejects(node.backend.sync({ state: ipvsState([web(1), web(2)]), changed: new Set(['default/web-2']), signal }), /ipvsadm failed/);
+      await syncAll(node, [web(1), web(2)]);
+      assert.match(await node.tool('ipvsadm', ['-Sn']), /^-A -t 10\.96\.0\.2:80 -s rr$/m);
     },
   },
   {
@@ -211,6 +256,25 @@ export const checks: readonly Check[] = [
     },
   },
   {
+    name: 'round robin is exact: of n endpoints, each gets one in n connections',
+    run: async () => {
+      const network = await createNetwork();
+      try {
+        const some = [web(2, { pods: ['podA', 'podB'] }), web(3, { pods: ['podA', 'podB', 'remotePod'] })];
+        for (const family of ipFamilies) {
+          const state = stateOf(family, some, { mode: 'ipvs' });
+          await createBackend('ipvs', family, { run: network.runOnNode }).sync({ state, changed: 'all', signal });
+          const count = (index: number, connections: number): ReturnType<typeof network.count> =>
+            network.count('podC', { protocol: 'TCP', address: clusterIP(index)[family], port: 80, timeoutMs: 10_000 }, connections);
+          assert.deepEqual(await count(2, 2 * 25), { podA: 25, podB: 25 });
+          assert.deepEqual(await count(3, 3 * 25), { podA: 25, podB: 25, remotePod: 25 });
+        }
+      } finally {
+        await network.close();
+      }
+    },
+  },
+  {
     name: "a Service's address opens no port of the node, and connections keep a real server that drains",
     run: async () => {
       const network = await createNetwork();
@@ -230,6 +294,41 @@ export const checks: readonly Check[] = [
     },
   },
 ];
+
+/** Each tool changes nothing and fails when its input holds the word. */
+function refusing(run: RunCommand, refused: Readonly<Record<string, string>>): RunCommand {
+  return async (command) => {
+    const text = [...(command.input ?? [])].join('');
+    const word = refused[basename(command.file)];
+    if (word !== undefined && text.split(/[\s,:/]/).includes(word)) throw new CommandError('Failed', 'refused', { exitCode: 1, stderr: 'secret' });
+    return run({ ...command, ...(command.input && { input: [text] }) });
+  };
+}
+
+function assertQuarantined({ quarantined = [] }: Awaited<ReturnType<typeof syncAll>>, services: readonly string[]): void {
+  assert.deepEqual(quarantined.map(({ service }) => service).sort(), services);
+  for (const { reason, message } of quarantined) assert.match(`${reason}: ${message}`, /^KernelRefused: the kernel refused the virtual servers.*tried again when the Service changes/);
+}
+
+/** The addresses that have a virtual server with two real servers, stand on the device and are in the set. */
+async function served({ tool }: Node): Promise<readonly string[]> {
+  const servers = Object.entries(virtualServers(await tool('ipvsadm', ['-Ln'])));
+  const device = await tool('ip', ['addr', 'show', 'kube-ipvs0']);
+  const set = await tool('ipset', ['save', 'KUBE-CLUSTER-IP']);
+  const addresses = servers.filter(([, reals]) => reals.length === 2).map(([name]) => /^TCP ([^:]*):80 /.exec(name)?.[1] ?? '');
+  return addresses.filter((address) => device.includes(` ${address}/32`) && set.includes(` ${address},tcp:80`)).sort();
+}
+
+/** Of `ipvsadm -Ln`: real servers, with weight and connections, by virtual server. */
+function virtualServers(listing: string): Readonly<Record<string, readonly string[]>> {
+  const found: Record<string, string[]> = {};
+  let current: string[] = [];
+  for (const line of listing.split('\n').slice(3).map((each) => each.trim().split(/\s+/))) {
+    if (line[0] === '->') current.push(line.slice(1).join(' '));
+    else if (line[0] !== '') found[line.join(' ')] = current = [];
+  }
+  return found;
+}
 
 /** In any order, without counters and dates. */
 function rulesOf(saved: string): readonly string[] {
