@@ -53,6 +53,8 @@ function page({ sections, kernel, kubeProxy, changes }: IpvsResult): string {
 
 ${sections.map(markdownTable).join('\n\n')}
 
+${judgement(sections)}
+
 - **What runs**: the whole agent and the real kube-proxy ${version} in mode ipvs, by turns, each on a fresh node, inside of Linux ${kernel} (User Mode Linux) on
   ${machine()}; both are fed by the same server of objects, a small one in the same kernel. Numbers are medians. The machine's load average at the end was ${(loadavg()[2] ?? 0).toFixed(0)}.
 - **Only ratios** are shown: in this kernel a system call costs ten times the usual and the start of a program more. kube-proxy runs \`ipset\` once for each entry of a set, ours
@@ -62,7 +64,15 @@ ${sections.map(markdownTable).join('\n\n')}
 - **One change**: the server tells of an EndpointSlice in which one of three endpoints has another address, until a connection reaches that. ${changes} in each repetition, each when
   the proxy rests. **CPU**: of the process and all children that it waited for, until it rests again.
 
-\`npm run bench -- ipvs\` measures this alone. At 10,000 Services it asks each side once, because a single start of kube-proxy takes a quarter of an hour there.`;
+\`npm run bench -- ipvs\` measures this alone. At 10,000 Services it asks each side once, because a start of kube-proxy takes one and a half
+minutes for each 1,000 Services there, and more on a machine that has other work.`;
+}
+
+function judgement(sections: readonly IpvsSection[]): string {
+  const judged = sections.filter(({ services }) => services >= targetsFrom);
+  if (judged.length === 0) return `Not judged: this run stopped before ${targetsFrom.toLocaleString('en')} Services, and what kube-proxy does for a change grows with their number.`;
+  const missed = judged.flatMap((section) => cells(section).filter((row) => row.at(-1) === 'missed').map(([what, ratio, target]) => `- ${titleOf(section)}: ${what}: ${ratio} instead of ${target}`));
+  return missed.length === 0 ? 'No target was missed.' : `Missed:\n\n${missed.join('\n')}`;
 }
 
 function markdownTable(section: IpvsSection): string {

@@ -4,8 +4,8 @@ import { describeWhere } from '../../requirements.ts';
 import { runInKernel } from '../../uml/kernel.ts';
 import { checks } from './checks.ts';
 
-/** A minute where nothing else runs; a process start inside costs ten times one outside. */
-const timeoutMs = 420_000;
+/** Little more than a minute where nothing else runs; a process start inside costs ten times one outside. */
+const timeoutMs = 600_000;
 
 describeWhere(['uml'], 'ipvs on the kernel under test', () => {
   const reports = new Map<string, object>();
