@@ -10,6 +10,7 @@ import type { Protocol } from '../../src/model/service.ts';
 import type { RunCommand } from '../../src/system/command.ts';
 import { runCommand } from '../../src/system/command.ts';
 import { Requests } from './requests.ts';
+import type { TrafficPlan, TrafficReport } from './traffic.ts';
 
 export const hostNames = ['client', 'node', 'otherNode', 'podA', 'podB', 'podC', 'remotePod'] as const;
 export type HostName = (typeof hostNames)[number];
@@ -59,6 +60,11 @@ export interface Network {
   ask(from: HostName, question: Question): Promise<Answer>;
   /** How many of many TCP connections each answerer got, by its name. */
   count(from: HostName, question: Question, connections: number): Promise<Readonly<Record<string, number>>>;
+  /** A server that keeps flows open at this port, and greets new connections at the next. */
+  serveTraffic(on: HostName, port: number): Promise<void>;
+  /** From one host, until it is ended. */
+  startTraffic(from: HostName, plan: TrafficPlan): Promise<void>;
+  endTraffic(from: HostName): Promise<TrafficReport>;
   /** Gives podA addresses besides its own, at which port `manyPort` answers by its address. */
   addAddresses(added: readonly string[]): Promise<void>;
   /** Runs programs in the node's namespace. */
@@ -95,9 +101,9 @@ export function createEmptyNode(): Pick<Network, 'runOnNode' | 'close'> {
   return { runOnNode: worker.run, close: () => worker.close() };
 }
 
-/** `sctp`: on kernels that have it. */
-export async function createNetwork({ sctp = false } = {}): Promise<Network> {
-  const nodeWorker = new Worker();
+/** `sctp`: on kernels that have it. `isHere`: this process is on the node itself, which is for a kernel that nobody else uses. */
+export async function createNetwork({ sctp = false, isHere = false } = {}): Promise<Network> {
+  const nodeWorker = new Worker(undefined, isHere);
   await nodeWorker.isolated;
   const workerFor = (name: HostName): Worker => (name === 'node' ? nodeWorker : new Worker(nodeWorker));
   const hosts = Object.fromEntries(hostNames.map((name) => [name, workerFor(name)])) as Record<HostName, Worker>;
@@ -114,6 +120,9 @@ export async function createNetwork({ sctp = false } = {}): Promise<Network> {
   return {
     ask: (from, question) => hosts[from].requests.send('ask', { question }) as Promise<Answer>,
     count: (from, question, connections) => hosts[from].requests.send('count', { question, connections }) as Promise<Readonly<Record<string, number>>>,
+    serveTraffic: async (on, port) => void (await hosts[on].requests.send('serveTraffic', { name: on, port })),
+    startTraffic: async (from, plan) => void (await hosts[from].requests.send('startTraffic', { plan })),
+    endTraffic: (from) => hosts[from].requests.send('endTraffic', {}) as Promise<TrafficReport>,
     addAddresses: async (added) => {
       await hosts.podA.shell(added.map((address) => `ip addr add ${address} dev eth0 ${address.includes(':') ? 'nodad' : ''}`).join('\n'));
       await hosts.node.shell(added.map((address) => `ip ${address.includes(':') ? '-6' : '-4'} route add ${address} dev podA`).join('\n'));
@@ -198,8 +207,8 @@ class Worker {
   readonly isolated: Promise<unknown>;
 
   /** `neighbour`: another namespace that this one is to have links with. */
-  constructor(neighbour?: Worker) {
-    const [file, ...args] = [...isolation(neighbour), process.execPath, workerFile];
+  constructor(neighbour?: Worker, isHere = false) {
+    const [file, ...args] = [...(isHere ? [] : isolation(neighbour)), process.execPath, workerFile];
     this.#process = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.requests = new Requests(this.#process);
     this.isolated = this.requests.first();

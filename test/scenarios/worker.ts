@@ -8,6 +8,7 @@ import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Answer, Question } from './network.ts';
 import { Requests } from './requests.ts';
+import { serveTraffic, Traffic, type TrafficPlan } from './traffic.ts';
 
 /** Ends with this process, which holds its standard input. */
 let sctp: Requests | undefined;
@@ -88,13 +89,30 @@ async function count({ question, connections }: { question: Question; connection
 
 const connectionsAtATime = 16;
 
-type Request = { id: number } & ({ op: 'listen'; name: string; port: number; sctp: boolean } | { op: 'ask'; question: Question } | { op: 'count'; question: Question; connections: number });
+type Request = { id: number } & (
+  | { op: 'listen'; name: string; port: number; sctp: boolean }
+  | { op: 'ask'; question: Question }
+  | { op: 'count'; question: Question; connections: number }
+  | { op: 'serveTraffic'; name: string; port: number }
+  | { op: 'startTraffic'; plan: TrafficPlan }
+  | { op: 'endTraffic' }
+);
+
+let traffic: Traffic | undefined;
+
+const handlers: { readonly [Op in Request['op']]: (request: Extract<Request, { op: Op }>) => unknown } = {
+  listen: ({ name, port, sctp: withSctp }) => Promise.all([listen(name, port), withSctp && sctpRequests().send('listen', { name, port })]),
+  ask: ({ question }) => ask(question),
+  count: (request) => count(request),
+  serveTraffic: ({ name, port }) => serveTraffic(name, port),
+  startTraffic: ({ plan }) => {
+    traffic = new Traffic(plan);
+  },
+  endTraffic: () => traffic?.end(),
+};
 
 async function handle(request: Request): Promise<unknown> {
-  if (request.op === 'ask') return ask(request.question);
-  if (request.op === 'count') return count(request);
-  const { name, port } = request;
-  return Promise.all([listen(name, port), request.sctp && sctpRequests().send('listen', { name, port })]);
+  return (handlers[request.op] as (each: Request) => unknown)(request);
 }
 
 function ask(question: Question): Promise<unknown> {
