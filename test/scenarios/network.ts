@@ -143,8 +143,12 @@ const commonCommands = `
     echo 0 > /proc/sys/net/ipv6/icmp/ratelimit; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit`;
 
 /** A lost INIT is sent again after 3 s and then ever later: on a busy machine that outlasts a question. */
+/**
+ * A pod tells all its addresses to its peer, which asks each unproven one when the first time-out is over; what a translated association asks
+ * there is answered by an abort. So that is later than any answer, and still soon enough to send a lost INIT again.
+ */
 const sctpCommands = `
-    cd /proc/sys/net/sctp; echo 100 > rto_min; echo 300 > rto_initial; echo 1000 > rto_max`;
+    cd /proc/sys/net/sctp; echo 100 > rto_min; echo 5000 > rto_initial; echo 5000 > rto_max`;
 
 function linkCommands(hosts: Record<HostName, Worker>): string {
   const { node, client } = addresses;
