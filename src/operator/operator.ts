@@ -5,19 +5,17 @@
  * 1.3.9): a watch error ends the process, a watch starts anew without a resourceVersion and so loses deletes, and errors of
  * status and finalizer writes are swallowed.
  */
-import { isDeepStrictEqual } from 'node:util';
 import operatorModule, { type ResourceEvent, type ResourceMeta } from '@dot-i/k8s-operator';
 import type { NodeProxy } from '../api/nodeProxy.ts';
-import type { ObjectMeta } from '../api/objectMeta.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
 import { isAlreadyExists, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createEventRecorder, type EventRecorder } from '../kube/events.ts';
 import { createReflector, type ObjectIdentity, type Reflector } from '../kube/reflector.ts';
 import { createWorkQueue } from '../kube/workQueue.ts';
 import type { Logger } from '../observability/logger.ts';
-import { decodeAgentPod, decodeNode, decodeNodeProxy, decodeProxyConfig, decodeRevision, type AgentPod, type ClusterView, type KnownNode, type KnownRevision } from './clusterView.ts';
+import { decodeAgentPod, decodeNode, decodeNodeProxy, decodeProxyConfig, decodeRevision, type ClusterView } from './clusterView.ts';
 import { decodeExternalIPs, ExternalIPsTeller } from './externalIPs.ts';
+import { type Heard, KnownObjects, WrittenObjects } from './knownObjects.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
 import { operatorNamespace, type RevisionWrite } from './revisions.ts';
@@ -56,19 +54,17 @@ const leastLookAgainMs = 100;
 export class ProxyConfigOperator extends operatorModule.default {
   readonly #options: OperatorOptions;
   readonly #events: EventRecorder;
-  readonly #nodes = new Map<string, KnownNode>();
-  readonly #configs = new Map<string, ProxyConfig>();
-  readonly #nodeProxies = new Map<string, NodeProxy>();
-  readonly #agentPods = new Map<string, AgentPod>();
+  readonly #nodes = new KnownObjects(decodeNode);
+  readonly #configs = new WrittenObjects(decodeProxyConfig);
+  readonly #nodeProxies = new WrittenObjects(decodeNodeProxy);
+  readonly #revisions = new KnownObjects(decodeRevision);
+  readonly #agentPods = new KnownObjects(decodeAgentPod);
   readonly #externalIPs = new ExternalIPsTeller();
   readonly #reflectors: Reflector[] = [];
   readonly #lostNodeProxies = new Map<string, NodeProxy>();
-  readonly #revisions = new Map<string, KnownRevision>();
   readonly #since = new SinceMemory();
   /** By uid of the ProxyConfig. */
   readonly #statusWrittenAt = new Map<string, number>();
-  /** resourceVersions of what this process wrote itself, by kind and name; a watch brings older ones after them. */
-  readonly #written = new Map<string, string>();
   readonly #queue = createWorkQueue({
     reconcile: () => this.#reconcile(),
     onError: (_key, cause, retryInMs) => {
@@ -100,14 +96,14 @@ export class ProxyConfigOperator extends operatorModule.default {
     // Only an event hangs on it: nodes need not wait where it may not be read.
     void this.watchResource('', 'v1', 'services', (event) => this.#keepService(event));
     await Promise.all([
-      this.watchResource(group, version, 'proxyconfigs', (event) => this.#keep(event, this.#configs, decodeProxyConfig)),
-      this.watchResource('apps', 'v1', 'controllerrevisions', (event) => this.#keep(event, this.#revisions, decodeRevision), operatorNamespace),
+      this.watchResource(group, version, 'proxyconfigs', (event) => this.#keep(event, this.#configs)),
+      this.watchResource('apps', 'v1', 'controllerrevisions', (event) => this.#keep(event, this.#revisions), operatorNamespace),
       this.watchResource(group, version, 'nodeproxies', (event) => this.#keepNodeProxy(event)),
-      this.watchResource('', 'v1', 'nodes', (event) => this.#keep(event, this.#nodes, decodeNode)),
-      this.watchResource('', 'v1', 'pods', (event) => this.#keep(event, this.#agentPods, decodeAgentPod), operatorNamespace),
+      this.watchResource('', 'v1', 'nodes', (event) => this.#keep(event, this.#nodes)),
+      this.watchResource('', 'v1', 'pods', (event) => this.#keep(event, this.#agentPods), operatorNamespace),
     ]);
     this.#synced = true;
-    this.#options.logger.info('everything is listed', { nodes: this.#nodes.size, proxyConfigs: this.#configs.size });
+    this.#options.logger.info('everything is listed', { nodes: this.#nodes.byName.size, proxyConfigs: this.#configs.byName.size });
     this.#queue.add(wholeCluster);
   }
 
@@ -170,7 +166,7 @@ export class ProxyConfigOperator extends operatorModule.default {
       query: { fieldManager, force: true },
       body: { apiVersion: `${group}/${version}`, kind: 'ProxyConfig', metadata: { name, resourceVersion }, status },
     });
-    this.#learn(written, this.#configs, decodeProxyConfig);
+    if (this.#configs.learn(written as Written)) this.#lookSoon();
     return null;
   }
 
@@ -190,38 +186,25 @@ export class ProxyConfigOperator extends operatorModule.default {
     return unused('registerCustomResourceDefinition', 'kubectl apply -k installs the CRDs; the operator may not');
   }
 
-  async #keep<Kept>(event: ResourceEvent, into: Map<string, Kept>, decode: (object: unknown) => Kept | undefined): Promise<void> {
-    const { name } = event.meta;
-    if (this.#isStale(event)) return;
-    const record = event.type === ResourceEventType.Deleted ? undefined : decode(event.object);
-    // Nodes and Pods are written all the time for reasons that nothing here depends on.
-    if (isDeepStrictEqual(record, into.get(name))) return;
-    if (record === undefined) into.delete(name);
-    else into.set(name, record);
-    if (this.#synced) this.#queue.add(wholeCluster, this.#gatherMs);
+  async #keep(event: ResourceEvent, into: KnownObjects<unknown>): Promise<void> {
+    if (into.keep(heardOf(event))) this.#lookSoon();
   }
 
   async #keepService({ type, object }: ResourceEvent): Promise<void> {
     const isNews = this.#externalIPs.keep(object.metadata?.uid ?? '', type === ResourceEventType.Deleted ? undefined : decodeExternalIPs(object));
-    if (isNews && this.#synced) this.#queue.add(wholeCluster, this.#gatherMs);
+    if (isNews) this.#lookSoon();
   }
 
   async #keepNodeProxy(event: ResourceEvent): Promise<void> {
     const { name } = event.meta;
-    const known = this.#nodeProxies.get(name);
+    const known = this.#nodeProxies.byName.get(name);
     if (event.type !== ResourceEventType.Deleted) this.#lostNodeProxies.delete(name);
     else if (known !== undefined) this.#lostNodeProxies.set(name, known);
-    await this.#keep(event, this.#nodeProxies, decodeNodeProxy);
+    await this.#keep(event, this.#nodeProxies);
   }
 
-  /** True for what was so before this process itself changed it: going back to it would be to decide twice. */
-  #isStale({ type, meta, object }: ResourceEvent): boolean {
-    const key = `${object.kind} ${meta.name}`;
-    const written = this.#written.get(key);
-    if (written === undefined) return false;
-    if (type !== ResourceEventType.Deleted && Number(meta.resourceVersion) < Number(written)) return true;
-    this.#written.delete(key);
-    return false;
+  #lookSoon(): void {
+    if (this.#synced) this.#queue.add(wholeCluster, this.#gatherMs);
   }
 
   async #reconcile(): Promise<number | undefined> {
@@ -246,13 +229,13 @@ export class ProxyConfigOperator extends operatorModule.default {
   }
 
   #look(): Reconciliation {
-    const readyAgents = new Set([...this.#agentPods.values()].filter(({ ready }) => ready).map(({ node }) => node));
+    const readyAgents = new Set([...this.#agentPods.byName.values()].filter(({ ready }) => ready).map(({ node }) => node));
     const view: ClusterView = {
-      nodes: this.#nodes,
-      configs: this.#configs,
-      nodeProxies: this.#nodeProxies,
+      nodes: this.#nodes.byName,
+      configs: this.#configs.byName,
+      nodeProxies: this.#nodeProxies.byName,
       lostNodeProxies: this.#lostNodeProxies,
-      revisions: this.#revisions,
+      revisions: this.#revisions.byName,
       readyAgents,
     };
     const started = performance.now();
@@ -264,9 +247,8 @@ export class ProxyConfigOperator extends operatorModule.default {
   async #writeRevision({ method, path, options }: RevisionWrite): Promise<void> {
     try {
       const written = await this.#options.client.send(method, path, options);
-      const revision = method === 'POST' ? decodeRevision(written) : undefined;
-      if (revision) this.#revisions.set(revision.name, revision);
-      this.#queue.add(wholeCluster, this.#gatherMs);
+      if (method === 'POST') this.#revisions.keep({ ...(written as Written).metadata, object: written });
+      this.#lookSoon();
     } catch (error) {
       if (!isAlreadyExists(error) && !isNotFound(error)) throw error;
     }
@@ -274,21 +256,8 @@ export class ProxyConfigOperator extends operatorModule.default {
 
   #learnNodeProxy(written: unknown): void {
     this.#options.metrics.nodeWrites.inc();
-    this.#lostNodeProxies.delete((written as NodeProxy).metadata.name);
-    this.#learn(written, this.#nodeProxies, decodeNodeProxy);
-  }
-
-  /**
-   * Known at once what was written, so that the next turn does not decide on older knowledge; unless the watch has brought something
-   * newer meanwhile, such as the answer of a quick agent.
-   */
-  #learn<Kept extends { readonly metadata: ObjectMeta }>(written: unknown, into: Map<string, Kept>, decode: (object: unknown) => Kept): void {
-    const { kind, metadata } = written as { kind: string; metadata: { name: string; resourceVersion: string } };
-    const known = into.get(metadata.name)?.metadata.resourceVersion;
-    if (known !== undefined && Number(known) >= Number(metadata.resourceVersion)) return;
-    this.#written.set(`${kind} ${metadata.name}`, metadata.resourceVersion);
-    into.set(metadata.name, decode(written));
-    this.#queue.add(wholeCluster, this.#gatherMs);
+    this.#lostNodeProxies.delete((written as Written).metadata.name);
+    if (this.#nodeProxies.learn(written as Written)) this.#lookSoon();
   }
 
   /** Milliseconds until the next status may be written; undefined when none waits. */
@@ -323,10 +292,15 @@ export class ProxyConfigOperator extends operatorModule.default {
 
   /** What is remembered of objects that are gone. */
   #forget(): void {
-    const standing = new Set([...this.#configs.values()].map(({ metadata }) => metadata.uid));
+    const standing = new Set([...this.#configs.byName.values()].map(({ metadata }) => metadata.uid));
     for (const uid of this.#statusWrittenAt.keys()) if (!standing.has(uid)) this.#statusWrittenAt.delete(uid);
-    for (const name of this.#lostNodeProxies.keys()) if (!this.#nodes.has(name)) this.#lostNodeProxies.delete(name);
+    for (const name of this.#lostNodeProxies.keys()) if (!this.#nodes.byName.has(name)) this.#lostNodeProxies.delete(name);
   }
+}
+
+/** What the API server answers to a write. */
+interface Written {
+  readonly metadata: { readonly name: string; readonly resourceVersion: string };
 }
 
 type Identified = Pick<WatchedObject, 'apiVersion' | 'kind'> & { readonly metadata?: { name?: string; namespace?: string; resourceVersion?: string } };
@@ -334,6 +308,10 @@ type Identified = Pick<WatchedObject, 'apiVersion' | 'kind'> & { readonly metada
 function metaOf(id: string, { apiVersion = '', kind = '', metadata }: Identified): ResourceMeta {
   const { name = '', namespace, resourceVersion = '' } = metadata ?? {};
   return { id, name, resourceVersion, apiVersion, kind, ...(namespace ? { namespace } : {}) };
+}
+
+function heardOf({ type, meta: { name, resourceVersion }, object }: ResourceEvent): Heard {
+  return type === ResourceEventType.Deleted ? { name, resourceVersion } : { name, resourceVersion, object };
 }
 
 /** Of a deleted object only its identity is left. */
