@@ -71,7 +71,7 @@ describeWhere(['root', 'cluster'], 'the image', () => {
     expect(await inImage(['touch', '/tmp/x'])).toContain('Read-only file system');
   });
 
-  test.each(['iptables-restore', 'iptables-legacy-restore', 'iptables-nft-restore', 'ip6tables-restore', 'nft', 'ipset', 'ipvsadm', 'ip', 'conntrack', 'modprobe', 'proxyconfig'])('has %s', async (program) => {
+  test.each(['iptables-restore', 'iptables-legacy-restore', 'iptables-nft-restore', 'ip6tables-restore', 'nft', 'ipset', 'ipvsadm', 'ip', 'conntrack', 'modprobe', 'setpriv', 'perl', 'proxyconfig'])('has %s', async (program) => {
     expect(await inImage(['sh', '-c', `command -v ${program}`], '0:0')).toMatch(new RegExp(`/${program}$`));
   });
 });
