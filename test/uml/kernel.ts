@@ -6,6 +6,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -42,11 +43,21 @@ export function runInKernel({ program, args = [], timeoutMs, memory = '1G', onLi
  */
 function commandLine(memory: string, command: readonly string[]): string[] {
   const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-  const namespaces = ['--pdeathsig', 'KILL', 'unshare', ...asRoot, '--mount', '--pid', '--fork', '--kill-child=KILL'];
+  const namespaces = ['--pdeathsig', 'KILL', 'taskset', '--cpu-list', ownCPU(), 'unshare', ...asRoot, '--mount', '--pid', '--fork', '--kill-child=KILL'];
   const ownMemory = ['sh', '-c', 'mount -t tmpfs uml /run && exec "$@"', 'sh'];
   const hardware = [`mem=${memory}`, 'console=tty0', 'con=null', 'con0=fd:0,fd:1', 'uml_dir=/run', 'quiet'];
   const root = ['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro'];
   return [...namespaces, ...ownMemory, 'linux.uml', ...hardware, ...root, `init=${init}`, '--', workTree, ...command];
+}
+
+/** The kernel and its processes take turns at every system call, and a turn that goes to another CPU takes several times as long. */
+function ownCPU(): string {
+  const [, list = '0'] = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  const allowed = list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+  return String(allowed[Number(process.env['JEST_WORKER_ID'] ?? 1) % allowed.length]);
 }
 
 function kill({ pid, exitCode, signalCode }: ChildProcess): void {

@@ -1,11 +1,17 @@
 /** Runs inside the kernel under test: every check of checks.ts. Prints a line of JSON for each. */
 import { inspect } from 'node:util';
+import type { Network } from '../../scenarios/network.ts';
+import { createNetwork } from '../../scenarios/network.ts';
 import { checks, onEmptyNode } from './checks.ts';
 
+let network: Promise<Network> | undefined;
+const oneNetwork = (): Promise<Network> => (network ??= createNetwork());
+
 for (const { name, run } of checks) {
-  const failure = await onEmptyNode(run).then(
+  const failure = await onEmptyNode((node) => run(node, oneNetwork)).then(
     () => undefined,
     (error: unknown) => inspect(error),
   );
   process.stdout.write(`${JSON.stringify({ check: name, ...(failure !== undefined && { failure }) })}\n`);
 }
+await (await network)?.close();
