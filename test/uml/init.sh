@@ -16,6 +16,10 @@ ln -s /usr/lib/uml/modules /run/uml/lib/modules
   nf_conntrack nf_conntrack_netlink nf_nat xt_nat xt_MASQUERADE xt_REDIRECT xt_mark xt_comment xt_addrtype xt_statistic xt_recent xt_conntrack xt_multiport xt_tcpudp xt_sctp xt_ipvs ipt_REJECT ip6t_REJECT \
   ip_tables ip6_tables iptable_nat iptable_filter iptable_mangle ip6table_nat ip6table_filter ip6table_mangle dummy veth bridge sctp hmac md5 sha1_generic >&2
 
+# With 1 GB of memory connection tracking has room for 8192 connections, fewer than a table of packets makes in the two minutes that each is
+# remembered; one more connection is silence.
+echo 262144 > /proc/sys/net/netfilter/nf_conntrack_max
+
 # This kernel has no nftables, and Debian's iptables is the nft one.
 for tool in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
   ln -s "/usr/sbin/$(echo "$tool" | sed 's/tables/tables-legacy/')" "/usr/local/sbin/$tool"
