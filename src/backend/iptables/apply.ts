@@ -4,6 +4,7 @@
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
+import type { ServiceState } from '../../model/serviceState.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { giveMemoryBack } from '../../system/memory.ts';
 import type { Backend, PacketCounts, QuarantinedService, Refusal, Retired, SyncRequest, SyncResult } from '../backend.ts';
@@ -22,7 +23,8 @@ import type { PrintedFragment } from './print.ts';
 import { printService } from './print.ts';
 import { removeAll, retire } from './removal.ts';
 import { UnprintableRule } from '../shared/rule.ts';
-import { renderChange, renderFull, renderTrial, renderTrialEnd, restoreArguments } from './render.ts';
+import { renderChange, renderFull, renderIptables, renderTrial, renderTrialEnd, restoreArguments } from './render.ts';
+import { specimenState } from './specimen.ts';
 
 /** What was committed last, and where. */
 interface Applied {
@@ -59,9 +61,21 @@ class IptablesBackend implements Backend {
     try {
       const iptables = await this.#select(config);
       await restore(iptables, { args: ['--test', ...restoreArguments], input: ['*nat\nCOMMIT\n*filter\nCOMMIT\n'] });
-      return undefined;
+      return await this.#tryConfig(iptables, config);
     } catch (error) {
       if (error instanceof SyncError) return { reason: error.reason, message: error.message };
+      throw error;
+    }
+  }
+
+  /** Whether the tool takes the rules that Services get under this configuration. */
+  async #tryConfig(iptables: Iptables, config: NodeConfig): Promise<Refusal | undefined> {
+    try {
+      const { input } = renderIptables(specimenState(config, this.#family));
+      await restore(iptables, { args: ['--test', ...restoreArguments], input: [input] });
+      return undefined;
+    } catch (error) {
+      if (isRefusal(error) || error instanceof UnprintableRule) return configRefusal;
       throw error;
     }
   }
@@ -74,7 +88,7 @@ class IptablesBackend implements Backend {
     this.#applied = undefined;
     const isPartial = changed !== 'all' && before?.scope === scope && before.iptables === iptables;
     const brief = isPartial ? before.brief : isBrief(state);
-    const work = new Work(planState(state, brief), isPartial ? withoutKeys(before.quarantine, changed) : new Map(), isPartial ? before.texts : new ChainTexts());
+    const work = isPartial ? new Work(planState(state, brief), withoutKeys(before.quarantine, changed), before.texts) : new Work(planAll(state, brief), new Map(), new ChainTexts());
     const ledger = isPartial ? await writeChange({ iptables, ledger: before.ledger, changed, signal }, work) : await writeAll(iptables, work, signal);
     this.#applied = { scope, brief, ledger, texts: work.texts, iptables, quarantine: work.quarantine };
     // Make before break: the rules that another setting put into the other variant go when those of this one stand.
@@ -128,8 +142,19 @@ class IptablesBackend implements Backend {
   }
 }
 
+const configRefusal: Refusal = {
+  reason: 'ConfigRefused',
+  message: 'iptables-restore does not take the rules of Services under this configuration; correct localTraffic or nodePorts.addresses (its own words are in the agent log)',
+};
+
 function choiceOf(config: NodeConfig): string {
   return config.iptables?.backend ?? 'Auto';
+}
+
+/** Throws UnprintableRule where the configuration itself cannot be written: else every Service would be left out for it. */
+function planAll(state: ServiceState, brief: boolean): Plan {
+  renderIptables(specimenState(state.config, state.family));
+  return planState(state, brief);
 }
 
 /** Writes every rule but those of Services that the kernel refuses. */
@@ -214,7 +239,9 @@ async function quarantineRefused({ iptables, keys, error, signal }: Refused, wor
     }
   };
   const refused = await findRefused(keys, accepts);
-  if (refused === undefined) throw error;
+  // Where more than one is refused and none is left, it is not the Services that are wrong: the rules that stand are better than none.
+  const leavesNone = refused !== undefined && refused.length > 1 && keys.every((key) => refused.includes(key) || work.plan.fragmentsOf(key).length === 0);
+  if (refused === undefined || leavesNone) throw error;
   await attempt(renderTrialEnd());
   for (const key of refused) work.leaveOut(key, 'KernelRefused', 'the kernel refused the rules of this Service; it is tried again when the Service changes, and by every full sync');
 }

@@ -56,12 +56,18 @@ const detectors: Record<Detector['detect'], (detector: Detector, node: NodeRecor
   ClusterCIDR: (detector, _node, family) => fromNetwork(detector.clusterCIDRs ?? [], family),
   NodeCIDR: (_detector, node, family) => fromNetwork(node.podCIDRs, family),
   BridgeInterface: (detector) => fromInterface(detector.interface),
-  InterfaceNamePrefix: (detector) => fromInterface(detector.interface === undefined ? undefined : `${detector.interface}+`),
+  InterfaceNamePrefix: (detector) => fromInterface(detector.interface && anyThatBeginsWith(detector.interface)),
 };
 
+/** The longest name there can be (IFNAMSIZ) is the beginning of no other. */
+function anyThatBeginsWith(prefix: string): string {
+  return prefix.length < 15 ? `${prefix}+` : prefix;
+}
+
+/** A network that holds every address tells nobody apart, and iptables-nft takes no rule about addresses outside of it. */
 function fromNetwork(networks: readonly string[], family: IPFamily): PodTraffic | undefined {
   const network = networks.find((each) => familyOf(each) === family);
-  if (network === undefined) return undefined;
+  if (network === undefined || network.endsWith('/0')) return undefined;
   return { isPod: { kind: 'source', network }, isNotPod: { kind: 'source', network, negated: true } };
 }
 

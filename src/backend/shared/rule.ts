@@ -139,7 +139,8 @@ export const checked = {
   chain: token('chain', /^[A-Z][A-Z0-9-]{0,27}$/),
   /** ipset takes 31 characters. */
   set: token('set', /^KUBE-[A-Z0-9-]{1,26}$/),
-  interface: token('interface', /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}\+?$/),
+  /** As many characters as the CRD allows and the kernel knows, of which the last may say `whatever follows`. */
+  interface: token('interface', /^[A-Za-z0-9_.]([A-Za-z0-9_.-]{0,14}|[A-Za-z0-9_.-]{0,13}\+)$/),
   network: token('address', /^[0-9a-f.:]{2,39}(\/\d{1,3})?$/),
   socketAddress: token('socket address', /^(\[[0-9a-f:]+\]|[0-9.]+):\d{1,5}$/),
   protocol: token('protocol', /^(tcp|udp|sctp)$/),

@@ -19,6 +19,8 @@ describe('who is masqueraded on the way to a ClusterIP', () => {
     { name: 'nobody, when there is no cluster CIDR of the family', config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['10.0.0.0/8'] } }, family: 'ipv6', matched: undefined },
     { name: 'whoever does not come in by the bridge', config: { localTraffic: { detect: 'BridgeInterface', interface: 'cni0' } }, matched: '! -i cni0' },
     { name: 'whoever does not come in by such an interface', config: { localTraffic: { detect: 'InterfaceNamePrefix', interface: 'cali' } }, matched: '! -i cali+' },
+    { name: 'whoever does not come in by the interface of the longest name there is', config: { localTraffic: { detect: 'InterfaceNamePrefix', interface: 'a'.repeat(15) } }, matched: `! -i ${'a'.repeat(15)}` },
+    { name: 'nobody, when the cluster CIDR holds everybody', config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['0.0.0.0/0'] } }, matched: undefined },
     { name: "whoever is not in the node's pod CIDR", config: { localTraffic: { detect: 'NodeCIDR' } }, matched: `! -s ${node.podCIDRs[0]}` },
     { name: 'everybody', config: { masquerade: { bit: 14, all: true } }, matched: '' },
   ];

@@ -2,6 +2,7 @@
  * Services that the kernel refuses, on the real kernel: iptables-restore fails whenever its input holds one of theirs, and succeeds otherwise.
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
 import type { Backend } from '../../../src/backend/backend.ts';
 import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
 import { findRefused } from '../../../src/backend/shared/bisect.ts';
@@ -77,10 +78,9 @@ describe.each(['nft', 'legacy'] as const)('a refused Service, iptables %s', (var
     return text;
   }
 
-  function sync(manifests: readonly ServiceManifest[], changed: ReadonlySet<string> | 'all' = 'all'): ReturnType<Backend['sync']> {
-    return backend.sync({ state: state(manifests, config), changed, signal });
+  function sync(manifests: readonly ServiceManifest[], changed: ReadonlySet<string> | 'all' = 'all', more: Partial<NodeConfig> = {}): ReturnType<Backend['sync']> {
+    return backend.sync({ state: state(manifests, { ...config, ...more }), changed, signal });
   }
-
 
   test('is left out of a full sync and named; all the others are programmed, and the next full sync tries it again', async () => {
     refused.add(isThere(3)).add(isThere(6));
@@ -107,6 +107,15 @@ describe.each(['nft', 'legacy'] as const)('a refused Service, iptables %s', (var
     refused.clear();
     expect(await sync(more, keysOf([plainService(9), plainService(0)]))).toMatchObject({ full: false, services: 7, quarantined: [] });
     expect(await chains()).toContain(isThere(9));
+  });
+
+  test('where the rules of every Service are refused, none is left out and the rules that stand stay', async () => {
+    await sync(manyServices(4));
+    for (let index = 0; index < 4; index += 1) refused.add(isThere(index));
+    await expect(sync(manyServices(4), 'all', { masquerade: { bit: 14, all: true } })).rejects.toMatchObject({ reason: 'ToolFailed' });
+    const after = await chains();
+    for (let index = 0; index < 4; index += 1) expect(after).toContain(isThere(index));
+    expect(after.match(/-j DNAT/g)).toHaveLength(12);
   });
 
   test('a tool that refuses everything quarantines nobody', async () => {
