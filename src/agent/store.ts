@@ -11,8 +11,7 @@ import type { Decoded, Problem } from '../model/fields.ts';
 import { familyOf, type IPFamily } from '../model/ipFamily.ts';
 import type { NodeRecord } from '../model/node.ts';
 import type { ServiceKey, ServiceRecord } from '../model/service.ts';
-import { servicePorts } from '../model/servicePorts.ts';
-import type { ServiceState } from '../model/serviceState.ts';
+import { type ServiceState, serviceStateOf } from '../model/serviceState.ts';
 
 /** One Service whose rules in one family may no longer be right. */
 export interface ServiceChange {
@@ -41,9 +40,9 @@ export class Store {
   #node: NodeRecord | undefined;
   #listener: StoreListener | undefined;
   readonly #services = new Map<ServiceKey, ServiceRecord>();
-  /** By Service, then by the slice's own `namespace/name`. */
-  readonly #slices = new Map<ServiceKey, Map<string, EndpointSliceRecord>>();
-  readonly #serviceOfSlice = new Map<string, ServiceKey>();
+  readonly #slicesOf = new Map<ServiceKey, readonly EndpointSliceRecord[]>();
+  /** By its own `namespace/name`. */
+  readonly #slices = new Map<string, EndpointSliceRecord>();
   /** By kind and key of the object that holds the problem. */
   readonly #invalid = new Map<string, InvalidService>();
 
@@ -67,7 +66,7 @@ export class Store {
   }
 
   slicesOf(key: ServiceKey): Iterable<EndpointSliceRecord> {
-    return this.#slices.get(key)?.values() ?? [];
+    return this.#slicesOf.get(key) ?? [];
   }
 
   setService(key: ServiceKey, { record, problems }: Decoded<ServiceRecord>): void {
@@ -84,9 +83,8 @@ export class Store {
   }
 
   setSlice(key: string, { record, problems }: Decoded<EndpointSliceRecord>): void {
-    const owner = this.#serviceOfSlice.get(key);
-    const before = owner === undefined ? undefined : this.#slices.get(owner)?.get(key);
-    this.#noteProblems(`EndpointSlice ${key}`, record?.service ?? owner ?? key, 'InvalidEndpointSlice', problems);
+    const before = this.#slices.get(key);
+    this.#noteProblems(`EndpointSlice ${key}`, record?.service ?? before?.service ?? key, 'InvalidEndpointSlice', problems);
     if (record !== undefined && before !== undefined && isSameBesideTrigger(record, before)) return;
     if (before !== undefined) this.#forgetSlice(key, before);
     if (record !== undefined) this.#rememberSlice(key, record);
@@ -108,30 +106,19 @@ export class Store {
 
   /** A view, not a copy: `ports` answers with what is known when it is asked. */
   state(family: IPFamily, node: NodeRecord, config: NodeConfig): ServiceState {
-    return {
-      family,
-      node,
-      config,
-      keys: () => [...this.#services.keys()].sort(),
-      ports: (key) => {
-        const service = this.#services.get(key);
-        const slices = this.#slices.get(key)?.values() ?? [];
-        return service === undefined ? [] : servicePorts({ service, slices, node, config, family });
-      },
-    };
+    return serviceStateOf({ services: this.#services, slices: this.#slicesOf, node, config, family });
   }
 
   #forgetSlice(key: string, record: EndpointSliceRecord): void {
-    const slices = this.#slices.get(record.service);
-    slices?.delete(key);
-    if (slices?.size === 0) this.#slices.delete(record.service);
-    this.#serviceOfSlice.delete(key);
+    const others = this.#slicesOf.get(record.service)?.filter((each) => each !== record) ?? [];
+    if (others.length === 0) this.#slicesOf.delete(record.service);
+    else this.#slicesOf.set(record.service, others);
+    this.#slices.delete(key);
   }
 
   #rememberSlice(key: string, record: EndpointSliceRecord): void {
-    const slices = this.#slices.get(record.service) ?? new Map<string, EndpointSliceRecord>();
-    this.#slices.set(record.service, slices.set(key, record));
-    this.#serviceOfSlice.set(key, record.service);
+    this.#slicesOf.set(record.service, [...(this.#slicesOf.get(record.service) ?? []), record]);
+    this.#slices.set(key, record);
   }
 
   #tellSliceChange(before: EndpointSliceRecord | undefined, after: EndpointSliceRecord | undefined): void {

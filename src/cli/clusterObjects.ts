@@ -19,8 +19,8 @@ export interface ClusterObjects {
   readonly configs: readonly ProxyConfig[];
   readonly nodes: ReadonlyMap<string, NodeRecord>;
   readonly services: ReadonlyMap<ServiceKey, ServiceRecord>;
-  /** By Service, then by the slice's own name. */
-  readonly slices: ReadonlyMap<ServiceKey, ReadonlyMap<string, EndpointSliceRecord>>;
+  /** By Service. */
+  readonly slices: ReadonlyMap<ServiceKey, readonly EndpointSliceRecord[]>;
   /** What the API server would refuse: file, kind, name, field and remedy. */
   readonly problems: readonly string[];
   /** What a person should know, and that does not stand in the way. */
@@ -31,7 +31,7 @@ class Collector implements ClusterObjects {
   readonly configs: ProxyConfig[] = [];
   readonly nodes = new Map<string, NodeRecord>();
   readonly services = new Map<ServiceKey, ServiceRecord>();
-  readonly slices = new Map<ServiceKey, Map<string, EndpointSliceRecord>>();
+  readonly slices = new Map<ServiceKey, readonly EndpointSliceRecord[]>();
   readonly problems: string[] = [];
   readonly notes: string[] = [];
   readonly #seen = new Map<string, Manifest>();
@@ -106,8 +106,8 @@ function addEndpointSlice(manifest: Manifest, into: Collector): void {
     if (decoded.problems.length === 0) into.note(manifest, 'is not for this proxy: no label kubernetes.io/service-name, or those of a headless Service, of another proxy or of names');
     return;
   }
-  const ofService = into.slices.get(slice.service) ?? new Map<string, EndpointSliceRecord>();
-  into.slices.set(slice.service, ofService.set(slice.name, slice));
+  const others = (into.slices.get(slice.service) ?? []).filter(({ name }) => name !== slice.name);
+  into.slices.set(slice.service, [...others, slice]);
 }
 
 /** As kubectl apply does with an object that names no namespace. */

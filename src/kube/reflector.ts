@@ -69,11 +69,8 @@ interface ListPage {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
   readonly items: readonly { metadata: Metadata }[] | null;
 }
-/** What is remembered of an object that the handler has: enough to know it again. */
-interface Known {
-  readonly uid: string;
-  readonly resourceVersion: string;
-}
+/** What is remembered of an object that the handler has, enough to know it again: resourceVersion and uid in one text, which is the least that it can be. */
+type Known = string;
 
 class ListWatch<Item> implements Reflector {
   readonly synced: Promise<void>;
@@ -167,7 +164,7 @@ class ListWatch<Item> implements Reflector {
   /** History went back, so an equal resourceVersion no longer means an equal object: everything is handed over again. */
   #forgetVersions(): void {
     this.#resourceVersion = '';
-    for (const [key, { uid }] of this.#known) this.#known.set(key, { uid, resourceVersion: '' });
+    for (const [key, known] of this.#known) this.#known.set(key, knownAs({ uid: uidOf(known), resourceVersion: '' }));
   }
 
   async #watch(): Promise<void> {
@@ -218,17 +215,17 @@ class ListWatch<Item> implements Reflector {
 
   #take(metadata: Metadata, object: unknown): void {
     const key = keyOf(metadata);
-    const { uid, resourceVersion } = metadata;
-    const known = this.#known.get(key);
-    if (known?.uid === uid && known.resourceVersion === resourceVersion) return;
-    if (known !== undefined && known.uid !== uid) this.#drop(key);
+    const { uid } = metadata;
+    const [known, now] = [this.#known.get(key), knownAs(metadata)];
+    if (known === now) return;
+    if (known !== undefined && uidOf(known) !== uid) this.#drop(key);
     const item = this.#decode(object);
     if (item === undefined) {
       this.#drop(key);
       return;
     }
     const isNew = !this.#known.has(key);
-    this.#known.set(key, { uid, resourceVersion });
+    this.#known.set(key, now);
     if (isNew) this.#options.handler.onAdd({ key, uid }, item);
     else this.#options.handler.onUpdate({ key, uid }, item);
   }
@@ -247,7 +244,7 @@ class ListWatch<Item> implements Reflector {
     const known = this.#known.get(key);
     if (known === undefined) return;
     this.#known.delete(key);
-    this.#options.handler.onDelete({ key, uid: known.uid });
+    this.#options.handler.onDelete({ key, uid: uidOf(known) });
   }
 }
 
@@ -263,8 +260,17 @@ function closedAtOnce(path: string): ApiError {
   return new ApiError({ status: 0, reason: 'Unreachable', message: `the watch of ${path} was closed at once without an event` });
 }
 
+/** `join` makes one string where a template would keep its parts. */
 function keyOf(metadata: Metadata): string {
-  return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+  return metadata.namespace === undefined ? metadata.name : [metadata.namespace, metadata.name].join('/');
+}
+
+function knownAs({ uid, resourceVersion }: Pick<Metadata, 'uid' | 'resourceVersion'>): Known {
+  return [resourceVersion, uid].join(' ');
+}
+
+function uidOf(known: Known): string {
+  return known.slice(known.indexOf(' ') + 1);
 }
 
 /** Since Kubernetes 1.35 (KEP-5504) versions of one kind of object may be compared as numbers; before that they are in practice. */

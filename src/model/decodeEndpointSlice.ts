@@ -1,4 +1,5 @@
 import type { EndpointRecord, EndpointSliceRecord } from './endpointSlice.ts';
+import { compact } from './compact.ts';
 import type { Decoded } from './fields.ts';
 import { dnsLabel, dnsSubdomain, Fields, flag, ipAddress, oneOf, plainText, portName, portNumber, protocol } from './fields.ts';
 import type { IPFamily } from './ipFamily.ts';
@@ -21,14 +22,15 @@ export function decodeEndpointSlice(object: unknown): Decoded<EndpointSliceRecor
   const record: EndpointSliceRecord = {
     namespace,
     name,
-    uid: metadata.at('uid').optional(plainText) ?? '',
     service: serviceKeyOf({ namespace, name: service }),
     family,
-    ports: slice.at('ports').items().flatMap(slicePort),
-    endpoints: slice
-      .at('endpoints')
-      .items()
-      .flatMap((endpoint) => endpointRecord(endpoint, family)),
+    ports: compact(slice.at('ports').items().flatMap(slicePort)),
+    endpoints: compact(
+      slice
+        .at('endpoints')
+        .items()
+        .flatMap((endpoint) => endpointRecord(endpoint, family)),
+    ),
     lastChangeTriggerTime: triggerTime(metadata),
   };
   return { record, problems: slice.problems };
@@ -82,11 +84,9 @@ function endpointAddress(endpoint: Fields, family: IPFamily): string | undefined
   return undefined;
 }
 
-const noHints: readonly string[] = [];
-
 function hintNames(list: Fields): readonly string[] {
   const names = list.items().flatMap((hint) => hint.at('name').required(plainText) ?? []);
-  return names.length === 0 ? noHints : names;
+  return compact(names);
 }
 
 function triggerTime(metadata: Fields): number | undefined {

@@ -1,3 +1,4 @@
+import { compact } from './compact.ts';
 import type { Decoded } from './fields.ts';
 import { dnsLabel, Fields, integerBetween, ipAddress, cidr, listOf, oneOf, plainText, portName, portNumber, portNumberOrNone, protocol } from './fields.ts';
 import { familyOf } from './ipFamily.ts';
@@ -6,6 +7,7 @@ import type { ServicePortRecord, ServiceRecord } from './service.ts';
 /** What the API server writes into every Service with ClientIP affinity, in seconds. */
 export const defaultAffinityTimeoutSeconds = 10_800;
 const policy = oneOf('Cluster', 'Local');
+const noAddresses: readonly string[] = [];
 
 /**
  * Turns a core/v1 Service into the record that a node keeps. Headless and ExternalName Services and those that another proxy
@@ -42,7 +44,7 @@ function serviceRecord(service: Fields): ServiceRecord {
     type,
     clusterIPs: clusterIPs(spec),
     externalIPs: listOf(spec.at('externalIPs'), ipAddress),
-    loadBalancerIPs: type === 'LoadBalancer' ? loadBalancerIPs(service.at('status')) : [],
+    loadBalancerIPs: type === 'LoadBalancer' ? compact(loadBalancerIPs(service.at('status'))) : noAddresses,
     loadBalancerSourceRanges: listOf(spec.at('loadBalancerSourceRanges'), cidr),
     internalTrafficPolicy: spec.at('internalTrafficPolicy').optional(policy) ?? 'Cluster',
     externalTrafficPolicy,

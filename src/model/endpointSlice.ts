@@ -7,7 +7,6 @@ import type { Protocol, ServiceKey } from './service.ts';
 export interface EndpointSliceRecord {
   readonly namespace: string;
   readonly name: string;
-  readonly uid: string;
   /** From the label `kubernetes.io/service-name`. */
   readonly service: ServiceKey;
   readonly family: IPFamily;

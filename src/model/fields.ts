@@ -5,6 +5,7 @@
  * The API server checks most of this already. Objects also come from files, from older API servers and from people who look for
  * a way into a rule, so nothing is believed here.
  */
+import { compact } from './compact.ts';
 import { canonicalAddress, canonicalCIDR } from './ipFamily.ts';
 import type { Protocol } from './service.ts';
 
@@ -126,5 +127,5 @@ export const cidr: Kind<string> = { what: 'a network in CIDR notation', parse: (
 
 /** What all the values of a list give that are of the kind; the others are problems. */
 export function listOf<T>(list: Fields, kind: Kind<T>): readonly T[] {
-  return list.items().flatMap((item) => item.required(kind) ?? []);
+  return compact(list.items().flatMap((item) => item.required(kind) ?? []));
 }

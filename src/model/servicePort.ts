@@ -39,7 +39,8 @@ export function servicePortName(port: Pick<ServicePort, 'namespace' | 'serviceNa
 }
 
 export function serviceKeyOf(object: { namespace: string; name: string }): ServiceKey {
-  return `${object.namespace}/${object.name}`;
+  // `join` makes one string where a template would keep its parts.
+  return [object.namespace, object.name].join('/');
 }
 
 /** Whether anything outside the cluster can reach the port. */

@@ -22,14 +22,14 @@ export interface ServiceState {
 /** The records that a node keeps, as its store holds them. */
 export interface ServiceSources {
   readonly services: ReadonlyMap<ServiceKey, ServiceRecord>;
-  /** By Service, then by the slice's own name. */
-  readonly slices: ReadonlyMap<ServiceKey, ReadonlyMap<string, EndpointSliceRecord>>;
+  /** By Service. */
+  readonly slices: ReadonlyMap<ServiceKey, readonly EndpointSliceRecord[]>;
   readonly node: NodeRecord;
   readonly config: NodeConfig;
   readonly family: IPFamily;
 }
 
-const noSlices: ReadonlyMap<string, EndpointSliceRecord> = new Map();
+const noSlices: readonly EndpointSliceRecord[] = [];
 
 /** A view on the records, not a copy: it sees what the maps hold when it is asked. */
 export function serviceStateOf(sources: ServiceSources): ServiceState {
@@ -41,7 +41,7 @@ export function serviceStateOf(sources: ServiceSources): ServiceState {
     keys: () => [...services.keys()].sort(),
     ports: (key) => {
       const service = services.get(key);
-      return service === undefined ? [] : servicePorts({ service, slices: (slices.get(key) ?? noSlices).values(), node, config, family });
+      return service === undefined ? [] : servicePorts({ service, slices: slices.get(key) ?? noSlices, node, config, family });
     },
   };
 }

@@ -117,7 +117,6 @@ describe('EndpointSlices', () => {
       record: {
         namespace: 'default',
         name: 'web-1',
-        uid: 'u2',
         service: 'default/web',
         family: 'ipv4',
         ports: [{ name: '', protocol: 'TCP', port: 8080 }],

@@ -49,7 +49,7 @@ test('a node without a zone follows no zone hint', () => {
 
 function slice(target: number, shapes: readonly Shape[], more: Partial<EndpointSliceRecord> = {}): EndpointSliceRecord {
   const endpoints = shapes.map(candidate);
-  return { namespace: 'd', name: 's', uid: '', service: 'd/s', family: 'ipv4', ports: [{ name: 'http', protocol: 'TCP', port: target }], endpoints, lastChangeTriggerTime: undefined, ...more };
+  return { namespace: 'd', name: 's', service: 'd/s', family: 'ipv4', ports: [{ name: 'http', protocol: 'TCP', port: target }], endpoints, lastChangeTriggerTime: undefined, ...more };
 }
 
 describe('from slices', () => {

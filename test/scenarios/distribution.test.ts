@@ -68,12 +68,12 @@ function serviceOf(size: number): [string, ServiceRecord] {
   return [`default/of-${size}`, record as ServiceRecord];
 }
 
-function slicesOf(family: IPFamily, size: number): [string, ReadonlyMap<string, EndpointSliceRecord>] {
+function slicesOf(family: IPFamily, size: number): [string, readonly EndpointSliceRecord[]] {
   const { record } = decodeEndpointSlice({
     metadata: { namespace: 'default', name: 'all', labels: { 'kubernetes.io/service-name': `of-${size}` } },
     addressType: family === 'ipv4' ? 'IPv4' : 'IPv6',
     ports: [{ name: 'tcp', port: manyPort, protocol: 'TCP' }],
     endpoints: addressesFor(family, size).map((address) => ({ addresses: [address], nodeName })),
   });
-  return [`default/of-${size}`, new Map([['all', record as EndpointSliceRecord]])];
+  return [`default/of-${size}`, [record as EndpointSliceRecord]];
 }

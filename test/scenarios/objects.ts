@@ -122,13 +122,13 @@ export const defaultConfig: NodeConfig = {
 /** The state of a node that sees just these Services. */
 export function stateOf(family: IPFamily, manifests: readonly ServiceManifest[], config: Partial<NodeConfig> = {}): ServiceState {
   const services = new Map<ServiceKey, ServiceRecord>();
-  const slices = new Map<ServiceKey, ReadonlyMap<string, EndpointSliceRecord>>();
+  const slices = new Map<ServiceKey, readonly EndpointSliceRecord[]>();
   for (const manifest of manifests) {
     const service = valid(decodeService(serviceObject(manifest)));
     if (service === undefined) continue;
     const key = `${service.namespace}/${service.name}`;
     services.set(key, service);
-    slices.set(key, new Map(sliceObjects(manifest).flatMap((object) => valid(decodeEndpointSlice(object)) ?? []).map((slice) => [slice.name, slice])));
+    slices.set(key, sliceObjects(manifest).flatMap((object) => valid(decodeEndpointSlice(object)) ?? []));
   }
   return serviceStateOf({ services, slices, node, config: { ...defaultConfig, ...config }, family });
 }

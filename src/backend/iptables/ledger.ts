@@ -4,8 +4,11 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ServiceKey } from '../../model/service.ts';
+import { compact } from '../../model/compact.ts';
 import type { FixedPlan, Jump, Table } from '../shared/chains.ts';
 import { services } from '../shared/chains.ts';
+import type { ChainList, ListedChain } from './chainList.ts';
+import { listChains, listedChains } from './chainList.ts';
 import type { TreeChange } from './dispatchTree.ts';
 import { DispatchTree, isFrontend, wantsTree } from './dispatchTree.ts';
 import type { PrintedChain, PrintedDispatch, PrintedFragment } from './print.ts';
@@ -37,12 +40,12 @@ export interface ChainSize extends ChainId {
 }
 
 interface ServiceEntry {
-  readonly chains: readonly (ChainSize & { readonly digest: bigint })[];
+  readonly chains: ChainList;
   readonly dispatch: readonly PrintedDispatch[];
   readonly endpoints: number;
 }
 
-const nothing: ServiceEntry = { chains: [], dispatch: [], endpoints: 0 };
+const nothing: ServiceEntry = { chains: '', dispatch: [], endpoints: 0 };
 
 export class Ledger {
   readonly #services = new Map<ServiceKey, ServiceEntry>();
@@ -65,7 +68,7 @@ export class Ledger {
     this.jumps = jumps;
     this.#fixed = chains.map(printChain);
     this.#tails = dispatch.map(printChain);
-    for (const chain of [...this.#fixed, ...this.#tails]) this.#count(chain.table, chain.rules.length, digestOf(chain));
+    for (const chain of [...this.#fixed, ...this.#tails]) this.#count({ table: chain.table, rules: chain.rules.length, digest: digestOf(chain) }, 1);
   }
 
   get services(): number {
@@ -112,7 +115,7 @@ export class Ledger {
     for (const { table, name, rules } of this.#fixed) yield { table, name, rules: rules.length };
     for (const chain of this.#tails) yield { table: chain.table, name: chain.name, rules: this.dispatchRules(chain).length };
     for (const [name, rules] of this.#frontends.chains) yield { table: 'nat', name, rules };
-    for (const entry of this.#services.values()) yield* entry.chains;
+    for (const { chains } of this.#services.values()) yield* listedChains(chains);
   }
 
   /**
@@ -175,13 +178,13 @@ export class Ledger {
 
   #tally(entry: ServiceEntry, sign: 1 | -1): void {
     this.#endpoints += sign * entry.endpoints;
-    for (const { table, rules, digest } of entry.chains) this.#count(table, sign * rules, BigInt(sign) * digest);
-    for (const { table, chain, rule } of entry.dispatch) this.#count(table, sign, BigInt(sign) * digestOf({ table, name: chain, rules: [rule] }));
+    for (const { table, rules, digest } of listedChains(entry.chains)) this.#count({ table, rules, digest }, sign);
+    for (const { table, chain, rule } of entry.dispatch) this.#count({ table, rules: 1, digest: digestOf({ table, name: chain, rules: [rule] }) }, sign);
   }
 
-  #count(table: Table, rules: number, digest: bigint): void {
-    this.#rules[table] += rules;
-    this.#digest = BigInt.asUintN(64, this.#digest + digest);
+  #count({ table, rules, digest }: Pick<ListedChain, 'table' | 'rules' | 'digest'>, sign: 1 | -1): void {
+    this.#rules[table] += sign * rules;
+    this.#digest = BigInt.asUintN(64, this.#digest + BigInt(sign) * BigInt(`0x${digest}`));
   }
 
   #listOf(rule: PrintedDispatch): PrintedDispatch[] {
@@ -212,10 +215,9 @@ function dispatchKey({ table, name }: ChainId): string {
 }
 
 function entryOf(fragments: readonly PrintedFragment[]): ServiceEntry {
-  const chains = fragments.flatMap((fragment) => fragment.chains);
   return {
-    chains: chains.map((chain) => ({ table: chain.table, name: chain.name, rules: chain.rules.length, digest: digestOf(chain) })),
-    dispatch: fragments.flatMap((fragment) => fragment.dispatch),
+    chains: listChains(fragments.flatMap((fragment) => fragment.chains)),
+    dispatch: compact(fragments.flatMap((fragment) => fragment.dispatch)),
     endpoints: fragments.reduce((sum, { endpoints }) => sum + endpoints, 0),
   };
 }
@@ -231,14 +233,14 @@ function missingFrom(known: readonly PrintedDispatch[], list: readonly PrintedDi
 }
 
 function rewritten(before: ServiceEntry, after: ServiceEntry, fragments: readonly PrintedFragment[]): readonly PrintedChain[] {
-  const known = new Map(before.chains.map(({ name, digest }) => [name, digest]));
-  const changed = new Set(after.chains.filter(({ name, digest }) => known.get(name) !== digest).map(({ name }) => name));
+  const known = new Map([...listedChains(before.chains)].map(({ name, digest }) => [name, digest]));
+  const changed = new Set([...listedChains(after.chains)].filter(({ name, digest }) => known.get(name) !== digest).map(({ name }) => name));
   return fragments.flatMap(({ chains }) => chains).filter(({ name }) => changed.has(name));
 }
 
 function staleChains(before: ServiceEntry, after: ServiceEntry): readonly ChainId[] {
-  const kept = new Set(after.chains.map(({ name }) => name));
-  return before.chains.filter(({ name }) => !kept.has(name)).map(({ table, name }) => ({ table, name }));
+  const kept = new Set([...listedChains(after.chains)].map(({ name }) => name));
+  return [...listedChains(before.chains)].filter(({ name }) => !kept.has(name)).map(({ table, name }) => ({ table, name }));
 }
 
 function firstNotBefore(list: readonly PrintedDispatch[], rule: PrintedDispatch): number {

@@ -62,7 +62,7 @@ export function printChain({ table, name, rules }: Chain): PrintedChain {
   return { table, name, rules: rules.map(formatRule) };
 }
 
-/** 64 bits that tell one chain's content from another's. Sums of them are a hash of many chains in any order. */
-export function digestOf({ table, name, rules }: PrintedChain): bigint {
-  return BigInt(`0x${hash('sha256', [table, name, ...rules].join('\n'), 'hex').slice(0, 16)}`);
+/** 16 hexadecimal digits that tell one chain's content from another's. Sums of them are a hash of many chains in any order. */
+export function digestOf({ table, name, rules }: PrintedChain): string {
+  return hash('sha256', [table, name, ...rules].join('\n'), 'hex').slice(0, 16);
 }

@@ -1,0 +1,30 @@
+/**
+ * The chains of one Service as one text: at tens of thousands of endpoints, objects for each would be most of what an agent keeps.
+ */
+import type { Table } from '../shared/chains.ts';
+import type { PrintedChain } from './print.ts';
+import { digestOf } from './print.ts';
+
+/** `TABLE NAME RULES DIGEST` of each, with blanks between. */
+export type ChainList = string;
+
+export interface ListedChain {
+  readonly table: Table;
+  readonly name: string;
+  /** Number of rules. */
+  readonly rules: number;
+  /** As `digestOf` gives it. */
+  readonly digest: string;
+}
+
+export function listChains(chains: readonly PrintedChain[]): ChainList {
+  return chains.map((chain) => [chain.table, chain.name, chain.rules.length, digestOf(chain)].join(' ')).join(' ');
+}
+
+export function* listedChains(list: ChainList): Generator<ListedChain> {
+  const words = list === '' ? [] : list.split(' ');
+  for (let at = 0; at < words.length; at += 4) {
+    const [table = '', name = '', rules = '', digest = ''] = words.slice(at, at + 4);
+    yield { table: table as Table, name, rules: Number(rules), digest };
+  }
+}
