@@ -41,8 +41,8 @@ NAMES          what to measure; everything without any: ${known.join(', ')}
 --add          keeps what other runs measured at other sizes on the page
 --page         writes the page again from docs/performance.json, where the last run has left what it measured
 
-The whole run takes two hours, kube-proxy's starts most of that, and ${ipvs} half of it; ${fanOut} alone takes a few minutes. Each writes its own part of docs/performance.md
-and its picture beside it.`;
+The whole run takes two hours, half of them for ${ipvs}, and most of it kube-proxy's starts; ${fanOut} alone takes a few minutes. Each writes its own part of
+docs/performance.md and its picture beside it.`;
 
 interface Settings {
   readonly names: readonly string[];
@@ -104,8 +104,7 @@ function progress(line: string): void {
 async function main(directory: string): Promise<void> {
   const chosen = settings() ?? explain();
   if (chosen.page) {
-    const { sections, details } = await readMeasured();
-    return writeReport(sections, details);
+    return writeReport(await readMeasured());
   }
   const proxies = contests.filter(({ name }) => chosen.names.includes(name));
   if (proxies.length > 0) console.log(await measureProxies(proxies, chosen, directory));
@@ -118,16 +117,16 @@ async function measureProxies(chosen: readonly ProxyContest[], how: Settings, di
   const { quick, services: counts, changes, parts } = how;
   const repetitions = how.repetitions ?? (quick ? 3 : 5);
   const ground = await prepareGround(directory, progress);
-  const sections: Section[] = how.add ? [...(await readMeasured()).sections] : [];
+  const sections: Section[] = how.add ? [...(await readMeasured())] : [];
   const measure = async (contest: ProxyContest, what: Omit<CompareSettings, 'changes'>): Promise<void> => {
     await ground.populate(what.services);
     const comparison = await compare(contest, ground, { ...what, changes });
     const place = sections.findIndex((each) => each.contest.name === contest.name && each.services === what.services && each.endpoints === ground.endpoints());
-    sections.splice(place === -1 ? sections.length : place, place === -1 ? 0 : 1, { contest, services: what.services, endpoints: ground.endpoints(), repetitions: what.repetitions, comparison });
+    const run = runDetails({ changes, kubeProxy: ground.kubeProxy, minutes: Math.ceil(performance.now() / 60_000) });
+    sections.splice(place === -1 ? sections.length : place, place === -1 ? 0 : 1, { contest, services: what.services, endpoints: ground.endpoints(), repetitions: what.repetitions, comparison, run });
     if (quick) return;
-    const details = runDetails({ changes, kubeProxy: ground.kubeProxy, minutes: Math.ceil(performance.now() / 60_000) });
-    await saveMeasured(sections, details);
-    await writeReport(sections, details);
+    await saveMeasured(sections);
+    await writeReport(sections);
   };
   try {
     for (const services of counts) {

@@ -34,9 +34,10 @@ export interface Measures {
   readonly cpuPerChange: number;
   readonly rss: number;
   readonly rssPeak: number;
-  /** connect(2) on a node without a rule, to a Service, and past all Services. */
+  /** connect(2) on a node without a rule, to all Services by turns, to one of them again and again, and past all Services. */
   readonly direct: number;
   readonly hit: number;
+  readonly one: number;
   readonly miss: number;
 }
 
@@ -109,7 +110,7 @@ class Trial {
     try {
       await cold.proxy.settled();
       await this.#expectAllRules();
-      const connecting = this.#wants('connect') ? await this.#connect() : { direct: Number.NaN, hit: Number.NaN, miss: Number.NaN };
+      const connecting = this.#wants('connect') ? await this.#connect() : { direct: Number.NaN, hit: Number.NaN, one: Number.NaN, miss: Number.NaN };
       const changes = this.#wants('change') ? await this.#change(cold.proxy.pid) : { change: Number.NaN, cpuPerChange: Number.NaN };
       const rss = residentMiB(cold.proxy.pid);
       await cold.proxy.end();
@@ -155,23 +156,25 @@ class Trial {
   }
 
   /** Beside a node without a rule, and by turns, because the machine's own pace changes from second to second. */
-  async #connect(): Promise<Pick<Measures, 'direct' | 'hit' | 'miss'>> {
+  async #connect(): Promise<Pick<Measures, 'direct' | 'hit' | 'one' | 'miss'>> {
     const { contest, ground, node } = this.#around;
-    const services = await ground.addressesFile(this.#settings.services);
+    const services = await ground.addressesFile(0, this.#settings.services);
+    const middle = await ground.addressesFile(Math.floor(this.#settings.services / 2), 1);
     const endpoint = await ground.endpointsFile();
     const bare = await BenchNode.start(contest.variant, ground, neighbourAddresses);
-    const rounds: { direct: number; hit: number; miss: number }[] = [];
+    const rounds: Pick<Measures, 'direct' | 'hit' | 'one' | 'miss'>[] = [];
     try {
       for (let round = 0; round < connectRounds; round += 1) {
         const direct = await bare.connect(connections, targetPort, endpoint);
         const hit = await node.connect(connections, servicePort, services);
-        rounds.push({ direct, hit, miss: await node.connect(connections, targetPort, endpoint) });
+        const one = await node.connect(connections, servicePort, middle);
+        rounds.push({ direct, hit, one, miss: await node.connect(connections, targetPort, endpoint) });
       }
     } finally {
       await bare.stop();
     }
-    const middle = (of: (round: (typeof rounds)[number]) => number): number => median(rounds.map(of));
-    return { direct: middle(({ direct }) => direct), hit: middle(({ hit }) => hit), miss: middle(({ miss }) => miss) };
+    const medianOf = (of: (round: (typeof rounds)[number]) => number): number => median(rounds.map(of));
+    return { direct: medianOf(({ direct }) => direct), hit: medianOf(({ hit }) => hit), one: medianOf(({ one }) => one), miss: medianOf(({ miss }) => miss) };
   }
 
   /** There and back; what the process uses while nothing changes is not counted to the changes. */

@@ -23,8 +23,8 @@ export interface Ground extends Tools {
   readonly product: readonly string[];
   readonly kubeProxy: string;
   readonly progress: (line: string) => void;
-  /** A file with the addresses of the first Services, one per line. */
-  addressesFile(count: number): Promise<string>;
+  /** A file with the addresses of so many Services, one per line. */
+  addressesFile(first: number, count: number): Promise<string>;
   /** A file with an endpoint's address: a connection to it goes past all Services. */
   endpointsFile(): Promise<string>;
   /** Sees to it that there are as many Services; there are never fewer again. */
@@ -53,9 +53,9 @@ export async function prepareGround(directory: string, progress: (line: string) 
     client,
     directory,
     progress,
-    addressesFile: async (count) => {
-      const file = join(directory, `addresses-${count}`);
-      await writeFile(file, Array.from({ length: count }, (_, index) => `${clusterIP(index)}\n`).join(''));
+    addressesFile: async (first, count) => {
+      const file = join(directory, `addresses-${first}-${count}`);
+      await writeFile(file, Array.from({ length: count }, (_, index) => `${clusterIP(first + index)}\n`).join(''));
       return file;
     },
     endpointsFile: async () => {
