@@ -1,6 +1,6 @@
 /**
  * Ends UDP flows that lead to endpoints which are gone, after the rules have changed and beside the syncs: one dump of the kernel's table
- * for all that changed since the last one.
+ * for all that changed since the last one, however many endpoints that were.
  */
 import type { EndpointSliceRecord } from '../model/endpointSlice.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
@@ -20,6 +20,8 @@ export interface UdpCleanerOptions {
   readonly label: { readonly ip_family: string };
   /** Default 10 s. */
   readonly retryMs?: number;
+  /** Flows that are kept in memory; where there are more, the table is read again for the others. Default 10,000. */
+  readonly mostAtOnce?: number;
 }
 
 export class UdpCleaner {
@@ -97,20 +99,26 @@ export class UdpCleaner {
   }
 
   async #clean(check: StaleCheck): Promise<void> {
-    const { conntrack, family, metrics, label, logger } = this.#options;
-    const { signal } = this.#abort;
+    const { family, metrics, label, logger } = this.#options;
     const started = performance.now();
-    const stale = new Map<string, UdpFlow>();
-    let count = 0;
-    const look = (flow: UdpFlow): void => {
-      if (!check.isStale(flow, this.#isNodeAddress)) return;
-      count += 1;
-      stale.set(Object.values(flow).join(' '), flow);
-    };
-    await conntrack.listUdp(family, look, signal);
-    if (stale.size > 0) await conntrack.deleteUdp(family, [...stale.values()], signal);
+    const flows = await this.#endStale(check);
     metrics.conntrackDuration.observe(label, (performance.now() - started) / 1000);
-    metrics.conntrackDeleted.inc(label, count);
-    if (count > 0) logger.info('stale UDP flows ended', { family, flows: count });
+    metrics.conntrackDeleted.inc(label, flows);
+    if (flows > 0) logger.info('stale UDP flows ended', { family, flows });
+  }
+
+  async #endStale(check: StaleCheck): Promise<number> {
+    const { conntrack, family, mostAtOnce = 10_000 } = this.#options;
+    const { signal } = this.#abort;
+    for (let ended = 0; ; ) {
+      const stale: UdpFlow[] = [];
+      const look = (flow: UdpFlow): void => {
+        if (stale.length < mostAtOnce && check.isStale(flow, this.#isNodeAddress)) stale.push(flow);
+      };
+      await conntrack.listUdp(family, look, signal);
+      const deleted = stale.length === 0 ? 0 : await conntrack.deleteUdp(stale, signal);
+      ended += deleted;
+      if (stale.length < mostAtOnce || deleted === 0) return ended;
+    }
   }
 }

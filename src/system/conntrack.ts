@@ -1,15 +1,14 @@
 /**
- * The kernel's table of tracked UDP flows, through the program conntrack. Nothing is decided here.
+ * The kernel's table of tracked UDP flows. Nothing is decided here.
  *
- * Reading it is one dump of the table. So is every `conntrack -D`, which is why only what was found is deleted, one run for all flows that are alike.
+ * Reading it is one dump by the program conntrack. So would be each `conntrack -D`, which is why what was found is deleted without it.
  */
-import { CommandError, findProgram, type RunCommand, runCommand } from './command.ts';
+import { CommandError, findProgram, runCommand } from './command.ts';
+import { deleteFlows, type TrackedFlow } from './deleteFlows.ts';
 import type { IptablesHost } from './iptables.ts';
 
 /** Where a flow was sent, and who answers it: the same, unless an address was translated. */
-export interface UdpFlow {
-  readonly destination: string;
-  readonly port: number;
+export interface UdpFlow extends TrackedFlow {
   readonly replySource: string;
   readonly replyPort: number;
 }
@@ -17,49 +16,35 @@ export interface UdpFlow {
 export interface Conntrack {
   /** Throws CommandError. */
   listUdp(family: 'ipv4' | 'ipv6', onFlow: (flow: UdpFlow) => void, signal?: AbortSignal): Promise<void>;
-  /** All flows that are like one of these. Throws CommandError. */
-  deleteUdp(family: 'ipv4' | 'ipv6', flows: readonly UdpFlow[], signal?: AbortSignal): Promise<void>;
+  /** Just these, in one run that reads no table. Gives how many there were still. Throws CommandError. */
+  deleteUdp(flows: readonly UdpFlow[], signal?: AbortSignal): Promise<number>;
 }
 
 const timeoutMs = 30_000;
 
 export function conntrack({ run = runCommand, find = findProgram }: IptablesHost = {}): Conntrack {
-  const program = async (): Promise<string> => (await find('conntrack')) ?? '/usr/sbin/conntrack';
   return {
     listUdp: async (family, onFlow, signal) => {
       const onLine = (line: string): void => {
         const flow = parseFlow(line);
         if (flow !== undefined) onFlow(flow);
       };
-      await run({ file: await program(), args: ['-L', '-p', 'udp', '-f', family], onLine, timeoutMs, ...(signal && { signal }) });
+      const file = (await find('conntrack')) ?? '/usr/sbin/conntrack';
+      await run({ file, args: ['-L', '-p', 'udp', '-f', family, '-o', 'id'], onLine, timeoutMs, ...(signal && { signal }) });
     },
-    deleteUdp: async (family, flows, signal) => {
-      for (const flow of flows) await deleteLike(flow, { run, file: await program(), family, ...(signal && { signal }) });
-    },
+    deleteUdp: (flows, signal) => deleteFlows(flows, signal, { run, find }),
   };
 }
 
-const tuples = /^udp +17 \d+ src=\S+ dst=(?<destination>\S+) sport=\d+ dport=(?<port>\d+) .*?src=(?<replySource>\S+) dst=\S+ sport=(?<replyPort>\d+) /;
+const words =
+  /^udp +17 \d+ src=(?<source>\S+) dst=(?<destination>\S+) sport=(?<sourcePort>\d+) dport=(?<port>\d+) .*?src=(?<replySource>\S+) dst=\S+ sport=(?<replyPort>\d+) (?:.* zone(?:-orig)?=(?<zone>\d+))?.* id=(?<id>\d+)/;
 
-/** A line of `conntrack -L`, e.g. `udp 17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 use=1`. */
+/** A line of `conntrack -L -o id`, e.g. `udp 17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 use=1 id=7`. */
 export function parseFlow(line: string): UdpFlow | undefined {
-  const { destination, port, replySource, replyPort } = tuples.exec(line)?.groups ?? {};
-  if (destination === undefined || replySource === undefined) return undefined;
-  return { destination, port: Number(port), replySource, replyPort: Number(replyPort) };
-}
-
-interface Deletion {
-  readonly run: RunCommand;
-  readonly file: string;
-  readonly family: 'ipv4' | 'ipv6';
-  readonly signal?: AbortSignal;
-}
-
-/** The addresses are the kernel's own words. */
-async function deleteLike({ destination, port, replySource, replyPort }: UdpFlow, { family, ...how }: Deletion): Promise<void> {
-  const args = ['-D', '-p', 'udp', '-f', family, '--orig-dst', destination, '--orig-port-dst', `${port}`, '--reply-src', replySource, '--reply-port-src', `${replyPort}`];
-  const { run, ...command } = how;
-  await run({ ...command, args, onLine: () => undefined, timeoutMs }).catch(unlessNothingToDelete);
+  const found = words.exec(line)?.groups;
+  if (found === undefined) return undefined;
+  const { source = '', sourcePort, destination = '', port, replySource = '', replyPort, zone = 0, id } = found;
+  return { source, sourcePort: Number(sourcePort), destination, port: Number(port), replySource, replyPort: Number(replyPort), zone: Number(zone), id: Number(id) };
 }
 
 /** Ends all flows that were sent to an address and port, of any protocol: the next packet of each is a new one to the rules. Throws CommandError. */

@@ -52,7 +52,7 @@ class GatedApi implements KubeClient {
   }
 }
 
-const idleConntrack = { listUdp: () => Promise.resolve(), deleteUdp: () => Promise.resolve() };
+const idleConntrack = { listUdp: () => Promise.resolve(), deleteUdp: () => Promise.resolve(0) };
 const noSysctls = { read: () => Promise.resolve(new Map<string, string>()), write: () => Promise.resolve() };
 
 let api: GatedApi;

@@ -5,7 +5,7 @@ import { parseFlow, type UdpFlow } from '../../src/system/conntrack.ts';
 const dns = (...servers: string[]): UdpService => ({ frontends: new Set(['10.96.0.10 53', '* 30053']), servers: new Set(servers) });
 const flow = (destination: string, port: number, reply: string): UdpFlow => {
   const [replySource = '', replyPort] = reply.split(' ');
-  return { destination, port, replySource, replyPort: Number(replyPort) };
+  return { source: '10.0.0.1', sourcePort: 4000, destination, port, replySource, replyPort: Number(replyPort), zone: 0, id: 7 };
 };
 const toService = (reply: string): UdpFlow => flow('10.96.0.10', 53, reply);
 
@@ -64,10 +64,14 @@ test('what could not be looked at is looked at again', () => {
 });
 
 const lines = [
-  { name: 'answered', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=5353 dport=4000 [ASSURED] mark=0 use=1', flow: flow('10.96.0.10', 53, '10.1.0.2 5353') },
-  { name: 'unanswered', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 [UNREPLIED] src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 use=1', flow: flow('10.96.0.10', 53, '10.1.0.2 53') },
-  { name: 'IPv6', line: 'udp      17 3 src=fd00::1 dst=fd00::a sport=4000 dport=53 src=fd00::2 dst=fd00::1 sport=53 dport=4000 mark=0 use=1', flow: flow('fd00::a', 53, 'fd00::2 53') },
-  { name: 'TCP', line: 'tcp      6 9 TIME_WAIT src=10.0.0.1 dst=10.96.0.1 sport=4000 dport=443 src=10.1.0.2 dst=10.0.0.1 sport=443 dport=4000 mark=0 use=1', flow: undefined },
+  { name: 'answered', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=5353 dport=4000 [ASSURED] mark=0 use=1 id=7', flow: toService('10.1.0.2 5353') },
+  { name: 'unanswered', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 [UNREPLIED] src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 use=1 id=7', flow: toService('10.1.0.2 53') },
+  { name: 'counted', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 packets=1 bytes=2 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 packets=1 bytes=2 [ASSURED] mark=0 use=1 id=7', flow: toService('10.1.0.2 53') },
+  { name: 'in a zone', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone=5 use=1 id=7', flow: { ...toService('10.1.0.2 53'), zone: 5 } },
+  { name: 'in a zone on its way to us', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone-orig=5 use=1 id=7', flow: { ...toService('10.1.0.2 53'), zone: 5 } },
+  { name: 'in a zone on its way back', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone-reply=5 use=1 id=7', flow: toService('10.1.0.2 53') },
+  { name: 'IPv6', line: 'udp      17 3 src=fd00::1 dst=fd00::a sport=4000 dport=53 src=fd00::2 dst=fd00::1 sport=53 dport=4000 mark=0 use=1 id=7', flow: { ...flow('fd00::a', 53, 'fd00::2 53'), source: 'fd00::1' } },
+  { name: 'TCP', line: 'tcp      6 9 TIME_WAIT src=10.0.0.1 dst=10.96.0.1 sport=4000 dport=443 src=10.1.0.2 dst=10.0.0.1 sport=443 dport=4000 mark=0 use=1 id=7', flow: undefined },
 ];
 test.each(lines)('a line of conntrack: $name', ({ line, flow: expected }) => {
   expect(parseFlow(line)).toEqual(expected);
