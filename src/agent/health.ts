@@ -52,7 +52,9 @@ function answer(facts: HealthFacts, otherwiseHealthy: boolean): HealthAnswer {
   const { families } = facts.dataplane;
   const entries = families.map((status) => [familyNames[status.family], { lastUpdated: time(status.lastSuccess), healthy: !isStuck(status, facts) }] as const);
   const healthy = otherwiseHealthy && entries.every(([, family]) => family.healthy);
-  const lastUpdated = families.map(({ lastSuccess }) => time(lastSuccess)).sort()[0] ?? time(undefined);
+  const updates = families.map(({ lastSuccess }) => time(lastSuccess)).sort();
+  // Where nothing changes nothing is updated, and the node would look forgotten; so a healthy one has always just been.
+  const lastUpdated = healthy ? time(facts.now) : (updates.at(-1) ?? time(undefined));
   return {
     status: healthy ? 200 : 503,
     body: { lastUpdated, currentTime: time(facts.now), nodeEligible: facts.nodeEligible, healthy, status: Object.fromEntries(entries) },

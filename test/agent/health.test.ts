@@ -29,14 +29,27 @@ describe('probes', () => {
   });
 });
 
-test("the body is kube-proxy's", () => {
-  const stuck: SyncStatus = { ...synced, family: 'ipv6', queuedSince: 0 };
-  expect(healthz(facts([synced, stuck])).body).toEqual({
-    lastUpdated: '2026-01-02T03:04:05.678Z',
+function bodyOf(lastUpdated: string, healthy: boolean): object {
+  return {
+    lastUpdated,
     currentTime: '2026-01-02T03:05:00.000Z',
     nodeEligible: true,
-    healthy: false,
-    status: { IPv4: { lastUpdated: '2026-01-02T03:04:05.678Z', healthy: true }, IPv6: { lastUpdated: '2026-01-02T03:04:05.678Z', healthy: false } },
+    healthy,
+    status: { IPv4: { lastUpdated: '2026-01-02T03:04:05.678Z', healthy: true }, IPv6: { lastUpdated: '2026-01-02T03:04:01.234Z', healthy } },
+  };
+}
+
+describe("the body is kube-proxy's", () => {
+  const earlier = new Date('2026-01-02T03:04:01.234Z');
+  const stuck: SyncStatus = { ...synced, family: 'ipv6', queuedSince: 0, lastSuccess: earlier };
+  const quiet: SyncStatus = { ...synced, family: 'ipv6', lastSuccess: earlier };
+
+  test.each([
+    { name: 'while one family is stuck, with the last time that any was updated', given: facts([synced, stuck]), expected: bodyOf('2026-01-02T03:04:05.678Z', false) },
+    { name: 'where nothing has changed for long, with the present time', given: facts([synced, quiet]), expected: bodyOf('2026-01-02T03:05:00.000Z', true) },
+  ])('$name', ({ given, expected }) => {
+    expect(healthz(given).body).toEqual(expected);
+    expect(livez(given).body).toEqual(expected);
   });
 });
 
