@@ -38,7 +38,8 @@ export function createFollowers({ store, nodeName, metrics, logger, isHealthy, c
   const cleanerFor = (family: IPFamily): UdpCleaner =>
     new UdpCleaner({ family, conntrack, slicesOf, metrics, logger, label: { ip_family: familyLabels[family] } });
   const cleaners: { readonly [family in IPFamily]: UdpCleaner } = { ipv4: cleanerFor('ipv4'), ipv6: cleanerFor('ipv6') };
-  const health = new ServiceHealth({ service: (key) => store.service(key), slicesOf, nodeName, isHealthy, logger });
+  const healthFor = (family: IPFamily): ServiceHealth => new ServiceHealth({ family, service: (key) => store.service(key), slicesOf, nodeName, isHealthy, logger });
+  const health: { readonly [family in IPFamily]: ServiceHealth } = { ipv4: healthFor('ipv4'), ipv6: healthFor('ipv6') };
   const syncing = new Map<IPFamily, { readonly keys: readonly ServiceKey[]; readonly state: ServiceState }>();
   const gaps: { readonly [family in IPFamily]: LocalGapCounter } = { ipv4: new LocalGapCounter(), ipv6: new LocalGapCounter() };
   const countGaps = (family: IPFamily, keys: Iterable<ServiceKey>, state: ServiceState): void => {
@@ -52,7 +53,7 @@ export function createFollowers({ store, nodeName, metrics, logger, isHealthy, c
       cleaners[family].syncing(changed, state);
       countGaps(family, changed === 'all' ? new Set([...state.keys(), ...gaps[family].keys()]) : changed, state);
       for (const key of changed === 'all' ? new Set([...state.keys(), ...refused.keys()]) : changed) refused.set(key, store.service(key), state.config);
-      syncing.set(family, { keys: changed === 'all' ? [...state.keys(), ...health.keys()] : [...changed], state });
+      syncing.set(family, { keys: changed === 'all' ? [...state.keys(), ...health[family].keys()] : [...changed], state });
     },
     onSuccess: (family) => {
       cleaners[family].synced();
@@ -60,13 +61,13 @@ export function createFollowers({ store, nodeName, metrics, logger, isHealthy, c
       syncing.delete(family);
       if (synced === undefined) return;
       const { keys, state } = synced;
-      updating = updating.then(() => health.synced(keys, () => healthCheckAddresses(state.config, state.node)));
+      updating = updating.then(() => health[family].synced(keys, () => healthCheckAddresses(state.config, state.node, family)));
     },
     remarks: () => refused.conditions(),
     stop: async () => {
       await Promise.all(ipFamilies.map((family) => cleaners[family].stop()));
       await updating;
-      await health.stop();
+      await Promise.all(ipFamilies.map((family) => health[family].stop()));
     },
   };
 }

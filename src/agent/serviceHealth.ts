@@ -1,17 +1,19 @@
 /**
  * The health-check node ports of Services with external traffic policy Local: a load balancer asks there which nodes have endpoints.
- * Port, body, header and the addresses that are listened on are kube-proxy's.
+ * Port, body, header and the addresses that are listened on are kube-proxy's, and as there each IP family answers for itself: it has
+ * endpoints of its own, and a pod with two addresses is one endpoint.
  */
 import { networkInterfaces } from 'node:os';
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { EndpointSliceRecord } from '../model/endpointSlice.ts';
-import { canonicalAddress, cidrContains, familyOf, ipFamilies } from '../model/ipFamily.ts';
+import { canonicalAddress, cidrContains, familyOf, type IPFamily } from '../model/ipFamily.ts';
 import type { NodeRecord } from '../model/node.ts';
 import type { ServiceKey, ServiceRecord } from '../model/service.ts';
 import { type Answer, type HttpServer, json, startHttpServer } from '../observability/httpServer.ts';
 import type { Logger } from '../observability/logger.ts';
 
 export interface ServiceHealthOptions {
+  readonly family: IPFamily;
   readonly service: (key: ServiceKey) => ServiceRecord | undefined;
   readonly slicesOf: (key: ServiceKey) => Iterable<EndpointSliceRecord>;
   readonly nodeName: string;
@@ -20,12 +22,9 @@ export interface ServiceHealthOptions {
   readonly logger: Logger;
 }
 
-/** An address of the node's; undefined for all of them, of both families. */
-export type ListenAddress = string | undefined;
-
 interface Listener {
   readonly port: number;
-  readonly servers: Map<ListenAddress, HttpServer>;
+  readonly servers: Map<string, HttpServer>;
   localEndpoints: number;
 }
 
@@ -38,7 +37,7 @@ export class ServiceHealth {
   }
 
   /** Looks at these Services again; only after their rules are in the kernel, so that nobody is invited too early. */
-  async synced(changed: Iterable<ServiceKey>, addresses: () => readonly ListenAddress[]): Promise<void> {
+  async synced(changed: Iterable<ServiceKey>, addresses: () => readonly string[]): Promise<void> {
     for (const key of changed) await this.#update(key, addresses);
   }
 
@@ -50,23 +49,30 @@ export class ServiceHealth {
     await Promise.all([...this.#listeners.values()].map(stopListening));
   }
 
-  async #update(key: ServiceKey, addresses: () => readonly ListenAddress[]): Promise<void> {
-    const { service, slicesOf, nodeName } = this.#options;
-    const port = service(key)?.healthCheckNodePort ?? 0;
+  async #update(key: ServiceKey, addresses: () => readonly string[]): Promise<void> {
+    const { slicesOf, nodeName, family } = this.#options;
+    const port = this.#portOf(key);
     const before = this.#listeners.get(key);
     if (before !== undefined && before.port !== port) {
       this.#listeners.delete(key);
       await stopListening(before);
     }
     if (port === 0) return;
-    const listener = this.#listeners.get(key) ?? { port, servers: new Map<ListenAddress, HttpServer>(), localEndpoints: 0 };
+    const listener = this.#listeners.get(key) ?? { port, servers: new Map<string, HttpServer>(), localEndpoints: 0 };
     this.#listeners.set(key, listener);
-    listener.localEndpoints = localEndpoints(slicesOf(key), nodeName);
+    listener.localEndpoints = localEndpoints(slicesOf(key), nodeName, family);
     await this.#listen(key, listener, addresses());
   }
 
+  /** 0 for a Service that has none, or is not of this family. */
+  #portOf(key: ServiceKey): number {
+    const { service, family } = this.#options;
+    const { clusterIPs = [], healthCheckNodePort = 0 } = service(key) ?? {};
+    return clusterIPs.some((address) => familyOf(address) === family) ? healthCheckNodePort : 0;
+  }
+
   /** What is listened on no more goes first: all addresses and one of them exclude each other. */
-  async #listen(key: ServiceKey, listener: Listener, addresses: readonly ListenAddress[]): Promise<void> {
+  async #listen(key: ServiceKey, listener: Listener, addresses: readonly string[]): Promise<void> {
     const { port, servers } = listener;
     const gone = [...servers].filter(([address]) => !addresses.includes(address));
     for (const [address] of gone) servers.delete(address);
@@ -76,7 +82,7 @@ export class ServiceHealth {
     for (const host of addresses) {
       if (servers.has(host)) continue;
       const onUnavailable = (error: Error): void => logger.warn('a health-check node port cannot be had; trying again', { service: key, host, port, error });
-      servers.set(host, startHttpServer({ address: { port, ...(host !== undefined && { host }) }, routes: {}, fallback: answer, onUnavailable }));
+      servers.set(host, startHttpServer({ address: { host, port, ipv6Only: true }, routes: {}, fallback: answer, onUnavailable }));
     }
   }
 }
@@ -85,12 +91,15 @@ async function stopListening({ servers }: Listener): Promise<void> {
   await Promise.all([...servers.values()].map((server) => server.stop()));
 }
 
-/** Where NodePorts are served; a link-local address could not be listened on without its interface. */
-export function healthCheckAddresses({ nodePorts }: Pick<NodeConfig, 'nodePorts'>, node: NodeRecord): readonly ListenAddress[] {
+const allAddresses: { readonly [family in IPFamily]: string } = { ipv4: '0.0.0.0', ipv6: '::' };
+
+/** Where NodePorts are served in a family; a link-local address could not be listened on without its interface. */
+export function healthCheckAddresses({ nodePorts }: Pick<NodeConfig, 'nodePorts'>, node: NodeRecord, family: IPFamily): readonly string[] {
   const networks = nodePorts?.addresses ?? [];
-  if (networks.length === 0) return [undefined];
-  if (networks.includes('primary')) return ipFamilies.flatMap((family) => node.addresses.find((address) => familyOf(address) === family) ?? []);
-  return interfaceAddresses().filter((address) => !address.startsWith('fe80:') && networks.some((network) => cidrContains(network, address)));
+  const isOfFamily = (address: string): boolean => familyOf(address) === family;
+  if (networks.length === 0) return [allAddresses[family]];
+  if (networks.includes('primary')) return node.addresses.filter(isOfFamily).slice(0, 1);
+  return interfaceAddresses().filter((address) => isOfFamily(address) && !address.startsWith('fe80:') && networks.some((network) => cidrContains(network, address)));
 }
 
 function interfaceAddresses(): readonly string[] {
@@ -98,9 +107,10 @@ function interfaceAddresses(): readonly string[] {
   return [...new Set(all.flatMap(({ address }) => canonicalAddress(address) ?? []))];
 }
 
-/** Distinct addresses of ready endpoints on this node; those that are going away count no more. */
-export function localEndpoints(slices: Iterable<EndpointSliceRecord>, nodeName: string): number {
-  const ready = [...slices].flatMap(({ endpoints }) => endpoints.filter((endpoint) => endpoint.ready && endpoint.nodeName === nodeName));
+/** Distinct addresses of ready endpoints of a family on this node; those that are going away count no more. */
+export function localEndpoints(slices: Iterable<EndpointSliceRecord>, nodeName: string, family: IPFamily): number {
+  const ofFamily = [...slices].filter((slice) => slice.family === family);
+  const ready = ofFamily.flatMap(({ endpoints }) => endpoints.filter((endpoint) => endpoint.ready && endpoint.nodeName === nodeName));
   return new Set(ready.map(({ address }) => address)).size;
 }
 

@@ -12,8 +12,8 @@ export interface Answer {
 }
 
 export interface HttpServerOptions {
-  /** Without a host, all addresses of both families. */
-  readonly address: { readonly host?: string; readonly port: number };
+  /** Without a host, all addresses of both families; `::` is that too, unless `ipv6Only`. */
+  readonly address: { readonly host?: string; readonly port: number; readonly ipv6Only?: boolean };
   /** By path; nothing but GET and HEAD is answered. */
   readonly routes: Readonly<Record<string, () => Answer | Promise<Answer>>>;
   /** For all other paths; default 404. */
@@ -41,7 +41,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   });
   server.maxConnections = 100;
   let retry: NodeJS.Timeout | undefined;
-  const listen = (): void => void server.listen(address.port, address.host);
+  const listen = (): void => void server.listen(address);
   server.on('error', (error) => {
     onUnavailable?.(error);
     retry = setTimeout(listen, retryMs);

@@ -1,9 +1,12 @@
 import http from 'node:http';
 import { expect, test } from '@jest/globals';
-import { localEndpoints, ServiceHealth, serviceHealthAnswer } from '../../src/agent/serviceHealth.ts';
+import { healthCheckAddresses, localEndpoints, ServiceHealth, serviceHealthAnswer } from '../../src/agent/serviceHealth.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
+import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';
+import type { IPFamily } from '../../src/model/ipFamily.ts';
+import type { NodeRecord } from '../../src/model/node.ts';
 import { until } from '../kube/until.ts';
 
 const ready = { ready: true, serving: true, terminating: false };
@@ -12,7 +15,7 @@ const draining = { ready: false, serving: true, terminating: true };
 function sliceOf(...endpoints: readonly { address: string; nodeName: string; conditions: object }[]): EndpointSliceRecord {
   const { record } = decodeEndpointSlice({
     metadata: { namespace: 'default', name: 'web-1', labels: { 'kubernetes.io/service-name': 'web' } },
-    addressType: 'IPv4',
+    addressType: endpoints.some(({ address }) => address.includes(':')) ? 'IPv6' : 'IPv4',
     ports: [{ name: '', port: 80 }],
     endpoints: endpoints.map(({ address, nodeName, conditions }) => ({ addresses: [address], nodeName, conditions })),
   });
@@ -20,14 +23,17 @@ function sliceOf(...endpoints: readonly { address: string; nodeName: string; con
 }
 
 const here = { address: '10.1.0.1', nodeName: 'node-1', conditions: ready };
+const here6 = { ...here, address: 'fd00::1' };
 const counts = [
-  { name: 'one here', slices: [sliceOf(here)], count: 1 },
-  { name: 'one in two slices', slices: [sliceOf(here), sliceOf(here)], count: 1 },
-  { name: 'one elsewhere', slices: [sliceOf({ ...here, nodeName: 'node-2' })], count: 0 },
-  { name: 'one that drains: it still answers, but new connections are better sent elsewhere', slices: [sliceOf({ ...here, conditions: draining })], count: 0 },
+  { name: 'one here', slices: [sliceOf(here)], ipv4: 1, ipv6: 0 },
+  { name: 'one in two slices', slices: [sliceOf(here), sliceOf(here)], ipv4: 1, ipv6: 0 },
+  { name: 'one elsewhere', slices: [sliceOf({ ...here, nodeName: 'node-2' })], ipv4: 0, ipv6: 0 },
+  { name: 'one that drains: it still answers, but new connections are better sent elsewhere', slices: [sliceOf({ ...here, conditions: draining })], ipv4: 0, ipv6: 0 },
+  { name: 'one pod with an address of each family', slices: [sliceOf(here), sliceOf(here6)], ipv4: 1, ipv6: 1 },
+  { name: 'one of IPv6 alone', slices: [sliceOf({ ...here, nodeName: 'node-2' }), sliceOf(here6)], ipv4: 0, ipv6: 1 },
 ];
-test.each(counts)('local endpoints: $name', ({ slices, count }) => {
-  expect(localEndpoints(slices, 'node-1')).toBe(count);
+test.each(counts)('local endpoints: $name', ({ slices, ipv4, ipv6 }) => {
+  expect([localEndpoints(slices, 'node-1', 'ipv4'), localEndpoints(slices, 'node-1', 'ipv6')]).toEqual([ipv4, ipv6]);
 });
 
 const answers = [
@@ -52,34 +58,45 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const everywhere = (): readonly undefined[] => [undefined];
+const hosts = { ipv4: '127.0.0.1', ipv6: '[::1]' };
 
-test('the port is served on both families while the Service asks for it, with what was last in the kernel', async () => {
+test('each family serves the port while the Service asks for it, with what of its own was last in the kernel', async () => {
   const port = await freePort();
-  let spec: object = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', clusterIP: '10.96.0.1', healthCheckNodePort: port, ports: [{ port: 80 }] };
-  let slices = [sliceOf(here)];
+  const balanced = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', clusterIPs: ['10.96.0.1', 'fd00:96::1'], clusterIP: '10.96.0.1', healthCheckNodePort: port, ports: [{ port: 80 }] };
+  let spec: object = balanced;
+  let slices = [sliceOf(here), sliceOf(here6)];
   const warnings: unknown[] = [];
-  const silent = { error: () => undefined, warn: (...words: unknown[]) => void warnings.push(words), info: () => undefined, debug: () => undefined };
+  const logger = { error: () => undefined, warn: (...words: unknown[]) => void warnings.push(words), info: () => undefined, debug: () => undefined };
   const service = () => decodeService({ metadata: { namespace: 'default', name: 'web' }, spec }).record;
-  const health = new ServiceHealth({ service, slicesOf: () => slices, nodeName: 'node-1', isHealthy: () => true, logger: silent });
-  const ask = async (host: string): Promise<unknown> => {
-    const response = await fetch(`http://${host}:${port}/whatever`, { headers: { connection: 'close' } });
+  const node = decodeNode({ metadata: { name: 'node-1' } }).record as NodeRecord;
+  const of = (family: IPFamily): ServiceHealth => new ServiceHealth({ family, service, slicesOf: () => slices, nodeName: 'node-1', isHealthy: () => true, logger });
+  const health = { ipv4: of('ipv4'), ipv6: of('ipv6') };
+  const synced = async (...families: readonly IPFamily[]): Promise<void> => {
+    for (const family of families) await health[family].synced(['default/web'], () => healthCheckAddresses({}, node, family));
+  };
+  const ask = async (family: IPFamily): Promise<unknown> => {
+    const response = await fetch(`http://${hosts[family]}:${port}/whatever`, { headers: { connection: 'close' } });
     return [response.status, response.headers.get('x-load-balancing-endpoint-weight')];
   };
+  const untilOpen = (family: IPFamily): Promise<void> => until('the port answers', async () => ask(family).then(() => true, () => false));
   try {
-    await health.synced(['default/web'], everywhere);
-    await until('the port answers', async () => ask('127.0.0.1').then(() => true, () => false));
-    expect(await ask('127.0.0.1')).toEqual([200, '1']);
-    expect(await ask('[::1]')).toEqual([200, '1']);
-    slices = [];
-    expect(await ask('127.0.0.1')).toEqual([200, '1']);
-    await health.synced(['default/web'], everywhere);
-    expect(await ask('127.0.0.1')).toEqual([503, '0']);
+    await synced('ipv4', 'ipv6');
+    await untilOpen('ipv4');
+    await untilOpen('ipv6');
+    expect([await ask('ipv4'), await ask('ipv6')]).toEqual([[200, '1'], [200, '1']]);
+    slices = [sliceOf(here6)];
+    expect(await ask('ipv4')).toEqual([200, '1']);
+    await synced('ipv4', 'ipv6');
+    expect([await ask('ipv4'), await ask('ipv6')]).toEqual([[503, '0'], [200, '1']]);
+    spec = { ...balanced, clusterIPs: ['10.96.0.1'] };
+    await synced('ipv4', 'ipv6');
+    expect(await ask('ipv4')).toEqual([503, '0']);
+    await expect(ask('ipv6')).rejects.toThrow();
     spec = { type: 'ClusterIP', clusterIP: '10.96.0.1', ports: [{ port: 80 }] };
-    await health.synced(['default/web'], everywhere);
-    await expect(ask('127.0.0.1')).rejects.toThrow();
+    await synced('ipv4', 'ipv6');
+    await expect(ask('ipv4')).rejects.toThrow();
     expect(warnings).toEqual([]);
   } finally {
-    await health.stop();
+    await Promise.all([health.ipv4.stop(), health.ipv6.stop()]);
   }
 });
