@@ -54,7 +54,7 @@ describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its ow
     await until('the sync has failed', () => told.length > 0, 20_000);
     lock.stdin.end();
     await until('it has synced', () => told.includes('synced'), 20_000);
-    expect(told[0]).toBe('ToolFailed');
+    expect(told[0]).toBe('LockHeld');
     expect(loop?.status.result).toMatchObject({ services: 5, quarantined: [] });
   }, 60_000);
 

@@ -122,7 +122,12 @@ export interface RestoreRequest {
 }
 
 export async function restore(iptables: Iptables, { input, args = restoreArguments, signal }: RestoreRequest): Promise<void> {
-  await classified('iptables-restore', () => iptables.restore(args, input, signal));
+  try {
+    await classified('iptables-restore', () => iptables.restore(args, input, signal));
+  } catch (error) {
+    if (iptables.variant === 'nft' || !hasNoResources(error)) throw error;
+    throw new SyncError('LockHeld', 'another program holds the lock of iptables, /run/xtables.lock', { cause: error.cause, tool: error.tool });
+  }
 }
 
 const failures: Record<CommandFailure, readonly [reason: string, words: string]> = {
@@ -139,7 +144,7 @@ export async function classified<T>(tool: string, action: () => Promise<T>): Pro
   } catch (cause) {
     if (cause instanceof CommandError) {
       const [reason, words] = failures[cause.reason];
-      throw new SyncError(reason, `${tool} ${words}`, { cause });
+      throw new SyncError(reason, `${tool} ${words}`, { cause, tool });
     }
     throw cause;
   }
@@ -265,7 +270,14 @@ export function findDifference(view: KernelView, ledger: Ledger, before?: Pick<C
   return jump && `the jump from ${jump.from} to ${jump.to} in table ${jump.table} is missing`;
 }
 
-/** Whether a tool, or the kernel through it, refused what it was given. Exit status 4 of iptables-restore is a lock that another program holds. */
+/** Whether a tool, or the kernel through it, refused what it was given. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof SyncError && error.cause instanceof CommandError && error.cause.reason === 'Failed' && error.cause.exitCode !== 4;
+  return error instanceof SyncError && error.cause instanceof CommandError && error.cause.reason === 'Failed' && !hasNoResources(error);
+}
+
+/** iptables' own word for it (xtables.h); to the legacy variant that is the lock, for which it waits a few seconds. */
+const resourceProblem = 4;
+
+function hasNoResources(error: unknown): error is SyncError {
+  return error instanceof SyncError && error.cause instanceof CommandError && error.cause.exitCode === resourceProblem;
 }

@@ -120,6 +120,6 @@ describe.each(['nft', 'legacy'] as const)('a refused Service, iptables %s', (var
 
   test('a tool that refuses everything quarantines nobody', async () => {
     refused.add('*nat');
-    await expect(sync(manyServices(3))).rejects.toMatchObject({ reason: 'ToolFailed' });
+    await expect(sync(manyServices(3))).rejects.toMatchObject({ reason: 'ToolFailed', tool: 'iptables-restore' });
   });
 });
