@@ -44,7 +44,9 @@ export function createSyncObserver({ metrics, logger, startedAt, onNews, followe
     for (const [table, rules] of Object.entries(result.rulesWritten ?? {})) metrics.iptablesRulesWritten.set({ ...label, table }, rules);
   }
 
-  function countFailure({ wasFull }: SyncFailure, label: { ip_family: string }): void {
+  function countFailure({ error, wasFull }: SyncFailure, label: { ip_family: string }): void {
+    metrics.syncFailures.inc({ ...label, reason: error.reason });
+    if (error.tool !== 'iptables-restore') return;
     metrics.restoreFailures.inc(label);
     if (!wasFull) metrics.partialRestoreFailures.inc(label);
   }

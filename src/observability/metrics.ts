@@ -6,7 +6,12 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 
 /** Seconds: 1 ms doubling to 16 s, kube-proxy's own buckets for syncs. */
 const syncBuckets = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** power);
-const latencyBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300];
+/** kube-proxy's, which begin at 0.25 s, below which nearly all changes are programmed here; so there are finer ones before. */
+const latencyBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, ...steps(0.25, 0.25, 2), ...steps(1, 1, 59), ...steps(60, 5, 12), ...steps(120, 30, 7)];
+
+function steps(first: number, width: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + width * index);
+}
 
 export type AgentMetrics = ReturnType<typeof instruments>;
 
@@ -37,8 +42,8 @@ function instruments() {
     endpointChangesPending: gauge(`${sync}_endpoint_changes_pending`, 'Changes of EndpointSlices that are not in the kernel yet', family),
     serviceChanges: counter(`${sync}_service_changes_total`, 'Changes of Services', family),
     serviceChangesPending: gauge(`${sync}_service_changes_pending`, 'Changes of Services that are not in the kernel yet', family),
-    restoreFailures: counter(`${sync}_iptables_restore_failures_total`, 'Syncs that failed', family),
-    partialRestoreFailures: counter(`${sync}_iptables_partial_restore_failures_total`, 'Partial syncs that failed; each is followed by a full one', family),
+    restoreFailures: counter(`${sync}_iptables_restore_failures_total`, 'Syncs that failed in iptables-restore', family),
+    partialRestoreFailures: counter(`${sync}_iptables_partial_restore_failures_total`, 'Partial syncs that failed in iptables-restore; each is followed by a full one', family),
     iptablesRules: gauge(`${sync}_iptables_total`, 'Rules of ours in a table', ['ip_family', 'table']),
     iptablesRulesWritten: gauge(`${sync}_iptables_last`, 'Rules that the last sync wrote into a table', ['ip_family', 'table']),
     invalidDropped: counter('kubeproxy_iptables_ct_state_invalid_dropped_packets_total', 'Packets dropped because they are of no connection that the kernel knows', family),
@@ -53,6 +58,7 @@ function instruments() {
     fragmentsComputed: counter('proxyconfig_fragments_computed_total', 'Service ports whose rules were computed', family),
     linesSent: counter('proxyconfig_lines_sent_total', "Lines written to the kernel's tools", family),
     commandsRun: counter('proxyconfig_commands_run_total', "Runs of the kernel's tools", family),
+    syncFailures: counter('proxyconfig_sync_failures_total', 'Syncs that failed, by the reason that the NodeProxy gives', ['ip_family', 'reason']),
     services: gauge('proxyconfig_services', 'Services in the kernel', family),
     endpoints: gauge('proxyconfig_endpoints', 'Endpoints in the kernel', family),
     quarantined: gauge('proxyconfig_quarantined_services', 'Services that are left out or served in part, because something in them is invalid', []),
