@@ -1,14 +1,12 @@
 /**
- * Tells owners of Services that external IPs of theirs are not served, and why. The operator does, not the agents: one event is enough,
- * however many nodes there are.
+ * Tells owners of Services that external IPs of theirs are not served, and why.
  */
-import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
-import type { EventDetails } from '../kube/events.ts';
 import { decodeService } from '../model/decodeService.ts';
 import type { ServiceRecord } from '../model/service.ts';
 import { allowedExternalIPs } from '../model/servicePorts.ts';
+import type { ServiceNote } from './serviceEvents.ts';
 
 export type ServiceWithExternalIPs = Pick<ServiceRecord, 'namespace' | 'name' | 'uid' | 'externalIPs'>;
 
@@ -20,37 +18,24 @@ export function decodeExternalIPs(object: unknown): ServiceWithExternalIPs | und
   return { namespace, name, uid, externalIPs };
 }
 
-/** Whoever turns an allow-list around in a cluster full of such Services, or starts an operator there, causes no flood. */
-const mostAtOnce = 20;
-
-/** Remembers what was told, so that each Service is told of once for each change. */
-export class ExternalIPsTeller {
-  /** By uid, as are the notes. */
-  readonly #services = new Map<string, ServiceWithExternalIPs>();
-  readonly #told = new Map<string, string>();
+/** The Services that have external IPs. */
+export class ServicesWithExternalIPs {
+  readonly #byUid = new Map<string, ServiceWithExternalIPs>();
 
   /** Whether that is news. */
   keep(uid: string, service: ServiceWithExternalIPs | undefined): boolean {
-    if (isDeepStrictEqual(service, this.#services.get(uid))) return false;
-    if (service === undefined) this.#services.delete(uid);
-    else this.#services.set(uid, service);
+    if (isDeepStrictEqual(service, this.#byUid.get(uid))) return false;
+    if (service === undefined) this.#byUid.delete(uid);
+    else this.#byUid.set(uid, service);
     return true;
   }
 
-  /** What is to be told now, on nodes that these ProxyConfigs govern; `hasMore` where the rest waits for the next time. */
-  news(configs: readonly ProxyConfig[]): { readonly events: readonly EventDetails[]; readonly hasMore: boolean } {
-    const notes = new Map(
-      [...this.#services.values()].flatMap((service) => {
-        const note = noteOn(service, configs);
-        return note === undefined ? [] : [[service, note] as const];
-      }),
-    );
-    const refused = new Set([...notes.keys()].map(({ uid }) => uid));
-    for (const uid of this.#told.keys()) if (!refused.has(uid)) this.#told.delete(uid);
-    const untold = [...notes].filter(([{ uid }, note]) => this.#told.get(uid) !== note);
-    const now = untold.slice(0, mostAtOnce);
-    for (const [{ uid }, note] of now) this.#told.set(uid, note);
-    return { events: now.map(([service, note]) => eventOn(service, note)), hasMore: untold.length > now.length };
+  /** What is to be said of them on nodes that these ProxyConfigs govern. */
+  notes(configs: readonly ProxyConfig[]): readonly ServiceNote[] {
+    return [...this.#byUid.values()].flatMap((service) => {
+      const note = noteOn(service, configs);
+      return note === undefined ? [] : [{ service, reason: 'ExternalIPsNotAllowed', note }];
+    });
   }
 }
 
@@ -68,16 +53,4 @@ function noteOn({ externalIPs }: ServiceWithExternalIPs, configs: readonly Proxy
 function short(names: readonly string[]): string {
   const [first, more] = [names.slice(0, 3).join(', '), names.length - 3];
   return more > 0 ? `${first} and ${more} more` : first;
-}
-
-/** By its name the API server knows an event that an operator before this one has told. */
-function eventOn({ namespace, name, uid }: ServiceWithExternalIPs, note: string): EventDetails {
-  return {
-    regarding: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },
-    type: 'Warning',
-    reason: 'ExternalIPsNotAllowed',
-    action: 'Reconcile',
-    note,
-    name: `${name}.${hash('sha256', `${uid} ${note}`, 'hex').slice(0, 16)}`,
-  };
 }

@@ -14,11 +14,13 @@ import { createReflector, type ObjectIdentity, type Reflector } from '../kube/re
 import { createWorkQueue } from '../kube/workQueue.ts';
 import type { Logger } from '../observability/logger.ts';
 import { decodeAgentPod, decodeNode, decodeNodeProxy, decodeProxyConfig, decodeRevision, type ClusterView } from './clusterView.ts';
-import { decodeExternalIPs, ExternalIPsTeller } from './externalIPs.ts';
+import { decodeExternalIPs, ServicesWithExternalIPs } from './externalIPs.ts';
 import { type Heard, KnownObjects, WrittenObjects } from './knownObjects.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
+import { quarantineNotes } from './quarantine.ts';
 import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
 import { operatorNamespace, type RevisionWrite } from './revisions.ts';
+import { eventOn, ServiceNews, type ServiceNote } from './serviceEvents.ts';
 import { SinceMemory } from './since.ts';
 import { fieldManager, writeNodes } from './writeNodes.ts';
 
@@ -59,7 +61,8 @@ export class ProxyConfigOperator extends operatorModule.default {
   readonly #nodeProxies = new WrittenObjects(decodeNodeProxy);
   readonly #revisions = new KnownObjects(decodeRevision);
   readonly #agentPods = new KnownObjects(decodeAgentPod);
-  readonly #externalIPs = new ExternalIPsTeller();
+  readonly #externalIPs = new ServicesWithExternalIPs();
+  readonly #serviceNews = new ServiceNews();
   readonly #reflectors: Reflector[] = [];
   readonly #lostNodeProxies = new Map<string, NodeProxy>();
   readonly #since = new SinceMemory();
@@ -222,7 +225,7 @@ export class ProxyConfigOperator extends operatorModule.default {
       const onWritten = (written: unknown): void => this.#learnNodeProxy(written);
       await writeNodes(nodeWrites, { client, concurrency: concurrentWrites, longestMs: statusIntervalMs, onWritten });
     }
-    const isAllTold = await this.#tellOfExternalIPs(statusUpdates);
+    const isAllTold = await this.#tellOfServices(statusUpdates);
     metrics.reconciliations.inc({ result: 'done' });
     const next = Math.min(statusDueMs ?? Infinity, isAllTold ? Infinity : moreEventsMs, Math.max(lookAgainMs ?? Infinity, leastLookAgainMs));
     return next === Infinity ? undefined : next;
@@ -283,11 +286,23 @@ export class ProxyConfigOperator extends operatorModule.default {
     }
   }
 
-  async #tellOfExternalIPs(updates: readonly StatusUpdate[]): Promise<boolean> {
+  /** Whether nothing is left to be told. */
+  async #tellOfServices(updates: readonly StatusUpdate[]): Promise<boolean> {
     const governing = updates.filter(({ status }) => (status.nodes?.effective ?? 0) > 0).map(({ config }) => config);
-    const { events, hasMore } = this.#externalIPs.news(governing);
-    for (const event of events) await this.#events.record(event);
+    const { news, hasMore } = this.#serviceNews.take([...this.#externalIPs.notes(governing), ...quarantineNotes(this.#nodeProxies.byName.values())]);
+    for (const note of news) await this.#tell(note);
     return !hasMore;
+  }
+
+  /** An event is shown with the object whose uid it has; nodes report names. */
+  async #tell(note: ServiceNote): Promise<void> {
+    const { namespace, name } = note.service;
+    try {
+      const uid = note.service.uid ?? (await this.#options.client.get<Written>(`/api/v1/namespaces/${namespace}/services/${name}`)).metadata.uid;
+      await this.#events.record(eventOn(note, uid));
+    } catch (cause) {
+      if (!isNotFound(cause)) this.#options.logger.warn('an event was lost', { service: `${namespace}/${name}`, error: cause });
+    }
   }
 
   /** What is remembered of objects that are gone. */
@@ -298,9 +313,9 @@ export class ProxyConfigOperator extends operatorModule.default {
   }
 }
 
-/** What the API server answers to a write. */
+/** What the API server answers. */
 interface Written {
-  readonly metadata: { readonly name: string; readonly resourceVersion: string };
+  readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string };
 }
 
 type Identified = Pick<WatchedObject, 'apiVersion' | 'kind'> & { readonly metadata?: { name?: string; namespace?: string; resourceVersion?: string } };

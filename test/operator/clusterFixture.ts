@@ -22,7 +22,7 @@ export interface EventObject {
   readonly type: string;
   readonly reason: string;
   readonly note: string;
-  readonly regarding: { readonly name: string };
+  readonly regarding: { readonly name: string; readonly uid?: string };
 }
 
 export type ConfigTraits = Partial<Omit<ProxyConfig['spec'], 'rollout'>> & { readonly rollout?: Partial<ProxyConfig['spec']['rollout']> };
@@ -148,6 +148,11 @@ export class ClusterFixture {
   /** The agent of the node reports that it stays with what it ran before. */
   async agentRefuses(node: string, reason: string, message: string): Promise<void> {
     await this.#agentReports(node, () => ({ state: 'Degraded', mode: 'iptables', conditions: [readyCondition('False', reason, message)] }));
+  }
+
+  /** The agent of the node reports that it serves all Services but these. */
+  async agentLeavesOut(node: string, quarantined: readonly object[]): Promise<void> {
+    await this.#agentReports(node, ({ spec }) => ({ state: 'Ready', mode: spec.config?.['mode'], revision: spec.revision, dataplane: { quarantinedCount: quarantined.length, quarantined }, conditions: [readyCondition('True', 'Synced', 'rules are in force')] }));
   }
 
   async #agentReports(node: string, report: (nodeProxy: NodeProxy) => object): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ServerClock } from '../../src/kube/serverClock.ts';
-import { decodeExternalIPs, ExternalIPsTeller } from '../../src/operator/externalIPs.ts';
+import { decodeExternalIPs, ServicesWithExternalIPs } from '../../src/operator/externalIPs.ts';
 import { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { waitFor } from '../cluster/wait.ts';
@@ -12,10 +12,10 @@ function serviceWith(name: string, externalIPs: readonly string[], spec: object 
   return { metadata: { namespace: 'default', name, uid: `uid-of-${name}` }, spec: { clusterIP: '10.96.0.1', externalIPs, ports: [{ port: 80 }], ...spec } };
 }
 
-function tellerOf(...services: readonly unknown[]): ExternalIPsTeller {
-  const teller = new ExternalIPsTeller();
-  for (const service of services.map(decodeExternalIPs)) if (service !== undefined) teller.keep(service.uid, service);
-  return teller;
+function servicesOf(...services: readonly unknown[]): ServicesWithExternalIPs {
+  const known = new ServicesWithExternalIPs();
+  for (const service of services.map(decodeExternalIPs)) if (service !== undefined) known.keep(service.uid, service);
+  return known;
 }
 
 const closed = proxyConfig('closed', {});
@@ -34,20 +34,7 @@ describe('what is told of external IPs', () => {
     { name: 'a Service without', service: serviceWith('a', []), configs: [closed], told: [] },
   ];
   test.each(rows)('$name', ({ service, configs, told }) => {
-    expect(tellerOf(service).news(configs).events.map(({ note }) => note)).toEqual(told.map((words) => expect.stringContaining(words)));
-  });
-
-  test('once, and anew after a change or after it was put right for a while', () => {
-    const teller = tellerOf(serviceWith('a', ['203.0.113.1']));
-    const counts = [[closed], [closed], [closed, partly], [open], [closed]].map((configs) => teller.news(configs).events.length);
-    expect(counts).toEqual([1, 0, 1, 0, 1]);
-  });
-
-  test('a few at a time, and each in the end', () => {
-    const teller = tellerOf(...Array.from({ length: 50 }, (_, index) => serviceWith(`svc-${index}`, ['203.0.113.1'])));
-    const turns = [1, 2, 3, 4].map(() => teller.news([closed]));
-    expect(turns.map(({ events, hasMore }) => [events.length, hasMore])).toEqual([[20, true], [20, true], [10, false], [0, false]]);
-    expect(new Set(turns.flatMap(({ events }) => events.map(({ name }) => name))).size).toBe(50);
+    expect(servicesOf(service).notes(configs).map(({ note }) => note)).toEqual(told.map((words) => expect.stringContaining(words)));
   });
 });
 
