@@ -34,9 +34,11 @@ export class AgentNode {
     this.#netns = parts.netns;
   }
 
-  static async start(): Promise<AgentNode> {
+  /** `pid`: of a process in a network namespace that is to be the node's; without it there is a new one. */
+  static async start({ pid }: { pid?: number } = {}): Promise<AgentNode> {
     // `cat` ends when its standard input does, at the latest with this process; the namespace goes with it.
-    const holder = spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up && echo up && exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const where = pid === undefined ? ['--net'] : [`--net=/proc/${pid}/ns/net`];
+    const holder = spawn(pid === undefined ? 'unshare' : 'nsenter', [...where, 'sh', '-c', 'ip link set lo up && echo up && exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
     await once(holder.stdout, 'data');
     const netns = `/proc/${holder.pid}/ns/net`;
     const stateDirectory = await mkdtemp(path.join(tmpdir(), 'proxyconfig-agent-'));

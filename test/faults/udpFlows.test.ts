@@ -1,103 +1,137 @@
 /**
- * A client that keeps its UDP socket, as a resolver does, while the Service behind it changes: real packets, real rules, real conntrack.
+ * A client that keeps its UDP socket, as a resolver does, while the Service behind it changes: an agent as a process of its own, the real API
+ * server, real packets, real rules, real conntrack.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { UdpCleaner } from '../../src/agent/udpCleaner.ts';
+import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
 import { createIptablesBackend } from '../../src/backend/iptables/apply.ts';
-import type { Backend } from '../../src/backend/backend.ts';
-import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
-import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';
-import type { IPFamily } from '../../src/model/ipFamily.ts';
-import { createAgentMetrics } from '../../src/observability/metrics.ts';
-import { conntrack } from '../../src/system/conntrack.ts';
+import { ipFamilies, type IPFamily } from '../../src/model/ipFamily.ts';
 import { until } from '../kube/until.ts';
-import { addresses, type Answer, createNetwork, iptablesObstacle, type Network } from '../scenarios/network.ts';
-import { clusterIP, type ServiceManifest, sliceObjects, stateOf } from '../scenarios/objects.ts';
+import { describeWhere } from '../requirements.ts';
+import { addresses, type Answer, createNetwork, type Network } from '../scenarios/network.ts';
+import { clusterIP, nodeObject, type ServiceManifest, serviceObject, sliceObjects, stateOf } from '../scenarios/objects.ts';
 
 const ip = clusterIP(10);
 const nodePort = 30_053;
-const dns = (...pods: NonNullable<ServiceManifest['pods']>): ServiceManifest => ({ name: 'dns', clusterIP: ip, ports: [{ name: 'dns', port: 53, protocol: 'UDP', nodePort }], spec: { type: 'NodePort' }, pods });
-const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
-const obstacle = await iptablesObstacle('nft');
+type Pods = NonNullable<ServiceManifest['pods']>;
+const dualStack = { ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv4', 'IPv6'] };
+const dns = (...pods: Pods): ServiceManifest => ({
+  name: 'dns',
+  clusterIP: ip,
+  ports: [{ name: 'dns', port: 53, protocol: 'UDP', nodePort }],
+  spec: { type: 'NodePort', ...dualStack },
+  pods,
+});
+/** Whose changes come after those of DNS. */
+const later = (...pods: Pods): ServiceManifest => ({ name: 'later', clusterIP: clusterIP(11), ports: [{ name: 'dns', port: 53, protocol: 'UDP' }], spec: dualStack, pods });
+/** Three times the promised second. */
+const patienceMs = 3000;
 
-const suite = obstacle === undefined ? describe.each(['ipv4', 'ipv6'] as const) : describe.skip.each(['ipv4', 'ipv6'] as const);
-// The rows follow on one another: they are one socket's life.
-suite(`a UDP socket that stays open, %s ${obstacle ?? ''}`, (family: IPFamily) => {
+function isFrom(answer: Answer, pod: string): boolean {
+  return typeof answer === 'object' && 'by' in answer && answer.by === pod;
+}
+
+function say(what: string): void {
+  process.stdout.write(`${what}\n`);
+}
+
+describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', () => {
   let network: Network;
-  let backend: Backend;
-  let cleaner: UdpCleaner;
-  let slices: readonly EndpointSliceRecord[] = [];
-  const metrics = createAgentMetrics();
-  beforeAll(async () => {
-    network = await createNetwork();
-    backend = createIptablesBackend(family, { run: network.runOnNode });
-    cleaner = new UdpCleaner({ family, conntrack: conntrack({ run: network.runOnNode }), slicesOf: () => slices, metrics, logger: silent, label: { ip_family: family } });
-  }, 60_000);
-  afterAll(async () => {
-    await cleaner?.stop();
-    await network?.close();
+  const ask = (family: IPFamily): Promise<Answer> => network.ask('podA', { protocol: 'UDP', address: ip[family], port: 53, sourcePort: 4053, timeoutMs: 200 });
+  const askLater = (family: IPFamily): Promise<Answer> => network.ask('podA', { protocol: 'UDP', address: clusterIP(11)[family], port: 53, sourcePort: 4055, timeoutMs: 200 });
+  const atNodePort = (family: IPFamily): Promise<Answer> =>
+    network.ask('client', { protocol: 'UDP', address: addresses.node[family], port: nodePort, sourcePort: 4054, timeoutMs: 200 });
+  const untilSilent = (): Promise<unknown> =>
+    Promise.all(ipFamilies.map((family) => until(`nobody answers over ${family}`, async () => typeof (await ask(family)) === 'string', patienceMs)));
+
+  describe('on a node where nobody looks for stale flows', () => {
+    beforeAll(async () => {
+      network = await createNetwork();
+    }, 60_000);
+    afterAll(() => network?.close());
+
+    test.each(ipFamilies)('goes on to an endpoint that is gone: what the other rows are about is real (%s)', async (family) => {
+      const backend = createIptablesBackend(family, { run: network.runOnNode });
+      const become = (manifest: ServiceManifest): Promise<unknown> => backend.sync({ state: stateOf(family, [manifest]), changed: new Set(['default/dns']), signal: new AbortController().signal });
+      await become(dns('podB'));
+      expect(await ask(family)).toMatchObject({ by: 'podB' });
+      await become(dns('podC'));
+      expect(await ask(family)).toMatchObject({ by: 'podB' });
+    });
   });
 
-  /** `clean`: whether the agent looks for stale flows, as it does after each sync. */
-  async function become(manifests: readonly ServiceManifest[], { clean = true } = {}): Promise<void> {
-    slices = manifests.flatMap(sliceObjects).flatMap((object) => decodeEndpointSlice(object).record ?? []);
-    const state = stateOf(family, manifests);
-    const changed = new Set(['default/dns']);
-    cleaner.syncing(changed, state);
-    await backend.sync({ state, changed, signal: new AbortController().signal });
-    if (clean) cleaner.synced();
-  }
-  const ask = (): Promise<Answer> => network.ask('podA', { protocol: 'UDP', address: ip[family], port: 53, sourcePort: 4053, timeoutMs: 200 });
-  const answeredBy = (pod: string) => async (): Promise<boolean> => {
-    const answer = await ask();
-    return typeof answer === 'object' && 'by' in answer && answer.by === pod;
-  };
-  const atNodePort = (): Promise<Answer> => network.ask('client', { protocol: 'UDP', address: addresses.node[family], port: nodePort, sourcePort: 4054, timeoutMs: 200 });
-  /** Three times the promised second. */
-  const untilAnswered = (pod: string): Promise<void> => until(`${pod} answers`, answeredBy(pod), 3000);
+  // The rows follow on one another: they are one socket's life.
+  describe('on a node with an agent', () => {
+    let host: AgentNode;
+    let agent: AgentProcess;
+    beforeAll(async () => {
+      network = await createNetwork();
+      host = await AgentNode.start({ pid: network.nodePid });
+      for (const write of [['create'], ['replace', '--subresource=status']]) await host.kubectl([...write, '-f', '-'], [nodeObject]);
+      await host.apply(serviceObject(dns()));
+      agent = host.startAgent();
+    }, 120_000);
+    afterAll(async () => {
+      await host?.stop();
+      await network?.close();
+    }, 30_000);
 
-  test('goes on to an endpoint that is gone when nobody looks: what the other rows are about is real', async () => {
-    await become([dns('podB')]);
-    await untilAnswered('podB');
-    await become([dns('podC')], { clean: false });
-    expect(await ask()).toMatchObject({ by: 'podB' });
-    cleaner.synced();
-    await untilAnswered('podC');
-  });
+    const serveBy = (...pods: Pods): Promise<string> => host.apply(...sliceObjects(dns(...pods)));
+    /** How long that took from when the API server had it. */
+    async function untilAnswered(by: string, question = ask): Promise<string> {
+      const started = performance.now();
+      const took = await Promise.all(
+        ipFamilies.map(async (family) => {
+          await until(`${by} answers over ${family}`, async () => isFrom(await question(family), by), patienceMs);
+          return `${Math.round(performance.now() - started)} ms (${family})`;
+        }),
+      ).catch((error: unknown) => {
+        throw new Error(agent.log().slice(-3000), { cause: error });
+      });
+      return took.join(', ');
+    }
 
-  test('reaches the endpoint that takes the place of another, within a second', async () => {
-    const started = performance.now();
-    await become([dns('podB')]);
-    await untilAnswered('podB');
-    process.stdout.write(`a replaced DNS endpoint was reached after ${Math.round(performance.now() - started)} ms (${family})\n`);
-  });
+    test('reaches the first endpoint', async () => {
+      await serveBy('podB');
+      await until('the agent serves', async () => isFrom(await ask('ipv4'), 'podB') && isFrom(await ask('ipv6'), 'podB'), 30_000);
+    }, 60_000);
 
-  test('stays where it is while that endpoint drains', async () => {
-    await become([dns({ pod: 'podB', conditions: { ready: false, serving: true, terminating: true } }, 'podC')]);
-    expect(await ask()).toMatchObject({ by: 'podB' });
-  });
+    test('reaches the endpoint that takes the place of another, within a second', async () => {
+      await serveBy('podC');
+      say(`a replaced DNS endpoint was reached after ${await untilAnswered('podC')}`);
+    });
 
-  test('is refused when the last endpoint is gone, and served again when one comes', async () => {
-    await become([dns()]);
-    await until('nobody answers', async () => typeof (await ask()) === 'string', 3000);
-    await become([dns('podC')]);
-    await untilAnswered('podC');
-  });
+    test('stays where it is while that endpoint drains', async () => {
+      await host.apply(serviceObject(later()), ...sliceObjects(later('podB')));
+      await untilAnswered('podB', askLater);
+      await host.apply(...sliceObjects(dns({ pod: 'podC', conditions: { ready: false, serving: true, terminating: true } }, 'podB')), ...sliceObjects(later('podC')));
+      // When these flows have been ended, those of DNS have been looked at.
+      await untilAnswered('podC', askLater);
+      for (const family of ipFamilies) expect(await ask(family)).toMatchObject({ by: 'podC' });
+    });
 
-  test('is not led anywhere any more when the Service is deleted', async () => {
-    await become([]);
-    await until('nobody answers', async () => typeof (await ask()) === 'string', 3000);
-  });
+    test('is refused when the last endpoint is gone, and served again when one comes', async () => {
+      await serveBy();
+      await untilSilent();
+      await serveBy('podB');
+      say(`the first DNS endpoint after none was reached after ${await untilAnswered('podB')}`);
+    });
 
-  test('an outside client at a NodePort follows as well', async () => {
-    await become([dns('podB')]);
-    await until('podB answers', async () => JSON.stringify(await atNodePort()).includes('podB'), 3000);
-    await become([dns('podC')]);
-    await until('podC answers', async () => JSON.stringify(await atNodePort()).includes('podC'), 3000);
-  });
+    test('an outside client at a NodePort follows as well', async () => {
+      await untilAnswered('podB', atNodePort);
+      await serveBy('podC');
+      await untilAnswered('podC', atNodePort);
+    });
 
-  test('what was done is counted', async () => {
-    const text = await metrics.registry.metrics();
-    expect(Number(new RegExp(`deleted_entries_total\\{ip_family="${family}"\\} (\\d+)`).exec(text)?.[1])).toBeGreaterThanOrEqual(4);
+    test('is not led anywhere any more when the Service is deleted', async () => {
+      await untilAnswered('podC');
+      await host.kubectl(['delete', 'service', 'dns', '--wait=false']);
+      await untilSilent();
+    });
+
+    test('what was done is counted', async () => {
+      const { body } = await host.get(10_249, '/metrics');
+      for (const family of ['IPv4', 'IPv6']) expect(Number(new RegExp(`deleted_entries_total\\{ip_family="${family}"\\} (\\d+)`).exec(body)?.[1])).toBeGreaterThanOrEqual(4);
+    });
   });
 });
