@@ -27,6 +27,8 @@ const balanced = {
 };
 
 const serves = (address: string) => (rules: string) => rules.includes(`-j DNAT --to-destination ${address}:8080`);
+/** Without a size of the table, which only the first network namespace may set. */
+const udpTimeout = (seconds: number): NodeConfig['conntrack'] => ({ ...builtIn().config.conntrack, maxPerCore: 0, udpTimeoutSeconds: seconds });
 const ready = (status: NodeProxyStatus): object => status.conditions?.find(({ type }) => type === 'Ready') ?? {};
 
 // The rows follow on one another: they are one agent's life.
@@ -48,6 +50,8 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     const spec = { configRef: { name: 'default', uid: 'u', generation }, revision, config: { ...builtIn().config, ...config } };
     await host.apply({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: host.name }, spec });
   }
+
+  const udpTimeoutInForce = (): Promise<string> => host.run(['cat', '/proc/sys/net/netfilter/nf_conntrack_udp_timeout']);
 
   async function untilStatus(what: string, condition: (status: NodeProxyStatus) => boolean): Promise<NodeProxyStatus> {
     let status: NodeProxyStatus = {};
@@ -142,6 +146,15 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     expect(after.conditions?.map(({ type }) => type)).not.toContain('ExternalIPs');
   }, 90_000);
 
+  test('spec.conntrack is written into the kernel of the node, live', async () => {
+    await setNodeProxy('conntrack', { masquerade: { bit: 15, all: false }, conntrack: udpTimeout(77) });
+    await until('it is written', async () => (await udpTimeoutInForce()) === '77', 30_000);
+    const status = await untilStatus('it is in force', ({ revision }) => revision === 'conntrack');
+    expect(status.conditions?.map(({ type }) => type)).not.toContain('ConntrackSettings');
+    await setNodeProxy('r2', { masquerade: { bit: 15, all: false } });
+    await untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
+  }, 60_000);
+
   test('a mode that this node cannot run is refused: the status says why, and Services go on', async () => {
     await setNodeProxy('r3', { mode: 'ipvs' });
     const status = await untilStatus('it is refused', ({ state }) => state === 'Degraded');
@@ -179,6 +192,40 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     await until('it has synced', () => /"message":"synced"/.test(agent.log()), 30_000);
     expect((await host.get(10_249, '/metrics')).body).toContain('proxyconfig_config_info{mode="iptables",revision="r4",source="Saved"} 1');
     expect(await host.rules()).toBe(before);
+  }, 90_000);
+
+  test('a Service that the kernel refuses is named in the status and counted, and all others are served', async () => {
+    await agent.end('SIGTERM');
+    const refusing = path.join(host.stateDirectory, 'refuses-one');
+    await writeFile(refusing, '#!/bin/sh\ninput=$(cat)\ncase "$input" in *10.96.0.66/32*) exit 1;; esac\nprintf "%s\\n" "$input" | exec "/usr/sbin/${0##*/}" "$@"\n');
+    await chmod(refusing, 0o755);
+    const shadow = `mount -t tmpfs none /usr/local/sbin; for variant in nft legacy; do cp ${refusing} /usr/local/sbin/iptables-$variant-restore; done; exec "$@"`;
+    agent = host.startAgent({ wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', shadow, 'sh'] });
+    await host.apply(...[service('refused', { clusterIPs: ['10.96.0.66'] }), slice('refused', { addresses: ['10.1.0.66'] }), slice('web', { addresses: ['10.1.0.5'] })].map(withoutIdentity));
+    await setNodeProxy('refusing');
+    const counted = async (): Promise<string | undefined> => /^proxyconfig_quarantined_services .*$/m.exec((await host.get(10_249, '/metrics')).body)?.[0];
+
+    const status = await untilStatus('it is named', ({ dataplane }) => (dataplane?.quarantinedCount ?? 0) > 0);
+    expect(status).toMatchObject({ state: 'Ready', dataplane: { quarantinedCount: 1, quarantined: [{ namespace: 'default', name: 'refused', reason: 'KernelRefused' }] } });
+    expect(await counted()).toBe('proxyconfig_quarantined_services 1');
+    await host.untilRules('the other is served', serves('10.1.0.5'));
+    expect(await host.rules()).not.toContain('10.96.0.66');
+
+    await host.kubectl(['delete', 'service/refused']);
+    await untilStatus('all are served', ({ dataplane }) => dataplane?.quarantinedCount === 0);
+    expect(await counted()).toBe('proxyconfig_quarantined_services 0');
+  }, 90_000);
+
+  test('where /proc/sys is read-only, the condition ConntrackSettings names what could not be written; Services are served', async () => {
+    await agent.end('SIGTERM');
+    await setNodeProxy('read-only', { conntrack: udpTimeout(78) });
+    const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"';
+    agent = host.startAgent({ wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', readOnly, 'sh'] });
+    const status = await untilStatus('it says so', ({ conditions }) => conditions?.some(({ type }) => type === 'ConntrackSettings') ?? false);
+    expect(status).toMatchObject({ state: 'Ready', revision: 'read-only' });
+    const words = { status: 'False', reason: 'NotWritable', message: expect.stringContaining('nf_conntrack_udp_timeout = 78 (is 77)') };
+    expect(status.conditions?.find(({ type }) => type === 'ConntrackSettings')).toMatchObject(words);
+    expect(await udpTimeoutInForce()).toBe('77');
   }, 90_000);
 
   test('tools that do nothing and say yes never make a Ready node', async () => {
