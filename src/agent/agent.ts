@@ -18,6 +18,7 @@ import { createLogger, type Logger } from '../observability/logger.ts';
 import { type AgentMetrics, createAgentMetrics } from '../observability/metrics.ts';
 import { watchCluster, type ObservedNode } from './clusterWatch.ts';
 import { applySettings, conntrackSettings, settingsCondition } from './conntrackSettings.ts';
+import { ConntrackUse } from './conntrackUse.ts';
 import { Dataplane, type DataplaneStatus } from './dataplane.ts';
 import { type DesiredConfig, loadSavedConfig, saveConfig } from './desiredConfig.ts';
 import { startEndpoints } from './endpoints.ts';
@@ -103,6 +104,7 @@ class Agent {
   readonly #source;
   readonly #servers;
   readonly #followers: Followers;
+  readonly #conntrackUse: ConntrackUse;
   #governor: Governor | undefined;
   #guard: Promise<Guard> | undefined;
   #remarks: readonly ConditionNow[] = [];
@@ -135,6 +137,7 @@ class Agent {
     });
     this.#reporter = new Reporter(writer, { agentVersion: config.version, kernel: os.release() });
     this.#prober = new Prober({ store: this.#store, logger, onNews: () => this.#onNews() });
+    this.#conntrackUse = new ConntrackUse({ sysctls: parts.kernel.sysctls, metrics, logger, onNews: () => this.#onNews() });
     const onError = apiErrorObserver(metrics, logger);
     this.#watch = watchCluster({ client, nodeName, store: this.#store, onNode: (node) => this.#onNode(node), onError, timing: timing.reflector });
     this.#source = createNodeConfigSource({
@@ -162,7 +165,9 @@ class Agent {
     if (this.#isStopping) return;
     this.#guard = this.#parts.kernel.guard({ logger, onLoss: (family) => this.#dataplane.requestCheck(family) });
     await this.#guard;
-    if (!this.#isStopping) await governor.decide();
+    if (this.#isStopping) return;
+    this.#conntrackUse.start();
+    await governor.decide();
   }
 
   async stop(): Promise<void> {
@@ -172,6 +177,7 @@ class Agent {
     await Promise.all([this.#governor?.stop(), this.#dataplane.stop(this.#parts.timing.stopGraceMs)]);
     await this.#prober.stop();
     await this.#followers.stop();
+    await this.#conntrackUse.stop();
     await (await this.#guard)?.stop();
     await this.#saving;
     // The last report must not hold up the end where the API server hangs.
@@ -206,7 +212,7 @@ class Agent {
     this.#noteInForce(dataplane);
     if (this.#governor === undefined) return;
     const { answer } = this.#governor;
-    this.#reporter.report({ answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store), probe: this.#prober.finding, remarks: [...this.#remarks, ...this.#followers.remarks()] });
+    this.#reporter.report({ answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store), probe: this.#prober.finding, remarks: [...this.#remarks, ...this.#conntrackUse.conditions(), ...this.#followers.remarks()] });
   }
 
   /** The probe follows what is in force, and a new mode stays only when nothing speaks against it. */

@@ -52,6 +52,7 @@ function instruments() {
     noLocalEndpoints: gauge(`${sync}_no_local_endpoints_total`, 'Service ports with traffic policy Local that have endpoints, but none on this node', ['ip_family', 'traffic_policy']),
     conntrackDuration: histogram('kubeproxy_conntrack_reconciler_sync_duration_seconds', 'Seconds that one look for stale UDP flows took', syncBuckets),
     conntrackDeleted: counter('kubeproxy_conntrack_reconciler_deleted_entries_total', 'UDP flows that were ended because their endpoint is gone', family),
+    conntrackUsed: gauge('proxyconfig_conntrack_used_ratio', "How full the kernel's connection tracking table is, 0 to 1", []),
     healthz: counter('kubeproxy_proxy_healthz_total', 'Answers to /healthz', ['code']),
     livez: counter('kubeproxy_proxy_livez_total', 'Answers to /livez', ['code']),
 
