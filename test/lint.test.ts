@@ -19,6 +19,9 @@ const refused: readonly { name: string; file: string; text: string; rule: string
   { name: 'a rim takes a decision of a backend', file: 'src/system/x.ts', text: importing('../backend/registry.ts'), rule: 'no-restricted-imports' },
   { name: 'the operator calls the agent', file: 'src/operator/x.ts', text: importing('../agent/agent.ts'), rule: 'no-restricted-imports' },
   { name: 'the agent calls the operator', file: 'src/agent/x.ts', text: importing('../operator/operator.ts'), rule: 'no-restricted-imports' },
+  { name: 'a decision of the agent reaches the API server', file: 'src/agent/x.ts', text: importing('../kube/client.ts'), rule: 'no-restricted-imports' },
+  { name: 'a decision of the agent runs a tool', file: 'src/agent/x.ts', text: importing('../system/command.ts'), rule: 'no-restricted-imports' },
+  { name: 'a decision of the operator reaches the API server', file: 'src/operator/x.ts', text: importing('../kube/client.ts'), rule: 'no-restricted-imports' },
   { name: 'the environment read outside of config.ts', file: 'src/agent/x.ts', text: "export const home = process.env['HOME'];\n", rule: 'no-process-env' },
 ];
 
