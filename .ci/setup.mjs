@@ -112,13 +112,21 @@ async function aptPackages() {
   await run(`installing ${names.length} Debian packages`, 'apt-get', ['install', '-q', '-y', '--no-install-recommends', ...names], { env });
 }
 
+/** From 1.21 on Go fetches the version that a module asks for; an older one reads our go.mod and stops at a line that it does not know. */
+function goObstacle() {
+  if (!isThere('go')) return 'Go is needed';
+  const [, major, minor] = /^go version go(\d+)\.(\d+)/.exec(spawnSync('go', ['version'], { encoding: 'utf8' }).stdout ?? '') ?? [];
+  return Number(major) > 1 || Number(minor) >= 21 ? undefined : `Go ${major ?? '?'}.${minor ?? '?'} is too old`;
+}
+
 /** etcd, the control plane, kubelet, containerd, CoreDNS and the real kube-proxy: built once, cached by the hash of their go.mod. */
 async function clusterBinaries() {
   const node = join(root, 'node_modules', '.bin', 'node');
   const program = join(root, 'test', 'cluster', 'binaries.ts');
   if (spawnSync(node, [program, '--check'], { cwd: root }).status === 0) return;
-  if (!process.env.KUBEBUILDER_ASSETS && !isThere('go')) {
-    throw new Missing("Go is needed to build the local cluster's programs. Install Go 1.26 or newer, or point KUBEBUILDER_ASSETS at a folder that holds them.");
+  const obstacle = goObstacle();
+  if (!process.env.KUBEBUILDER_ASSETS && obstacle) {
+    throw new Missing(`${obstacle} to build the local cluster's programs. Install Go 1.26 or newer, or point KUBEBUILDER_ASSETS at a folder that holds them.`);
   }
   await run("building the local cluster's programs (about 8 minutes the first time, then cached)", node, [program], { stdio: ['ignore', 'inherit', 'inherit'] });
 }
