@@ -32,6 +32,14 @@ export function hasLines(count: number): Expectation {
   return all(succeeds, ({ stdout }) => (linesOf(stdout).length === count ? undefined : `has ${linesOf(stdout).length} lines, not ${count}`));
 }
 
+/** As many times as the cluster has nodes. */
+export function forEachNode(pattern: RegExp): Expectation {
+  return all(succeeds, ({ stdout }, { cluster }) => {
+    const found = stdout.match(pattern)?.length ?? 0;
+    return found === cluster.nodes.length ? undefined : `says so of ${found} of ${cluster.nodes.length} nodes`;
+  });
+}
+
 /** Refused with a message that holds the text. */
 export function refusedNaming(text: string): Expectation {
   return ({ exitCode, stderr }) => {

@@ -8,7 +8,7 @@ import { productImage } from '../cluster/images.ts';
 import { install } from '../demo/install.ts';
 import { runStep } from '../demo/runStep.ts';
 import type { Step } from '../demo/scene.ts';
-import { chapters, firstChapters } from '../demo/steps.ts';
+import { chapters, serviceChapters } from '../demo/steps.ts';
 import { describeWhere } from '../requirements.ts';
 
 const upMs = 300_000;
@@ -32,7 +32,7 @@ describeWhere(['root', 'cluster'], 'the product on a real cluster', () => {
       await install(cluster, { withoutAgents: true });
     }, upMs);
 
-    test.each(steps(firstChapters))('$title', async (step) => {
+    test.each(steps(serviceChapters))('$title', async (step) => {
       const { reason, answer } = await runStep(step, { cluster }, step.needsAgents ? hopelessMs : step.withinMs);
       if (step.needsAgents) expect(reason).toBeDefined();
       else expect({ reason, answer }).toEqual({ reason: undefined, answer });
