@@ -66,7 +66,7 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
       const endpoints = pods.map((each) => ({ addresses: [`${pod}${each}`], conditions: { ready: true } }));
       slices = [decodeEndpointSlice({ metadata, addressType, ports, endpoints }).record as EndpointSliceRecord];
       const config = { ...defaultConfig, externalIPs: { allowedCIDRs: ['0.0.0.0/0', '::/0'] } };
-      const state = serviceStateOf({ services: new Map([[key, record]]), slices: new Map([[key, new Map([['dns', slices[0] as EndpointSliceRecord]])]]), node, config, family });
+      const state = serviceStateOf({ services: new Map([[key, record]]), slices: new Map([[key, slices]]), node, config, family });
       cleaner.syncing(new Set([key]), state);
       cleaner.synced();
     }

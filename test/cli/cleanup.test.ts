@@ -1,7 +1,8 @@
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { renderIptables } from '../../src/backend/iptables/render.ts';
 import { manyServices, state } from '../backend/iptables/services.ts';
+import { describeWhere } from '../requirements.ts';
 import { proxyconfig } from './proxyconfig.ts';
 
 const unshare = process.getuid?.() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net', '--mount'];
@@ -28,7 +29,7 @@ FOREIGN
   return { stdout, before, after, second };
 }
 
-describe('proxyconfig cleanup', () => {
+describeWhere(['iptables', 'netns'], 'proxyconfig cleanup', () => {
   test('removes what render shows, says so, and leaves the rules of others byte for byte', async () => {
     const { stdout: rules } = await proxyconfig(['render', '-f', 'test/cli/manifests', '--node', 'node-1']);
     const { stdout, before, after, second } = await cleanUpAfter(rules);

@@ -1,5 +1,6 @@
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { execa } from 'execa';
+import { describeWhere } from '../requirements.ts';
 import { proxyconfig } from './proxyconfig.ts';
 
 const unshare = process.getuid?.() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net', '--mount'];
@@ -11,7 +12,7 @@ async function loaded(tool: 'iptables' | 'ip6tables', input: string): Promise<st
   return stdout;
 }
 
-describe('what is rendered loads into an empty network namespace', () => {
+describeWhere(['iptables', 'netns'], 'what is rendered loads into an empty network namespace', () => {
   test('IPv4', async () => {
     const { stdout } = await proxyconfig(render);
     const rules = await loaded('iptables', stdout);
