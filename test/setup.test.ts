@@ -15,7 +15,7 @@ interface Outcome {
 
 /** Runs it as `.ci/setup.mjs GOAL` with nothing in the environment but what is given. */
 async function setUp(goal: string, env: Readonly<Record<string, string>>, before: readonly string[] = []): Promise<Outcome> {
-  return execa('env', [...before, process.execPath, '.ci/setup.mjs', goal], { cwd: repository, env, extendEnv: false, reject: false });
+  return execa('/usr/bin/env', [...before, process.execPath, '.ci/setup.mjs', goal], { cwd: repository, env, extendEnv: false, reject: false });
 }
 
 const usualPath = process.env['PATH'] ?? '';
