@@ -17,6 +17,8 @@ export interface BootOptions {
   /** From power-on to the end, whatever happens inside. */
   readonly timeoutMs: number;
   readonly memory?: string;
+  /** Those of the kernel: all are loaded, or none is yet. */
+  readonly modules?: 'loaded' | 'loadable';
   /** Gets every line of JSON. */
   readonly onLine: (line: object) => void;
 }
@@ -29,9 +31,9 @@ const keptLines = 40;
  * Boots a kernel, runs a program inside of it and gives the kernel's release when it has halted. Throws, with the last lines of the
  * console, when it does not boot, when the program does not end with 0, and when it is over time.
  */
-export function runInKernel({ program, args = [], timeoutMs, memory = '1G', onLine }: BootOptions): Promise<string> {
+export function runInKernel({ program, args = [], timeoutMs, memory = '1G', modules = 'loaded', onLine }: BootOptions): Promise<string> {
   const command = [process.execPath, fileURLToPath(new URL(program, import.meta.url)), ...args];
-  const kernel = spawn('setpriv', commandLine(memory, command), { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const kernel = spawn('setpriv', commandLine([`mem=${memory}`, `modules=${modules}`], command), { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const killKernel = (): void => kill(kernel);
   process.once('exit', killKernel);
   return readConsole(kernel, { timeoutMs, onLine }).finally(() => process.off('exit', killKernel));
@@ -41,13 +43,13 @@ export function runInKernel({ program, args = [], timeoutMs, memory = '1G', onLi
  * All processes of the kernel stand in one process namespace and end with its first one, also when this process is killed; its files
  * are in memory that only they see, and go with them.
  */
-function commandLine(memory: string, command: readonly string[]): string[] {
+function commandLine(settings: readonly string[], command: readonly string[]): string[] {
   const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
   const namespaces = ['--pdeathsig', 'KILL', 'taskset', '--cpu-list', ownCPU(), 'unshare', ...asRoot, '--mount', '--pid', '--fork', '--kill-child=KILL'];
   const ownMemory = ['sh', '-c', 'mount -t tmpfs uml /run && exec "$@"', 'sh'];
-  const hardware = [`mem=${memory}`, 'console=tty0', 'con=null', 'con0=fd:0,fd:1', 'uml_dir=/run', 'quiet'];
+  const hardware = ['console=tty0', 'con=null', 'con0=fd:0,fd:1', 'uml_dir=/run', 'quiet'];
   const root = ['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro'];
-  return [...namespaces, ...ownMemory, 'linux.uml', ...hardware, ...root, `init=${init}`, '--', workTree, ...command];
+  return [...namespaces, ...ownMemory, 'linux.uml', ...settings, ...hardware, ...root, `init=${init}`, '--', workTree, ...command];
 }
 
 /** The kernel and its processes take turns at every system call, and a turn that goes to another CPU takes several times as long. */

@@ -37,7 +37,7 @@ export async function tryKernel({ tools, iptables }: Programs, family: IPFamily,
   ];
   const missing: string[] = [];
   for (const { lacking, run } of trials) if (!(await passes(run))) missing.push(lacking);
-  if (missing.length > 0) throw new SyncError('KernelModuleMissing', `this kernel has ${missing.join(', ')}; load what is named, or use a kernel with these options`);
+  if (missing.length > 0) throw new SyncError('KernelModuleMissing', `this kernel has ${missing.join(', ')}; install what is named and load it, by modprobe on the node or by a new start of the agent's Pod, or use a kernel with these options`);
 }
 
 function lack(what: string, module: string, option: string): string {

@@ -91,7 +91,7 @@ export const checks: readonly Check[] = [
       const refusal = await nodeWith(cannotMatch).backend.preflight({ ...defaultConfig, mode: 'ipvs' });
       assert.deepEqual(refusal, {
         reason: 'KernelModuleMissing',
-        message: 'this kernel has no match of iptables rules by IP set (modprobe xt_set; CONFIG_NETFILTER_XT_SET); load what is named, or use a kernel with these options',
+        message: "this kernel has no match of iptables rules by IP set (modprobe xt_set; CONFIG_NETFILTER_XT_SET); install what is named and load it, by modprobe on the node or by a new start of the agent's Pod, or use a kernel with these options",
       });
       assert.equal(await leftovers(node), '');
     },
