@@ -5,21 +5,18 @@
  * takes over when it is complete (`modeSwitch.ts` says what follows what); the one before goes when the new one has proved itself.
  */
 import type { ConditionNow } from '../api/conditions.ts';
-import type { NodeConfig, ProxyMode } from '../api/nodeConfig.ts';
+import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../backend/backend.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../model/ipFamily.ts';
 import type { NodeRecord } from '../model/node.ts';
 import type { Logger } from '../observability/logger.ts';
-import { Crew } from './crew.ts';
 import type { DesiredConfig } from './desiredConfig.ts';
+import { type Backends, type MakeBackend, ModeExchange } from './modeExchange.ts';
 import { failure, type FailedSwitch, nextStep, resynced, type SwitchPhase } from './modeSwitch.ts';
 import type { ProbeFinding } from './probe.ts';
-import { type OldMode, Retirement, type RetirementTiming } from './retirement.ts';
+import type { RetirementTiming } from './retirement.ts';
 import type { Store } from './store.ts';
-import { asSyncError, type SyncObserver, type SyncStatus } from './syncLoop.ts';
-
-/** Makes the backend of a mode; a Refusal for a mode that this program does not have. */
-export type MakeBackend = (mode: ProxyMode, family: IPFamily) => Backend | Refusal;
+import type { SyncObserver, SyncStatus } from './syncLoop.ts';
 
 export interface DataplaneOptions {
   readonly store: Store;
@@ -52,33 +49,20 @@ export interface UnservedFamily {
   readonly why: Refusal;
 }
 
-type Backends = ReadonlyMap<IPFamily, Backend>;
-
-const allModes: readonly ProxyMode[] = ['iptables', 'ipvs', 'nftables', 'userspace'];
-/** A tool that is killed in its work leaves the kernel as it was, but the work would have to be done again. */
-const stopGraceMs = 30_000;
-
 export class Dataplane {
   readonly #options: DataplaneOptions;
-  readonly #retirement: Retirement;
+  readonly #modes: ModeExchange;
   #phase: SwitchPhase = { phase: 'Idle' };
-  #crew: Crew | undefined;
-  /** Of a mode that is about to take over. */
-  #next: Crew | undefined;
   #failed: FailedSwitch | undefined;
   #inForce: DesiredConfig | undefined;
-  /** The mode beside which all others were told to go. */
-  #retiredFor: ProxyMode | undefined;
   #unserved: readonly UnservedFamily[] = [];
-  #isStopped = false;
 
   constructor(options: DataplaneOptions) {
     this.#options = options;
-    const { logger, onNews = () => undefined, timing } = options;
-    this.#retirement = new Retirement({ logger, onNews, ...(timing && { timing }) });
+    this.#modes = new ModeExchange({ onNews: () => undefined, ...options, onSuccess: () => this.#noteInForce() });
     options.store.listen({
       onChange: (change) => {
-        for (const crew of this.#crews()) crew.loop(change.family)?.changed(change);
+        for (const crew of this.#modes.crews) crew.loop(change.family)?.changed(change);
       },
       onNodeChange: () => this.#nodeChanged(),
     });
@@ -90,9 +74,9 @@ export class Dataplane {
     if (node === undefined) return { reason: 'NodeUnknown', message: 'this Node does not exist; check --node against kubectl get nodes' };
     const { backends, unserved } = await this.#runnable(desired.config, familiesOf(node));
     // One family is better than none. But a mode that this agent lacks is no matter of families, nor is what stops one that runs already.
-    const refused = unserved.find(({ family }) => backends.size === 0 || this.#crew?.loop(family) !== undefined);
+    const refused = unserved.find(({ family }) => backends.size === 0 || this.#modes.crew?.loop(family) !== undefined);
     if (refused !== undefined) return refused.why;
-    if (this.#isStopped) return undefined;
+    if (this.#modes.isStopped) return undefined;
     const refusal = await this.#take(desired, backends);
     if (refusal === undefined) this.#unserved = unserved;
     return refusal;
@@ -122,28 +106,28 @@ export class Dataplane {
 
   get status(): DataplaneStatus {
     return {
-      accepted: this.#crew?.task,
+      accepted: this.#modes.crew?.task,
       inForce: this.#inForce,
-      families: this.#crew?.statuses ?? [],
+      families: this.#modes.crew?.statuses ?? [],
       unserved: this.#unserved,
       isProving: this.#phase.phase === 'Proving',
-      remarks: this.#retirement.remarks,
+      remarks: this.#modes.remarks,
     };
   }
 
   /** Whether nothing is left of other modes. */
   get isAlone(): boolean {
-    return this.#retiredFor !== undefined && this.#retirement.isDone;
+    return this.#modes.isAlone;
   }
 
   /** Of the mode that serves. */
   backend(family: IPFamily): Backend | undefined {
-    return this.#crew?.backend(family);
+    return this.#modes.crew?.backend(family);
   }
 
   /** Rules of this family may be gone: the kernel is asked at once. */
   requestCheck(family: IPFamily): void {
-    this.#crew?.loop(family)?.requestCheck();
+    this.#modes.crew?.loop(family)?.requestCheck();
   }
 
   /** What speaks against a revision, now that its rules are in force; undefined when it has proved itself. */
@@ -161,15 +145,14 @@ export class Dataplane {
 
   /** Lets running syncs end and leaves the rules in place. */
   async stop(graceMs: number): Promise<void> {
-    this.#isStopped = true;
-    await Promise.all([this.#retirement.stop(), ...this.#crews().map((crew) => crew.stop(graceMs))]);
+    await this.#modes.stop(graceMs);
   }
 
   async #runnable(config: NodeConfig, families: readonly IPFamily[]): Promise<{ backends: Map<IPFamily, Backend>; unserved: UnservedFamily[] }> {
     const backends = new Map<IPFamily, Backend>();
     const unserved: UnservedFamily[] = [];
     for (const family of families) {
-      const backend = this.#backendFor(config.mode, family);
+      const backend = this.#modes.backendFor(config.mode, family);
       const why = 'reason' in backend ? backend : await backend.preflight(config);
       if (why !== undefined) unserved.push({ family, why });
       else if (!('reason' in backend)) backends.set(family, backend);
@@ -177,34 +160,26 @@ export class Dataplane {
     return { backends, unserved };
   }
 
-  /** The one that runs, where it is of that mode: a backend knows what it has put into the kernel. */
-  #backendFor(mode: ProxyMode, family: IPFamily): Backend | Refusal {
-    const running = this.#crew?.task.config.mode === mode ? this.#crew.backend(family) : undefined;
-    return running ?? this.#options.makeBackend(mode, family);
-  }
-
   async #start(desired: DesiredConfig, backends: Backends): Promise<void> {
-    // Another mode may have served here before this agent started.
-    await this.#stepAside(desired.config.mode).catch((error: unknown) => this.#options.logger.warn('what another mode left could not be looked after', { error }));
-    this.#crew = this.#hire(desired, backends);
+    await this.#modes.start(desired, backends);
     this.#phase = { phase: 'Serving', config: desired };
   }
 
   #resync(desired: DesiredConfig, backends: Backends, isNews: boolean): void {
-    const { families = [] } = this.#crew ?? {};
+    const { families = [] } = this.#modes.crew ?? {};
     if (isNews) {
       this.#failed = undefined;
       this.#phase = resynced(this.#phase, desired);
-      this.#crew?.take(desired);
+      this.#modes.crew?.take(desired);
     }
-    for (const [family, backend] of backends) if (!families.includes(family)) this.#crew?.start(family, backend);
+    for (const [family, backend] of backends) if (!families.includes(family)) this.#modes.crew?.start(family, backend);
   }
 
   /** The new mode is made complete and checked before it takes over; if that fails, the old one is there still, or written again. */
   async #switch(from: DesiredConfig, to: DesiredConfig, backends: Backends): Promise<Refusal | undefined> {
     const { logger } = this.#options;
-    const failed = await this.#exchange(to, backends);
-    if (this.#isStopped) return undefined;
+    const failed = await this.#modes.exchange(to, backends);
+    if (this.#modes.isStopped) return undefined;
     if (failed === undefined) {
       logger.info('mode changed', { from: from.config.mode, to: to.config.mode, revision: to.revision });
       this.#phase = { phase: 'Proving', config: to, before: from };
@@ -213,19 +188,19 @@ export class Dataplane {
       return undefined;
     }
     await this.#goBack(to, from);
-    return this.#isStopped ? undefined : this.#giveUp(to, failure(to, from, failed));
+    return this.#modes.isStopped ? undefined : this.#giveUp(to, failure(to, from, failed));
   }
 
   async #goBack(from: DesiredConfig, to: DesiredConfig): Promise<void> {
     const { logger } = this.#options;
     logger.error('a change of mode failed; the node goes back', { from: from.config.mode, to: to.config.mode, revision: to.revision });
-    const families = this.#crew?.families ?? [];
+    const families = this.#modes.crew?.families ?? [];
     const backends = new Map(families.flatMap((family) => {
-      const backend = this.#backendFor(to.config.mode, family);
+      const backend = this.#modes.backendFor(to.config.mode, family);
       return 'reason' in backend ? [] : [[family, backend] as const];
     }));
     this.#phase = { phase: 'Serving', config: to };
-    const failed = await this.#exchange(to, backends, 'for good');
+    const failed = await this.#modes.exchange(to, backends, 'for good');
     if (failed !== undefined) logger.error('the mode before cannot be brought back yet', { reason: failed.reason, error: failed });
     this.#noteInForce();
   }
@@ -235,83 +210,16 @@ export class Dataplane {
     return why;
   }
 
-  /** One crew for the other. Gives why the new one failed, and then nobody serves, unless it was hired for good: that one goes on trying. */
-  async #exchange(to: DesiredConfig, backends: Backends, terms?: 'for good'): Promise<Refusal | undefined> {
-    await this.#crew?.stop(stopGraceMs);
-    await this.#retirement.stop();
-    this.#retiredFor = undefined;
-    const unready = await this.#makeRoom(to);
-    if (unready !== undefined && terms === undefined) return unready;
-    if (this.#isStopped) return undefined;
-    const next = this.#hire(to, backends);
-    this.#next = next;
-    const failed = await next.firstRuns();
-    this.#next = undefined;
-    if (failed === undefined || terms === 'for good') this.#crew = next;
-    else await next.stop(stopGraceMs);
-    return failed;
-  }
-
-  async #makeRoom({ config: { mode, migration } }: DesiredConfig): Promise<Refusal | undefined> {
-    try {
-      if (migration.strategy === 'Replace') await this.#removeOthers(mode);
-      else await this.#stepAside(mode);
-      return undefined;
-    } catch (error) {
-      this.#options.logger.error('the mode that serves could not make room', { error });
-      return asSyncError(error);
-    }
-  }
-
-  async #stepAside(mode: ProxyMode): Promise<void> {
-    for (const { backend } of this.#others(mode)) await backend.stepAside?.(AbortSignal.timeout(stopGraceMs));
-  }
-
-  async #removeOthers(mode: ProxyMode): Promise<void> {
-    for (const { backend } of this.#others(mode)) await backend.retire?.({ drains: false, signal: AbortSignal.timeout(stopGraceMs) });
-  }
-
-  /** Also in families that the node does not have any more. */
-  #others(mode: ProxyMode): readonly OldMode[] {
-    return allModes.filter((other) => other !== mode).flatMap((other) =>
-      ipFamilies.flatMap((family) => {
-        const backend = this.#options.makeBackend(other, family);
-        return 'reason' in backend ? [] : [{ mode: other, family, backend }];
-      }),
-    );
-  }
-
-  #hire(task: DesiredConfig, backends: Backends): Crew {
-    const { store, observer } = this.#options;
-    const onSuccess = (): void => {
-      if (crew === this.#crew) this.#noteInForce();
-    };
-    const crew = new Crew({ store, observer, onSuccess }, task);
-    for (const [family, backend] of backends) crew.start(family, backend);
-    return crew;
-  }
-
-  #crews(): readonly Crew[] {
-    return [this.#crew, this.#next].filter((crew) => crew !== undefined);
-  }
-
   #noteInForce(): void {
-    if (this.#crew?.isDone !== true) return;
-    this.#inForce = this.#crew.task;
-    if (this.#phase.phase === 'Serving') this.#retireOthers(this.#phase.config);
-  }
-
-  /** There is no way back to whoever served before. */
-  #retireOthers({ config: { mode, migration } }: DesiredConfig): void {
-    if (this.#retiredFor === mode || this.#isStopped) return;
-    this.#retiredFor = mode;
-    this.#retirement.start(this.#others(mode), migration);
+    if (this.#modes.crew?.isDone !== true) return;
+    this.#inForce = this.#modes.crew.task;
+    if (this.#phase.phase === 'Serving') this.#modes.retireOthers(this.#phase.config);
   }
 
   #nodeChanged(): void {
     const { node } = this.#options.store;
-    for (const crew of this.#crews()) crew.requestFull();
-    const hasNewFamily = node !== undefined && familiesOf(node).some((family) => this.#crew?.loop(family) === undefined);
+    for (const crew of this.#modes.crews) crew.requestFull();
+    const hasNewFamily = node !== undefined && familiesOf(node).some((family) => this.#modes.crew?.loop(family) === undefined);
     if (hasNewFamily) this.#options.onReconsider();
   }
 }

@@ -4,7 +4,7 @@
 import { createBackend, refusalOf } from '../backend/registry.ts';
 import { type Conntrack, conntrack } from '../system/conntrack.ts';
 import { sysctls, type Sysctls } from '../system/sysctl.ts';
-import type { MakeBackend } from './dataplane.ts';
+import type { MakeBackend } from './modeExchange.ts';
 import { guardRules, type StartGuard } from './guard.ts';
 
 export interface KernelAccess {
