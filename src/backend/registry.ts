@@ -21,12 +21,12 @@ export interface ToolInput {
 
 interface Mode {
   readonly create: (family: IPFamily, host: IptablesHost) => Backend;
-  /** In the order in which the tools run. */
-  readonly render: (state: ServiceState) => readonly ToolInput[];
+  /** In the order in which the tools run; for one IP family or for both. */
+  readonly render: (...states: readonly ServiceState[]) => readonly ToolInput[];
 }
 
 const modes: Record<ProxyMode, Mode | undefined> = {
-  iptables: { create: createIptablesBackend, render: (state) => [renderIptables(state)] },
+  iptables: { create: createIptablesBackend, render: (...states) => states.map(renderIptables) },
   ipvs: { create: createIpvsBackend, render: renderIpvs },
   nftables: undefined,
   userspace: undefined,
@@ -44,9 +44,9 @@ export function createBackend(mode: ProxyMode, family: IPFamily, host: IptablesH
   return modeOf(mode).create(family, host);
 }
 
-/** All that the agent would load on an empty node for the mode in the state's configuration; ask refusalOf first. */
-export function render(state: ServiceState): readonly ToolInput[] {
-  return modeOf(state.config.mode).render(state);
+/** All that the agent would load on an empty node for the mode in the state's configuration; ask refusalOf first. `others`: of the same node, in other families. */
+export function render(state: ServiceState, ...others: readonly ServiceState[]): readonly ToolInput[] {
+  return modeOf(state.config.mode).render(state, ...others);
 }
 
 function modeOf(name: ProxyMode): Mode {

@@ -81,12 +81,12 @@ function configOf(node: NodeRecord, objects: ClusterObjects, { mode }: Pick<Rend
 }
 
 function print(node: NodeRecord, config: NodeConfig, { services, slices }: ClusterObjects, flags: Form): string {
-  const all = wantedFamilies(node, flags).flatMap((family) => render(serviceStateOf({ services, slices, node, config, family })));
+  const [first, ...others] = wantedFamilies(node, flags).map((family) => serviceStateOf({ services, slices, node, config, family }));
+  const all = first === undefined ? [] : render(first, ...others);
   const inputs = all.filter(({ tool }) => flags.tool === undefined || tool === flags.tool);
   if (flags.output === 'json') return `${JSON.stringify(inputs, null, 2)}\n`;
   // What one tool is given can be piped into it as it is; of several, each follows a line that names its tool.
-  const [first, ...others] = inputs;
-  return others.length === 0 ? (first?.input ?? '') : inputs.map(({ tool, args, input }) => `# ${[tool, ...args].join(' ')}\n${input}`).join('');
+  return inputs.length <= 1 ? (inputs[0]?.input ?? '') : inputs.map(({ tool, args, input }) => `# ${[tool, ...args].join(' ')}\n${input}`).join('');
 }
 
 type Form = Pick<RenderFlags, 'family' | 'output' | 'tool'>;

@@ -40,7 +40,13 @@ interface Rendered {
   readonly input: string;
 }
 
-export function renderIpvs(state: ServiceState): readonly Rendered[] {
+/** One state for each IP family. */
+export function renderIpvs(...states: readonly ServiceState[]): readonly Rendered[] {
+  return states.flatMap((state, index) => renderFamily(state, index === 0 ? [addDevice] : []));
+}
+
+/** The device is all families': whoever is loaded first makes it. */
+function renderFamily(state: ServiceState, device: readonly string[]): readonly Rendered[] {
   const { family } = state;
   const localAddresses = declaredAddresses(state);
   const context = ipvsContext(state, localAddresses);
@@ -51,7 +57,7 @@ export function renderIpvs(state: ServiceState): readonly Rendered[] {
     { tool: 'ipvsadm', args: ['-R'], family, input: text([printTimeouts(state), ...steps.servers]) },
     { tool: 'ipset', args: ['-exist', 'restore'], family, input: text(steps.sets) },
     { tool: family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore', args: restoreArguments, family, input: renderRules(planRules(context)) },
-    { tool: 'ip', args: ['-batch', '-'], family, input: text([addDevice, ...steps.addresses]) },
+    { tool: 'ip', args: ['-batch', '-'], family, input: text([...device, ...steps.addresses]) },
   ];
 }
 
