@@ -3,9 +3,10 @@
  *
  * The pace is kube-proxy's (BoundedFrequencyRunner): the first change goes at once, then at least minPeriodSeconds lie between
  * the end of a run and the next start; with 0 the pause is as long as the run was. A failed run is followed by a full one within
- * periodSeconds, or at once where somebody was heard to flush what it had written; everything is made equal once an hour, and in between the kernel is asked whether it still holds the rules.
+ * periodSeconds, or at once where somebody was heard to flush what it had written; everything is made equal once an hour, and in between the kernel is
+ * asked whether it still holds the rules, and whether they are still those for this node.
  */
-import { type Backend, SyncError, type SyncResult } from '../backend/backend.ts';
+import { type Backend, type Outdated, SyncError, type SyncResult } from '../backend/backend.ts';
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { ServiceKey } from '../model/service.ts';
@@ -26,6 +27,7 @@ export interface SyncObserver {
   onSuccess(loop: SyncLoop, run: SyncRun): void;
   onFailure(loop: SyncLoop, failure: SyncFailure): void;
   onDrift(loop: SyncLoop, what: string): void;
+  onOutdated?(loop: SyncLoop, why: string): void;
 }
 
 export interface SyncRun {
@@ -249,17 +251,21 @@ export class SyncLoop {
     this.#lastCheck = performance.now();
     // While runs fail, the full one that is to come looks at everything anyway.
     if (this.#status.lastSuccess === undefined || this.#status.failures > 0) return;
-    let missing: string | undefined;
+    const found = await this.#look();
+    if (typeof found === 'string') this.#found(found);
+    else if (found === undefined) this.#update({ drift: undefined });
+    else {
+      this.#options.observer.onOutdated?.(this, found.outdated);
+      this.requestFull();
+    }
+  }
+
+  async #look(): Promise<string | Outdated | undefined> {
     try {
-      missing = await this.#options.backend.findDrift(this.#abort.signal);
+      return await this.#options.backend.findDrift(this.#abort.signal);
     } catch (error) {
-      missing = `the kernel could not be read: ${asSyncError(error).message}`;
+      return `the kernel could not be read: ${asSyncError(error).message}`;
     }
-    if (missing === undefined) {
-      this.#update({ drift: undefined });
-      return;
-    }
-    this.#found(missing);
   }
 
   #found(drift: string): void {

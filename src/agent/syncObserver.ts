@@ -90,5 +90,6 @@ export function createSyncObserver({ metrics, logger, startedAt, onNews, followe
       logger.warn('rules of ours are missing in the kernel', { family, what });
       onNews();
     },
+    onOutdated: ({ status: { family } }, why) => logger.info('everything is written anew', { family, why }),
   };
 }

@@ -60,6 +60,12 @@ export interface Retired {
   readonly draining: number;
 }
 
+/** All that was written stands, but would be written otherwise now: the node itself is different, and nobody has changed what is ours. */
+export interface Outdated {
+  /** For a log. */
+  readonly outdated: string;
+}
+
 /** Packets, since the rules that count them were written. */
 export interface PacketCounts {
   /** Dropped because they are of no connection that the kernel knows. */
@@ -71,8 +77,8 @@ export interface Backend {
   preflight(config: NodeConfig): Promise<Refusal | undefined>;
   /** Makes the kernel equal to the state. Throws a SyncError when it could not; then the caller asks for 'all' next. */
   sync(request: SyncRequest): Promise<SyncResult>;
-  /** Whether what was last applied still stands in the kernel; what is missing, in words for a log, or undefined. */
-  findDrift(signal: AbortSignal): Promise<string | undefined>;
+  /** Whether what was last applied still stands in the kernel, and is still what should: what is missing, in words for a log, why a full sync is due, or undefined. */
+  findDrift(signal: AbortSignal): Promise<string | Outdated | undefined>;
   /** What rules in force count; undefined where nothing is in force, or is being written. */
   packetCounts?(signal: AbortSignal): Promise<PacketCounts | undefined>;
   /** Removes every object of ours and says what it removed. */

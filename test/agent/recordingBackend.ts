@@ -2,7 +2,7 @@
  * A backend that programs nothing: it writes down what it was asked for, and fails or drifts when told to.
  */
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
-import { type Backend, type Refusal, SyncError, type SyncRequest, type SyncResult } from '../../src/backend/backend.ts';
+import { type Backend, type Outdated, type Refusal, SyncError, type SyncRequest, type SyncResult } from '../../src/backend/backend.ts';
 
 export interface RecordedSync {
   /** Milliseconds since the backend was made. */
@@ -17,7 +17,7 @@ export class RecordingBackend implements Backend {
   failing = 0;
   failureReason = 'RestoreFailed';
   durationMs = 0;
-  drift: string | undefined;
+  drift: string | Outdated | undefined;
   refuse: (config: NodeConfig) => Refusal | undefined = () => undefined;
   concurrent = 0;
   mostConcurrent = 0;
@@ -43,7 +43,7 @@ export class RecordingBackend implements Backend {
     return { full: changed === 'all', fragmentsComputed: computed, linesSent: computed, commandsRun: 1, services: keys.length, endpoints, rulesHash: `hash-${keys.length}-${endpoints}`, rulesByTable: { nat: keys.length } };
   }
 
-  async findDrift(): Promise<string | undefined> {
+  async findDrift(): Promise<string | Outdated | undefined> {
     await this.#alone(() => Promise.resolve());
     return this.drift;
   }

@@ -31,6 +31,7 @@ beforeEach(() => {
       onSuccess: () => told.push('success'),
       onFailure: (_loop, { error, retryInMs }) => told.push(`failure ${error.reason} ${retryInMs}`),
       onDrift: (_loop, what) => told.push(`drift ${what}`),
+      onOutdated: (_loop, why) => told.push(`outdated: ${why}`),
     },
   });
 });
@@ -190,6 +191,16 @@ describe('drift', () => {
     backend.drift = undefined;
     await pass(60_000);
     expect(loop.status.drift).toBeUndefined();
+  });
+
+  test.each(['Enforce', 'Report'] as const)('%s: where the node is different, all is written anew, and nobody is said to have changed rules', async (policy) => {
+    config = { ...config, drift: { policy, checkPeriodSeconds: 60 } };
+    await started();
+    backend.drift = { outdated: 'another address' };
+    await pass(60_000);
+    expect(backend.syncs.map(({ changed }) => changed)).toEqual(['all']);
+    expect(loop.status).toMatchObject({ drifts: 0, drift: undefined });
+    expect(told).toEqual(['success', 'outdated: another address', 'success']);
   });
 });
 

@@ -6,7 +6,7 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import { CommandError } from '../../system/command.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
-import type { Backend, Refusal, Retired, RetireRequest, SyncRequest, SyncResult } from '../backend.ts';
+import type { Backend, Outdated, Refusal, Retired, RetireRequest, SyncRequest, SyncResult } from '../backend.ts';
 import { SyncError } from '../backend.ts';
 import { findDifference as findRuleDifference, readKernel as readRules, selectIptables } from '../iptables/kernel.ts';
 import type { Ledger as RulesLedger } from '../iptables/ledger.ts';
@@ -19,7 +19,7 @@ import type { IpvsContext } from './context.ts';
 import { ipvsContext } from './context.ts';
 import type { Tools } from './kernel.ts';
 import { ensureSysctls, findTools } from './kernel.ts';
-import { findDifference } from './kernelState.ts';
+import { findDifference, isOfOtherAddresses } from './kernelState.ts';
 import { Ledger } from './ledger.ts';
 import { tryKernel } from './preflight.ts';
 import { findQuarantine, without } from './quarantine.ts';
@@ -132,12 +132,13 @@ class IpvsBackend implements Backend {
   }
 
   /** Also the moment at which real servers go whose connections have ended meanwhile. */
-  async findDrift(signal: AbortSignal): Promise<string | undefined> {
+  async findDrift(signal: AbortSignal): Promise<string | Outdated | undefined> {
     const applied = this.#applied;
     if (applied === undefined) return undefined;
     const { ledger, rules, writer } = applied;
     writer.begin(signal);
     const kernel = await writer.readKernel();
+    if (isOfOtherAddresses(kernel, ledger.kernel)) return { outdated: "the node's own addresses are different, which NodePorts are served on" };
     const difference = findDifference(kernel, ledger.kernel) ?? findRuleDifference(await readRules(writer.iptables, signal), rules);
     if (difference !== undefined || !ledger.isDraining) return difference;
     this.#applied = undefined;

@@ -48,8 +48,12 @@ export function findDifference(actual: KernelState, wanted: KernelState): string
 
 function addressDifference(actual: KernelState, wanted: KernelState): string | undefined {
   for (const address of wanted.addresses) if (!actual.addresses.has(address)) return `address ${address} is missing on kube-ipvs0`;
-  const isSame = actual.localAddresses.join() === wanted.localAddresses.join();
-  return isSame ? undefined : "the node's own addresses are different, which NodePorts are served on";
+  return undefined;
+}
+
+/** NodePorts are served on the node's own addresses, each a virtual server, and Service addresses among them are left off kube-ipvs0. */
+export function isOfOtherAddresses(actual: KernelState, wanted: KernelState): boolean {
+  return actual.localAddresses.join() !== wanted.localAddresses.join();
 }
 
 function setDifference(actual: KernelState, wanted: KernelState): string | undefined {
@@ -67,10 +71,11 @@ function serverDifference(actual: KernelState, wanted: KernelState): string | un
     const found = actual.servers.get(name);
     if (found === undefined) return `virtual server ${name} is missing`;
     if (!hasSettings(found, server)) return `virtual server ${name} has other settings`;
-    for (const [address, { weight }] of server.realServers) {
+    for (const [address, { weight, masquerading }] of server.realServers) {
       const real = found.realServers.get(address);
       if (real === undefined) return `real server ${address} of ${name} is missing`;
       if (real.weight !== weight) return `real server ${address} of ${name} has weight ${real.weight} instead of ${weight}`;
+      if (real.masquerading !== masquerading) return `real server ${address} of ${name} is sent packets in another way`;
     }
     if (found.realServers.size !== server.realServers.size) return `virtual server ${name} has real servers of somebody else`;
   }

@@ -2,7 +2,8 @@
 import { inspect } from 'node:util';
 import type { Network } from '../../scenarios/network.ts';
 import { createNetwork } from '../../scenarios/network.ts';
-import { checks, onEmptyNode } from './checks.ts';
+import { checks } from './checks.ts';
+import { onEmptyNode } from './checks/node.ts';
 
 let network: Promise<Network> | undefined;
 const oneNetwork = (): Promise<Network> => (network ??= createNetwork());
