@@ -31,7 +31,7 @@ export async function findQuarantine(error: unknown, { keys, state, writer }: { 
   return new Map(refused.map((service) => [service, quarantined(service)]));
 }
 
-export function isDueToServices(error: unknown): boolean {
+function isDueToServices(error: unknown): boolean {
   return isRefusal(error) || error instanceof UnprintableRule;
 }
 

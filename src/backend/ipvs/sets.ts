@@ -6,7 +6,7 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import type { Protocol } from '../../model/service.ts';
 import { checked } from '../shared/rule.ts';
 
-export type SetType = 'bitmap:port' | 'hash:ip' | 'hash:ip,port' | 'hash:ip,port,ip' | 'hash:ip,port,net';
+type SetType = 'bitmap:port' | 'hash:ip' | 'hash:ip,port' | 'hash:ip,port,ip' | 'hash:ip,port,net';
 
 const types = {
   'KUBE-LOOP-BACK': 'hash:ip,port,ip',
@@ -73,10 +73,6 @@ export interface Socket {
   readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
-}
-
-export function addressEntry(set: SetId, address: string): Entry {
-  return { set, value: checked.network(address) };
 }
 
 export function portEntry(set: SetId, port: number): Entry {
