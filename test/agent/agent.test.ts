@@ -8,7 +8,7 @@ import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { describeWhere } from '../requirements.ts';
 import { until } from '../kube/until.ts';
 import { AgentNode, type AgentProcess } from './agentNode.ts';
-import { node, service, slice } from './objects.ts';
+import { node, service, slice, withoutIdentity } from './objects.ts';
 
 const stale = `*nat
 :KUBE-SVC-AAAAAAAAAAAAAAAA -
@@ -243,10 +243,3 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     expect((await host.get(10_256, '/readyz')).status).toBe(503);
   }, 60_000);
 });
-
-/** As a person writes it: what the API server sets is left out. */
-function withoutIdentity(object: object): object {
-  const { metadata, ...rest } = object as { metadata: Record<string, unknown> };
-  const { uid: _uid, resourceVersion: _version, ...written } = metadata;
-  return { ...rest, metadata: written };
-}

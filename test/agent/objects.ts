@@ -45,3 +45,10 @@ export function node(name = 'node-1', addresses: readonly string[] = ['192.168.0
     status: { addresses: addresses.map((address) => ({ type: 'InternalIP', address })) },
   };
 }
+
+/** As a person writes it: what the API server sets is left out. */
+export function withoutIdentity(object: object): object {
+  const { metadata, ...rest } = object as { metadata: Record<string, unknown> };
+  const { uid: _uid, resourceVersion: _version, ...written } = metadata;
+  return { ...rest, metadata: written };
+}

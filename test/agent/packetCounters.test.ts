@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { until } from '../kube/until.ts';
 import { describeWhere } from '../requirements.ts';
 import { AgentNode, type AgentProcess } from './agentNode.ts';
-import { node, service, slice } from './objects.ts';
+import { node, service, slice, withoutIdentity } from './objects.ts';
 
 const network = (peer: number): string => `
 ip link add eth0 type veth peer name eth1
@@ -105,11 +105,4 @@ describeWhere(['root', 'cluster', 'iptables'], 'metrics of rules and packets', (
 function dualStackNode(name: string): object {
   const addresses = [{ type: 'InternalIP', address: '192.168.0.1' }, { type: 'ExternalIP', address: 'fd00:168::1' }];
   return { ...node(name), status: { addresses } };
-}
-
-/** As a person writes it: what the API server sets is left out. */
-function withoutIdentity(object: object): object {
-  const { metadata, ...rest } = object as { metadata: Record<string, unknown> };
-  const { uid: _uid, resourceVersion: _version, ...written } = metadata;
-  return { ...rest, metadata: written };
 }
