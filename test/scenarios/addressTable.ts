@@ -27,7 +27,7 @@ export const addressTable: readonly Scenario[] = [
     item: 'UDP alone',
     objects: [single('dns', 102, { ports: [{ name: 'dns', port: 53, nodePort: 30_102, protocol: 'UDP' }], spec: { type: 'NodePort' }, pods: ['podA', 'podC'] })],
     rows: [
-      ...fromEach({ name: 'UDP is answered', to: addresses.node, port: 30_102, protocol: 'UDP' }, everywhere(spread('podA', 'podC'))),
+      ...fromEach({ name: 'UDP is answered', to: addresses.node, port: 30_102, protocol: 'UDP' }, everywhere(masqueraded(spread('podA', 'podC')))),
       { name: 'TCP to the same number is not', from: 'client', to: addresses.node, port: 30_102, protocol: 'TCP', expect: 'REFUSED' },
     ],
   },
@@ -172,7 +172,7 @@ export const addressTable: readonly Scenario[] = [
     rows: [
       ...fromEach(
         { name: 'NodePort', to: addresses.node, port: 30_116 },
-        { 'pod here': spread('podA', 'remotePod'), 'pod elsewhere': spread('podA', 'remotePod'), 'this node': spread('podA', 'remotePod'), 'another node': kept('podA'), 'outside client': kept('podA') },
+        { ...everywhere(kept('podA')), 'pod here': kept(spread('podA', 'remotePod')), 'pod elsewhere': kept(spread('podA', 'remotePod')), 'this node': masqueraded(spread('podA', 'remotePod')) },
       ),
       { name: 'load balancer address, from another node', from: 'otherNode', to: loadBalancerIP(116), expect: { by: 'podA', seenFrom: addresses.otherNode } },
       { name: 'without endpoints anywhere it is refused', from: 'client', to: addresses.node, port: 30_117, expect: 'REFUSED' },

@@ -28,7 +28,7 @@ export interface Question {
   readonly sourcePort?: number;
 }
 
-type Addresses = { readonly [family in IPFamily]: string };
+export type Addresses = { readonly [family in IPFamily]: string };
 
 export const podPort = 8080;
 /** Where podB and podC listen as well, and answer as `podB:8081` and `podC:8081`. */
@@ -142,7 +142,6 @@ const commonCommands = `
     # Linux sends few ICMP errors a second; a test wants every refusal.
     echo 0 > /proc/sys/net/ipv6/icmp/ratelimit; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit`;
 
-/** A lost INIT is sent again after 3 s and then ever later: on a busy machine that outlasts a question. */
 /**
  * A pod tells all its addresses to its peer, which asks each unproven one when the first time-out is over; what a translated association asks
  * there is answered by an abort. So that is later than any answer, and still soon enough to send a lost INIT again.

@@ -13,10 +13,9 @@ import type { NodeRecord } from '../../src/model/node.ts';
 import type { ServiceKey, ServiceRecord } from '../../src/model/service.ts';
 import type { ServiceState } from '../../src/model/serviceState.ts';
 import { serviceStateOf } from '../../src/model/serviceState.ts';
-import type { PodName } from './network.ts';
+import type { Addresses, PodName } from './network.ts';
 import { addresses, nodeName, nodePodNetwork, podNetwork, podPort } from './network.ts';
 
-type Addresses = { readonly [family in IPFamily]: string };
 type Json = Readonly<Record<string, unknown>>;
 
 export function clusterIP(index: number): Addresses {

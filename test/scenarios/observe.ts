@@ -8,7 +8,7 @@ import { expectationIn } from './scenario.ts';
 
 export interface Observation {
   readonly protocol: Question['protocol'];
-  /** An Answer, or who answered many questions, sorted. */
+  /** An Answer, or all different ones to many questions, sorted. */
   readonly answer: unknown;
 }
 
@@ -26,19 +26,20 @@ export async function observe(network: Network, family: IPFamily, row: PacketRow
   return Promise.all(
     protocols.map(async (protocol) => {
       const question: Question = { protocol, address: row.to[family], port: row.port ?? 80, timeoutMs };
-      const ask = (): Promise<Answer> => network.ask(row.from, question);
-      return { protocol, answer: isSingle ? await ask() : await whoAnswers(ask) };
+      const other = row.andTo === undefined ? question : { ...question, address: row.andTo.address[family], port: row.andTo.port };
+      const ask = (number: number): Promise<Answer> => network.ask(row.from, number % 2 === 0 ? question : other);
+      return { protocol, answer: isSingle ? await ask(0) : await differentAnswers(ask) };
     }),
   );
 }
 
 /** Ends early with an answer that nobody expects: every further one would take the whole time-out. */
-async function whoAnswers(ask: () => Promise<Answer>): Promise<unknown> {
-  const names = new Set<string>();
-  for (let count = 0; count < manyQuestions; count += 1) {
-    const answer = await ask();
+async function differentAnswers(ask: (number: number) => Promise<Answer>): Promise<unknown> {
+  const answers = new Map<string, Answer>();
+  for (let number = 0; number < manyQuestions; number += 1) {
+    const answer = await ask(number);
     if (typeof answer === 'string' || !('by' in answer)) return answer;
-    names.add(answer.by);
+    answers.set(`${answer.by} ${answer.seenFrom}`, answer);
   }
-  return [...names].sort();
+  return [...answers.keys()].sort().map((key) => answers.get(key));
 }

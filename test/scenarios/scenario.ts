@@ -5,11 +5,9 @@ import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import type { Protocol } from '../../src/model/service.ts';
 import type { Item } from './items.ts';
-import type { HostName, PodName } from './network.ts';
+import type { Addresses, HostName, PodName } from './network.ts';
 import { addresses, gateways } from './network.ts';
 import type { ServiceManifest } from './objects.ts';
-
-export type Addresses = { readonly [family in IPFamily]: string };
 
 export interface PacketRow {
   readonly name: string;
@@ -21,6 +19,8 @@ export interface PacketRow {
   readonly port?: number;
   /** TCP and UDP without it. */
   readonly protocol?: Protocol;
+  /** Where every second question goes, of a row of many. */
+  readonly andTo?: { readonly address: Addresses; readonly port: number };
   readonly expect: Expectation | ExpectationByFamily;
 }
 
@@ -31,11 +31,16 @@ export type Expectation =
   | 'REFUSED'
   /** No answer, and no refusal: a rule drops the packet, or it leaves the node unchanged for an address that nobody has. */
   | 'DROPPED'
-  /** Every one of these answers some of many questions, and nobody else does. */
-  | { readonly spreadOver: readonly Answerer[] }
-  /** Only one of these answers all of many questions. */
-  | { readonly alwaysOneOf: readonly PodName[] }
-  | { readonly by: Answerer; readonly seenFrom: Addresses };
+  /** Every one of these is seen among the answers to many questions, and nothing else is. */
+  | { readonly spreadOver: readonly Sighting[] }
+  /** One of these is the answer to all of many questions. */
+  | { readonly alwaysOneOf: readonly Sighting[] }
+  | Sighting;
+
+export interface Sighting {
+  readonly by: Answerer;
+  readonly seenFrom: Addresses;
+}
 
 export type ExpectationByFamily = { readonly [family in IPFamily]: Expectation };
 
@@ -73,22 +78,30 @@ export function sourceOf({ from }: Pick<PacketRow, 'from'>): Source {
 export type Outcome = (from: HostName) => Expectation;
 type OutcomeByFamily = (from: HostName) => ExpectationByFamily;
 
-/** The endpoint sees who asked. */
+/** One who answers, or several of whom each does, or of whom one always does. */
+type Answerers = Answerer | { readonly spreadOver: readonly Answerer[] } | { readonly alwaysOneOf: readonly Answerer[] };
+
+export const spread = (...spreadOver: readonly Answerer[]): Answerers => ({ spreadOver });
+export const sticky = (...alwaysOneOf: readonly Answerer[]): Answerers => ({ alwaysOneOf });
+
+/** The endpoint sees who asked; but a pod that asks itself sees the node, for its answer must come back through it. */
 export const kept =
-  (by: Answerer): Outcome =>
-  (from) => ({ by, seenFrom: addresses[from] });
+  (answerers: Answerers): Outcome =>
+  (from) =>
+    seen(answerers, (by) => (by === from && by !== 'node' ? gateways[by] : addresses[from]));
 /** The endpoint sees the node. */
 export const masqueraded =
-  (by: Answerer): Outcome =>
-  () => ({ by, seenFrom: gateways[hostOf(by)] });
-export const spread =
-  (...spreadOver: readonly Answerer[]): Outcome =>
-  () => ({ spreadOver });
-export const sticky =
-  (...alwaysOneOf: readonly PodName[]): Outcome =>
-  () => ({ alwaysOneOf });
+  (answerers: Answerers): Outcome =>
+  () =>
+    seen(answerers, (by) => gateways[hostOf(by)]);
 export const refused: Outcome = () => 'REFUSED';
 export const dropped: Outcome = () => 'DROPPED';
+
+function seen(answerers: Answerers, sourceFor: (by: Answerer) => Addresses): Expectation {
+  const sighting = (by: Answerer): Sighting => ({ by, seenFrom: sourceFor(by) });
+  if (typeof answerers === 'string') return sighting(answerers);
+  return 'spreadOver' in answerers ? { spreadOver: answerers.spreadOver.map(sighting) } : { alwaysOneOf: answerers.alwaysOneOf.map(sighting) };
+}
 
 function hostOf(by: Answerer): PodName {
   const [host] = by.split(':');
@@ -109,7 +122,7 @@ export function everywhere(outcome: Outcome): { readonly [source in Source]: Out
 }
 
 /** Pods are told from others: these are masqueraded on their way to a cluster IP. */
-export function podsKept(by: Answerer): { readonly [source in Source]: Outcome } {
+export function podsKept(by: Answerers): { readonly [source in Source]: Outcome } {
   return { ...everywhere(masqueraded(by)), 'pod here': kept(by), 'pod elsewhere': kept(by) };
 }
 

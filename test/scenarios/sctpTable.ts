@@ -3,7 +3,8 @@
  */
 import { addresses, gateways } from './network.ts';
 import { clusterIP } from './objects.ts';
-import type { Scenario } from './serviceTable.ts';
+import type { Scenario } from './scenario.ts';
+import { kept, masqueraded, spread } from './scenario.ts';
 
 const sctpPorts = [{ name: 'sctp', port: 80, nodePort: 30_200, protocol: 'SCTP' }];
 
@@ -25,8 +26,8 @@ export const sctpScenarios: readonly Scenario[] = [
     item: 'SCTP',
     objects: [{ name: 'diameter', clusterIP: clusterIP(200), ports: sctpPorts, spec: { type: 'NodePort' }, pods: ['podA', 'podB'] }],
     rows: [
-      { name: 'pod to ClusterIP', from: 'podC', to: clusterIP(200), protocol: 'SCTP', expect: { spreadOver: ['podA', 'podB'] } },
-      { name: 'node to ClusterIP', from: 'node', to: clusterIP(200), protocol: 'SCTP', expect: { spreadOver: ['podA', 'podB'] } },
+      { name: 'pod to ClusterIP', from: 'podC', to: clusterIP(200), protocol: 'SCTP', expect: kept(spread('podA', 'podB'))('podC') },
+      { name: 'node to ClusterIP', from: 'node', to: clusterIP(200), protocol: 'SCTP', expect: masqueraded(spread('podA', 'podB'))('node') },
     ],
   },
 ];
