@@ -114,6 +114,18 @@ export const addressTable: readonly Scenario[] = [
     rows: fromEach({ name: 'the other family does not know it', to: clusterIP(111) }, onlyIn('ipv4', podsKept('podA'), dropped)),
   },
   {
+    name: 'a change of type: LoadBalancer',
+    item: 'change of type',
+    objects: [single('changing', 112, { ports: nodePort(30_113), loadBalancerIP: loadBalancerIP(112), spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } })],
+    rows: fromEach({ name: 'its address keeps addresses', to: loadBalancerIP(112), protocol: 'TCP' }, { ...everywhere(kept('podA')), 'this node': masqueraded('podA') }),
+  },
+  {
+    name: 'a change of type: ExternalName',
+    item: 'change of type',
+    objects: [single('changing', 112, { spec: { type: 'ExternalName', externalName: 'example.com', ...noOwnAddress } })],
+    rows: fromEach({ name: 'the cluster IP is gone', to: clusterIP(112), protocol: 'TCP' }, everywhere(dropped)),
+  },
+  {
     name: 'a change of type: NodePort',
     item: 'change of type',
     objects: [single('changing', 112, { ports: nodePort(30_112), spec: { type: 'NodePort' } })],
@@ -127,18 +139,6 @@ export const addressTable: readonly Scenario[] = [
       ...fromEach({ name: 'the NodePort is gone', to: addresses.node, port: 30_112, protocol: 'TCP' }, everywhere(refused)),
       { name: 'the cluster IP goes on', from: 'podB', to: clusterIP(112), protocol: 'TCP', expect: { by: 'podA', seenFrom: addresses.podB } },
     ],
-  },
-  {
-    name: 'a change of type: LoadBalancer',
-    item: 'change of type',
-    objects: [single('changing', 112, { ports: nodePort(30_113), loadBalancerIP: loadBalancerIP(112), spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } })],
-    rows: fromEach({ name: 'the new address keeps addresses', to: loadBalancerIP(112), protocol: 'TCP' }, { ...everywhere(kept('podA')), 'this node': masqueraded('podA') }),
-  },
-  {
-    name: 'a change of type: ExternalName',
-    item: 'change of type',
-    objects: [single('changing', 112, { spec: { type: 'ExternalName', externalName: 'example.com', ...noOwnAddress } })],
-    rows: fromEach({ name: 'the cluster IP is gone', to: clusterIP(112), protocol: 'TCP' }, everywhere(dropped)),
   },
   {
     name: 'Services that no proxy serves',

@@ -109,7 +109,7 @@ export const endpointTable: readonly Scenario[] = [
     ],
     rows: [
       { name: 'a pod of another node', from: 'remotePod', to: clusterIP(134), expect: { by: 'remotePod', seenFrom: gateways.remotePod } },
-      { name: 'the node itself', from: 'node', to: clusterIP(135), expect: { by: 'node', seenFrom: addresses.node } },
+      { name: 'the node itself', from: 'node', to: clusterIP(135), protocol: 'UDP', expect: { by: 'node', seenFrom: addresses.node } },
       { name: 'by a NodePort of policy Local', from: 'podA', to: addresses.node, port: 30_136, expect: { by: 'podA', seenFrom: gateways.podA } },
     ],
   },

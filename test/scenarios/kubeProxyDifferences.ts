@@ -18,7 +18,6 @@ const shapes = '0001-kube-proxys-names-and-shapes.md';
 const served: Expectation = { by: 'podA', seenFrom: gateways.podA };
 
 export const differences: readonly Difference[] = [
-  { scenario: 'external IPs', row: 'any other is not', kubeProxy: served, decision: shapes },
   { scenario: 'external IPs from everywhere', row: /^not allowed/, kubeProxy: served, decision: shapes },
   // It sets route_localnet, which IPv6 has nothing like.
   { scenario: 'NodePorts of the loopback address', row: 'refused', kubeProxy: { ipv4: served, ipv6: 'REFUSED' }, decision: shapes },
