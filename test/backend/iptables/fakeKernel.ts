@@ -19,10 +19,10 @@ export class FakeKernel {
   /** Every input that was sent, newest last. */
   readonly inputs: string[] = [];
 
-  readonly host: IptablesHost = {
+  readonly host = {
     find: async (name) => (name.includes('-nft-') ? `/fake/${name}` : undefined),
     run: async (command) => this.#run(command),
-  };
+  } satisfies IptablesHost;
 
   /** All chains with their rules. */
   get state(): Readonly<Record<string, readonly string[]>> {
