@@ -1,34 +1,45 @@
 /**
  * The way back to kube-proxy: it knows no tree of chains, so it would leave one standing, and then could not delete a Service's chains that
- * the tree still leads to. What the tree holds goes into one chain, as kube-proxy has it, in one step and with nothing lost.
+ * the tree still leads to. What the tree holds goes into one chain, as kube-proxy has it, in one step and with nothing lost. The chain in
+ * which rules are tried out stands in the way just so, where an agent was killed before it took it down.
  */
 import { SyncError } from '../backend.ts';
-import { services } from '../shared/chains.ts';
+import { services, trial } from '../shared/chains.ts';
 import { isBucketChain } from '../shared/names.ts';
-import type { VariantView } from './kernel.ts';
-import { classified, restore } from './kernel.ts';
-import { renderFlat } from './render.ts';
+import type { StandingChain, VariantView } from './kernel.ts';
+import { classified, readKernel, restore } from './kernel.ts';
+import { renderFlat, renderTrialEnd } from './render.ts';
 
 type Iptables = VariantView['iptables'];
 
-/** Says what was removed; nothing where there is no tree. The agent must have been stopped. */
+/** Says what was removed; nothing where nothing stands in kube-proxy's way. The agent must have been stopped. */
 export async function handOver(variants: readonly VariantView[]): Promise<readonly string[]> {
   const removed: string[] = [];
-  for (const { iptables } of variants) removed.push(...(await flatten(iptables)));
+  for (const variant of variants) removed.push(...(await clearTheWay(variant)));
   return removed;
 }
 
-async function flatten(iptables: Iptables): Promise<readonly string[]> {
+async function clearTheWay({ iptables, view }: VariantView): Promise<readonly string[]> {
+  const obstacles = [...view.chains.values()].filter(isObstacle);
+  if (obstacles.length === 0) return [];
+  if (obstacles.some(({ name }) => name === trial)) await restore(iptables, { input: [renderTrialEnd()] });
+  if (obstacles.some(({ name }) => isBucketChain(name))) await flatten(iptables);
+  const left = [...(await readKernel(iptables)).chains.values()].find(isObstacle);
+  if (left !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but chain ${left.name} of table ${left.table} is still there`);
+  return obstacles.map(({ table, name }) => `${iptables.variant} chain ${name} of table ${table}`);
+}
+
+function isObstacle({ name }: StandingChain): boolean {
+  return name === trial || isBucketChain(name);
+}
+
+async function flatten(iptables: Iptables): Promise<void> {
   const chains = await readDispatch(iptables);
   const buckets = [...chains.keys()].filter(isBucketChain);
-  if (buckets.length === 0) return [];
   const rules = buckets.flatMap((bucket) => chains.get(bucket) ?? []).filter(leadsToService);
   // The rule for NodePorts stays behind the others.
   const rest = (chains.get(services) ?? []).filter(leadsToService);
   await restore(iptables, { input: renderFlat([...rules.sort(), ...rest], buckets) });
-  const left = [...(await readDispatch(iptables)).keys()].filter(isBucketChain);
-  if (left.length > 0) throw new SyncError('VerificationFailed', `iptables-restore reported success, but chain ${left[0]} of table nat is still there`);
-  return buckets.map((name) => `${iptables.variant} chain ${name} of table nat`);
 }
 
 /** The rules of the tree and of its root, as iptables-save words them, without `-A CHAIN`. */
