@@ -2,28 +2,40 @@
  * Notices at once when somebody throws rules of ours away: by what the kernel tells of the tables that nft and iptables-nft share.
  *
  * Our own changes delete rules too, but a flushed table loses its canary and a flushed ruleset its tables, which ours hardly ever do. An
- * event can be lost, so this is beside the periodic check, not in its place.
+ * event can be lost, so this is beside the periodic check, not in its place. Where the kernel says that events were lost, everything may be.
  */
 import { keepRunning, type LongRunning } from './longRunning.ts';
 
 export interface NftMonitorOptions {
   readonly onLoss: (family: 'ipv4' | 'ipv6') => void;
   readonly onEnd: (why: string) => void;
+  /** How much the kernel keeps until it is read. */
+  readonly bufferBytes?: number;
 }
+
+/** The messages of a large flush or sync; with the kernel's usual 200 KB most of them are lost at 12,000 Services. No memory is taken before it is needed. */
+const roomForAFlush = 1 << 24;
 
 /**
  * Node has no netlink sockets. `nft monitor` reads and keeps every rule there is before it listens (428 MB and 7 s of CPU on a node with
  * 10,000 Services, nft 1.0.6), and xtables-monitor ends at the first rule that is not iptables'. Perl is in every Debian (perl-base) and
  * takes 5 MB: NETLINK_NETFILTER is 12, the group of nftables 7, and its messages begin with table and chain (linux/netfilter/nf_tables.h).
+ * SO_RCVBUFFORCE is 33; where it is not allowed, the usual buffer overruns sooner, and an overrun is told.
  */
 const listener = `
 my %what = (0xa02 => 'table', 0xa05 => 'chain', 0xa08 => 'rule');
 my %family = (2 => 'ip', 10 => 'ip6');
 socket(my $kernel, 16, 3, 12) or die;
+setsockopt($kernel, 1, 33, pack('L', $ARGV[0]));
 bind($kernel, pack('SSLL', 16, 0, 0, 1 << 6)) or die;
 $| = 1;
 while (1) {
-  defined(recv($kernel, my $data, 1 << 17, 0)) or next;
+  my $sender = recv($kernel, my $data, 1 << 17, 0);
+  if (!defined $sender) {
+    $!{ENOBUFS} or die;
+    print "overrun\\n";
+    next;
+  }
   for (my $at = 0; $at + 24 <= length $data; ) {
     my ($length, $type) = unpack('LS', substr($data, $at, 6));
     last if $length < 16;
@@ -39,21 +51,21 @@ while (1) {
 }
 `;
 
-export function watchForLosses({ onLoss, onEnd }: NftMonitorOptions): LongRunning {
+export function watchForLosses({ onLoss, onEnd, bufferBytes = roomForAFlush }: NftMonitorOptions): LongRunning {
   const onLine = (line: string): void => {
-    const family = lossIn(line);
-    if (family !== undefined) onLoss(family);
+    for (const family of lossesIn(line)) onLoss(family);
   };
   // The signal ends it with this process, however that ends; else it would wait for the next event.
-  return keepRunning({ program: 'setpriv', args: ['--pdeathsig', 'KILL', 'perl', '-e', listener], onLine, onEnd });
+  return keepRunning({ program: 'setpriv', args: ['--pdeathsig', 'KILL', 'perl', '-e', listener, String(bufferBytes)], onLine, onEnd });
 }
 
 const losses = /^delete (?:(?:rule|chain) (ip6?) \S+ KUBE-PROXY-CANARY\b|table (ip6?) (?:nat|filter|mangle|kube-proxy|proxyconfig-anchor)(?![\w-]))/;
 
-/** The family of which a line says that rules of ours may be lost. */
-export function lossIn(line: string): 'ipv4' | 'ipv6' | undefined {
+/** The families of which a line says that rules of ours may be lost. */
+export function lossesIn(line: string): readonly ('ipv4' | 'ipv6')[] {
+  if (line === 'overrun') return ['ipv4', 'ipv6'];
   const [, ofChain, ofTable] = losses.exec(line) ?? [];
   const family = ofChain ?? ofTable;
-  if (family === undefined) return undefined;
-  return family === 'ip' ? 'ipv4' : 'ipv6';
+  if (family === undefined) return [];
+  return [family === 'ip' ? 'ipv4' : 'ipv6'];
 }
