@@ -43,6 +43,8 @@ export interface ApiServer {
   /** Kills kube-apiserver, which loses its connections but not its data. */
   stopServer(): Promise<void>;
   startServer(): Promise<void>;
+  /** A stopped kube-apiserver keeps its connections and answers nobody. */
+  signalServer(signal: 'SIGSTOP' | 'SIGCONT'): void;
   /** Ends everything and removes its files. */
   stop(): Promise<void>;
 }
@@ -75,6 +77,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     kubeconfigFor: (user, groups) => server.kubeconfigFor(user, groups),
     stopServer: () => server.stopServer(),
     startServer: () => server.startServer(),
+    signalServer: (signal) => server.signalServer(signal),
     stop,
   };
 }
@@ -162,6 +165,10 @@ class BareApiServer {
 
   async stopServer(): Promise<void> {
     await this.#server?.kill();
+  }
+
+  signalServer(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    if (this.#server?.hasEnded() === false) process.kill(this.#server.pid, signal);
   }
 
   async kill(): Promise<void> {

@@ -1,60 +1,84 @@
 /**
- * Runs in a node's network namespace: serves on every endpoint's address, and opens new connections to a Service at a steady rate. Ends with
- * its standard input, and then says what became of them.
+ * Runs in a node's network namespace: serves on every address of it, keeps a flow open to one Service, and opens new connections to others at a
+ * steady rate. Ends with its standard input, and then says what became of them.
  */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import net from 'node:net';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { FlowReport, Outcome } from './traffic.ts';
 
-const [, , service = '', port = '', perSecond = '', ...endpoints] = process.argv;
-const tickMs = 10;
-const patienceMs = 5000;
-const counts = { ok: 0, failed: 0, reasons: {} as Record<string, number> };
-let open = 0;
+const [, , flowAddress = '', perSecond = '', ...addresses] = process.argv;
+/** So that a silence shorter than a retransmission is seen. */
+const askEveryMs = 20;
 
-function count(reason?: string): void {
-  open -= 1;
-  if (reason === undefined) counts.ok += 1;
-  else {
-    counts.failed += 1;
-    counts.reasons[reason] = (counts.reasons[reason] ?? 0) + 1;
+/** As connections.py prints it. */
+interface Connections {
+  readonly connections: number;
+  readonly failed: Readonly<Record<string, number>>;
+  readonly slowestMs: number;
+  readonly seconds: number;
+}
+
+function python(...args: readonly string[]): ChildProcessWithoutNullStreams {
+  const program = fileURLToPath(new URL('../scenarios/connections.py', import.meta.url));
+  return spawn('/usr/bin/python3', ['-IS', program, ...args], { stdio: 'pipe' });
+}
+
+async function serve(): Promise<void> {
+  const echo = net.createServer((socket) => {
+    socket.on('error', () => socket.destroy()).pipe(socket);
+  });
+  await Promise.all([once(python('serve', 'web', '8080').stdout, 'data'), once(echo.listen(8081), 'listening')]);
+}
+
+class Flow {
+  readonly #socket = net.connect({ host: flowAddress, port: 80, noDelay: true });
+  #lastAnswer = performance.now();
+  #exchanges = 0;
+  #longestSilenceMs = 0;
+  #broken: string | undefined;
+
+  constructor() {
+    const timer = setInterval(() => this.#socket.write('?'), askEveryMs);
+    this.#socket.on('data', () => this.#answered());
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => (this.#broken = error.code ?? error.message));
+    this.#socket.on('close', () => {
+      clearInterval(timer);
+      this.#broken ??= 'closed';
+    });
+  }
+
+  async isOpen(): Promise<void> {
+    await once(this.#socket, 'data');
+  }
+
+  report(): FlowReport {
+    const silentMs = Math.max(this.#longestSilenceMs, performance.now() - this.#lastAnswer);
+    return { exchanges: this.#exchanges, longestSilenceMs: Math.round(silentMs), ...(this.#broken !== undefined && { broken: this.#broken }) };
+  }
+
+  #answered(): void {
+    const now = performance.now();
+    if (this.#exchanges > 0) this.#longestSilenceMs = Math.max(this.#longestSilenceMs, now - this.#lastAnswer);
+    this.#exchanges += 1;
+    this.#lastAnswer = now;
   }
 }
 
-/** Good is one that brings the server's word. */
-function connect(): void {
-  open += 1;
-  let reason: string | undefined = 'closed without an answer';
-  const socket = net.connect({ host: service, port: Number(port) });
-  socket.setTimeout(patienceMs, () => socket.destroy(new Error('time-out')));
-  socket.on('data', () => {
-    reason = undefined;
-    // No TIME_WAIT: the source ports would run out.
-    socket.resetAndDestroy();
-  });
-  socket.on('error', (error: NodeJS.ErrnoException) => (reason = error.code ?? error.message));
-  socket.on('close', () => count(reason));
-}
-
-for (const address of endpoints) {
-  net
-    .createServer((socket) => {
-      socket.on('error', () => undefined);
-      socket.write('x');
-    })
-    .listen({ port: 8080, host: address, backlog: 4096 });
-}
-let due = 0;
-const started = performance.now();
-const timer = setInterval(() => {
-  const wanted = ((performance.now() - started) / 1000) * Number(perSecond);
-  for (; due < wanted; due += 1) connect();
-}, tickMs);
-process.stdin.resume().on('end', () => {
-  clearInterval(timer);
-  const seconds = (performance.now() - started) / 1000;
-  const finish = setInterval(() => {
-    if (open > 0) return;
-    clearInterval(finish);
-    process.stdout.write(`${JSON.stringify({ ...counts, perSecond: Math.round((counts.ok + counts.failed) / seconds) })}\n`, () => process.exit(0));
-  }, tickMs);
-});
+await serve();
+const flow = new Flow();
+await flow.isOpen();
+const clients = python('connect', perSecond, ...addresses.flatMap((address) => [address, address, '80']));
+const report = text(clients.stdout);
 process.stdout.write('ready\n');
+await once(process.stdin.resume(), 'end');
+const seenOfFlow = flow.report();
+clients.stdin.end();
+const { connections, failed, slowestMs, seconds } = JSON.parse(await report) as Connections;
+const count = (reasons: Connections['failed']): number => Object.values(reasons).reduce((sum, each) => sum + each, 0);
+/** The API server has some of the ports that connections.py takes in turn: from there nobody tried to connect. */
+const lost = Object.fromEntries(Object.entries(failed).filter(([reason]) => !reason.endsWith('Address already in use')));
+const outcome: Outcome = { ok: connections - count(failed), failed: count(lost), reasons: lost, slowestMs, perSecond: Math.round(connections / seconds), flow: seenOfFlow };
+process.stdout.write(`${JSON.stringify(outcome)}\n`, () => process.exit(0));

@@ -1,0 +1,118 @@
+/**
+ * The kernel's tools fail an agent that serves: they hang, fail, are gone, or wait for a lock that another program holds. The old rules serve, the
+ * node says what is wrong, and follows when the tools are well again.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { until } from '../kube/until.ts';
+import { describeWhere } from '../requirements.ts';
+import { FaultNode, leadsToGuest } from './faultNode.ts';
+import { expectUnharmed } from './traffic.ts';
+
+function say(what: string): void {
+  process.stdout.write(`${what}\n`);
+}
+
+describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serves', () => {
+  let node: FaultNode;
+  /** What the agent finds as /usr/sbin. */
+  let programs: string;
+  let tool: string;
+  beforeAll(async () => {
+    node = await FaultNode.start();
+    programs = path.join(node.host.stateDirectory, 'sbin');
+    tool = path.join(programs, 'xtables-nft-multi');
+    await node.host.run(['sh', '-ec', `mkdir ${programs}; cp -a /usr/sbin/*tables* /usr/sbin/nft /usr/sbin/conntrack ${programs}; mv ${tool} ${tool}.real`]);
+    await become('well');
+    const ownView = `mount --bind ${programs} /usr/sbin; mount -t tmpfs none /run; exec "$@"`;
+    await node.restart('SIGTERM', { wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', ownView, 'sh'] });
+    await node.configure({});
+    await node.untilSynced();
+  }, 150_000);
+  afterAll(async () => {
+    await node?.stop();
+  }, 30_000);
+
+  const doings = { well: '', hanging: 'exec sleep 3601.5', failing: 'exit 1' };
+
+  /** All programs of iptables are one; only those that load rules change. */
+  async function become(what: keyof typeof doings): Promise<void> {
+    const script = `#!/bin/bash\ncase "$0 $*" in *save*|*--version*) ;; *restore*) ${doings[what]} ;; esac\nexec -a "$0" ${tool.replace(programs, '/usr/sbin')}.real "$@"\n`;
+    await writeFile(`${tool}.new`, script, { mode: 0o755 });
+    // A program that is being run cannot be written.
+    await rename(`${tool}.new`, tool);
+  }
+
+  /** Where the agent finds files, too. */
+  function besideAgent(...command: readonly string[]): ChildProcess {
+    return spawn('nsenter', ['-t', String(node.agent.pid), '-n', '-m', ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
+  }
+
+  const condition = (): Promise<string> => node.status('{.status.state} {.status.conditions[?(@.type=="Ready")].reason}');
+
+  interface Fault {
+    readonly begin: () => Promise<void>;
+    readonly reason: string;
+    readonly end: () => Promise<void>;
+    /** Reads the rules of the variant that the node uses. */
+    readonly save?: string;
+  }
+
+  async function changeIsFollowedAfter({ begin, reason, end, save = 'iptables-save' }: Fault): Promise<void> {
+    const rules = async (): Promise<string> => (await node.host.run([save])).replaceAll(/ \[\d+:\d+\]$|^#.*$/gm, '');
+    const outcome = await node.underTraffic(async () => {
+      const before = await rules();
+      await begin();
+      const started = performance.now();
+      await node.invite(true);
+      await until('the node says so', async () => (await condition()) === `Degraded ${reason}`, 120_000);
+      say(`${reason} was told after ${Math.round(performance.now() - started)} ms`);
+      expect(await rules()).toBe(before);
+      await end();
+      await until('the change is followed', async () => leadsToGuest(await rules()), 90_000);
+      await until('the node is well', async () => (await condition()) === 'Ready Synced', 30_000);
+    });
+    await node.invite(false);
+    await until('the guest is served no more', async () => !leadsToGuest(await rules()), 30_000);
+    expectUnharmed(outcome);
+  }
+
+  test('an iptables-restore that fails', async () => {
+    await changeIsFollowedAfter({ begin: () => become('failing'), reason: 'ToolFailed', end: () => become('well') });
+  }, 300_000);
+
+  test('an iptables-restore that hangs is ended after its time', async () => {
+    await changeIsFollowedAfter({ begin: () => become('hanging'), reason: 'ToolTimedOut', end: () => become('well') });
+    expect(await node.host.run(['ps', '-eo', 'args'])).not.toContain('\nsleep 3601.5');
+  }, 300_000);
+
+  test('an iptables-restore that is gone', async () => {
+    const restores = ['iptables-restore', 'iptables-nft-restore'].map((name) => path.join(programs, name));
+    const begin = async (): Promise<void> => void (await Promise.all(restores.map((file) => rename(file, `${file}.gone`))));
+    const end = async (): Promise<void> => void (await Promise.all(restores.map((file) => rename(`${file}.gone`, file))));
+    await changeIsFollowedAfter({ begin, reason: 'ToolMissing', end });
+  }, 300_000);
+
+  describe('in the legacy variant', () => {
+    const save = 'iptables-legacy-save';
+    beforeAll(async () => {
+      await node.configure({ iptables: { backend: 'Legacy' }, drift: { policy: 'Enforce', checkPeriodSeconds: 10 } });
+    }, 60_000);
+
+    test('a lock that another program holds', async () => {
+      let holder: ChildProcess | undefined;
+      const begin = async (): Promise<void> => {
+        holder = besideAgent('flock', '/run/xtables.lock', 'sh', '-c', 'echo held; exec cat');
+        if (holder.stdout !== null) await once(holder.stdout, 'data');
+      };
+      const end = async (): Promise<void> => {
+        holder?.stdin?.end();
+        await Promise.resolve();
+      };
+      await changeIsFollowedAfter({ begin, reason: 'ToolFailed', end, save });
+    }, 300_000);
+  });
+});

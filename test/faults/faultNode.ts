@@ -1,0 +1,131 @@
+/**
+ * @module A node that serves while things happen to it: an agent as a process of its own, the real API server, the real iptables, and
+ * Services that answer: `web`, whose endpoints tests change, `flow`, whose never change, and as many more as are asked for.
+ */
+import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
+import { node, service, slice } from '../agent/objects.ts';
+import { builtIn } from '../../src/agent/desiredConfig.ts';
+import type { NodeConfig } from '../../src/api/nodeConfig.ts';
+import { until } from '../kube/until.ts';
+import { type Outcome, type TrafficPlan, underTraffic } from './traffic.ts';
+
+export const web = '10.96.0.10';
+const flow = '10.96.0.11';
+export const endpoints = ['10.1.0.1', '10.1.0.2'];
+/** Serves like the others, and is an endpoint only for a while. */
+export const guest = '10.1.0.3';
+
+const serves = (rules: string): boolean => rules.includes(`-d ${web}/32`) && rules.includes(`--to-destination ${endpoints[0]}:8080`);
+const hasJumps = (rules: string): boolean => /-A PREROUTING .*-j KUBE-SERVICES/.test(rules);
+export const isWhole = (rules: string): boolean => serves(rules) && hasJumps(rules);
+export const leadsToGuest = (rules: string): boolean => rules.includes(`--to-destination ${guest}:8080`);
+
+export interface Neighbour {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** More Services, of two endpoints each. */
+export function neighbours(count: number): readonly Neighbour[] {
+  return Array.from({ length: count }, (_, index) => ({ name: `svc-${index}`, address: `10.96.${1 + (index >> 8)}.${index & 255}` }));
+}
+
+export class FaultNode {
+  readonly host: AgentNode;
+  agent: AgentProcess;
+  #generation = 0;
+
+  private constructor(host: AgentNode) {
+    this.host = host;
+    this.agent = host.startAgent();
+  }
+
+  static async start(more: readonly Neighbour[] = []): Promise<FaultNode> {
+    const host = await AgentNode.start();
+    await host.run(['sh', '-ec', network]);
+    const others = [{ name: 'web', address: web }, ...more];
+    const flowSlice = { ...slice('flow'), ports: [{ name: 'http', protocol: 'TCP', port: 8081 }] };
+    const services = [...others, { name: 'flow', address: flow }].map(({ name, address }) => service(name, { clusterIPs: [address] }));
+    const slices = others.map(({ name }) => slice(name, { addresses: endpoints }));
+    await host.apply(...[node(host.name, ['192.168.0.1']), ...services, flowSlice, ...slices].map(withoutIdentity));
+    await host.kubectl(['apply', '-k', 'crds']);
+    await host.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+    const started = new FaultNode(host);
+    // An agent that has none waits for its configuration, and so would one that is started anew.
+    await started.configure({});
+    await host.untilRules('the Services are served', isWhole, 60_000);
+    return started;
+  }
+
+  async stop(): Promise<void> {
+    await this.host.stop();
+  }
+
+  async restart(signal: 'SIGTERM' | 'SIGKILL', options?: Parameters<AgentNode['startAgent']>[0]): Promise<void> {
+    await this.agent.end(signal);
+    this.agent = this.host.startAgent(options);
+  }
+
+  syncs(): number {
+    return this.agent.log().split('"message":"synced"').length - 1;
+  }
+
+  async untilSynced(times = 1): Promise<void> {
+    await until('it has synced', () => this.syncs() >= times, 60_000);
+  }
+
+  async configure(config: Partial<NodeConfig>): Promise<void> {
+    this.#generation += 1;
+    const revision = `r${this.#generation}`;
+    const spec = { configRef: { name: 'default', uid: 'u', generation: this.#generation }, revision, config: { ...builtIn().config, ...config } };
+    await this.host.apply({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: this.host.name }, spec });
+    const isInForce = async (): Promise<boolean> => (await this.status('{.status.revision} {.status.state}')) === `${revision} Ready`;
+    await until('it is in force', isInForce, 30_000).catch((cause: unknown) => {
+      throw new Error(this.agent.log().slice(-3000), { cause });
+    });
+  }
+
+  /** Of the NodeProxy, by a JSONPath. */
+  status(jsonPath: string): Promise<string> {
+    return this.host.kubectl(['get', 'nodeproxy', this.host.name, '-o', `jsonpath=${jsonPath}`]);
+  }
+
+  /** Whether `guest` is an endpoint of `web` besides the others. */
+  async invite(isInvited: boolean): Promise<void> {
+    await this.applySlices(['web'], isInvited ? [...endpoints, guest] : endpoints);
+  }
+
+  async applySlices(services: readonly string[], addresses: readonly string[]): Promise<void> {
+    await this.host.apply(...services.map((name) => withoutIdentity(slice(name, { addresses }))));
+  }
+
+  /** To `web`, where no others are named. */
+  underTraffic(action: () => Promise<void>, { connectTo = [web], ...rest }: Partial<TrafficPlan> = {}): Promise<Outcome> {
+    return underTraffic(this.host, { flow, connectTo, ...rest }, action);
+  }
+
+  /** Whether a new connection is answered soon. */
+  async answers(): Promise<boolean> {
+    return this.host.run(['timeout', '0.9', 'bash', '-c', `head -c1 < /dev/tcp/${web}/80`]).then(
+      (answer) => answer.length === 1,
+      () => false,
+    );
+  }
+}
+
+const network = `
+ip link add eth0 type veth peer name eth1
+ip address add 192.168.0.1/24 dev eth0
+ip link set eth0 up; ip link set eth1 up
+ip route add default via 192.168.0.254
+ip address add 10.1.0.1/32 dev lo; ip address add 10.1.0.2/32 dev lo; ip address add ${guest}/32 dev lo
+ip route add local 10.1.1.0/24 dev lo
+# Above are the ports that connections.py takes.
+echo 1024 30000 > /proc/sys/net/ipv4/ip_local_port_range`;
+
+/** As a person writes it: what the API server sets is left out. */
+export function withoutIdentity(object: object): object {
+  const { metadata, ...rest } = object as { metadata: Record<string, unknown> };
+  const { uid: _uid, resourceVersion: _version, ...written } = metadata;
+  return { ...rest, metadata: written };
+}

@@ -1,0 +1,140 @@
+/**
+ * What happens to a node with a tree of dispatch, whose full sync takes many COMMITs: agents that are killed while they write, and the way from
+ * kube-proxy and back. Each connection goes to another Service.
+ */
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ensureBinaries } from '../cluster/binaries.ts';
+import { until } from '../kube/until.ts';
+import { describeWhere } from '../requirements.ts';
+import { scaled } from '../scale.ts';
+import { servedAddresses } from './dispatch.ts';
+import { FaultNode, neighbours, web } from './faultNode.ts';
+import { expectUnharmed } from './traffic.ts';
+
+const others = neighbours(300);
+const names = ['web', ...others.map(({ name }) => name)];
+const addresses = [web, ...others.map(({ address }) => address)];
+/** After an iptables-restore was seen that loads rules. */
+const moments = Array.from({ length: scaled(4, 20) }, (_, index) => index * scaled(50, 10));
+const fewest = scaled(3, 10);
+
+describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () => {
+  let node: FaultNode;
+  beforeAll(async () => {
+    node = await FaultNode.start(others);
+    await untilAllServed();
+  }, 180_000);
+  afterAll(async () => {
+    await node?.stop();
+  }, 30_000);
+
+  /** Those that a packet finds no endpoint of. */
+  async function unserved(): Promise<readonly string[]> {
+    const served = servedAddresses(await node.host.rules());
+    return addresses.filter((address) => !served.has(address));
+  }
+
+  function untilAllServed(): Promise<void> {
+    return until('all Services are served', async () => (await unserved()).length === 0, 60_000);
+  }
+
+  test('agents killed while they write lose no Service and no connection', async () => {
+    let met = 0;
+    const outcome = await node.underTraffic(
+      async () => {
+        for (const [round, afterMs] of moments.entries()) {
+          await node.agent.end('SIGKILL');
+          // Never those of a round before: its agent may have been killed before the first COMMIT.
+          await node.applySlices(names, [`10.1.1.${2 * round + 1}`, `10.1.1.${2 * round + 2}`]);
+          node.agent = node.host.startAgent();
+          await until('rules are being loaded', async () => (await restoringChild(node.agent.pid)) !== undefined, 60_000);
+          await sleep(afterMs);
+          const child = await restoringChild(node.agent.pid);
+          await node.agent.end('SIGKILL');
+          if (child === undefined) continue;
+          met += 1;
+          await until('what it had begun is over', async () => !(await isRunning(child)), 30_000);
+          expect(await unserved()).toEqual([]);
+        }
+        node.agent = node.host.startAgent();
+        await node.untilSynced();
+      },
+      { connectTo: addresses },
+    );
+    process.stdout.write(`${met} of ${moments.length} agents were killed while iptables-restore ran\n`);
+    expect(met).toBeGreaterThanOrEqual(fewest);
+    expect(await unserved()).toEqual([]);
+    expectUnharmed(outcome);
+  }, 400_000);
+
+  test('from a running kube-proxy, and back, fails no connection at 500 a second, and kube-proxy can delete what it took over', async () => {
+    await node.agent.end('SIGTERM');
+    const { 'kube-proxy': program } = await ensureBinaries({ which: ['kube-proxy'] });
+    const command = [program, `--kubeconfig=${node.host.server.kubeconfig}`, `--hostname-override=${node.host.name}`, '--conntrack-max-per-core=0', '--proxy-mode=iptables'];
+    const healthy = (): Promise<boolean> => node.host.get(10_256, '/healthz').then(({ status }) => status === 200, () => false);
+    await node.host.run(['src/main.ts', 'cleanup']);
+    let kubeProxy = node.host.spawn(command);
+    const stay = addresses.slice(0, -1);
+    const [gone = '', nameGone = ''] = [addresses.at(-1), names.at(-1)];
+    try {
+      await untilAllServed();
+      const outcome = await node.underTraffic(
+        async () => {
+          node.agent = node.host.startAgent();
+          await node.untilSynced();
+          kubeProxy.kill('SIGTERM');
+          await once(kubeProxy, 'exit');
+          await until('the agent has the health port', healthy, 30_000);
+          await node.agent.end('SIGTERM');
+          const before = await node.host.rules();
+          expect(before).toContain(':KUBE-SB-');
+          await tryOut(before, gone);
+          await node.host.run(['src/main.ts', 'cleanup', '--handover']);
+          kubeProxy = node.host.spawn(command);
+          await until('kube-proxy is healthy', healthy, 30_000);
+          await node.host.kubectl(['delete', 'service', nameGone]);
+          await until('the chains of the Service are gone', async () => !(await node.host.rules()).includes(`default/${nameGone}:`), 30_000);
+          expect(await unserved()).toEqual([gone]);
+        },
+        { connectTo: stay, perSecond: 600 },
+      );
+      const { body } = await node.host.get(10_249, '/metrics');
+      expect(sumOf(body, 'kubeproxy_sync_proxy_rules_duration_seconds_count')).toBeGreaterThan(0);
+      expect(sumOf(body, 'kubeproxy_sync_proxy_rules_iptables_restore_failures_total')).toBe(0);
+      expect(sumOf(body, 'kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total')).toBe(0);
+      expectUnharmed(outcome);
+      expect(outcome.perSecond).toBeGreaterThanOrEqual(500);
+    } finally {
+      kubeProxy.kill('SIGKILL');
+    }
+  }, 240_000);
+
+  /** Leaves what an agent leaves that is killed while it looks for a Service that the kernel refuses. */
+  async function tryOut(rules: string, address: string): Promise<void> {
+    const chain = new RegExp(`^-A KUBE-SB-\\S+ -d ${address}/32 .* -j (KUBE-SVC-\\S+)$`, 'm').exec(rules)?.[1];
+    await node.host.run(['iptables-restore', '--noflush'], `*nat\n:KUBE-PROXY-TRIAL - [0:0]\n-A KUBE-PROXY-TRIAL -d ${address}/32 -j ${chain}\nCOMMIT\n`);
+  }
+});
+
+/** The process below another that loads rules, not one that only looks whether it could. */
+async function restoringChild(parent: number): Promise<number | undefined> {
+  const children = await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8').catch(() => '');
+  for (const child of children.split(' ').filter((each) => each !== '')) {
+    const command = await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '');
+    if (command.includes('iptables') && command.includes('-restore') && !/--(?:test|version)/.test(command)) return Number(child);
+  }
+  return undefined;
+}
+
+async function isRunning(pid: number): Promise<boolean> {
+  return (await readdir('/proc')).includes(String(pid));
+}
+
+/** Over all IP families. kube-proxy shows a counter when it has counted something. */
+function sumOf(metrics: string, name: string): number {
+  const values = [...metrics.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))].map(([, value]) => Number(value));
+  return values.reduce((sum, each) => sum + each, 0);
+}
