@@ -10,7 +10,7 @@ RUN apt-get update \
 ARG NODE_ARCH=x64
 COPY node_modules/node-linux-${NODE_ARCH}/bin/node /usr/local/bin/node
 COPY dist/ /opt/proxyconfig/
-# As `kubectl proxyconfig` too, for who copies the program out of the image.
+# As `kubectl proxyconfig` too, for anyone who copies the program out of the image.
 RUN ln -s /opt/proxyconfig/proxyconfig.js /usr/local/bin/proxyconfig \
  && ln -s proxyconfig /usr/local/bin/kubectl-proxyconfig
 

@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { agentConfig, logLevels, operatorConfig, statusConfig, statusOutputs, UsageError, type AgentFlags, type OperatorFlags, type StatusFlags } from './config.ts';
+import { proxyModes } from './api/nodeConfig.ts';
 import type { CleanupFlags } from './cli/cleanup.ts';
 import type { RenderFlags } from './cli/render.ts';
 
@@ -104,7 +105,7 @@ function addRender(root: Command): void {
     .description('Prints the rules that the agent would load on an empty node, from manifests and without a cluster.')
     .requiredOption('-f, --filename <file>', 'manifests: a file, a directory (its *.yaml, *.yml and *.json) or - for standard input; may be repeated', collect)
     .requiredOption('--node <name>', 'the Node to render for')
-    .addOption(new Option('--mode <mode>', "render this mode instead of the ProxyConfig's").choices(['iptables', 'ipvs', 'nftables', 'userspace']))
+    .addOption(new Option('--mode <mode>', "render this mode instead of the ProxyConfig's").choices(proxyModes))
     .addOption(new Option('--family <family>', "one IP family only (default: the node's first for text, both for json)").choices(['ipv4', 'ipv6']))
     .addOption(
       new Option('-o, --output <format>', 'text: the inputs of the tools; json: [{"tool","args","family","input"}]').choices(['text', 'json']).default('text'),

@@ -34,7 +34,7 @@ export function startEndpoints({ config, metrics, logger, health, refresh, mode 
     '/proxyMode': () => plain(200, mode() ?? ''),
   };
   const serve = (name: string, address: AgentConfig['healthAddress'], routes: typeof probes | typeof readings): HttpServer =>
-    startHttpServer({ address, routes, onUnavailable: (error) => logger.warn('the port cannot be had; trying again', { endpoint: name, address: `${address.host}:${address.port}`, error }) });
+    startHttpServer({ address, routes, onUnavailable: (error) => logger.warn('cannot listen on the port; trying again', { endpoint: name, address: `${address.host}:${address.port}`, error }) });
   return [serve('health', config.healthAddress, probes), serve('metrics', config.metricsAddress, readings)];
 }
 

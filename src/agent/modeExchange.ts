@@ -3,7 +3,7 @@
  * to stay, what other modes have left retires.
  */
 import type { ConditionNow } from '../api/conditions.ts';
-import type { ProxyMode } from '../api/nodeConfig.ts';
+import { type ProxyMode, proxyModes } from '../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../backend/backend.ts';
 import { ipFamilies, type IPFamily } from '../model/ipFamily.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -27,7 +27,6 @@ export interface ModeExchangeOptions extends Pick<CrewOptions, 'store' | 'observ
   readonly timing?: Partial<RetirementTiming>;
 }
 
-const allModes: readonly ProxyMode[] = ['iptables', 'ipvs', 'nftables', 'userspace'];
 /** A tool that is killed in its work leaves the kernel as it was, but the work would have to be done again. */
 const stopGraceMs = 30_000;
 
@@ -134,7 +133,7 @@ export class ModeExchange {
 
   /** Also in families that the node does not have any more. */
   #others(mode: ProxyMode): readonly OldMode[] {
-    return allModes.filter((other) => other !== mode).flatMap((other) =>
+    return proxyModes.filter((other) => other !== mode).flatMap((other) =>
       ipFamilies.flatMap((family) => {
         const backend = this.#options.makeBackend(other, family);
         return 'reason' in backend ? [] : [{ mode: other, family, backend }];

@@ -81,7 +81,12 @@ function readyCondition({ dataplane, refusal, probe }: Facts): ConditionNow {
   }
   if (inForce === undefined) return { type: 'Ready', status: 'False', reason: 'Pending', message: 'Nothing is programmed yet.' };
   if (probe !== undefined && probe.kind !== 'trying') return { type: 'Ready', status: 'False', reason: probe.why.reason, message: short(probe.why.message, 256) };
-  return { type: 'Ready', status: 'True', reason: 'Synced', message: 'The kernel holds the rules of all Services.' };
+  return { type: 'Ready', status: 'True', reason: 'Synced', message: syncedMessage(dataplane) };
+}
+
+function syncedMessage(dataplane: DataplaneStatus): string {
+  const leftOut = new Set(dataplane.families.flatMap(({ result }) => result?.quarantined?.map(({ service }) => service) ?? [])).size;
+  return leftOut === 0 ? 'The kernel holds the rules of all Services.' : `The kernel holds the rules of all Services but ${leftOut} that it refused.`;
 }
 
 function bootstrapCondition(address: string | undefined): ConditionNow[] {

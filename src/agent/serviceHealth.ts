@@ -81,7 +81,7 @@ export class ServiceHealth {
     const answer = (): Answer => serviceHealthAnswer(key, listener.localEndpoints, isHealthy());
     for (const host of addresses) {
       if (servers.has(host)) continue;
-      const onUnavailable = (error: Error): void => logger.warn('a health-check node port cannot be had; trying again', { service: key, host, port, error });
+      const onUnavailable = (error: Error): void => logger.warn('cannot listen on a health-check node port; trying again', { service: key, host, port, error });
       servers.set(host, startHttpServer({ address: { host, port, ipv6Only: true }, routes: {}, fallback: answer, onUnavailable }));
     }
   }

@@ -8,6 +8,9 @@ export type ProxyConfigSpec = ProxyConfig['spec'];
 export type ProxyConfigStatus = NonNullable<ProxyConfig['status']>;
 export type ProxyMode = ProxyConfigSpec['mode'];
 
+/** All modes that a ProxyConfig may name, whether there is a backend for them or not. */
+export const proxyModes: readonly ProxyMode[] = ['iptables', 'ipvs', 'nftables', 'userspace'];
+
 export type NodeConfig = Omit<ProxyConfigSpec, 'nodeSelector' | 'priority' | 'paused' | 'rollout' | 'revisionHistoryLimit'>;
 
 /** The node's part of a ProxyConfig spec; everything else is the operator's own. */

@@ -2,13 +2,11 @@
  * @module `proxyconfig cleanup`: takes every kernel object of ours off this node, whichever mode put it there; or with --handover only what
  * kube-proxy would not know, so that it can take over while Services go on working.
  */
-import type { ProxyMode } from '../api/nodeConfig.ts';
+import { proxyModes } from '../api/nodeConfig.ts';
 import type { Backend } from '../backend/backend.ts';
 import { createBackend, refusalOf } from '../backend/registry.ts';
 import { ipFamilies } from '../model/ipFamily.ts';
 import { removeAnchor } from '../system/conntrackAnchor.ts';
-
-const allModes: readonly ProxyMode[] = ['iptables', 'ipvs', 'nftables', 'userspace'];
 
 export interface CleanupFlags {
   readonly handover: boolean;
@@ -40,7 +38,7 @@ interface Task {
 }
 
 function forEachBackend(act: (backend: Backend) => Promise<readonly string[]>): readonly Task[] {
-  const modes = allModes.filter((mode) => refusalOf(mode) === undefined);
+  const modes = proxyModes.filter((mode) => refusalOf(mode) === undefined);
   return modes.flatMap((mode) =>
     ipFamilies.map((family) => ({
       what: `${mode}, ${family}`,

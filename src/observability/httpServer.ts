@@ -18,7 +18,7 @@ export interface HttpServerOptions {
   readonly routes: Readonly<Record<string, () => Answer | Promise<Answer>>>;
   /** For all other paths; default 404. */
   readonly fallback?: () => Answer;
-  /** Told when the port cannot be had, each time; the next try is `retryMs` later. */
+  /** Told each time that it cannot listen; the next try is `retryMs` later. */
   readonly onUnavailable?: (error: Error) => void;
   /** Default 2000. */
   readonly retryMs?: number;
@@ -31,7 +31,7 @@ export interface HttpServer {
 }
 
 /**
- * Listens as soon as the port can be had. A port that is taken is no reason to end: while a node is handed over, the proxy that
+ * Listens as soon as the port is free. A port that is taken is no reason to end: while a node is handed over, the proxy that
  * ran before may hold it for a while, and Services matter more.
  */
 export function startHttpServer(options: HttpServerOptions): HttpServer {

@@ -22,6 +22,7 @@ function facts({ family = synced, ...others }: Partial<Facts> & { family?: SyncS
 describe('what a node says of itself', () => {
   const cases: { name: string; facts: Facts; state: string; ready: [string, string]; settled?: boolean; message?: string }[] = [
     { name: 'all is programmed', facts: facts(), state: 'Ready', ready: ['True', 'Synced'] },
+    { name: 'all but a Service that the kernel refused', facts: facts({ family: { ...synced, result: { ...result, quarantined: [{ service: 'a/b', reason: 'KernelRefused', message: '' }] } } }), state: 'Ready', ready: ['True', 'Synced'], message: 'all Services but 1 that it refused' },
     { name: 'one failure after success is retried and no news', facts: facts({ family: failed(1) }), state: 'Ready', ready: ['True', 'Synced'] },
     { name: 'two failures in a row', facts: facts({ family: failed(2) }), state: 'Degraded', ready: ['False', 'RestoreFailed'], message: 'iptables-restore ended with 2' },
     { name: 'a failure before anything worked', facts: facts({ family: neverWorked }), state: 'Degraded', ready: ['False', 'RestoreFailed'] },
