@@ -15,13 +15,16 @@ export interface Telling {
 export function nodesToTell(situation: Situation, rollout: Rollout): Telling[] {
   if (rollout.state === 'Idle') return [];
   const plan = planOf(situation, rollout);
-  const budget = new Budget(situation, plan.goal);
-  const standing = situation.outcomes.map((outcome) => withoutChange(outcome, plan)).filter((telling) => telling !== undefined);
-  const moved = plan.goal === undefined ? [] : movedNodes(situation, { ...plan, goal: plan.goal }, budget);
+  const standing = new Map(situation.outcomes.flatMap((outcome) => withoutChange(outcome, plan)));
+  const budget = new Budget(situation, plan.goal, standing);
+  const moved = plan.goal === undefined ? [] : movedNodes(situation, { ...plan, goal: plan.goal, standing }, budget);
   const isMoved = new Set(moved.map(({ node }) => node));
   const helped = strayNodes(situation, plan, budget).filter(({ node }) => !isMoved.has(node));
-  return [...standing, ...moved, ...helped];
+  return [...[...standing].map(([node, revision]) => ({ node, revision })), ...moved, ...helped];
 }
+
+/** Nodes that are told something past the budget in this turn, and their revisions. */
+type Standing = ReadonlyMap<string, string>;
 
 interface Plan {
   /** Revisions that a node may stay with until it is its turn. */
@@ -67,28 +70,27 @@ function stepLimit({ target, outcomes }: Situation, rollout: Rollout): number {
  * Writes that change nothing that a node runs, so that no budget holds them up: a NodeProxy that was deleted by hand, a ProxyConfig
  * or a Node that was made anew under its name. And a node that was never told anything: it gets what was completed last.
  */
-function withoutChange({ node, phase, told, belongs }: NodeOutcome, { kept, base }: Plan): Telling | undefined {
-  const mayStay = told !== undefined && kept.includes(told);
-  if (phase === 'New') return mayStay ? { node, revision: told } : base === undefined ? undefined : { node, revision: base };
-  return mayStay && !belongs ? { node, revision: told } : undefined;
+function withoutChange({ node, told, belongs }: NodeOutcome, { kept, base }: Plan): [string, string][] {
+  if (told === undefined) return base === undefined ? [] : [[node, base]];
+  return kept.includes(told) && !belongs ? [[node, told]] : [];
 }
 
-function movedNodes(situation: Situation, plan: Plan & { readonly goal: string }, budget: Budget): Telling[] {
+function movedNodes(situation: Situation, plan: Plan & { readonly goal: string; readonly standing: Standing }, budget: Budget): Telling[] {
   const { outcomes } = situation;
-  const { goal, limit, isRetreat } = plan;
-  const isElsewhere = ({ phase, told }: NodeOutcome): boolean => phase !== 'New' && told !== goal;
+  const { goal, kept, standing, limit, isRetreat } = plan;
+  const isElsewhere = ({ node, told }: NodeOutcome): boolean => !standing.has(node) && told !== goal && told !== undefined;
   const candidates = outcomes.filter(isElsewhere);
-  const reached = outcomes.filter(({ told }) => told === goal).length;
-  // Nodes that a superseded rollout has reached before those that it has not: they have left the beaten track already.
-  const inOrder = [...candidates.filter(({ told }) => !plan.kept.includes(told ?? '')), ...candidates.filter(({ told }) => plan.kept.includes(told ?? ''))];
+  const reached = outcomes.filter(({ node, told }) => (standing.get(node) ?? told) === goal).length;
+  // Nodes on a superseded revision go first: they run neither the old revision nor the new one.
+  const inOrder = [...candidates.filter(({ told }) => !kept.includes(told ?? '')), ...candidates.filter(({ told }) => kept.includes(told ?? ''))];
   const chosen: NodeOutcome[] = [];
   for (const outcome of inOrder) {
     if (reached + chosen.length >= limit) break;
     if (isRetreat && !budget.isAvailable(outcome)) chosen.push(outcome);
     else if (outcome.reachable && budget.admits(outcome)) chosen.push(outcome);
   }
-  const rest = othersAreDone(situation, goal) ? candidates.filter(({ excused }) => excused) : [];
-  return [...new Set([...chosen, ...rest])].map(({ node }) => ({ node, revision: goal }));
+  const rest = othersAreDone(situation, goal) ? candidates.filter((outcome) => outcome.excused && !chosen.includes(outcome)) : [];
+  return [...chosen, ...rest].slice(0, Math.max(0, limit - reached)).map(({ node }) => ({ node, revision: goal }));
 }
 
 /** Nodes that have been out of reach for long are told last, when the revision has proved itself on all others. */
@@ -102,7 +104,7 @@ function othersAreDone(situation: Situation, goal: string): boolean {
 function strayNodes({ outcomes }: Situation, { kept, refuge, goal }: Plan, budget: Budget): Telling[] {
   if (refuge === undefined || refuge === goal) return [];
   const isStray = ({ phase, told, belongs, reachable }: NodeOutcome): boolean =>
-    reachable && phase !== 'New' && !kept.includes(told ?? '') && (!belongs || phase === 'Failed');
+    reachable && told !== undefined && !kept.includes(told) && (!belongs || phase === 'Failed');
   return outcomes.filter((outcome) => isStray(outcome) && budget.admits(outcome)).map(({ node }) => ({ node, revision: refuge }));
 }
 
@@ -113,14 +115,16 @@ function strayNodes({ outcomes }: Situation, { kept, refuge, goal }: Plan, budge
 class Budget {
   readonly #situation: Situation;
   readonly #goal: string | undefined;
+  readonly #standing: Standing;
   readonly #most: number;
   #changing: number;
   #unavailable: number;
 
-  constructor(situation: Situation, goal: string | undefined) {
+  constructor(situation: Situation, goal: string | undefined, standing: Standing) {
     const { outcomes, target } = situation;
     this.#situation = situation;
     this.#goal = goal;
+    this.#standing = standing;
     this.#most = portion(target.config.spec.rollout.maxUnavailable, outcomes.length);
     const counted = outcomes.filter(({ excused }) => !excused);
     this.#unavailable = counted.filter((outcome) => !this.isAvailable(outcome)).length;
@@ -129,7 +133,7 @@ class Budget {
 
   /** In reach and serving, and with the new revision for long enough. */
   isAvailable(outcome: NodeOutcome): boolean {
-    return outcome.reachable && outcome.phase === 'Ready' && !this.#isSettling(outcome);
+    return outcome.reachable && outcome.phase === 'Ready' && !this.#isInChange(outcome);
   }
 
   /** Takes the node into the budget, if there is room. */
@@ -142,8 +146,9 @@ class Budget {
     return true;
   }
 
+  /** What is told past the budget takes its place in it nevertheless. */
   #isInChange(outcome: NodeOutcome): boolean {
-    return outcome.phase === 'Changing' || this.#isSettling(outcome);
+    return outcome.phase === 'Changing' || this.#standing.has(outcome.node) || this.#isSettling(outcome);
   }
 
   #isSettling({ phase, told, readySince }: NodeOutcome): boolean {

@@ -108,13 +108,14 @@ describe('the course of a rollout', () => {
     { name: 'to the end', nodes: 4, rollout: { maxUnavailable: 1 }, after: 600, state: 'Complete', changed: 4 },
     { name: 'a canary that fails takes everything back', nodes: 4, rollout: { maxUnavailable: 1 }, bad: [0], after: 600, state: 'RolledBack', changed: 0 },
     { name: 'a canary that hangs does, too, once the deadline is over', nodes: 4, rollout: { maxUnavailable: 1, progressDeadlineSeconds: 60 }, hanging: [0], after: 900, state: 'RolledBack', changed: 0 },
-    { name: 'and not before', nodes: 4, rollout: { maxUnavailable: 1, progressDeadlineSeconds: 600 }, hanging: [0], after: 400, state: 'Progressing', changed: 1 },
+    { name: 'a canary that hangs is not given up before the deadline', nodes: 4, rollout: { maxUnavailable: 1, progressDeadlineSeconds: 600 }, hanging: [0], after: 400, state: 'Progressing', changed: 1 },
     { name: 'onFailure Pause stops where it is', nodes: 4, rollout: { maxUnavailable: 1, onFailure: 'Pause' }, bad: [1], after: 600, state: 'Failed', changed: 2 },
     { name: 'onFailure Continue goes on', nodes: 4, rollout: { maxUnavailable: 2, onFailure: 'Continue' }, bad: [1], after: 600, state: 'Complete', changed: 4 },
     { name: 'fewer failures than maxFailures are passed over', nodes: 4, rollout: { maxUnavailable: 2, maxFailures: 2 }, bad: [0], after: 300, state: 'Progressing', changed: 4 },
     { name: 'a step of one node, then a pause that a person ends', nodes: 4, rollout: { steps: [{ setNodes: 1 }, { pause: {} }] }, after: 9000, state: 'Paused', changed: 1 },
     { name: 'a pause that ends by itself', nodes: 4, rollout: { steps: [{ setNodes: 1 }, { pause: { seconds: 600 } }] }, after: 3000, state: 'Complete', changed: 4 },
-    { name: 'and not before', nodes: 4, rollout: { steps: [{ setNodes: 1 }, { pause: { seconds: 600 } }] }, after: 500, state: 'Paused', changed: 1 },
+    { name: 'a pause does not end before its seconds are over', nodes: 4, rollout: { steps: [{ setNodes: 1 }, { pause: { seconds: 600 } }] }, after: 500, state: 'Paused', changed: 1 },
+    { name: 'a pause also holds for nodes that have long been out of reach', nodes: 2, rollout: { steps: [{ setNodes: 1 }, { pause: {} }] }, down: [1], after: 9000, state: 'Paused', changed: 1 },
     { name: 'a node out of reach takes its share of the budget', nodes: 4, rollout: { maxUnavailable: 1 }, down: [3], after: 300, state: 'Progressing', changed: 0 },
     { name: 'but not for ever', nodes: 4, rollout: { maxUnavailable: 1 }, down: [3], after: 3000, state: 'Complete', changed: 4 },
   ];
@@ -127,6 +128,26 @@ describe('the course of a rollout', () => {
     expect({ state: cluster.state, changed: cluster.running().filter((bit) => bit === 15).length }).toEqual({ state, changed: count });
   });
 
+  test('a ProxyConfig and all NodeProxies that were made anew with a change: nodes take it within the budget', () => {
+    const cluster = started(4);
+    for (const index of [0, 1, 2, 3]) cluster.deleteNodeProxy(index);
+    cluster.makeConfigAnew('all', { masquerade: { bit: 15, all: false }, rollout: { minReadySeconds: 0, maxUnavailable: 1 } });
+    for (const _turn of [1, 2, 3]) cluster.turn();
+    expect(cluster.running()).toEqual([15, 14, 14, 14]);
+    cluster.run(600);
+    expect({ state: cluster.state, running: cluster.running() }).toEqual({ state: 'Complete', running: [15, 15, 15, 15] });
+  });
+
+  test('a node that comes in mid-rollout takes its share of the budget at once: none that serves is touched beside it', () => {
+    const cluster = started(2);
+    cluster.changeSpec({ masquerade: { bit: 15, all: false }, rollout: { minReadySeconds: 0, maxUnavailable: 1 } });
+    cluster.addNode();
+    for (const _turn of [1, 2, 3]) cluster.turn();
+    expect(cluster.running()).toEqual([14, 14, 15]);
+    cluster.run(600);
+    expect({ state: cluster.state, running: cluster.running() }).toEqual({ state: 'Complete', running: [15, 15, 15] });
+  });
+
   test('a second change supersedes the first', () => {
     const cluster = started(6);
     cluster.changeSpec({ masquerade: { bit: 15, all: false } });
@@ -134,7 +155,7 @@ describe('the course of a rollout', () => {
     cluster.changeSpec({ masquerade: { bit: 16, all: false } });
     cluster.run(3000);
     expect({ state: cluster.state, running: new Set(cluster.running()) }).toEqual({ state: 'Complete', running: new Set([16]) });
-    expect(cluster.config.status?.rollout?.previousRevision).not.toBe(undefined);
+    expect(cluster.config().status?.rollout?.previousRevision).not.toBe(undefined);
   });
 
   test('a rolled-back change is tried again after a change of spec, and not before', () => {
@@ -187,7 +208,7 @@ test('the history keeps what is in use and as many others as asked for, the olde
     cluster.changeSpec({ masquerade: { bit, all: false } });
     cluster.run(600);
   }
-  const bits = historyOf(cluster.config, cluster).map(({ nodeConfig }) => nodeConfig.masquerade.bit);
+  const bits = historyOf(cluster.config(), cluster).map(({ nodeConfig }) => nodeConfig.masquerade.bit);
   expect(bits).toEqual([16, 17, 18, 19]);
 });
 

@@ -1,6 +1,7 @@
 /**
- * @module A cluster with a virtual clock for the operator's pure core: nodes and agents that are slow, fail, flap and vanish, an API server that is
- * a few maps, and an operator that may be killed between any two writes. After each write it checks what must always hold.
+ * @module A cluster with a virtual clock for the operator's pure core: two pools of nodes with a ProxyConfig each, agents that are slow, fail, flap and
+ * vanish, an API server that is a few maps, and an operator that may be killed between any two writes. After each write rolloutPromises.ts
+ * checks what must always hold.
  */
 import { expect } from '@jest/globals';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
@@ -9,10 +10,10 @@ import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
 import { decodeRevision, type ClusterView, type KnownNode, type KnownRevision } from '../../src/operator/clusterView.ts';
 import { reconcile } from '../../src/operator/reconcile.ts';
 import type { RevisionWrite } from '../../src/operator/revisions.ts';
-import { portion } from '../../src/operator/rolloutState.ts';
 import { SinceMemory } from '../../src/operator/since.ts';
 import type { NodeWrite } from '../../src/operator/writeNodes.ts';
 import { node, now as epoch, proxyConfig } from './objects.ts';
+import { RolloutPromises, type Told } from './rolloutPromises.ts';
 
 /** How agents take a configuration, by their node's number: `bad` ones refuse it, `hanging` ones never answer. */
 export interface Quality {
@@ -20,59 +21,89 @@ export interface Quality {
   readonly hanging: readonly number[];
 }
 
-type Spec = Partial<Omit<ProxyConfig['spec'], 'rollout'>> & { readonly rollout?: Partial<ProxyConfig['spec']['rollout']> };
-type Told = Pick<NodeProxy['spec'], 'revision'> & { readonly bit: number };
+/** `all` governs the nodes that are not in the pool, `pool` those that are. */
+export type ConfigName = 'all' | 'pool';
+export const configNames = ['all', 'pool'] as const;
+
+export type Spec = Partial<Omit<ProxyConfig['spec'], 'rollout' | 'nodeSelector' | 'priority'>> & { readonly rollout?: Partial<ProxyConfig['spec']['rollout']> };
+type Status = NonNullable<ProxyConfig['status']>;
+type Traits = Parameters<typeof proxyConfig>[1];
+
+const poolLabels = { pool: 'special' };
+const ofPool: Record<ConfigName, Traits> = { all: {}, pool: { nodeSelector: { matchLabels: poolLabels }, priority: 1 } };
 
 export class SimulatedCluster {
   readonly nodes = new Map<string, KnownNode>();
   readonly nodeProxies = new Map<string, NodeProxy>();
   readonly revisions = new Map<string, KnownRevision>();
+  readonly configs = new Map<string, ProxyConfig>();
+  /** What each node's kernel holds, whatever objects there are; undefined for a node that nobody knows anything of. */
+  readonly told = new Map<string, Told>();
+  readonly downSince = new Map<string, number>();
   readonly #lost = new Map<string, NodeProxy>();
-  readonly #downSince = new Map<string, number>();
   readonly #qualities = new Map<number, Quality>();
-  /** What each node's kernel holds, whatever objects there are. */
-  readonly #told = new Map<string, Told>();
-  /** Completed revisions, the last one last. */
-  readonly #completed: string[] = [];
-  readonly #givenUp = new Set<string>();
-  config: ProxyConfig;
+  readonly #promises = new RolloutPromises(this);
   now = epoch.getTime();
   writes = 0;
   nodeWrites = 0;
   #since = new SinceMemory();
   #version = 1;
+  #made = 0;
 
   constructor(count: number, spec: Spec) {
     for (let index = 0; index < count; index += 1) this.addNode();
-    this.config = proxyConfig('all', spec as Parameters<typeof proxyConfig>[1]);
-    this.#setSpec(spec);
+    for (const name of configNames) this.#setSpec(name, spec);
+  }
+
+  config(name: ConfigName = 'all'): ProxyConfig {
+    const config = this.configs.get(name);
+    if (!config) throw new Error(`there is no ProxyConfig ${name}`);
+    return config;
   }
 
   get state(): string {
-    return this.config.status?.rollout?.state ?? 'none';
+    return this.stateOf('all');
   }
 
-  get revision(): string {
-    return this.config.status?.observedHash ?? '';
+  stateOf(name: ConfigName): string {
+    return this.config(name).status?.rollout?.state ?? 'none';
   }
 
+  /** The masquerade bit that each node's kernel holds. */
   running(): (number | undefined)[] {
-    return [...this.nodes.keys()].map((name) => this.#told.get(name)?.bit);
+    return [...this.nodes.keys()].map((name) => this.told.get(name)?.bit);
+  }
+
+  governing(nodeName: string): ConfigName {
+    return this.nodes.get(nodeName)?.labels['pool'] === undefined ? 'all' : 'pool';
   }
 
   // What people do.
 
   /** A change for nodes is told by its masquerade bit. */
-  changeSpec(spec: Spec, quality: Quality = { bad: [], hanging: [] }): void {
+  changeSpec(spec: Spec, quality: Quality = { bad: [], hanging: [] }, name: ConfigName = 'all'): void {
     const bit = spec.masquerade?.bit;
     if (bit !== undefined) this.#qualities.set(bit, quality);
-    this.#setSpec({ ...this.config.spec, ...spec, rollout: { ...this.config.spec.rollout, ...spec.rollout } });
+    const { spec: before } = this.config(name);
+    this.#setSpec(name, { ...before, ...spec, rollout: { ...before.rollout, ...spec.rollout } });
   }
 
-  #setSpec(spec: Spec): void {
-    const { metadata, status } = this.config;
-    const generation = (metadata.generation ?? 0) + 1;
-    this.config = proxyConfig('all', { ...spec, generation, ...(status && { status }) } as Parameters<typeof proxyConfig>[1]);
+  #setSpec(name: ConfigName, spec: Spec): void {
+    const { metadata, status } = this.configs.get(name) ?? {};
+    const made = proxyConfig(name, { ...spec, ...ofPool[name], generation: (metadata?.generation ?? 0) + 1, ...(status && { status }) } as Traits);
+    this.configs.set(name, { ...made, metadata: { ...made.metadata, ...(metadata && { uid: metadata.uid }) } });
+  }
+
+  /** Deleted, and made anew under its name: its status is gone, and the garbage collector takes its revisions. */
+  makeConfigAnew(name: ConfigName, spec: Spec = {}): void {
+    const { metadata, spec: before } = this.config(name);
+    for (const [id, { owner }] of this.revisions) if (owner === metadata.uid) this.revisions.delete(id);
+    this.configs.delete(name);
+    this.#setSpec(name, { ...before, ...spec, rollout: { ...before.rollout, ...spec.rollout } });
+    this.#made += 1;
+    const made = this.config(name);
+    this.configs.set(name, { ...made, metadata: { ...made.metadata, uid: `uid-of-${name}-${this.#made}` } });
+    this.#promises.forget(name);
   }
 
   addNode(): void {
@@ -80,10 +111,17 @@ export class SimulatedCluster {
     this.nodes.set(name, node(name));
   }
 
+  /** Into the pool, or out of it. */
+  moveNode(index: number): void {
+    const name = this.#nameOf(index) ?? '';
+    const known = this.nodes.get(name);
+    if (known) this.nodes.set(name, { ...known, labels: this.governing(name) === 'all' ? poolLabels : {} });
+  }
+
   deleteNode(index: number): void {
     const name = this.#nameOf(index);
     if (name === undefined || this.nodes.size === 1) return;
-    for (const map of [this.nodes, this.nodeProxies, this.#lost, this.#downSince, this.#told]) map.delete(name);
+    for (const map of [this.nodes, this.nodeProxies, this.#lost, this.downSince, this.told]) map.delete(name);
   }
 
   deleteNodeProxy(index: number): void {
@@ -97,23 +135,23 @@ export class SimulatedCluster {
 
   setDown(index: number, isDown: boolean): void {
     const name = this.#nameOf(index) ?? '';
-    if (!isDown) this.#downSince.delete(name);
-    else if (!this.#downSince.has(name)) this.#downSince.set(name, this.now);
+    if (!isDown) this.downSince.delete(name);
+    else if (!this.downSince.has(name)) this.downSince.set(name, this.now);
   }
 
   /** Every agent in reach answers what it was told, as it takes it. */
   agentsAnswer(): void {
-    for (const name of this.nodes.keys()) if (!this.#downSince.has(name)) this.#answer(name, true);
+    for (const name of this.nodes.keys()) if (!this.downSince.has(name)) this.#answer(name, true);
   }
 
   flap(index: number): void {
     const name = this.#nameOf(index);
-    if (name !== undefined && !this.#downSince.has(name)) this.#answer(name, false);
+    if (name !== undefined && !this.downSince.has(name)) this.#answer(name, false);
   }
 
   #answer(name: string, isWell: boolean): void {
     const nodeProxy = this.nodeProxies.get(name);
-    const told = this.#told.get(name);
+    const told = this.told.get(name);
     if (!nodeProxy || !told) return;
     const { bad, hanging } = this.#qualities.get(told.bit) ?? { bad: [], hanging: [] };
     const index = [...this.nodes.keys()].indexOf(name);
@@ -126,10 +164,11 @@ export class SimulatedCluster {
 
   // What the operator does.
 
-  /** Forgets everything that is not on the API server; its successor's clock may be off. */
+  /** Forgets everything that is not on the API server; its successor's clock may be off, and it knows nothing of nodes without a NodeProxy. */
   restartOperator(): void {
     this.#since = new SinceMemory();
     this.#lost.clear();
+    for (const name of this.told.keys()) if (!this.nodeProxies.has(name)) this.told.delete(name);
   }
 
   /** One turn, of which only so many writes reach the API server. */
@@ -137,7 +176,7 @@ export class SimulatedCluster {
     const { revisionWrites, statusUpdates, nodeWrites } = reconcile(this.#view(), this.#since.turn(this.now));
     const writes = [
       ...revisionWrites.map((write) => () => this.#applyRevision(write)),
-      ...statusUpdates.filter(({ changed }) => changed).map(({ status }) => () => this.#applyStatus(status)),
+      ...statusUpdates.filter(({ changed }) => changed).map(({ config, status }) => () => this.#applyStatus(config.metadata.name, status)),
       ...nodeWrites.map((write) => () => this.#applyNode(write)),
     ];
     expect(new Set(nodeWrites.map(({ node: name }) => name)).size).toBe(nodeWrites.length);
@@ -158,9 +197,9 @@ export class SimulatedCluster {
   }
 
   #view(): ClusterView {
-    const nodes = new Map([...this.nodes].map(([name, known]) => [name, { ...known, ready: !this.#downSince.has(name) }]));
-    const readyAgents = new Set([...this.nodes.keys()].filter((name) => !this.#downSince.has(name)));
-    return { nodes, configs: new Map([['all', this.config]]), nodeProxies: this.nodeProxies, lostNodeProxies: this.#lost, revisions: this.revisions, readyAgents };
+    const nodes = new Map([...this.nodes].map(([name, known]) => [name, { ...known, ready: !this.downSince.has(name) }]));
+    const readyAgents = new Set([...this.nodes.keys()].filter((name) => !this.downSince.has(name)));
+    return { nodes, configs: this.configs, nodeProxies: this.nodeProxies, lostNodeProxies: this.#lost, revisions: this.revisions, readyAgents };
   }
 
   #applyRevision({ method, path, options }: RevisionWrite): void {
@@ -169,11 +208,10 @@ export class SimulatedCluster {
     if (revision) this.revisions.set(revision.name, revision);
   }
 
-  #applyStatus(status: NonNullable<ProxyConfig['status']>): void {
-    this.config = { ...this.config, status };
-    const { state, revision = '' } = status.rollout ?? {};
-    if (state === 'Complete' && this.#completed.at(-1) !== revision) this.#completed.push(revision);
-    if (state === 'RolledBack') this.#givenUp.add(`${revision} ${this.config.metadata.generation}`);
+  #applyStatus(name: string, status: Status): void {
+    const config = { ...this.config(name as ConfigName), status };
+    this.configs.set(name, config);
+    this.#promises.hear(config);
   }
 
   #applyNode({ node: name, options }: NodeWrite): void {
@@ -181,7 +219,7 @@ export class SimulatedCluster {
     const spec = Array.isArray(body) ? (body.find(({ path }) => path === '/spec')?.value as NodeProxy['spec']) : body.spec;
     const metadata = Array.isArray(body) ? this.nodeProxies.get(name)?.metadata : body.metadata;
     if (metadata === undefined) throw new Error(`a patch of a NodeProxy that is not there: ${name}`);
-    this.#checkWrite(name, spec);
+    this.#promises.check(name, spec);
     this.nodeWrites += 1;
     const { status } = this.nodeProxies.get(name) ?? {};
     const owners = [{ apiVersion: 'v1', kind: 'Node', name, uid: `uid-of-${name}` }];
@@ -189,44 +227,7 @@ export class SimulatedCluster {
     const stored = { ...metadata, ownerReferences: owners, generation: (metadata.generation ?? 0) + 1, resourceVersion: String(this.#version) };
     this.nodeProxies.set(name, { apiVersion: '', kind: 'NodeProxy', metadata: stored, spec, ...(status && { status }) });
     this.#lost.delete(name);
-    this.#told.set(name, { revision: spec.revision, bit: (spec.config as unknown as NodeConfig).masquerade.bit });
-  }
-
-  // What must always hold.
-
-  #checkWrite(name: string, { revision }: NodeProxy['spec']): void {
-    const before = this.#told.get(name);
-    expect([this.revision, ...this.#completed.slice(-1)]).toContain(revision);
-    if (before?.revision === revision) return;
-    if (this.#givenUp.has(`${revision} ${this.config.metadata.generation}`)) throw new Error(`${name} is told the revision that was rolled back`);
-    if (before === undefined) return;
-    if (this.config.spec.paused) throw new Error(`${name} is changed while paused`);
-    if (this.#isServing(name)) this.#checkBudget(name);
-    if (revision === this.revision && this.state === 'Progressing') this.#checkSteps(revision);
-  }
-
-  #checkBudget(name: string): void {
-    const most = portion(this.config.spec.rollout.maxUnavailable, this.nodes.size);
-    const others = [...this.nodes.keys()].filter((other) => other !== name && !this.#isServing(other) && !this.#isLongDown(other));
-    if (others.length + 1 > most) throw new Error(`${name} is changed while ${others.join(', ')} of at most ${most} do not serve`);
-  }
-
-  #checkSteps(revision: string): void {
-    const [first] = this.config.spec.rollout.steps ?? [];
-    const { step, previousRevision } = this.config.status?.rollout ?? {};
-    if (first?.setNodes === undefined || step?.startsWith('1/') !== true || previousRevision === undefined) return;
-    const told = [...this.#told.values()].filter((other) => other.revision === revision).length;
-    expect(told + 1).toBeLessThanOrEqual(portion(first.setNodes, this.nodes.size));
-  }
-
-  #isServing(name: string): boolean {
-    const { metadata, spec, status } = this.nodeProxies.get(name) ?? {};
-    const isReady = status?.observedGeneration === metadata?.generation && status?.conditions?.[0]?.status === 'True' && status.revision === spec?.revision;
-    return isReady && !this.#downSince.has(name);
-  }
-
-  #isLongDown(name: string): boolean {
-    return this.now - (this.#downSince.get(name) ?? this.now) >= this.config.spec.rollout.progressDeadlineSeconds * 1000;
+    this.told.set(name, { revision: spec.revision, bit: (spec.config as unknown as NodeConfig).masquerade.bit });
   }
 
   #nameOf(index: number): string | undefined {

@@ -1,0 +1,96 @@
+/**
+ * @module What docs/DESIGN.md promises of rollouts, checked for each write to a node against what the simulated cluster really is, not against
+ * what the operator knows of it.
+ */
+import { expect } from '@jest/globals';
+import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import { portion } from '../../src/operator/rolloutState.ts';
+import type { SimulatedCluster } from './simulatedCluster.ts';
+
+export type Told = Pick<NodeProxy['spec'], 'revision'> & { readonly bit: number };
+
+export class RolloutPromises {
+  readonly #cluster: Pick<SimulatedCluster, 'nodes' | 'configs' | 'nodeProxies' | 'told' | 'downSince' | 'now' | 'governing'>;
+  /** By ProxyConfig, the revision that was completed last. */
+  readonly #completed = new Map<string, string>();
+  readonly #givenUp = new Set<string>();
+
+  constructor(cluster: SimulatedCluster) {
+    this.#cluster = cluster;
+  }
+
+  /** A status as it was written. */
+  hear(config: ProxyConfig): void {
+    const { state, revision = '' } = config.status?.rollout ?? {};
+    if (state === 'Complete') this.#completed.set(config.metadata.name, revision);
+    if (state === 'RolledBack') this.#givenUp.add(attempt(config, revision));
+  }
+
+  /** A ProxyConfig that was made anew has completed nothing. */
+  forget(name: string): void {
+    this.#completed.delete(name);
+  }
+
+  /** Throws where the node may not be told this now. */
+  check(name: string, { configRef, revision }: NodeProxy['spec']): void {
+    const config = this.#cluster.configs.get(configRef.name);
+    if (!config || configRef.name !== this.#cluster.governing(name)) throw new Error(`${name} is told by ${configRef.name}, which does not govern it`);
+    expect([config.status?.observedHash, this.#completed.get(configRef.name)]).toContain(revision);
+    const before = this.#cluster.told.get(name);
+    if (before?.revision === revision) return;
+    if (this.#givenUp.has(attempt(config, revision))) throw new Error(`${name} is told the revision that was rolled back`);
+    if (before === undefined) return;
+    if (config.spec.paused) throw new Error(`${name} is changed while paused`);
+    this.#checkBudget(name, config);
+    if (revision === config.status?.observedHash) this.#checkSteps(name, config, revision);
+  }
+
+  #checkBudget(name: string, config: ProxyConfig): void {
+    const own = this.#governedBy(config);
+    const most = portion(config.spec.rollout.maxUnavailable, own.length);
+    const others = own.filter((other) => other !== name && !this.#isLongDown(other, config));
+    const idle = others.filter((other) => !this.#isServing(other));
+    if (this.#isServing(name) && idle.length >= most) throw new Error(`${name} is changed while ${idle.join(', ')} of at most ${most} do not serve`);
+    const changing = others.filter((other) => this.#isInChange(other));
+    const isRetreat = ['RollingBack', 'RolledBack'].includes(config.status?.rollout?.state ?? '');
+    if (!isRetreat && !this.#isInChange(name) && !this.#isLongDown(name, config) && changing.length >= most) throw new Error(`${name} is changed while ${changing.join(', ')} of at most ${most} are in change`);
+  }
+
+  /** The last setNodes up to the step that the status names holds; once it names none, all steps are taken. */
+  #checkSteps(name: string, config: ProxyConfig, revision: string): void {
+    const { step } = config.status?.rollout ?? {};
+    if (step === undefined) return;
+    const own = this.#governedBy(config);
+    const taken = (config.spec.rollout.steps ?? []).slice(0, Number.parseInt(step, 10));
+    const allowed = portion(taken.findLast(({ setNodes }) => setNodes !== undefined)?.setNodes ?? 0, own.length);
+    const told = own.filter((other) => this.#cluster.told.get(other)?.revision === revision);
+    if (told.length >= allowed) throw new Error(`${name} is changed in step ${step}, which allows ${allowed} nodes, and ${told.join(', ')} have it`);
+  }
+
+  #governedBy({ metadata }: ProxyConfig): string[] {
+    return [...this.#cluster.nodes.keys()].filter((name) => this.#cluster.governing(name) === metadata.name);
+  }
+
+  #isServing(name: string): boolean {
+    const { spec, status } = this.#cluster.nodeProxies.get(name) ?? {};
+    const isReady = !this.#isInChange(name) && status?.conditions?.[0]?.status === 'True' && status.revision === spec?.revision;
+    return isReady && !this.#cluster.downSince.has(name);
+  }
+
+  /** It was told something, and has not answered. */
+  #isInChange(name: string): boolean {
+    const { metadata, status } = this.#cluster.nodeProxies.get(name) ?? {};
+    return metadata !== undefined && status?.observedGeneration !== metadata.generation;
+  }
+
+  #isLongDown(name: string, { spec }: ProxyConfig): boolean {
+    const { downSince, now } = this.#cluster;
+    return now - (downSince.get(name) ?? now) >= spec.rollout.progressDeadlineSeconds * 1000;
+  }
+}
+
+/** A change of spec tries a revision that was rolled back anew. */
+function attempt({ metadata }: ProxyConfig, revision: string): string {
+  return `${metadata.uid} ${revision} ${metadata.generation}`;
+}
