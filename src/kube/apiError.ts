@@ -30,11 +30,20 @@ export const isUnreachable = (error: unknown): boolean => hasStatus(error, 0);
 export const isUnauthorized = (error: unknown): boolean => hasStatus(error, 401);
 export const isForbidden = (error: unknown): boolean => hasStatus(error, 403);
 export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
+/** Whoever goes on asking makes it worse. */
+export const isOverloaded = (error: unknown): boolean => hasStatus(error, 429) || retryAfterMs(error) > 0;
 export const isInvalid = (error: unknown): boolean => hasStatus(error, 422);
 /** The resourceVersion or continue token is too old: list again from the start. */
 export const isGone = (error: unknown): boolean => hasStatus(error, 410);
 export const isConflict = (error: unknown): boolean => hasStatus(error, 409) && !isAlreadyExists(error);
 export const isAlreadyExists = (error: unknown): boolean => error instanceof ApiError && error.reason === 'AlreadyExists';
+
+/** Milliseconds that the API server asks to be left alone for; also where the error is a cause or one of several. 0: it does not ask. */
+export function retryAfterMs(error: unknown): number {
+  if (error instanceof ApiError) return (error.retryAfterSeconds ?? 0) * 1000;
+  if (error instanceof AggregateError) return Math.max(0, ...error.errors.map(retryAfterMs));
+  return error instanceof Error ? retryAfterMs(error.cause) : 0;
+}
 
 /** The error in a Kubernetes Status object: the body of a refused request, or the object of a watch's ERROR event. */
 export function errorFromStatus(body: unknown, httpStatus: number, retryAfterHeader?: string): ApiError {

@@ -5,7 +5,7 @@
  * with another uid is another object; and whatever a watch loses without saying so (an etcd restored from a backup) is
  * bounded by a new list at least every five minutes.
  */
-import { ApiError, errorFromStatus, isGone, isUnreachable } from './apiError.ts';
+import { ApiError, errorFromStatus, isGone, isUnreachable, retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff, pause } from './backoff.ts';
 import type { KubeClient, Query, WatchEvent } from './client.ts';
 
@@ -123,8 +123,7 @@ class ListWatch<Item> implements Reflector {
     if (error instanceof HistoryWentBack) this.#forgetVersions();
     const [backoff, other] = isUnreachable(error) ? [this.#silent, this.#refused] : [this.#refused, this.#silent];
     other.reset();
-    const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-    const wait = backoff.next() + asked;
+    const wait = backoff.next() + retryAfterMs(error);
     this.#options.onError?.(error, wait);
     await pause(wait, this.#stop.signal);
   }

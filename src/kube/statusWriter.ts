@@ -1,9 +1,9 @@
 /**
  * Writes the status of one object by server-side apply, at a bounded rate: the first change goes at once, later ones wait for
- * the interval to be over, and only the latest is written then.
+ * the interval to be over, and only the latest is written then. None is written sooner than the API server asks for.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { isNotFound } from './apiError.ts';
+import { isNotFound, retryAfterMs } from './apiError.ts';
 import { createBackoff } from './backoff.ts';
 import type { KubeClient } from './client.ts';
 
@@ -41,6 +41,8 @@ class PacedWriter implements StatusWriter {
   #wanted: object | undefined;
   #written: object | undefined;
   #nextWriteAt = 0;
+  /** Until when the API server asked to be left alone. */
+  #notBefore = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #stopped = false;
@@ -78,7 +80,7 @@ class PacedWriter implements StatusWriter {
           if (this.#wanted !== undefined && !this.#stopped) this.#schedule();
         });
       },
-      Math.max(0, this.#nextWriteAt - performance.now()),
+      Math.max(0, Math.max(this.#nextWriteAt, this.#notBefore) - performance.now()),
     );
   }
 
@@ -104,9 +106,11 @@ class PacedWriter implements StatusWriter {
       this.#options.onError?.(error, undefined);
       return;
     }
-    const wait = this.#backoff.next();
+    const asked = retryAfterMs(error);
+    const wait = this.#backoff.next() + asked;
     this.#wanted ??= status;
     this.#nextWriteAt = performance.now() + wait;
+    if (asked > 0) this.#notBefore = this.#nextWriteAt;
     this.#options.onError?.(error, this.#stopped ? undefined : wait);
   }
 

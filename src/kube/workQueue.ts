@@ -1,7 +1,9 @@
 /**
  * A queue of keys to reconcile: a key waits in it once however often it is added, no key is worked on twice at a time, and
- * one that is added while it is worked on gets another turn. Errors are retried with a growing wait per key.
+ * one that is added while it is worked on gets another turn. Errors are retried with a growing wait per key, and no sooner than
+ * the API server asks for, whatever is added meanwhile.
  */
+import { retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff } from './backoff.ts';
 
 export interface WorkQueueOptions {
@@ -38,6 +40,8 @@ class KeyQueue implements WorkQueue {
   readonly #delayed = new Map<string, Delayed>();
   readonly #active = new Map<string, Promise<void>>();
   readonly #backoffs = new Map<string, Backoff>();
+  /** Until when the API server asked to be left alone. */
+  readonly #notBefore = new Map<string, number>();
   readonly #stop = new AbortController();
 
   constructor(options: WorkQueueOptions) {
@@ -46,15 +50,13 @@ class KeyQueue implements WorkQueue {
 
   add(key: string, delayMs = 0): void {
     if (this.#stop.signal.aborted || this.#ready.has(key)) return;
-    const due = performance.now() + delayMs;
+    const now = performance.now();
+    const due = Math.max(now + delayMs, this.#notBefore.get(key) ?? 0);
     const delayed = this.#delayed.get(key);
     if (delayed !== undefined && delayed.due <= due) return;
     clearTimeout(delayed?.timer);
-    if (delayMs > 0) {
-      this.#delayed.set(key, { due, timer: setTimeout(() => this.#makeReady(key), delayMs) });
-      return;
-    }
-    this.#makeReady(key);
+    if (due > now) this.#delayed.set(key, { due, timer: setTimeout(() => this.#makeReady(key), due - now) });
+    else this.#makeReady(key);
   }
 
   async stop(): Promise<void> {
@@ -67,6 +69,7 @@ class KeyQueue implements WorkQueue {
 
   #makeReady(key: string): void {
     this.#delayed.delete(key);
+    this.#notBefore.delete(key);
     this.#ready.add(key);
     this.#dispatch();
   }
@@ -94,6 +97,14 @@ class KeyQueue implements WorkQueue {
     }
   }
 
+  /** Also what was added while it was worked on has to wait. */
+  #leaveAlone(key: string, until: number): void {
+    this.#ready.delete(key);
+    clearTimeout(this.#delayed.get(key)?.timer);
+    this.#delayed.delete(key);
+    this.#notBefore.set(key, until);
+  }
+
   #retry(key: string, error: unknown): void {
     const { onError, isTerminal, retryMinMs = 500, retryMaxMs = 60_000 } = this.#options;
     if (this.#stop.signal.aborted) return;
@@ -104,8 +115,10 @@ class KeyQueue implements WorkQueue {
     }
     const backoff = this.#backoffs.get(key) ?? createBackoff({ minMs: retryMinMs, maxMs: retryMaxMs });
     this.#backoffs.set(key, backoff);
-    const wait = backoff.next();
+    const asked = retryAfterMs(error);
+    const wait = backoff.next() + asked;
     onError?.(key, error, wait);
+    if (asked > 0) this.#leaveAlone(key, performance.now() + wait);
     this.add(key, wait);
   }
 }

@@ -5,6 +5,7 @@ import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { NodeProxy } from '../api/nodeProxy.ts';
 import type { OwnerReference } from '../api/objectMeta.ts';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
+import { isOverloaded } from '../kube/apiError.ts';
 import type { KubeClient, SendOptions } from '../kube/client.ts';
 import type { KnownNode } from './clusterView.ts';
 
@@ -67,21 +68,23 @@ export interface WriteOptions {
   readonly onWritten: (written: unknown) => void;
 }
 
-/** Sends as many writes as there is time for, also after one failed; throws an AggregateError of those that did. */
+/** Sends as many writes as there is time for, also after one failed, unless the API server is overloaded; throws an AggregateError of those that failed. */
 export async function writeNodes(writes: readonly NodeWrite[], { client, concurrency, longestMs, onWritten }: WriteOptions): Promise<void> {
   const queue = writes.values();
   const errors: unknown[] = [];
   const until = performance.now() + longestMs;
+  let isRefused = false;
   const worker = async (): Promise<void> => {
     for (const write of queue) {
-      if (performance.now() > until) return;
+      if (isRefused || performance.now() > until) return;
       try {
         onWritten(await client.send(write.method, write.path, write.options));
       } catch (cause) {
+        isRefused ||= isOverloaded(cause);
         errors.push(new Error(`cannot write NodeProxy ${write.node}`, { cause }));
       }
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
-  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} of ${writes.length} NodeProxies were not written`);
+  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} of ${writes.length} NodeProxies were refused`);
 }

@@ -69,6 +69,17 @@ test('a failed write is tried again, with what is latest then', async () => {
   expect(errors).toHaveLength(2);
 });
 
+test('not even what is urgent is written before the API server may be asked again', async () => {
+  failWith = [new ApiError({ status: 429, reason: 'TooManyRequests', message: '', retryAfterSeconds: 20 })];
+  writer.write({ n: 1 });
+  await pass(100);
+  writer.write({ n: 2 }, { urgent: true });
+  await pass(30_000);
+  expect(writes.map(({ status }) => status)).toEqual([{ n: 2 }]);
+  expect(writes[0]?.at).toBeGreaterThanOrEqual(20);
+  expect(errors[0]).toBeGreaterThanOrEqual(20_000);
+});
+
 test('no object, nobody to tell: not tried again until there is more to say', async () => {
   failWith = [new ApiError({ status: 404, reason: 'NotFound', message: '' })];
   writer.write({ n: 1 });

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
+import { ApiError } from '../../src/kube/apiError.ts';
 import { createWorkQueue, type WorkQueue, type WorkQueueOptions } from '../../src/kube/workQueue.ts';
 import { until } from './until.ts';
 
@@ -86,4 +87,26 @@ test('stop waits for the running reconciliation and takes no more keys', async (
   await work.stop();
   work.add('c');
   expect({ turns, ended }).toEqual({ turns: ['a'], ended: true });
+});
+
+test.each([0, 5])('no turn begins before the time that the API server asked for, whatever is added with a delay of %d ms during the turn and after it', async (delayMs) => {
+  const overloaded = new ApiError({ status: 429, reason: 'TooManyRequests', message: '', retryAfterSeconds: 1 });
+  const turns: number[] = [];
+  const waits: (number | undefined)[] = [];
+  const work = start({
+    reconcile: () => {
+      turns.push(performance.now());
+      if (turns.length > 1) return Promise.resolve(undefined);
+      work.add('a', delayMs);
+      return Promise.reject(new AggregateError([new Error('cannot write', { cause: overloaded })]));
+    },
+    onError: (_key, _error, wait) => waits.push(wait),
+  });
+  work.add('a');
+  await until('the first turn has failed', () => waits.length === 1);
+  work.add('a', delayMs);
+  await until('the second turn', () => turns.length > 1);
+  expect(waits[0]).toBeGreaterThanOrEqual(1000);
+  // Timers may be a millisecond early.
+  expect((turns[1] ?? 0) - (turns[0] ?? 0)).toBeGreaterThanOrEqual(999);
 });

@@ -4,17 +4,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { isGone } from '../../src/kube/apiError.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { ServerClock } from '../../src/kube/serverClock.ts';
-import type { Logger } from '../../src/observability/logger.ts';
-import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
-import { ProxyConfigOperator } from '../../src/operator/operator.ts';
+import type { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 import { cutWatches } from './cutWatches.ts';
 import { FleetOfAgents } from './fleetOfAgents.ts';
+import { newOperator } from './startOperator.ts';
 
-const silent: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 const names = ['node-1', 'node-2', 'node-3', 'node-4', 'node-5', 'node-6'];
 const nodes = '/api/v1/nodes';
 /** Watches are answered from etcd itself, and what is older than a second or two is gone. */
@@ -27,7 +24,7 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
   let agents: FleetOfAgents;
 
   async function startOperator(client: KubeClient = cluster.client): Promise<ProxyConfigOperator> {
-    const operator = new ProxyConfigOperator({ client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50, now: new ServerClock().start() });
+    const operator = newOperator(client);
     operators.push(operator);
     await operator.start();
     return operator;

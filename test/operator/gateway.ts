@@ -12,6 +12,9 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { loadKubeConfig, type KubeConfig } from '../../src/kube/kubeConfig.ts';
 
+/** What an overloaded API server asks for. */
+export const retryAfterSeconds = 2;
+
 export interface AnsweredWrite {
   readonly method: string;
   readonly path: string;
@@ -23,12 +26,15 @@ export class Gateway {
   readonly #agent: Agent;
   readonly #server: Server;
   readonly #directory: string;
+  #overloadedFor: ((path: string) => boolean) | undefined;
   #holdBack: ((path: string) => boolean) | undefined;
   #released = Promise.withResolvers<void>();
   /** Writes that wait here. */
   held = 0;
   /** Everything but GET, in the order of the API server's answers. */
   readonly writes: AnsweredWrite[] = [];
+  /** When writes were refused as those of too many requests, by this process's monotonic clock. */
+  readonly refusedAt: number[] = [];
   /** How many requests have come. */
   requests = 0;
 
@@ -63,6 +69,11 @@ export class Gateway {
     this.#holdBack = paths;
   }
 
+  /** From now on, writes to these paths are too many requests: `undefined` ends it. */
+  overload(paths: ((path: string) => boolean) | undefined): void {
+    this.#overloadedFor = paths;
+  }
+
   release(): void {
     this.#holdBack = undefined;
     this.#released.resolve();
@@ -82,11 +93,8 @@ export class Gateway {
     const { method = 'GET', url = '/' } = incoming;
     const { host: _host, ...headers } = incoming.headers;
     const body = await text(incoming);
-    if (method !== 'GET' && this.#holdBack?.(url)) {
-      this.held += 1;
-      await this.#released.promise;
-      this.held -= 1;
-    }
+    if (method !== 'GET') await this.#heldUp(url);
+    if (method !== 'GET' && this.#overloadedFor?.(url)) return this.#refuse(outgoing);
     const further = requestOverTls(this.#upstream.server + url, { agent: this.#agent, method, headers });
     if (method === 'GET') outgoing.once('close', () => further.destroy());
     further.end(body);
@@ -94,5 +102,17 @@ export class Gateway {
     if (method !== 'GET') this.writes.push({ method, path: url.split('?')[0] ?? '', status: answer.statusCode ?? 0 });
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.on('error', () => outgoing.destroy()).pipe(outgoing);
+  }
+
+  async #heldUp(url: string): Promise<void> {
+    if (!this.#holdBack?.(url)) return;
+    this.held += 1;
+    await this.#released.promise;
+    this.held -= 1;
+  }
+
+  #refuse(outgoing: ServerResponse): void {
+    this.refusedAt.push(performance.now());
+    outgoing.writeHead(429, { 'retry-after': String(retryAfterSeconds) }).end();
   }
 }

@@ -5,15 +5,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { ServerClock } from '../../src/kube/serverClock.ts';
-import type { Logger } from '../../src/observability/logger.ts';
-import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
-import { ProxyConfigOperator } from '../../src/operator/operator.ts';
+import type { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
+import { startOperator } from './startOperator.ts';
 
-const silent: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 const statusIntervalMs = 1000;
 const names = ['node-1', 'node-2', 'node-3'];
 
@@ -30,8 +27,7 @@ describeWhere(['cluster'], 'the pace of writing', () => {
       if (path.includes('events.k8s.io')) eventWrites.push((options?.body as { reason: string } | undefined)?.reason ?? '');
       return cluster.client.send(method, path, options);
     };
-    operator = new ProxyConfigOperator({ client: { ...cluster.client, send }, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs, now: new ServerClock().start() });
-    await operator.start();
+    operator = await startOperator({ ...cluster.client, send }, statusIntervalMs);
     for (const name of names) await cluster.addNode(name);
     await cluster.addConfig('all', { rollout: { onFailure: 'Continue' } });
     for (const name of names) {

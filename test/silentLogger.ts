@@ -1,0 +1,3 @@
+import type { Logger } from '../src/observability/logger.ts';
+
+export const silentLogger: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
