@@ -96,12 +96,18 @@ describeWhere(['cluster'], 'an agent', () => {
       { name: "write another node's status", token: "node-1's agent", request: statusOf('node-2'), words: notYours('node-2') },
       { name: 'write any status without a token that names its node', token: 'an unbound token', request: statusOf('node-1'), words: notBound },
       { name: 'write any status from a Pod that is on no node', token: 'an agent whose Pod has no node', request: statusOf('node-1'), words: notBound },
+      { name: 'replace its status as a whole', token: "node-1's agent", request: { method: 'PUT', path: '/node-1/status', body: { ...identity, metadata: { name: 'node-1' }, spec, status } }, words: 'cannot update resource "nodeproxies/status"' },
       { name: "write its own spec", token: "node-1's agent", request: { method: 'PATCH', path: '/node-1', body: { spec }, contentType: mergePatch }, words: 'cannot patch resource "nodeproxies"' },
       { name: 'make a NodeProxy', token: "node-1's agent", request: { method: 'POST', path: '', body: { ...identity, metadata: { name: 'node-9' }, spec } }, words: 'cannot create resource "nodeproxies"' },
       { name: 'delete its own', token: "node-1's agent", request: { method: 'DELETE', path: '/node-1' }, words: 'cannot delete resource "nodeproxies"' },
-      { name: 'be played by the operator', token: 'the operator', request: statusOf('node-1'), words: 'cannot patch resource "nodeproxies/status"' },
+      { name: 'have its status written by the operator', token: 'the operator', request: statusOf('node-1'), words: 'cannot patch resource "nodeproxies/status"' },
     ] as const)('$name', async ({ token, request, words }) => {
       await expect(write(token, request)).rejects.toMatchObject({ status: 403, message: expect.stringContaining(words) as unknown });
+    });
+
+    test('write events', async () => {
+      const event = { apiVersion: 'events.k8s.io/v1', kind: 'Event', metadata: { name: 'of-an-agent' } };
+      await expect(clients.get("node-1's agent")?.send('POST', '/apis/events.k8s.io/v1/namespaces/default/events', { body: event })).rejects.toMatchObject({ status: 403 });
     });
 
     test('bring another spec or label in with its status', async () => {
