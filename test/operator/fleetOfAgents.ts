@@ -15,7 +15,7 @@ export class FleetOfAgents {
   readonly answers: { readonly bit: number; readonly at: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> = Promise.resolve();
-  /** The most nodes that were in change at the same time. */
+  /** The most nodes that were told something else than they ran at the same time. */
   most = 0;
 
   constructor(cluster: ClusterFixture) {
@@ -48,15 +48,26 @@ export class FleetOfAgents {
 
   async #answerAll(): Promise<void> {
     const all = await this.#all();
-    const standing = new Set(all.map(({ metadata }) => metadata.name));
-    for (const name of this.#bits.keys()) if (!standing.has(name) && standing.size > 0) this.#bits.delete(name);
+    await this.#forgetDeletedNodes();
     const unanswered = all.filter(({ metadata, status }) => status?.observedGeneration !== metadata.generation && !this.mute.has(metadata.name));
-    this.most = Math.max(this.most, unanswered.length);
-    for (const { metadata, spec } of unanswered) {
-      const { bit } = (spec.config?.['masquerade'] as { bit: number } | undefined) ?? { bit: 0 };
+    this.most = Math.max(this.most, unanswered.filter((nodeProxy) => bitOf(nodeProxy) !== this.#bits.get(nodeProxy.metadata.name)).length);
+    for (const nodeProxy of unanswered) {
+      const { metadata } = nodeProxy;
+      const bit = bitOf(nodeProxy);
       this.answers.push({ bit, at: performance.now() });
       await this.#cluster.agentApplies(metadata.name);
       this.#bits.set(metadata.name, bit);
     }
   }
+
+  /** A node without a NodeProxy goes on with what it runs. */
+  async #forgetDeletedNodes(): Promise<void> {
+    const { items } = await this.#cluster.client.get<{ items: { metadata: { name: string } }[] }>('/api/v1/nodes');
+    const standing = new Set(items.map(({ metadata }) => metadata.name));
+    for (const name of this.#bits.keys()) if (!standing.has(name)) this.#bits.delete(name);
+  }
+}
+
+function bitOf({ spec }: NodeProxy): number {
+  return (spec.config?.['masquerade'] as { bit: number } | undefined)?.bit ?? 0;
 }
