@@ -263,12 +263,12 @@ export const proxyconfigSchema: CrdSchema = {
             {
               "rule": "self.detect == 'ClusterCIDR' ? has(self.clusterCIDRs) : !has(self.clusterCIDRs)",
               "fieldPath": ".clusterCIDRs",
-              "message": "clusterCIDRs is required with detect ClusterCIDR and forbidden otherwise"
+              "message": "clusterCIDRs is required with detect ClusterCIDR and forbidden otherwise; set clusterCIDRs, or choose another detect and remove it"
             },
             {
               "rule": "self.detect in ['BridgeInterface','InterfaceNamePrefix'] ? has(self.interface) : !has(self.interface)",
               "fieldPath": ".interface",
-              "message": "interface is required with detect BridgeInterface or InterfaceNamePrefix and forbidden otherwise"
+              "message": "interface is required with detect BridgeInterface or InterfaceNamePrefix and forbidden otherwise; set interface, or choose another detect and remove it"
             }
           ],
           "properties": {

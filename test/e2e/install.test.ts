@@ -118,6 +118,7 @@ describeWhere(['root', 'cluster'], 'the life of an installation', () => {
     await admin.apply('config/samples/proxyconfig-canary-fails.yaml');
     await admin.kubectl('wait', '--for=jsonpath={.status.rollout.state}=RolledBack', 'pxc/careful', '--timeout=60s');
     expect(await admin.kubectl('get', 'pxc', 'careful', '-o', 'jsonpath={.status.conditions[?(@.type=="Stalled")].message}')).toMatch(/nodes went back; .*node1: .*ip_vs/);
+    expect(await admin.kubectl('get', 'pxc', 'careful')).toMatch(/ False +RolledBack +KernelModuleMissing /);
     await admin.agentIs(presentVersion);
     await admin.kubectl('delete', 'pxc', 'careful');
     await nothingIsLost();

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { isNotFound } from '../../src/kube/apiError.ts';
 import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
+import { findCondition } from '../../src/api/conditions.ts';
 import type { NodeProxy } from '../../src/api/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
 import { agentLabels } from '../../src/operator/clusterView.ts';
@@ -26,6 +27,14 @@ export interface EventObject {
 }
 
 export type ConfigTraits = Partial<Omit<ProxyConfig['spec'], 'rollout'>> & { readonly rollout?: Partial<ProxyConfig['spec']['rollout']> };
+
+export const pool = (name: string): ConfigTraits => ({ nodeSelector: { matchLabels: { pool: name } } });
+
+/** For the present spec, not for an earlier one. */
+export const conditionIs = (type: string, status: string, reason?: string) => ({ metadata, status: { conditions } = {} }: ProxyConfig): boolean => {
+  const condition = findCondition(conditions, type);
+  return condition?.observedGeneration === metadata.generation && condition?.status === status && (reason === undefined || condition.reason === reason);
+};
 
 export class ClusterFixture {
   readonly server: ApiServer;

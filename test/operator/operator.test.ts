@@ -4,39 +4,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { findCondition } from '../../src/api/conditions.ts';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
-import { isConflict } from '../../src/kube/apiError.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { ServerClock } from '../../src/kube/serverClock.ts';
-import type { Logger } from '../../src/observability/logger.ts';
-import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
-import { ProxyConfigOperator } from '../../src/operator/operator.ts';
-import { resolveTargets } from '../../src/operator/resolve.ts';
-import { controllerRevisionsPath } from '../../src/operator/revisions.ts';
-import { nodeWrite, writeNodes } from '../../src/operator/writeNodes.ts';
+import type { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
-import { ClusterFixture } from './clusterFixture.ts';
-
-const silent: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
-const pool = (name: string): Partial<ProxyConfig['spec']> => ({ nodeSelector: { matchLabels: { pool: name } } });
-const conditionIs = (type: string, status: string, reason?: string) => ({ metadata, status: { conditions } = {} }: ProxyConfig): boolean => {
-  const condition = findCondition(conditions, type);
-  return condition?.observedGeneration === metadata.generation && condition?.status === status && (reason === undefined || condition.reason === reason);
-};
-
-function newOperator(client: KubeClient): ProxyConfigOperator {
-  return new ProxyConfigOperator({ client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50, now: new ServerClock().start() });
-}
+import { ClusterFixture, conditionIs, pool } from './clusterFixture.ts';
+import { startOperator } from './startOperator.ts';
 
 describeWhere(['cluster'], 'the operator on a real API server', () => {
   let cluster: ClusterFixture;
   let operator: ProxyConfigOperator;
-
-  async function startOperator(): Promise<void> {
-    operator = newOperator(cluster.client);
-    await operator.start();
-  }
 
   async function stopOperator(): Promise<void> {
     operator.stop();
@@ -47,7 +24,9 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     cluster = await ClusterFixture.start();
   }, 120_000);
   afterAll(() => cluster?.stop());
-  beforeEach(startOperator);
+  beforeEach(async () => {
+    operator = await startOperator(cluster.client);
+  });
   afterEach(async () => {
     await stopOperator();
     await cluster.clear();
@@ -182,6 +161,8 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
       { node: 'node-2', reason: 'ModeNotSupported' },
     ]);
     expect(status).toMatchObject({ modes: { iptables: 2 }, nodes: { failed: 2, ready: 0 }, rollout: { state: 'Failed' } });
+    expect(columnsOf(await cluster.kubectl(['get', 'pxc', 'all']))).toMatchObject({ READY: 'False', REASON: 'ModeNotSupported', FAILURE: 'ModeNotSupported' });
+    expect(columnsOf(await cluster.kubectl(['get', 'nodeproxy', 'node-1']))).toMatchObject({ STATE: 'Degraded', REASON: 'ModeNotSupported' });
   });
 
   test('an agent whose Pod is not ready makes the ProxyConfig Degraded, not unready', async () => {
@@ -210,65 +191,6 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.masquerades('node-1', 15);
   });
 
-  test('a new priority costs no write to any node', async () => {
-    await cluster.addNode('node-1');
-    await cluster.addConfig('all');
-    const before = await cluster.governedBy('node-1', 'all');
-    await cluster.changeConfig('all', { priority: 7 });
-    await cluster.configThat('all', 'was looked at', ({ status }) => status?.observedGeneration === 2);
-    expect(await cluster.nodeProxy('node-1')).toEqual(before);
-  });
-
-  test('a write that was decided on old knowledge is refused instead of undoing a newer one', async () => {
-    await cluster.addNode('node-1');
-    const config = await cluster.addConfig('all');
-    const old = await cluster.governedBy('node-1', 'all');
-    await cluster.changeConfig('all', { masquerade: { bit: 15 } });
-    const newer = await cluster.masquerades('node-1', 15);
-    const node = { name: 'node-1', uid: old.metadata.ownerReferences?.[0]?.uid ?? '', labels: {}, ready: true };
-    const [target] = resolveTargets({ nodes: new Map([['node-1', node]]), configs: new Map([['all', config]]) });
-    const writes = target ? [nodeWrite(node, target, old)] : [];
-    const refused = await writeNodes(writes, { client: cluster.client, concurrency: 1, longestMs: 1000, onWritten: () => undefined }).catch((error: unknown) => error);
-    expect(refused).toBeInstanceOf(AggregateError);
-    expect((refused as AggregateError).errors.map(({ cause }: Error) => isConflict(cause))).toEqual([true]);
-    expect(await cluster.nodeProxy('node-1')).toEqual(newer);
-  });
-
-  test('a pause is heard while many nodes are still to be told', async () => {
-    await stopOperator();
-    const send: KubeClient['send'] = (method, path, options) => sleep(method === 'PATCH' && path.includes('/nodeproxies/') ? 300 : 0).then(() => cluster.client.send(method, path, options));
-    await (operator = newOperator({ ...cluster.client, send })).start();
-    const names = Array.from({ length: 40 }, (_, index) => `node-${index + 1}`);
-    await Promise.all(names.map((name) => cluster.addNode(name)));
-    await cluster.addConfig('all', { rollout: { maxUnavailable: '100%' } });
-    for (const name of names) await cluster.governedBy(name, 'all');
-    await cluster.changeConfig('all', { masquerade: { bit: 15 } });
-    const told = async (): Promise<number> => (await Promise.all(names.map((name) => cluster.nodeProxy(name)))).filter((nodeProxy) => nodeProxy?.metadata.generation === 2).length;
-    await waitFor('some are told', async () => (await told()) > 0, { timeoutMs: 10_000, everyMs: 10 });
-    await cluster.changeConfig('all', { paused: true });
-    await cluster.configThat('all', 'is paused', conditionIs('Ready', 'False', 'Paused'));
-    expect(await told()).toBeLessThan(names.length);
-  });
-
-  test('an agent may answer before the operator has the answer to its own write', async () => {
-    await stopOperator();
-    await cluster.addNode('node-1');
-    operator = newOperator({
-      ...cluster.client,
-      send: async (method, path, options) => {
-        const written = await cluster.client.send(method, path, options);
-        if (!path.includes('/nodeproxies')) return written as never;
-        await cluster.agentApplies('node-1');
-        // Longer than a watch takes.
-        await sleep(300);
-        return written as never;
-      },
-    });
-    await operator.start();
-    await cluster.addConfig('all');
-    await cluster.configThat('all', 'is ready', conditionIs('Ready', 'True', 'AllNodesReady'));
-  });
-
   test('a ProxyConfig made anew under its name gets a status of its own', async () => {
     await cluster.addNode('node-1');
     for (const _time of ['first', 'second']) {
@@ -288,63 +210,25 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.nodeProxyThat('node-1', 'is owned by the new node', ({ metadata: { ownerReferences } }) => ownerReferences?.[0]?.uid === metadata.uid);
   });
 
-  test('writes nothing before everything has been listed', async () => {
+  test('a pause is heard while many nodes are still to be told', async () => {
     await stopOperator();
-    await cluster.addNode('node-1');
-    await cluster.addConfig('all');
-    const gate = Promise.withResolvers<void>();
-    const events: string[] = [];
-    const client: KubeClient = {
-      ...cluster.client,
-      get: async (path, query) => {
-        if (path.endsWith('/nodeproxies')) await gate.promise;
-        events.push(`listed ${path}`);
-        return cluster.client.get(path, query);
-      },
-      send: (method, path, options) => {
-        events.push(`${method} ${path}`);
-        return cluster.client.send(method, path, options);
-      },
-    };
-    operator = newOperator(client);
-    const started = operator.start();
-    await waitFor('all other lists', async () => events.length === 5, { timeoutMs: 10_000 });
-    // Longer than the operator gathers changes before it acts on them.
-    await sleep(200);
-    expect(events.filter((event) => !event.startsWith('listed'))).toEqual([]);
-    gate.resolve();
-    await started;
-    await cluster.governedBy('node-1', 'all');
-  });
-
-  test('a restarted operator writes nothing when nothing has changed', async () => {
-    await cluster.addNode('node-1');
-    await cluster.addConfig('a-first');
-    await cluster.addConfig('b-second');
-    await cluster.governedBy('node-1', 'a-first');
-    await cluster.agentApplies('node-1');
-    await cluster.configThat('a-first', 'is ready', conditionIs('Ready', 'True'));
-    await cluster.configThat('b-second', 'is conflicted', conditionIs('Conflicted', 'True'));
-    await stopOperator();
-    const written: string[] = [];
-    operator = newOperator({
-      ...cluster.client,
-      send: (method, path, options) => {
-        written.push(path);
-        return cluster.client.send(method, path, options);
-      },
-    });
-    await operator.start();
-    // The operator has been through a whole turn when it has answered to a change after its start.
-    await cluster.addConfig('later', pool('none'));
-    await cluster.configThat('later', 'was looked at', conditionIs('Ready', 'True', 'NoNodes'));
-    expect(written).toEqual([controllerRevisionsPath, '/apis/proxyconfig.dev/v1alpha1/proxyconfigs/later/status']);
-  });
-
-  test.each([{ name: 'client-side', flags: [] }, { name: 'server-side', flags: ['--server-side'] }])('kubectl diff is empty after a $name apply', async ({ flags }) => {
-    const manifest = '{"apiVersion":"proxyconfig.dev/v1alpha1","kind":"ProxyConfig","metadata":{"name":"all"},"spec":{"mode":"iptables"}}';
-    await cluster.kubectl(['apply', ...flags, '-f', '-'], manifest);
-    await cluster.configThat('all', 'was looked at', conditionIs('Ready', 'True'));
-    expect(await cluster.kubectl(['diff', ...flags, '-f', '-'], manifest)).toBe('');
+    const send: KubeClient['send'] = (method, path, options) => sleep(method === 'PATCH' && path.includes('/nodeproxies/') ? 300 : 0).then(() => cluster.client.send(method, path, options));
+    operator = await startOperator({ ...cluster.client, send });
+    const names = Array.from({ length: 40 }, (_, index) => `node-${index + 1}`);
+    await Promise.all(names.map((name) => cluster.addNode(name)));
+    await cluster.addConfig('all', { rollout: { maxUnavailable: '100%' } });
+    for (const name of names) await cluster.governedBy(name, 'all');
+    await cluster.changeConfig('all', { masquerade: { bit: 15 } });
+    const told = async (): Promise<number> => (await Promise.all(names.map((name) => cluster.nodeProxy(name)))).filter((nodeProxy) => nodeProxy?.metadata.generation === 2).length;
+    await waitFor('some are told', async () => (await told()) > 0, { timeoutMs: 10_000, everyMs: 10 });
+    await cluster.changeConfig('all', { paused: true });
+    await cluster.configThat('all', 'is paused', conditionIs('Ready', 'False', 'Paused'));
+    expect(await told()).toBeLessThan(names.length);
   });
 });
+
+/** The cells of a table of one row, by the heads of their columns; none may be empty. */
+function columnsOf(table: string): Record<string, string | undefined> {
+  const [heads = [], cells = []] = table.trim().split('\n').map((line) => line.trim().split(/\s+/));
+  return Object.fromEntries(heads.map((head, index) => [head, cells[index]]));
+}

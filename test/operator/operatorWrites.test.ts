@@ -1,0 +1,138 @@
+/**
+ * What the operator writes to a real API server and when: nothing on old or partial knowledge, nothing that nobody asked for.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { isConflict } from '../../src/kube/apiError.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import type { ProxyConfigOperator } from '../../src/operator/operator.ts';
+import { resolveTargets } from '../../src/operator/resolve.ts';
+import { controllerRevisionsPath } from '../../src/operator/revisions.ts';
+import { nodeWrite, writeNodes } from '../../src/operator/writeNodes.ts';
+import { waitFor } from '../cluster/wait.ts';
+import { describeWhere } from '../requirements.ts';
+import { ClusterFixture, conditionIs, pool } from './clusterFixture.ts';
+import { newOperator, startOperator } from './startOperator.ts';
+
+describeWhere(['cluster'], "the operator's writes", () => {
+  let cluster: ClusterFixture;
+  let operator: ProxyConfigOperator;
+
+  async function stopOperator(): Promise<void> {
+    operator.stop();
+    await operator.stopped();
+  }
+
+  beforeAll(async () => {
+    cluster = await ClusterFixture.start();
+  }, 120_000);
+  afterAll(() => cluster?.stop());
+  beforeEach(async () => {
+    operator = await startOperator(cluster.client);
+  });
+  afterEach(async () => {
+    await stopOperator();
+    await cluster.clear();
+  });
+
+  test('a new priority costs no write to any node', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('all');
+    const before = await cluster.governedBy('node-1', 'all');
+    await cluster.changeConfig('all', { priority: 7 });
+    await cluster.configThat('all', 'was looked at', ({ status }) => status?.observedGeneration === 2);
+    expect(await cluster.nodeProxy('node-1')).toEqual(before);
+  });
+
+  test('a write that was decided on old knowledge is refused instead of undoing a newer one', async () => {
+    await cluster.addNode('node-1');
+    const config = await cluster.addConfig('all');
+    const old = await cluster.governedBy('node-1', 'all');
+    await cluster.changeConfig('all', { masquerade: { bit: 15 } });
+    const newer = await cluster.masquerades('node-1', 15);
+    const node = { name: 'node-1', uid: old.metadata.ownerReferences?.[0]?.uid ?? '', labels: {}, ready: true };
+    const [target] = resolveTargets({ nodes: new Map([['node-1', node]]), configs: new Map([['all', config]]) });
+    const writes = target ? [nodeWrite(node, target, old)] : [];
+    const refused = await writeNodes(writes, { client: cluster.client, concurrency: 1, longestMs: 1000, onWritten: () => undefined }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(AggregateError);
+    expect((refused as AggregateError).errors.map(({ cause }: Error) => isConflict(cause))).toEqual([true]);
+    expect(await cluster.nodeProxy('node-1')).toEqual(newer);
+  });
+
+  test('an agent may answer before the operator has the answer to its own write', async () => {
+    await stopOperator();
+    await cluster.addNode('node-1');
+    operator = await startOperator({
+      ...cluster.client,
+      send: async (method, path, options) => {
+        const written = await cluster.client.send(method, path, options);
+        if (!path.includes('/nodeproxies')) return written as never;
+        await cluster.agentApplies('node-1');
+        // Longer than a watch takes.
+        await sleep(300);
+        return written as never;
+      },
+    });
+    await cluster.addConfig('all');
+    await cluster.configThat('all', 'is ready', conditionIs('Ready', 'True', 'AllNodesReady'));
+  });
+
+  test('writes nothing before everything has been listed', async () => {
+    await stopOperator();
+    await cluster.addNode('node-1');
+    await cluster.addConfig('all');
+    const gate = Promise.withResolvers<void>();
+    const events: string[] = [];
+    const client: KubeClient = {
+      ...cluster.client,
+      get: async (path, query) => {
+        if (path.endsWith('/nodeproxies')) await gate.promise;
+        events.push(`listed ${path}`);
+        return cluster.client.get(path, query);
+      },
+      send: (method, path, options) => {
+        events.push(`${method} ${path}`);
+        return cluster.client.send(method, path, options);
+      },
+    };
+    operator = newOperator(client);
+    const started = operator.start();
+    await waitFor('all other lists', async () => events.length === 5, { timeoutMs: 10_000 });
+    // Longer than the operator gathers changes before it acts on them.
+    await sleep(200);
+    expect(events.filter((event) => !event.startsWith('listed'))).toEqual([]);
+    gate.resolve();
+    await started;
+    await cluster.governedBy('node-1', 'all');
+  });
+
+  test('a restarted operator writes nothing when nothing has changed', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('a-first');
+    await cluster.addConfig('b-second');
+    await cluster.governedBy('node-1', 'a-first');
+    await cluster.agentApplies('node-1');
+    await cluster.configThat('a-first', 'is ready', conditionIs('Ready', 'True'));
+    await cluster.configThat('b-second', 'is conflicted', conditionIs('Conflicted', 'True'));
+    await stopOperator();
+    const written: string[] = [];
+    operator = await startOperator({
+      ...cluster.client,
+      send: (method, path, options) => {
+        written.push(path);
+        return cluster.client.send(method, path, options);
+      },
+    });
+    // The operator has been through a whole turn when it has answered to a change after its start.
+    await cluster.addConfig('later', pool('none'));
+    await cluster.configThat('later', 'was looked at', conditionIs('Ready', 'True', 'NoNodes'));
+    expect(written).toEqual([controllerRevisionsPath, '/apis/proxyconfig.dev/v1alpha1/proxyconfigs/later/status']);
+  });
+
+  test.each([{ name: 'client-side', flags: [] }, { name: 'server-side', flags: ['--server-side'] }])('kubectl diff is empty after a $name apply', async ({ flags }) => {
+    const manifest = '{"apiVersion":"proxyconfig.dev/v1alpha1","kind":"ProxyConfig","metadata":{"name":"all"},"spec":{"mode":"iptables"}}';
+    await cluster.kubectl(['apply', ...flags, '-f', '-'], manifest);
+    await cluster.configThat('all', 'was looked at', conditionIs('Ready', 'True'));
+    expect(await cluster.kubectl(['diff', ...flags, '-f', '-'], manifest)).toBe('');
+  });
+});
