@@ -1,9 +1,9 @@
 /**
- * Which programs the cluster runs, and which Go module beside this file each is built from. Only data and paths: nothing
+ * Which programs the cluster and tests run, and which Go module beside this file each is built from. Only data and paths: nothing
  * is looked for or built here.
  * @module
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory, contentKey } from './cacheDirectory.ts';
 
@@ -35,6 +35,8 @@ const containerd: GoModule = {
 const coredns: GoModule = { folder: 'coredns', versionOf: 'github.com/coredns/coredns', versionVariables: [] };
 const etcd: GoModule = { ...kubernetes, versionOf: 'go.etcd.io/etcd/server/v3' };
 
+const health: GoModule = { folder: 'health', versionOf: 'sigs.k8s.io/cli-utils', versionVariables: [] };
+
 const programs = {
   etcd: { module: etcd, package: 'go.etcd.io/etcd/server/v3', versionArguments: ['--version'] },
   kubectl: { module: kubernetes, package: 'k8s.io/kubernetes/cmd/kubectl', versionArguments: ['version', '--client'] },
@@ -46,6 +48,7 @@ const programs = {
   containerd: containerdProgram('containerd', '--version'),
   'containerd-shim-runc-v2': containerdProgram('containerd-shim-runc-v2', '-v'),
   ctr: containerdProgram('ctr', '--version'),
+  health: { module: health, package: 'proxyconfig.dev/health', versionArguments: [] },
   coredns: { module: coredns, package: 'github.com/coredns/coredns', versionArguments: ['-version'] },
 } satisfies Record<string, Program>;
 
@@ -86,7 +89,8 @@ export function moduleVersion(module: GoModule): string {
 /** Where a program built here is kept. */
 export function cachedPath(name: BinaryName): string {
   const module = programs[name].module;
-  const files = ['go.mod', 'go.sum'].map((file) => join(moduleFolder(module), file));
+  const folder = moduleFolder(module);
+  const files = readdirSync(folder).sort().map((file) => join(folder, file));
   return cacheDirectory('bin', `${module.folder}-${process.arch}-${contentKey(files)}`, name);
 }
 
