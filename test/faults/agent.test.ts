@@ -29,6 +29,11 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
     say(`a new connection was answered ${Math.round(performance.now() - since)} ms after the flush`);
   }
 
+  function hasSyncedSince(line: string): boolean {
+    const log = node.agent.log();
+    return log.lastIndexOf('"message":"synced"') > log.lastIndexOf(line);
+  }
+
   test('an administrator flushes the nat table: heard and repaired, and open flows notice nothing', async () => {
     const outcome = await node.underTraffic(async () => {
       const took: number[] = [];
@@ -39,8 +44,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
         took.push(await node.host.untilRules('the rules are back', isWhole, 3000));
         await untilAnswered(flushed);
       }
-      const log = (): string => node.agent.log();
-      await until('the agent has read them back', () => log().lastIndexOf('"message":"synced"') > log().lastIndexOf('"message":"sync failed"'), 10_000);
+      await until('the agent has read them back', () => hasSyncedSince('"message":"sync failed"'), 10_000);
       say(`iptables -t nat -F was repaired after ${took.join(', ')} ms`);
     });
     expectFlowUnharmed(outcome);

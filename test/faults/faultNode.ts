@@ -3,7 +3,7 @@
  * Services that answer: `web`, whose endpoints tests change, `flow`, whose never change, and as many more as are asked for.
  */
 import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
-import { node, service, slice } from '../agent/objects.ts';
+import { node, service, slice, withoutIdentity } from '../agent/objects.ts';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { until } from '../kube/until.ts';
@@ -122,10 +122,3 @@ ip address add 10.1.0.1/32 dev lo; ip address add 10.1.0.2/32 dev lo; ip address
 ip route add local 10.1.1.0/24 dev lo
 # Above are the ports that connections.py takes.
 echo 1024 30000 > /proc/sys/net/ipv4/ip_local_port_range`;
-
-/** As a person writes it: what the API server sets is left out. */
-export function withoutIdentity(object: object): object {
-  const { metadata, ...rest } = object as { metadata: Record<string, unknown> };
-  const { uid: _uid, resourceVersion: _version, ...written } = metadata;
-  return { ...rest, metadata: written };
-}

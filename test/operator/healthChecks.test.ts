@@ -39,8 +39,9 @@ function argoHealthCheck(): string {
   return data['resource.customizations.health.proxyconfig.dev_ProxyConfig'] ?? '';
 }
 
+const changed = ({ metadata, ...config }: ProxyConfig): ProxyConfig => ({ ...config, metadata: { ...metadata, generation: 5 } });
+
 describeWhere(['cluster'], "GitOps tools' verdicts", () => {
-  const changed = ({ metadata, ...config }: ProxyConfig): ProxyConfig => ({ ...config, metadata: { ...metadata, generation: 5 } });
   const fresh: ProxyConfig = { ...proxyConfig('all'), status: { observedGeneration: -1 } };
   const examples = [
     { name: 'made just now', object: fresh, expected: verdicts.Reconciling },
