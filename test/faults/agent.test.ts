@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { until } from '../kube/until.ts';
 import { describeWhere } from '../requirements.ts';
 import { scaled } from '../scale.ts';
-import { FaultNode, isWhole, leadsToGuest } from './faultNode.ts';
+import { FaultNode, fewConnections, isWhole, leadsToGuest } from './faultNode.ts';
 import { expectFlowUnharmed, expectUnharmed } from './traffic.ts';
 
 function say(what: string): void {
@@ -46,7 +46,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
       }
       await until('the agent has read them back', () => hasSyncedSince('"message":"sync failed"'), 10_000);
       say(`iptables -t nat -F was repaired after ${took.join(', ')} ms`);
-    });
+    }, fewConnections);
     expectFlowUnharmed(outcome);
   }, 60_000);
 
@@ -59,7 +59,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
       await untilAnswered(flushed);
       await until('the lasting anchor is back', async () => /^table ip proxyconfig-anchor$/m.test(await node.host.run(['nft', 'list', 'tables'])), 3000);
       say(`nft flush ruleset was repaired after ${took} ms`);
-    });
+    }, fewConnections);
     expectFlowUnharmed(outcome);
   }, 60_000);
 
@@ -73,7 +73,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
       await node.configure({ drift: { policy: 'Enforce', checkPeriodSeconds: 60 } });
       expect(isWhole(await node.host.rules())).toBe(true);
       await untilAnswered(performance.now());
-    });
+    }, fewConnections);
     expectFlowUnharmed(outcome);
   }, 90_000);
 

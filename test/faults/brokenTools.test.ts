@@ -9,8 +9,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../kube/until.ts';
 import { describeWhere } from '../requirements.ts';
-import { FaultNode, leadsToGuest } from './faultNode.ts';
-import { expectUnharmed } from './traffic.ts';
+import { FaultNode, fewConnections, isWhole, leadsToGuest } from './faultNode.ts';
+import { expectFlowUnharmed, expectUnharmed } from './traffic.ts';
 
 function say(what: string): void {
   process.stdout.write(`${what}\n`);
@@ -114,5 +114,18 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
       };
       await changeIsFollowedAfter({ begin, reason: 'ToolFailed', end, save });
     }, 300_000);
+
+    test('a flushed nat table is found and repaired by the periodic check, and open flows notice nothing', async () => {
+      const outcome = await node.underTraffic(async () => {
+        const flushed = performance.now();
+        await once(besideAgent('iptables-legacy', '-t', 'nat', '-F'), 'exit');
+        expect(isWhole(await node.host.run([save]))).toBe(false);
+        await until('the rules are back', async () => isWhole(await node.host.run([save])), 30_000);
+        say(`iptables-legacy -t nat -F was repaired after ${Math.round(performance.now() - flushed)} ms, checked every 10 s`);
+        await until('new connections are answered again', () => node.answers(), 30_000 - (performance.now() - flushed));
+        say(`and a new connection answered after ${Math.round(performance.now() - flushed)} ms`);
+      }, fewConnections);
+      expectFlowUnharmed(outcome);
+    }, 60_000);
   });
 });

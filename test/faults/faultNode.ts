@@ -20,6 +20,9 @@ const hasJumps = (rules: string): boolean => /-A PREROUTING .*-j KUBE-SERVICES/.
 export const isWhole = (rules: string): boolean => serves(rules) && hasJumps(rules);
 export const leadsToGuest = (rules: string): boolean => rules.includes(`--to-destination ${guest}:8080`);
 
+/** Where connections must fail for a while: those that were due meanwhile are made up for, and should not keep the machine busy. */
+export const fewConnections = { perSecond: 20 };
+
 export interface Neighbour {
   readonly name: string;
   readonly address: string;
@@ -106,7 +109,8 @@ export class FaultNode {
 
   /** Whether a new connection is answered soon. */
   async answers(): Promise<boolean> {
-    return this.host.run(['timeout', '0.9', 'bash', '-c', `head -c1 < /dev/tcp/${web}/80`]).then(
+    // With a socket as its input, bash would read a person's .bashrc first.
+    return this.host.run(['timeout', '0.9', 'bash', '--norc', '-c', `head -c1 < /dev/tcp/${web}/80`]).then(
       (answer) => answer.length === 1,
       () => false,
     );
