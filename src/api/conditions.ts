@@ -39,6 +39,6 @@ export function findCondition(conditions: readonly Condition[] | undefined, type
 }
 
 /** metav1.Time has whole seconds; with fractions a server-side apply would never be a no-op. */
-function toSeconds(time: Date): string {
+export function toSeconds(time: Date): string {
   return time.toISOString().replace(/\.\d+Z$/, 'Z');
 }

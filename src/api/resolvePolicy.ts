@@ -67,7 +67,8 @@ function byPrecedence(one: Candidate, other: Candidate): number {
   );
 }
 
-function compare(one: string, other: string): number {
+/** By code units, as the API server sorts names. */
+export function compare(one: string, other: string): number {
   if (one === other) return 0;
   return one < other ? -1 : 1;
 }

@@ -2,6 +2,7 @@
  * The forms in which `proxyconfig status` comes out: a screen, lines, or documents for programs.
  */
 import { stringify } from 'yaml';
+import { toSeconds } from '../api/conditions.ts';
 import type { StatusConfig } from '../config.ts';
 import { changeLines, newsBetween, paragraph, statusLines, type Line } from './statusLines.ts';
 import { openScreen, painted, sizeOf } from './statusScreen.ts';
@@ -81,7 +82,7 @@ export function screenLines({ view, trouble, context, ...options }: ScreenConten
 function newsLines({ stdout, stderr }: Streams): Output {
   let before: ReadonlyMap<string, string> = new Map();
   let isFirst = true;
-  const write = (stream: Streams['stderr'], text: string): void => void stream.write(`${new Date().toISOString().replace(/\.\d+Z$/, 'Z')} ${text}\n`);
+  const write = (stream: Streams['stderr'], text: string): void => void stream.write(`${toSeconds(new Date())} ${text}\n`);
   return {
     show: (view) => {
       const after = changeLines(view);

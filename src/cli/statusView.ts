@@ -6,6 +6,8 @@
 import { findCondition, type Condition } from '../api/conditions.ts';
 import type { NodeProxy } from '../api/nodeProxy.ts';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
+import { quarantineMessage } from '../api/quarantine.ts';
+import { compare } from '../api/resolvePolicy.ts';
 
 type Status = NonNullable<ProxyConfig['status']>;
 
@@ -133,10 +135,9 @@ function isAmiss({ type, status }: Condition): boolean {
   return (type === 'Ready' && status !== 'True') || (type === 'Drifted' && status === 'True');
 }
 
-function quarantineOf(node: string, { quarantinedCount = 0, quarantined = [] }: NonNullable<NodeProxy['status']>['dataplane'] = {}): NodeProblem[] {
-  if (quarantinedCount === 0) return [];
-  const named = quarantined.map(({ namespace, name, reason }) => `${namespace}/${name} (${reason})`).join(', ');
-  return [{ node, state: 'Ready', reason: 'ServicesQuarantined', message: `${quarantinedCount} Services are left out: ${named}` }];
+function quarantineOf(node: string, dataplane: NonNullable<NodeProxy['status']>['dataplane']): NodeProblem[] {
+  const message = quarantineMessage(dataplane);
+  return message === undefined ? [] : [{ node, state: 'Ready', reason: 'ServicesQuarantined', message }];
 }
 
 function ungovernedNode({ metadata, spec, status }: NodeProxy): UngovernedNode {
@@ -145,9 +146,4 @@ function ungovernedNode({ metadata, spec, status }: NodeProxy): UngovernedNode {
 
 function byNode(one: { readonly node: string }, other: { readonly node: string }): number {
   return compare(one.node, other.node);
-}
-
-function compare(one: string, other: string): number {
-  if (one === other) return 0;
-  return one < other ? -1 : 1;
 }

@@ -4,6 +4,7 @@
 import { findCondition } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { NodeProxy } from '../api/nodeProxy.ts';
+import { quarantineMessage } from '../api/quarantine.ts';
 import type { ClusterView, KnownNode } from './clusterView.ts';
 import type { Target } from './resolve.ts';
 import type { Clock } from './since.ts';
@@ -126,8 +127,6 @@ function refusal(nodeProxy: NodeProxy | undefined): NodeProblem {
 }
 
 function quarantine(nodeProxy: NodeProxy | undefined): NodeProblem | undefined {
-  const { quarantinedCount = 0, quarantined = [] } = nodeProxy?.status?.dataplane ?? {};
-  if (quarantinedCount === 0) return undefined;
-  const named = quarantined.map(({ namespace, name, reason }) => `${namespace}/${name} (${reason})`).join(', ');
-  return { reason: 'ServicesQuarantined', message: `${quarantinedCount} Services are left out: ${named}` };
+  const message = quarantineMessage(nodeProxy?.status?.dataplane);
+  return message === undefined ? undefined : { reason: 'ServicesQuarantined', message };
 }

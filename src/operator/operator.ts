@@ -10,7 +10,7 @@ import type { NodeProxy } from '../api/nodeProxy.ts';
 import { isAlreadyExists, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createEventRecorder, type EventRecorder } from '../kube/events.ts';
-import { createReflector, type ObjectIdentity, type Reflector } from '../kube/reflector.ts';
+import { createReflector, type Reflector } from '../kube/reflector.ts';
 import { createWorkQueue } from '../kube/workQueue.ts';
 import type { Logger } from '../observability/logger.ts';
 import { decodeAgentPod, decodeNode, decodeNodeProxy, decodeProxyConfig, decodeRevision, type ClusterView } from './clusterView.ts';
@@ -22,6 +22,7 @@ import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.t
 import { operatorNamespace, type RevisionWrite } from './revisions.ts';
 import { eventOn, ServiceNews, type ServiceNote } from './serviceEvents.ts';
 import { SinceMemory } from './since.ts';
+import { metaOf, remainsOf } from './watchedObject.ts';
 import { fieldManager, writeNodes } from './writeNodes.ts';
 
 export interface OperatorOptions {
@@ -44,7 +45,7 @@ const group = 'proxyconfig.dev';
 const version = 'v1alpha1';
 /** Everything is reconciled under one key: which ProxyConfig wins a node is a question about all of them. */
 const wholeCluster = 'cluster';
-/** Changes that come together, such as the list at the start, are decided on together; with many nodes, for so long that looking at them is a twentieth of the work. */
+/** Changes are gathered before a turn, so that a burst such as the first list is decided on once; in a large cluster for 20 times as long as a turn takes. */
 const leastGatherMs = 50;
 const gatherPerLook = 20;
 const concurrentWrites = 8;
@@ -275,12 +276,12 @@ export class ProxyConfigOperator extends operatorModule.default {
     return waits.length === 0 ? undefined : Math.min(...waits);
   }
 
-  async #report({ config, status, tidings }: StatusUpdate): Promise<void> {
+  async #report({ config, status, events }: StatusUpdate): Promise<void> {
     const { name, uid = '' } = config.metadata;
     await this.setResourceStatus(metaOf('proxyconfigs', config), status);
     this.#statusWrittenAt.set(uid, performance.now());
     const regarding = { apiVersion: `${group}/${version}`, kind: 'ProxyConfig', name, uid };
-    for (const { type, reason, message } of tidings) {
+    for (const { type, reason, message } of events) {
       this.#options.logger.info(message, { proxyConfig: name, reason });
       await this.#events.record({ regarding, type, reason, action: 'Reconcile', note: message });
     }
@@ -318,20 +319,8 @@ interface Written {
   readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string };
 }
 
-type Identified = Pick<WatchedObject, 'apiVersion' | 'kind'> & { readonly metadata?: { name?: string; namespace?: string; resourceVersion?: string } };
-
-function metaOf(id: string, { apiVersion = '', kind = '', metadata }: Identified): ResourceMeta {
-  const { name = '', namespace, resourceVersion = '' } = metadata ?? {};
-  return { id, name, resourceVersion, apiVersion, kind, ...(namespace ? { namespace } : {}) };
-}
-
 function heardOf({ type, meta: { name, resourceVersion }, object }: ResourceEvent): Heard {
   return type === ResourceEventType.Deleted ? { name, resourceVersion } : { name, resourceVersion, object };
-}
-
-/** Of a deleted object only its identity is left. */
-function remainsOf({ key, uid }: ObjectIdentity): WatchedObject {
-  return { metadata: { name: key.slice(key.indexOf('/') + 1), uid } };
 }
 
 function unused(method: string, instead: string): Promise<never> {

@@ -10,9 +10,9 @@ import { outcomesOf } from './nodeOutcome.ts';
 import { resolveTargets, type Target } from './resolve.ts';
 import { historyOf, nodeConfigOfRevision, revisionWrites, type RevisionWrite } from './revisions.ts';
 import { nodesToTell } from './rollout.ts';
+import { statusEvents, type StatusEvent } from './rolloutEvents.ts';
 import { isRecorded, nextLookMs, nextRollout, situationOf, type Rollout } from './rolloutState.ts';
 import type { Clock } from './since.ts';
-import { tidingsOf, type Tiding } from './tidings.ts';
 import { nodeWrite, type NodeWrite } from './writeNodes.ts';
 
 /** Everything that should be written now; empty lists when nothing has changed. */
@@ -30,7 +30,7 @@ export interface StatusUpdate {
   /** False when the API server has this status already. */
   readonly changed: boolean;
   /** To be told once the status is written. */
-  readonly tidings: readonly Tiding[];
+  readonly events: readonly StatusEvent[];
 }
 
 export function reconcile(view: ClusterView, clock: Clock): Reconciliation {
@@ -62,7 +62,7 @@ function decide(target: Target, view: ClusterView, clock: Clock): Decision {
   const isKept = history.some((known) => known.revision === revision);
   return {
     revisions: revisionWrites(target, history, inUse(rollout, config)),
-    statusUpdate: { config, status, changed: !isDeepStrictEqual(status, config.status), tidings: tidingsOf(config.status, status) },
+    statusUpdate: { config, status, changed: !isDeepStrictEqual(status, config.status), events: statusEvents(config.status, status) },
     nodes: isKept && isRecorded(rollout, config.status) ? nodesToTell(situation, rollout).flatMap(({ node, revision: told }) => writeOf(node, told)) : [],
     lookAgainMs: nextLookMs(situation, rollout),
   };

@@ -4,6 +4,7 @@
  * Everything that must outlive this process is in the ProxyConfig's status, and nothing is told to a node before the API server
  * has it: whoever goes on after a crash starts from a status that is as far as the nodes or further.
  */
+import { toSeconds } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
 import type { NodeOutcome } from './nodeOutcome.ts';
@@ -73,7 +74,7 @@ export function isSettled(readySince: number, { target, clock }: Pick<Situation,
 }
 
 /** Nodes that count against maxFailures: in reach, told the revision, and refusing it or too late with it. */
-export function failedNodes(situation: Situation): NodeOutcome[] {
+function failedNodes(situation: Situation): NodeOutcome[] {
   return situation.outcomes.filter((outcome) => hasFailed(outcome, situation.target) || isOverdue(outcome, situation));
 }
 
@@ -258,7 +259,6 @@ function deadlineMs({ config }: Target): number {
   return config.spec.rollout.progressDeadlineSeconds * 1000;
 }
 
-/** metav1.Time has whole seconds. */
 function seconds(at: number): string {
-  return new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+  return toSeconds(new Date(at));
 }

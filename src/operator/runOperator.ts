@@ -33,7 +33,7 @@ export async function runOperator(config: OperatorConfig, signal: AbortSignal): 
     namespace: operatorNamespace,
     name: 'proxyconfig-operator',
     identity: `${os.hostname()}_${randomUUID()}`,
-    onError: (error) => logger.warn('the Lease cannot be had', { error }),
+    onError: (error) => logger.warn('cannot get or renew the Lease', { error }),
   });
   let operator: ProxyConfigOperator | undefined;
   const isReady = (): boolean => (operator === undefined ? election.hasAnswer : operator.synced);
@@ -68,7 +68,7 @@ async function serve(operator: ProxyConfigOperator, term: AbortSignal): Promise<
 }
 
 function startServers({ healthAddress, metricsAddress }: OperatorConfig, { isReady, logger, metrics }: { isReady: () => boolean; logger: Logger; metrics: OperatorMetrics }): HttpServer[] {
-  const onUnavailable = (cause: Error): void => logger.warn('a port cannot be had', { error: cause });
+  const onUnavailable = (cause: Error): void => logger.warn('cannot listen on the port', { error: cause });
   const alive = { '/healthz': () => plain(200, 'ok'), '/livez': () => plain(200, 'ok') };
   const ready = { '/readyz': () => (isReady() ? plain(200, 'ok') : plain(503, 'not everything is listed yet')) };
   const exposition = { '/metrics': async () => ({ status: 200, contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }) };

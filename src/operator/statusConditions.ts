@@ -58,12 +58,12 @@ const verdicts: Record<Rollout['state'], (findings: Findings) => Verdict> = {
 
 /** A rollout that is over says nothing of a node that has failed since, or has come since. */
 function completed(findings: Findings): Verdict {
-  const { outcomes, nodes, target } = findings;
+  const { outcomes, target } = findings;
   const missing = outcomes.filter((outcome) => !serves(outcome) && !outcome.excused);
   const failed = missing.filter(({ phase }) => phase === 'Failed');
   if (missing.length === 0) {
     const unreached = outcomes.filter((outcome) => !serves(outcome));
-    if (unreached.length === 0) return { kind: 'ready', reason: 'AllNodesReady', message: `all ${nodes.effective} nodes run revision ${target.revision}` };
+    if (unreached.length === 0) return { kind: 'ready', reason: 'AllNodesReady', message: progressOf(findings) };
     return { kind: 'ready', reason: 'AllReachableNodesReady', message: `${progressOf(findings)}; the others are out of reach: ${listed(unreached)}` };
   }
   if (failed[0]?.problem && failed.length === missing.length) return { kind: 'stalled', reason: failed[0].problem.reason, message: problemsMessage(failed) };

@@ -89,7 +89,7 @@ describe('which nodes are not as wanted', () => {
     { name: 'answered an earlier spec only', status: { ...well, observedGeneration: 0 }, expected: [{ state: 'Waiting', reason: 'NotAnswered' }] },
     { name: 'refused', status: refused, expected: [{ state: 'Degraded', reason: 'ModeNotAvailable', since: when.lastTransitionTime }] },
     { name: 'drifted', status: driftedNode, expected: [{ state: 'Drifted', reason: 'RulesChanged' }] },
-    { name: 'leaves a Service out', status: leavesOut, expected: [{ state: 'Ready', reason: 'ServicesQuarantined', message: '1 Services are left out: shop/web (InvalidService)' }] },
+    { name: 'leaves a Service out', status: leavesOut, expected: [{ state: 'Ready', reason: 'ServicesQuarantined', message: '1 Service is left out: shop/web (InvalidService)' }] },
   ];
   test.each(rows)('$name', ({ status, expected }) => {
     const { proxyConfigs } = statusView({ configs: [config('default', allReady)], nodeProxies: [nodeProxy('node-1', status)] });

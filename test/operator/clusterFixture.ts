@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { isNotFound } from '../../src/kube/apiError.ts';
 import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
-import { findCondition } from '../../src/api/conditions.ts';
+import { findCondition, toSeconds } from '../../src/api/conditions.ts';
 import type { NodeProxy } from '../../src/api/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
 import { agentLabels } from '../../src/operator/clusterView.ts';
@@ -182,5 +182,5 @@ export class ClusterFixture {
 }
 
 function readyCondition(status: string, reason: string, message: string): object {
-  return { type: 'Ready', status, reason, message, lastTransitionTime: new Date().toISOString().replace(/\.\d+Z$/, 'Z') };
+  return { type: 'Ready', status, reason, message, lastTransitionTime: toSeconds(new Date()) };
 }

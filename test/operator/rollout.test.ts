@@ -5,8 +5,8 @@ import { outcomesOf } from '../../src/operator/nodeOutcome.ts';
 import { resolveTargets, type Target } from '../../src/operator/resolve.ts';
 import { historyOf, revisionWrites } from '../../src/operator/revisions.ts';
 import { nodesToTell } from '../../src/operator/rollout.ts';
+import { statusEvents } from '../../src/operator/rolloutEvents.ts';
 import { portion, situationOf, type Rollout } from '../../src/operator/rolloutState.ts';
-import { tidingsOf } from '../../src/operator/tidings.ts';
 import { nodeWrite } from '../../src/operator/writeNodes.ts';
 import { clock, node, now, proxyConfig, reported, type Report } from './objects.ts';
 import { SimulatedCluster } from './simulatedCluster.ts';
@@ -232,7 +232,7 @@ test.each([
   { name: 'is back', was: 'RollingBack', is: 'RolledBack', reason: 'RolledBack' },
   { name: 'has stopped', was: 'Progressing', is: 'Failed', reason: 'RolloutFailed' },
 ] as const)('events: a rollout $name', ({ was, is, reason }) => {
-  expect(tidingsOf(was && status(was), status(is)).map((tiding) => tiding.reason)).toEqual(reason === undefined ? [] : [reason]);
+  expect(statusEvents(was && status(was), status(is)).map((event) => event.reason)).toEqual(reason === undefined ? [] : [reason]);
 });
 
 test('agents\' reports are told apart', () => {

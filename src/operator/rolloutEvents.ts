@@ -5,18 +5,18 @@
 import { findCondition } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 
-export interface Tiding {
+export interface StatusEvent {
   readonly type: 'Normal' | 'Warning';
   readonly reason: 'Conflicted' | 'ConflictResolved' | 'RolloutStarted' | 'RolloutPaused' | 'RolloutComplete' | 'RolloutFailed' | 'RollingBack' | 'RolledBack';
   readonly message: string;
 }
 
 /** The events for the step from one status to the next. */
-export function tidingsOf(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): Tiding[] {
-  return [conflictTiding(before, after), rolloutTiding(before, after)].filter((tiding) => tiding !== undefined);
+export function statusEvents(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): StatusEvent[] {
+  return [conflictEvent(before, after), rolloutEvent(before, after)].filter((event) => event !== undefined);
 }
 
-function conflictTiding(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): Tiding | undefined {
+function conflictEvent(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): StatusEvent | undefined {
   const was = findCondition(before?.conditions, 'Conflicted');
   const is = findCondition(after.conditions, 'Conflicted');
   if (is?.status === 'True') return was?.status === 'True' && was.message === is.message ? undefined : { type: 'Warning', reason: 'Conflicted', message: is.message };
@@ -24,9 +24,9 @@ function conflictTiding(before: ProxyConfigStatus | undefined, after: ProxyConfi
   return undefined;
 }
 
-function rolloutTiding(before: ProxyConfigStatus | undefined, { rollout: is, conditions, observedGeneration }: ProxyConfigStatus): Tiding | undefined {
+function rolloutEvent(before: ProxyConfigStatus | undefined, { rollout: is, conditions, observedGeneration }: ProxyConfigStatus): StatusEvent | undefined {
   if (is?.state === undefined || isNoNews(before?.rollout, is)) return undefined;
-  const told = rolloutTidings[is.state];
+  const told = eventByState[is.state];
   const why = findCondition(conditions, 'Ready')?.message;
   return told && { ...told, message: `revision ${is.revision} of generation ${observedGeneration}: ${why}` };
 }
@@ -40,7 +40,7 @@ function isNoNews(was: RolloutStatus | undefined, is: RolloutStatus): boolean {
 type RolloutStatus = NonNullable<ProxyConfigStatus['rollout']>;
 type RolloutState = NonNullable<RolloutStatus['state']>;
 
-const rolloutTidings: Partial<Record<RolloutState, Pick<Tiding, 'type' | 'reason'>>> = {
+const eventByState: Partial<Record<RolloutState, Pick<StatusEvent, 'type' | 'reason'>>> = {
   Progressing: { type: 'Normal', reason: 'RolloutStarted' },
   Paused: { type: 'Normal', reason: 'RolloutPaused' },
   Complete: { type: 'Normal', reason: 'RolloutComplete' },

@@ -1,0 +1,30 @@
+/**
+ * What the operator tells its base class of an object that is watched.
+ */
+import type { ObjectIdentity } from '../kube/reflector.ts';
+
+interface Identified {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata?: { readonly name?: string; readonly namespace?: string; readonly resourceVersion?: string };
+}
+
+interface Meta {
+  readonly id: string;
+  readonly name: string;
+  readonly resourceVersion: string;
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string;
+}
+
+/** `id`: plural and group of its kind. */
+export function metaOf(id: string, { apiVersion = '', kind = '', metadata }: Identified): Meta {
+  const { name = '', namespace, resourceVersion = '' } = metadata ?? {};
+  return { id, name, resourceVersion, apiVersion, kind, ...(namespace ? { namespace } : {}) };
+}
+
+/** Of a deleted object only its identity is left. */
+export function remainsOf({ key, uid }: ObjectIdentity): { metadata: { name: string; uid: string } } {
+  return { metadata: { name: key.slice(key.indexOf('/') + 1), uid } };
+}
