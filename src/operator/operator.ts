@@ -14,13 +14,11 @@ import { createReflector, type Reflector } from '../kube/reflector.ts';
 import { createWorkQueue } from '../kube/workQueue.ts';
 import type { Logger } from '../observability/logger.ts';
 import { decodeAgentPod, decodeNode, decodeNodeProxy, decodeProxyConfig, decodeRevision, type ClusterView } from './clusterView.ts';
-import { decodeExternalIPs, ServicesWithExternalIPs } from './externalIPs.ts';
 import { type Heard, KnownObjects, WrittenObjects } from './knownObjects.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
-import { quarantineNotes } from './quarantine.ts';
 import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
 import { operatorNamespace, type RevisionWrite } from './revisions.ts';
-import { eventOn, ServiceNews, type ServiceNote } from './serviceEvents.ts';
+import { ServiceOwners } from './serviceOwners.ts';
 import { SinceMemory } from './since.ts';
 import { metaOf, remainsOf } from './watchedObject.ts';
 import { fieldManager, writeNodes } from './writeNodes.ts';
@@ -62,8 +60,7 @@ export class ProxyConfigOperator extends operatorModule.default {
   readonly #nodeProxies = new WrittenObjects(decodeNodeProxy);
   readonly #revisions = new KnownObjects(decodeRevision);
   readonly #agentPods = new KnownObjects(decodeAgentPod);
-  readonly #externalIPs = new ServicesWithExternalIPs();
-  readonly #serviceNews = new ServiceNews();
+  readonly #serviceOwners: ServiceOwners;
   readonly #reflectors: Reflector[] = [];
   readonly #lostNodeProxies = new Map<string, NodeProxy>();
   readonly #since = new SinceMemory();
@@ -89,6 +86,7 @@ export class ProxyConfigOperator extends operatorModule.default {
       instance: options.instance,
       onError: (cause) => options.logger.warn('an event was lost', { error: cause }),
     });
+    this.#serviceOwners = new ServiceOwners({ ...options, events: this.#events });
   }
 
   /** True once everything has been listed; nothing is written before. */
@@ -195,7 +193,7 @@ export class ProxyConfigOperator extends operatorModule.default {
   }
 
   async #keepService({ type, object }: ResourceEvent): Promise<void> {
-    const isNews = this.#externalIPs.keep(object.metadata?.uid ?? '', type === ResourceEventType.Deleted ? undefined : decodeExternalIPs(object));
+    const isNews = this.#serviceOwners.keep(object.metadata?.uid ?? '', type === ResourceEventType.Deleted ? undefined : object);
     if (isNews) this.#lookSoon();
   }
 
@@ -226,7 +224,8 @@ export class ProxyConfigOperator extends operatorModule.default {
       const onWritten = (written: unknown): void => this.#learnNodeProxy(written);
       await writeNodes(nodeWrites, { client, concurrency: concurrentWrites, longestMs: statusIntervalMs, onWritten });
     }
-    const isAllTold = await this.#tellOfServices(statusUpdates);
+    const governing = statusUpdates.filter(({ status }) => (status.nodes?.effective ?? 0) > 0).map(({ config }) => config);
+    const isAllTold = await this.#serviceOwners.tell(governing, this.#nodeProxies.byName.values());
     metrics.reconciliations.inc({ result: 'done' });
     const next = Math.min(statusDueMs ?? Infinity, isAllTold ? Infinity : moreEventsMs, Math.max(lookAgainMs ?? Infinity, leastLookAgainMs));
     return next === Infinity ? undefined : next;
@@ -287,25 +286,6 @@ export class ProxyConfigOperator extends operatorModule.default {
     }
   }
 
-  /** Whether nothing is left to be told. */
-  async #tellOfServices(updates: readonly StatusUpdate[]): Promise<boolean> {
-    const governing = updates.filter(({ status }) => (status.nodes?.effective ?? 0) > 0).map(({ config }) => config);
-    const { news, hasMore } = this.#serviceNews.take([...this.#externalIPs.notes(governing), ...quarantineNotes(this.#nodeProxies.byName.values())]);
-    for (const note of news) await this.#tell(note);
-    return !hasMore;
-  }
-
-  /** An event is shown with the object whose uid it has; nodes report names. */
-  async #tell(note: ServiceNote): Promise<void> {
-    const { namespace, name } = note.service;
-    try {
-      const uid = note.service.uid ?? (await this.#options.client.get<Written>(`/api/v1/namespaces/${namespace}/services/${name}`)).metadata.uid;
-      await this.#events.record(eventOn(note, uid));
-    } catch (cause) {
-      if (!isNotFound(cause)) this.#options.logger.warn('an event was lost', { service: `${namespace}/${name}`, error: cause });
-    }
-  }
-
   /** What is remembered of objects that are gone. */
   #forget(): void {
     const standing = new Set([...this.#configs.byName.values()].map(({ metadata }) => metadata.uid));
@@ -316,7 +296,7 @@ export class ProxyConfigOperator extends operatorModule.default {
 
 /** What the API server answers. */
 interface Written {
-  readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string };
+  readonly metadata: { readonly name: string; readonly resourceVersion: string };
 }
 
 function heardOf({ type, meta: { name, resourceVersion }, object }: ResourceEvent): Heard {

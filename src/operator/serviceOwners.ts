@@ -1,0 +1,52 @@
+/**
+ * Tells owners of Services, by events, what nodes do not serve of these and why.
+ */
+import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { ProxyConfig } from '../api/proxyConfig.ts';
+import { isNotFound } from '../kube/apiError.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { Logger } from '../observability/logger.ts';
+import { decodeExternalIPs, ServicesWithExternalIPs } from './externalIPs.ts';
+import { quarantineNotes } from './quarantine.ts';
+import { eventOn, ServiceNews, type ServiceNote } from './serviceEvents.ts';
+
+export interface ServiceOwnersOptions {
+  readonly client: Pick<KubeClient, 'get'>;
+  readonly events: EventRecorder;
+  readonly logger: Logger;
+}
+
+export class ServiceOwners {
+  readonly #options: ServiceOwnersOptions;
+  readonly #externalIPs = new ServicesWithExternalIPs();
+  readonly #news = new ServiceNews();
+
+  constructor(options: ServiceOwnersOptions) {
+    this.#options = options;
+  }
+
+  /** `service`: as the API server gives it; undefined when it is gone. Whether that is news. */
+  keep(uid: string, service: unknown): boolean {
+    return this.#externalIPs.keep(uid, service === undefined ? undefined : decodeExternalIPs(service));
+  }
+
+  /** Of nodes that these ProxyConfigs govern, and by what their NodeProxies say. Whether nothing is left to be told. */
+  async tell(governing: readonly ProxyConfig[], nodeProxies: Iterable<NodeProxy>): Promise<boolean> {
+    const { news, hasMore } = this.#news.take([...this.#externalIPs.notes(governing), ...quarantineNotes(nodeProxies)]);
+    for (const note of news) await this.#tellOne(note);
+    return !hasMore;
+  }
+
+  /** An event is shown with the object whose uid it has; nodes report names. */
+  async #tellOne(note: ServiceNote): Promise<void> {
+    const { client, events, logger } = this.#options;
+    const { namespace, name } = note.service;
+    try {
+      const uid = note.service.uid ?? (await client.get<{ metadata: { uid: string } }>(`/api/v1/namespaces/${namespace}/services/${name}`)).metadata.uid;
+      await events.record(eventOn(note, uid));
+    } catch (cause) {
+      if (!isNotFound(cause)) logger.warn('an event was lost', { service: `${namespace}/${name}`, error: cause });
+    }
+  }
+}
