@@ -45,14 +45,16 @@ export class FaultNode {
 
   static async start(more: readonly Neighbour[] = []): Promise<FaultNode> {
     const host = await AgentNode.start();
-    await host.run(['sh', '-ec', network]);
-    const others = [{ name: 'web', address: web }, ...more];
-    const flowSlice = { ...slice('flow'), ports: [{ name: 'http', protocol: 'TCP', port: 8081 }] };
-    const services = [...others, { name: 'flow', address: flow }].map(({ name, address }) => service(name, { clusterIPs: [address] }));
-    const slices = others.map(({ name }) => slice(name, { addresses: endpoints }));
-    await host.apply(...[node(host.name, ['192.168.0.1']), ...services, flowSlice, ...slices].map(withoutIdentity));
-    await host.kubectl(['apply', '-k', 'crds']);
-    await host.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+    try {
+      return await serving(host, more);
+    } catch (error) {
+      await host.stop();
+      throw error;
+    }
+  }
+
+  /** Of a host that has all its objects. */
+  static async serve(host: AgentNode): Promise<FaultNode> {
     const started = new FaultNode(host);
     // An agent that has none waits for its configuration, and so would one that is started anew.
     await started.configure({});
@@ -115,6 +117,18 @@ export class FaultNode {
       () => false,
     );
   }
+}
+
+async function serving(host: AgentNode, more: readonly Neighbour[]): Promise<FaultNode> {
+  await host.run(['sh', '-ec', network]);
+  const others = [{ name: 'web', address: web }, ...more];
+  const flowSlice = { ...slice('flow'), ports: [{ name: 'http', protocol: 'TCP', port: 8081 }] };
+  const services = [...others, { name: 'flow', address: flow }].map(({ name, address }) => service(name, { clusterIPs: [address] }));
+  const slices = others.map(({ name }) => slice(name, { addresses: endpoints }));
+  await host.apply(...[node(host.name, ['192.168.0.1']), ...services, flowSlice, ...slices].map(withoutIdentity));
+  await host.kubectl(['apply', '-k', 'crds']);
+  await host.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+  return FaultNode.serve(host);
 }
 
 const network = `
