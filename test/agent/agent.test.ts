@@ -170,10 +170,13 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     await untilStatus('r4 is in force', ({ revision }) => revision === 'r4');
     const before = await host.rules();
     await host.server.stopServer();
-    await until('the agent has noticed', () => /list or watch failed/.test(agent.log()));
-    expect((await host.get(10_256, '/healthz')).status).toBe(200);
-    expect(await host.rules()).toBe(before);
-    await host.server.startServer();
+    try {
+      await until('the agent has noticed', () => /list or watch failed/.test(agent.log()), 30_000);
+      expect((await host.get(10_256, '/healthz')).status).toBe(200);
+      expect(await host.rules()).toBe(before);
+    } finally {
+      await host.server.startServer();
+    }
     await host.apply(withoutIdentity(slice('web', { addresses: ['10.1.0.4'] })));
     await host.untilRules('the new endpoint is served', serves('10.1.0.4'), 30_000);
   }, 90_000);
@@ -183,12 +186,15 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     await agent.end('SIGTERM');
     const before = await host.rules();
     await host.server.stopServer();
-    agent = host.startAgent();
-    await until('the agent has tried', () => /list or watch failed/.test(agent.log()));
-    expect(await host.rules()).toBe(before);
-    expect((await host.get(10_256, '/healthz')).status).toBe(503);
-    expect((await host.get(10_256, '/livez')).status).toBe(200);
-    await host.server.startServer();
+    try {
+      agent = host.startAgent();
+      await until('the agent has tried', () => /list or watch failed/.test(agent.log()), 30_000);
+      expect(await host.rules()).toBe(before);
+      expect((await host.get(10_256, '/healthz')).status).toBe(503);
+      expect((await host.get(10_256, '/livez')).status).toBe(200);
+    } finally {
+      await host.server.startServer();
+    }
     await until('it has synced', () => /"message":"synced"/.test(agent.log()), 30_000);
     expect((await host.get(10_249, '/metrics')).body).toContain('proxyconfig_config_info{mode="iptables",revision="r4",source="Saved"} 1');
     expect(await host.rules()).toBe(before);
