@@ -197,6 +197,12 @@ describe('ipvs mode', () => {
     expect(stdout).not.toContain('#');
   });
 
+  test('the kernel is told how long to remember idle connections', async () => {
+    const input = config('all', { mode: 'ipvs', ipvs: { scheduler: 'rr', tcpTimeoutSeconds: 800, tcpFinTimeoutSeconds: 60, udpTimeoutSeconds: 40 } });
+    const { stdout } = await proxyconfig(['render', '-f', '-', ...onNode1, '--tool', 'ipvsadm'], { input });
+    expect(stdout).toMatch(/^--set 800 60 40$/m);
+  });
+
   test('names its IPv6 sets as kube-proxy does', async () => {
     const { stdout } = await proxyconfig([...ipvs, '--family', 'ipv6', '--tool', 'ipset']);
     expect(stdout).toContain('create KUBE-6-LOAD-BALANCER-SOURCE-CID hash:ip,port,net family inet6 ');
