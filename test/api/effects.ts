@@ -47,7 +47,7 @@ export const effects: Readonly<Record<string, Proof | NotYet>> = {
   'spec.iptables.backend': ['test/backend/iptables/kernel.test.ts', 'the configuration moves the rules to the other variant'],
   'spec.nftables.tableName': { mode: 'nftables' },
   'spec.ipvs.scheduler': ['test/backend/ipvs/ledger.test.ts', 'another scheduler is changed'],
-  'spec.ipvs.strictARP': ['test/backend/ipvs/checks.ts', 'and strictARP as asked'],
+  'spec.ipvs.strictARP': ['test/backend/ipvs/checks/sync.ts', 'and strictARP as asked'],
   'spec.ipvs.excludeCIDRs[]': ['test/backend/ipvs/ledger.test.ts', 'those in excludeCIDRs stay'],
   'spec.ipvs.tcpTimeoutSeconds': idleTimeouts,
   'spec.ipvs.tcpFinTimeoutSeconds': idleTimeouts,
