@@ -80,7 +80,7 @@ describe('what is heard of the kernel', () => {
     { line: 'delete rule ip nat KUBE-SERVICES handle 9', families: [] },
     { line: 'delete table ip others', families: [] },
     { line: 'delete table ip nat-of-others', families: [] },
-      { line: 'overrun', families: ['ipv4', 'ipv6'] },
+    { line: 'overrun', families: ['ipv4', 'ipv6'] },
   ])('$line', ({ line, families }) => {
     expect(lossesIn(line)).toEqual(families);
   });
