@@ -1,5 +1,5 @@
 /**
- * @module Traffic from outside of the cluster that never stops: new connections all the time, counted.
+ * @module Traffic from outside of the cluster that never stops: new connections all the time, and one that is kept, counted.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,8 +10,11 @@ import type { Cluster } from '../cluster/cluster.ts';
 export interface Counts {
   readonly answered: number;
   readonly failed: number;
-  readonly slowestMs: number;
+  /** From the first packet of a new connection to the answer of the other side. */
+  readonly slowestHandshakeMs: number;
   readonly lastFailure: string;
+  /** How many connections it took to keep one open. */
+  readonly keptConnections: number;
 }
 
 export interface Traffic {
