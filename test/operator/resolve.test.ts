@@ -25,15 +25,16 @@ function viewOf(nodes: readonly KnownNode[], configs: readonly ProxyConfig[]): C
   return { nodes: byName(nodes, ({ name }) => name), configs: byName(configs, ({ metadata }) => metadata.name), nodeProxies: new Map(), lostNodeProxies: new Map(), revisions: new Map(), readyAgents: new Set() };
 }
 
-/** Whom nobody beats, straight from the words of the documentation: higher priority, then older, then the name. */
+/** Straight from the words of the documentation: higher priority, then older, then the name. */
+function beats(one: ProxyConfig, other: ProxyConfig): boolean {
+  if (one.spec.priority !== other.spec.priority) return one.spec.priority > other.spec.priority;
+  const [born = 0, otherBorn = 0] = [one, other].map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? ''));
+  return born === otherBorn ? one.metadata.name < other.metadata.name : born < otherBorn;
+}
+
 function unbeaten({ labels }: KnownNode, configs: readonly ProxyConfig[]): string[] {
   if (labels['kubernetes.io/os'] !== 'linux') return [];
   const matching = configs.filter(({ spec: { nodeSelector } }) => [undefined, labels['pool']].includes(nodeSelector?.matchLabels?.['pool']));
-  const beats = (one: ProxyConfig, other: ProxyConfig): boolean => {
-    if (one.spec.priority !== other.spec.priority) return one.spec.priority > other.spec.priority;
-    const [born = 0, otherBorn = 0] = [one, other].map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? ''));
-    return born === otherBorn ? one.metadata.name < other.metadata.name : born < otherBorn;
-  };
   return matching.filter((config) => !matching.some((other) => beats(other, config))).map(({ metadata }) => metadata.name);
 }
 
@@ -42,9 +43,9 @@ test('whatever the ProxyConfigs and the order in which they were heard of, each 
   fc.assert(
     fc.property(anyNodes, inAnyOrder, (nodes, configs) => {
       const targets = resolveTargets(viewOf(nodes, configs));
-      for (const node of nodes) {
-        const governing = targets.filter((target) => target.nodes.some(({ name }) => name === node.name));
-        expect(governing.map(({ config }) => config.metadata.name)).toEqual(unbeaten(node, configs));
+      for (const known of nodes) {
+        const governing = targets.filter((target) => target.nodes.some(({ name }) => name === known.name));
+        expect(governing.map(({ config }) => config.metadata.name)).toEqual(unbeaten(known, configs));
       }
     }),
   );
