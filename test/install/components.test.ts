@@ -3,10 +3,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { parseAllDocuments } from 'yaml';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
 import { describeWhere } from '../requirements.ts';
-import { choicesOf, components, overlays, withOverlay } from './kustomizations.ts';
+import { choicesOf, components, overlays, render, withOverlay } from './kustomizations.ts';
 
 interface Manifest {
   readonly kind: string;
@@ -38,8 +37,8 @@ describeWhere(['cluster'], 'what can be applied', () => {
   }
 
   async function rendered(chosen: readonly string[], kind: string): Promise<Manifest> {
-    const text = await withOverlay({ base: '.', chosen }, (directory) => cluster.kubectl(['kustomize', directory]));
-    const found = parseAllDocuments(text).map((document) => document.toJS() as Manifest).find((manifest) => manifest.kind === kind);
+    const manifests = await withOverlay({ base: '.', chosen }, (directory) => render<Manifest>(cluster.server, directory));
+    const found = manifests.find((manifest) => manifest.kind === kind);
     if (!found) throw new Error(`no ${kind} is rendered`);
     return found;
   }

@@ -3,12 +3,12 @@
  * nothing else.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { parseAllDocuments } from 'yaml';
 import { ServerClock } from '../../src/kube/serverClock.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
 import { describeWhere } from '../requirements.ts';
+import { render } from './kustomizations.ts';
 import { clientFor } from './account.ts';
 
 interface Manifest {
@@ -32,19 +32,13 @@ describeWhere(['cluster'], 'the installation', () => {
     await cluster?.stop();
   });
 
-  async function render(directory: string): Promise<Manifest[]> {
-    const { exitCode, stdout, stderr } = await cluster.server.kubectl(['kustomize', directory]);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
-  }
-
   async function mayI(account: string, { verb, resource, subresource = '' }: { verb: string; resource: string; subresource?: string }): Promise<string> {
     const { stdout } = await cluster.server.kubectl(['auth', 'can-i', verb, resource, `--subresource=${subresource}`, `--as=system:serviceaccount:proxyconfig-system:${account}`]);
     return stdout;
   }
 
   test('renders without warnings, with one image and one place for the API server\'s address', async () => {
-    const manifests = await render('.');
+    const manifests = await render<Manifest>(cluster.server, '.');
     const pods = manifests.flatMap(({ spec }) => spec?.template?.spec ?? []);
     const addresses = manifests.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name);
     expect(pods.map(({ containers }) => containers[0]?.image)).toEqual(['proxyconfig-operator:dev', 'proxyconfig-operator:dev']);
@@ -52,7 +46,7 @@ describeWhere(['cluster'], 'the installation', () => {
   });
 
   test('an overlay gives the API server\'s address to agents and operator', async () => {
-    const address = (await render('config/samples/overlay')).find(({ kind }) => kind === 'ConfigMap');
+    const address = (await render<Manifest>(cluster.server, 'config/samples/overlay')).find(({ kind }) => kind === 'ConfigMap');
     expect(address?.data).toEqual({ KUBERNETES_SERVICE_HOST: '10.0.0.10', KUBERNETES_SERVICE_PORT: '6443' });
   });
 
@@ -68,7 +62,7 @@ describeWhere(['cluster'], 'the installation', () => {
   });
 
   test('agents run on every node, before anything else, with two capabilities', async () => {
-    const agent = (await render('.')).find(({ kind }) => kind === 'DaemonSet')?.spec?.template?.spec;
+    const agent = (await render<Manifest>(cluster.server, '.')).find(({ kind }) => kind === 'DaemonSet')?.spec?.template?.spec;
     expect(agent).toMatchObject({ hostNetwork: true, dnsPolicy: 'Default', priorityClassName: 'system-node-critical', tolerations: [{ operator: 'Exists' }] });
     expect(agent?.containers[0]?.securityContext).toMatchObject({
       allowPrivilegeEscalation: false,

@@ -5,7 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parse, stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import type { ApiServer } from '../cluster/apiServer.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
 
@@ -41,4 +42,11 @@ export async function withOverlay<T>({ base, chosen }: { readonly base: string; 
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** What `kubectl kustomize` makes of the directory, which must be without warnings. */
+export async function render<Manifest>({ kubectl }: Pick<ApiServer, 'kubectl'>, directory: string): Promise<Manifest[]> {
+  const { exitCode, stdout, stderr } = await kubectl(['kustomize', directory]);
+  if (exitCode !== 0 || stderr !== '') throw new Error(`kubectl kustomize ${directory}: ${stderr}`);
+  return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
 }
