@@ -144,7 +144,7 @@ class IptablesBackend implements Backend {
 
 const configRefusal: Refusal = {
   reason: 'ConfigRefused',
-  message: 'iptables-restore does not take the rules of Services under this configuration; correct localTraffic or nodePorts.addresses (its own words are in the agent log)',
+  message: 'iptables-restore does not take the rules that Services get under this configuration; correct localTraffic or nodePorts.addresses',
 };
 
 function choiceOf(config: NodeConfig): string {

@@ -28,7 +28,7 @@ const nodeName = 'specimen';
 
 export function specimenState(config: NodeConfig, family: IPFamily): ServiceState {
   const { node, pods } = places[family];
-  const services = (['Cluster', 'Local'] as const).map((policy, index) => specimenService(policy, 30_000 + index, family));
+  const services = [specimenService('Cluster', 30_000, family), specimenService('Local', 30_001, family)];
   return serviceStateOf({
     services: new Map(services.map((service) => [keyOf(service), service])),
     slices: new Map(services.map((service) => [keyOf(service), [specimenSlice(service, family)]])),
