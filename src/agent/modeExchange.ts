@@ -29,6 +29,8 @@ export interface ModeExchangeOptions extends Pick<CrewOptions, 'store' | 'observ
 
 /** A tool that is killed in its work leaves the kernel as it was, but the work would have to be done again. */
 const stopGraceMs = 30_000;
+/** For all the tools that make room for a mode, each of which has a time-out of its own; on a busy node they are slow. */
+const makeRoomMs = 120_000;
 
 export class ModeExchange {
   readonly #options: ModeExchangeOptions;
@@ -124,11 +126,11 @@ export class ModeExchange {
   }
 
   async #stepAside(mode: ProxyMode): Promise<void> {
-    for (const { backend } of this.#others(mode)) await backend.stepAside?.(AbortSignal.timeout(stopGraceMs));
+    for (const { backend } of this.#others(mode)) await backend.stepAside?.(AbortSignal.timeout(makeRoomMs));
   }
 
   async #removeOthers(mode: ProxyMode): Promise<void> {
-    for (const { backend } of this.#others(mode)) await backend.retire?.({ drains: false, signal: AbortSignal.timeout(stopGraceMs) });
+    for (const { backend } of this.#others(mode)) await backend.retire?.({ drains: false, signal: AbortSignal.timeout(makeRoomMs) });
   }
 
   /** Also in families that the node does not have any more. */
