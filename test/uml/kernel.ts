@@ -8,6 +8,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export interface BootOptions {
@@ -36,7 +37,11 @@ export function runInKernel({ program, args = [], timeoutMs, memory = '1G', modu
   const kernel = spawn('setpriv', commandLine([`mem=${memory}`, `modules=${modules}`], command), { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const killKernel = (): void => kill(kernel);
   process.once('exit', killKernel);
-  return readConsole(kernel, { timeoutMs, onLine }).finally(() => process.off('exit', killKernel));
+  const started = performance.now();
+  return readConsole(kernel, { timeoutMs, onLine }).finally(() => {
+    process.off('exit', killKernel);
+    process.stdout.write(`kernel under test: ${[basename(program), ...args].join(' ')}: ${((performance.now() - started) / 1000).toFixed(0)} s\n`);
+  });
 }
 
 /**

@@ -5,8 +5,11 @@ export const checks = [
   'ipvs to iptables: connections drain with weight 0, beside an agent that is killed and starts again',
   'no connection failed and none broke, from iptables to ipvs and back',
   'ipvs to iptables: nothing is left of ipvs mode',
-  'a change whose check fails goes back, and serves all the while',
+  'a change to ipvs whose check fails goes back, and serves all the while',
+  'a change to ipvs whose probe fails goes back, and serves all the while',
   'an agent that is cut off in a change ends it when it starts again',
+  'a change to iptables whose check fails goes back, and serves all the while',
+  'flows that outlast the drain are cut: UDP is served anew, TCP is told',
 ] as const;
 
 export type Check = (typeof checks)[number];

@@ -1,0 +1,159 @@
+/**
+ * Runs inside the kernel under test: Services and an agent's part from the configuration to the kernel, without an API server.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import { Dataplane } from '../../src/agent/dataplane.ts';
+import type { DesiredConfig } from '../../src/agent/desiredConfig.ts';
+import { Governor } from '../../src/agent/governor.ts';
+import { Store } from '../../src/agent/store.ts';
+import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
+import type { Refusal } from '../../src/backend/backend.ts';
+import { createBackend } from '../../src/backend/registry.ts';
+import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
+import { decodeService } from '../../src/model/decodeService.ts';
+import { ipFamilies } from '../../src/model/ipFamily.ts';
+import type { Command, RunCommand } from '../../src/system/command.ts';
+import { addresses } from '../scenarios/network.ts';
+import type { ServiceManifest } from '../scenarios/objects.ts';
+import { clusterIP, defaultConfig, loadBalancerIP, node, serviceObject, sliceObjects } from '../scenarios/objects.ts';
+import type { Route } from '../scenarios/traffic.ts';
+
+export const flowPort = 8090;
+/** Of the node's: the first is for flows, the second for new connections, as the Services' ports 80 and 81 are. */
+const nodePorts = [30_200, 30_201] as const;
+
+const ports: ServiceManifest['ports'] = [
+  { name: 'flows', port: 80, targetPort: flowPort, protocol: 'TCP' },
+  { name: 'datagrams', port: 80, targetPort: flowPort, protocol: 'UDP' },
+  { name: 'connections', port: 81, targetPort: flowPort + 1, protocol: 'TCP' },
+];
+const publishedPorts: ServiceManifest['ports'] = ports.map((port) => Object.assign({ nodePort: port['port'] === 80 ? nodePorts[0] : nodePorts[1] }, port));
+const everybody = ['192.0.2.0/24', '10.244.0.0/16', '2001:db8:1::/48', 'fd00:10:244::/48'];
+
+const services: readonly ServiceManifest[] = [
+  { name: 'web', clusterIP: clusterIP(200), ports: publishedPorts, pods: ['podA', 'remotePod'], loadBalancerIP: loadBalancerIP(200), spec: { type: 'LoadBalancer', loadBalancerSourceRanges: everybody } },
+  { name: 'sticky', clusterIP: clusterIP(201), ports, pods: ['podA', 'podC'], spec: { sessionAffinity: 'ClientIP' } },
+  { name: 'deserted', clusterIP: clusterIP(202), ports, pods: [] },
+  ...Array.from({ length: 3 }, (_each, index): ServiceManifest => ({ name: `other-${index}`, clusterIP: clusterIP(210 + index), ports, pods: ['podC'] })),
+];
+
+/** `index`: of the ports above. */
+export function routes(what: string, index: 0 | 1): readonly Route[] {
+  return ipFamilies.flatMap((family) => [
+    { name: `${what} ${family} ClusterIP`, address: clusterIP(200)[family], port: 80 + index },
+    { name: `${what} ${family} sticky ClusterIP`, address: clusterIP(201)[family], port: 80 + index },
+    { name: `${what} ${family} NodePort`, address: addresses.node[family], port: nodePorts[index] },
+    { name: `${what} ${family} balancer IP`, address: loadBalancerIP(200)[family], port: 80 + index },
+  ]);
+}
+
+export const openFlows = (['TCP', 'UDP'] as const).flatMap((protocol) => routes(protocol, 0).map((route) => Object.assign({ protocol }, route)));
+
+/** Nothing tells pods from others, so that a connection of the node's own is masqueraded only where it must be. */
+function configOf(mode: ProxyMode, migration: Partial<NodeConfig['migration']>): NodeConfig {
+  const { localTraffic: _none, ...rest } = defaultConfig;
+  return { ...rest, mode, migration: { ...rest.migration, ...migration }, ...(mode === 'ipvs' && { ipvs: { scheduler: 'rr', strictARP: false, excludeCIDRs: [], udpTimeoutSeconds: 3 } }) };
+}
+
+let revisions = 0;
+
+function desire(mode: ProxyMode, source: DesiredConfig['source'], migration: Partial<NodeConfig['migration']> = {}): DesiredConfig {
+  revisions += 1;
+  return { source, revision: `r${revisions}`, config: configOf(mode, migration) };
+}
+
+/** An agent from its configuration to the kernel. Cut off, it runs no program any more, and nobody hears of it. */
+export class Agent {
+  readonly dataplane: Dataplane;
+  readonly log: string[] = [];
+  readonly #run: RunCommand;
+  #desired: DesiredConfig | undefined;
+  #commandsLeft = Infinity;
+  readonly wasCut = Promise.withResolvers<void>();
+  /** Says whether a program, with its input, is answered for as if it had done all, without being run. */
+  pretends: (file: string, input: string) => boolean = () => false;
+
+  constructor(run: RunCommand) {
+    this.#run = run;
+    const store = new Store();
+    store.setNode(node);
+    for (const service of services) {
+      store.setService(`default/${service.name}`, decodeService(serviceObject(service)));
+      for (const slice of sliceObjects(service)) store.setSlice((slice['metadata'] as { name: string }).name, decodeEndpointSlice(slice));
+    }
+    const say = this.#say;
+    this.dataplane = new Dataplane({
+      store,
+      makeBackend: (mode, family) => (mode === 'iptables' || mode === 'ipvs' ? createBackend(mode, family, { run: (command) => this.#command(command) }) : { reason: 'ModeNotAvailable', message: mode }),
+      observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: (_loop, { error }) => say('sync failed', error), onDrift: (_loop, what) => say(`drift: ${what}`) },
+      logger: { error: say, warn: say, info: say, debug: () => undefined },
+      onReconsider: () => undefined,
+      timing: { settleMs: 1000, lookMs: 3000 },
+    });
+  }
+
+  readonly #say = (message: string, fields: object = {}): void => void this.log.push(`${message} ${inspect(fields, { breakLength: Infinity, depth: 4 })}`);
+
+  cutAfter(commands: number): void {
+    this.#commandsLeft = commands;
+  }
+
+  async #command(command: Command): Promise<string> {
+    this.#commandsLeft -= 1;
+    if (this.#commandsLeft < 0) {
+      this.wasCut.resolve();
+      return new Promise(() => undefined);
+    }
+    const input = [...(command.input ?? [])];
+    return this.pretends(command.file, input.join('')) ? '' : this.#run({ ...command, ...(command.input && { input }) });
+  }
+
+  /** Done when the mode is in force; `proven` when it also may stay. */
+  async go(mode: ProxyMode, { proven = true, ...migration }: { proven?: boolean } & Partial<NodeConfig['migration']> = {}): Promise<Refusal | undefined> {
+    const desired = desire(mode, 'NodeProxy', migration);
+    this.#desired = desired;
+    const refusal = await this.dataplane.accept(desired);
+    await until(`mode ${mode} in force`, () => refusal !== undefined || this.dataplane.status.inForce?.revision === desired.revision);
+    if (proven && refusal === undefined) this.dataplane.judge(desired.revision, undefined);
+    return refusal;
+  }
+
+  /** Throws when it does not go there. */
+  async become(mode: ProxyMode, migration: Partial<NodeConfig['migration']> = {}): Promise<void> {
+    const refusal = await this.go(mode, migration);
+    if (refusal !== undefined) throw new Error(`mode ${mode} is refused: ${refusal.reason}: ${refusal.message}`);
+  }
+
+  /** What its probe finds makes it look at its configuration again. */
+  async failProbe(): Promise<Refusal | undefined> {
+    if (this.#desired === undefined) throw new Error('no mode to probe');
+    this.dataplane.judge(this.#desired.revision, { kind: 'failed', why: { reason: 'ProbeFailed', message: 'no connection' } });
+    return this.dataplane.accept(this.#desired);
+  }
+
+  /** As an agent starts: with what was saved, and what its NodeProxy says. */
+  async begin(saved: ProxyMode, wanted: ProxyMode): Promise<void> {
+    const logger = { error: this.#say, warn: this.#say, info: this.#say, debug: () => undefined };
+    const governor = new Governor({ dataplane: this.dataplane, saved: desire(saved, 'Saved'), logger, onAnswer: () => undefined });
+    const { revision, config } = desire(wanted, 'NodeProxy');
+    const spec = { configRef: { name: 'default', uid: 'u', generation: 1 }, revision, config };
+    governor.setNodeProxy({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'node-1', uid: 'n', generation: 1 }, spec });
+    await governor.decide();
+    await until(`mode ${wanted} in force`, () => this.dataplane.status.inForce?.revision === revision);
+    this.dataplane.judge(revision, undefined);
+    await governor.stop();
+  }
+
+  async left(): Promise<void> {
+    await until('the other mode has left', () => this.dataplane.isAlone);
+  }
+}
+
+export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 120_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`${what}: not after ${timeoutMs / 1000} s`);
+    await sleep(50);
+  }
+}
