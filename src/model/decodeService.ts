@@ -7,7 +7,6 @@ import type { ServicePortRecord, ServiceRecord } from './service.ts';
 /** What the API server writes into every Service with ClientIP affinity, in seconds. */
 export const defaultAffinityTimeoutSeconds = 10_800;
 const policy = oneOf('Cluster', 'Local');
-const noAddresses: readonly string[] = [];
 
 /**
  * Turns a core/v1 Service into the record that a node keeps. Headless and ExternalName Services and those that another proxy
@@ -44,7 +43,7 @@ function serviceRecord(service: Fields): ServiceRecord {
     type,
     clusterIPs: clusterIPs(spec),
     externalIPs: listOf(spec.at('externalIPs'), ipAddress),
-    loadBalancerIPs: type === 'LoadBalancer' ? compact(loadBalancerIPs(service.at('status'))) : noAddresses,
+    loadBalancerIPs: compact(type === 'LoadBalancer' ? loadBalancerIPs(service.at('status')) : []),
     loadBalancerSourceRanges: listOf(spec.at('loadBalancerSourceRanges'), cidr),
     internalTrafficPolicy: spec.at('internalTrafficPolicy').optional(policy) ?? 'Cluster',
     externalTrafficPolicy,

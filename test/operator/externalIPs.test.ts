@@ -1,11 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { ServerClock } from '../../src/kube/serverClock.ts';
 import { decodeExternalIPs, ServicesWithExternalIPs } from '../../src/operator/externalIPs.ts';
-import { ProxyConfigOperator } from '../../src/operator/operator.ts';
-import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
+import { startOperator, stopOperator } from './startOperator.ts';
 import { proxyConfig } from './objects.ts';
 
 function serviceWith(name: string, externalIPs: readonly string[], spec: object = {}): unknown {
@@ -38,23 +36,13 @@ describe('what is told of external IPs', () => {
   });
 });
 
-const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 const warning = (addresses: string): string =>
   `Warning ExternalIPsNotAllowed: not served: externalIPs ${addresses}, on nodes of ProxyConfig all; its spec.externalIPs.allowedCIDRs does not hold them`;
 
 describeWhere(['cluster'], 'external IPs on a real API server', () => {
   test('are told of to the owner of the Service: once for each change, and not again by the next operator', async () => {
     const cluster = await ClusterFixture.start();
-    const start = async (): Promise<ProxyConfigOperator> => {
-      const operator = new ProxyConfigOperator({ client: cluster.client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50, now: new ServerClock().start() });
-      await operator.start();
-      return operator;
-    };
-    let operator = await start();
-    const stop = async (): Promise<void> => {
-      operator.stop();
-      await operator.stopped();
-    };
+    let operator = await startOperator(cluster.client);
     const told = async (): Promise<string[]> => (await cluster.eventsAbout('bank')).map(({ type, reason, note }) => `${type} ${reason}: ${note}`).sort();
     try {
       await cluster.addNode('node-1');
@@ -63,8 +51,8 @@ describeWhere(['cluster'], 'external IPs on a real API server', () => {
       await cluster.applyService('shop', ['198.51.100.7']);
       await cluster.applyService('bank', ['203.0.113.7', '198.51.100.8']);
       await waitFor('it is told', async () => (await told()).length > 0, { timeoutMs: 10_000 });
-      await stop();
-      operator = await start();
+      await stopOperator(operator);
+      operator = await startOperator(cluster.client);
       await cluster.applyService('bank', ['203.0.113.7', '203.0.113.8']);
       await waitFor('the change is told', async () => (await told()).length > 1, { timeoutMs: 10_000 });
       await cluster.changeConfig('all', { externalIPs: { allowedCIDRs: ['198.51.100.0/24', '203.0.113.0/24'] } });
@@ -73,7 +61,7 @@ describeWhere(['cluster'], 'external IPs on a real API server', () => {
       expect(await cluster.eventsAbout('shop')).toEqual([]);
       expect(await cluster.kubectl(['describe', 'service', 'bank'])).toContain('ExternalIPsNotAllowed');
     } finally {
-      await stop();
+      await stopOperator(operator);
       await cluster.stop();
     }
   }, 120_000);

@@ -9,16 +9,11 @@ import type { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
 import { ClusterFixture, conditionIs, pool } from './clusterFixture.ts';
-import { startOperator } from './startOperator.ts';
+import { startOperator, stopOperator } from './startOperator.ts';
 
 describeWhere(['cluster'], 'the operator on a real API server', () => {
   let cluster: ClusterFixture;
   let operator: ProxyConfigOperator;
-
-  async function stopOperator(): Promise<void> {
-    operator.stop();
-    await operator.stopped();
-  }
 
   beforeAll(async () => {
     cluster = await ClusterFixture.start();
@@ -28,7 +23,7 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     operator = await startOperator(cluster.client);
   });
   afterEach(async () => {
-    await stopOperator();
+    await stopOperator(operator);
     await cluster.clear();
   });
 
@@ -211,7 +206,7 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
   });
 
   test('a pause is heard while many nodes are still to be told', async () => {
-    await stopOperator();
+    await stopOperator(operator);
     const send: KubeClient['send'] = (method, path, options) => sleep(method === 'PATCH' && path.includes('/nodeproxies/') ? 300 : 0).then(() => cluster.client.send(method, path, options));
     operator = await startOperator({ ...cluster.client, send });
     const names = Array.from({ length: 40 }, (_, index) => `node-${index + 1}`);

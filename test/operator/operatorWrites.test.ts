@@ -12,16 +12,11 @@ import { nodeWrite, writeNodes } from '../../src/operator/writeNodes.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
 import { ClusterFixture, conditionIs, pool } from './clusterFixture.ts';
-import { newOperator, startOperator } from './startOperator.ts';
+import { newOperator, startOperator, stopOperator } from './startOperator.ts';
 
 describeWhere(['cluster'], "the operator's writes", () => {
   let cluster: ClusterFixture;
   let operator: ProxyConfigOperator;
-
-  async function stopOperator(): Promise<void> {
-    operator.stop();
-    await operator.stopped();
-  }
 
   beforeAll(async () => {
     cluster = await ClusterFixture.start();
@@ -31,7 +26,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
     operator = await startOperator(cluster.client);
   });
   afterEach(async () => {
-    await stopOperator();
+    await stopOperator(operator);
     await cluster.clear();
   });
 
@@ -60,7 +55,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
   });
 
   test('an agent may answer before the operator has the answer to its own write', async () => {
-    await stopOperator();
+    await stopOperator(operator);
     await cluster.addNode('node-1');
     operator = await startOperator({
       ...cluster.client,
@@ -78,7 +73,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
   });
 
   test('writes nothing before everything has been listed', async () => {
-    await stopOperator();
+    await stopOperator(operator);
     await cluster.addNode('node-1');
     await cluster.addConfig('all');
     const gate = Promise.withResolvers<void>();
@@ -114,7 +109,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
     await cluster.agentApplies('node-1');
     await cluster.configThat('a-first', 'is ready', conditionIs('Ready', 'True'));
     await cluster.configThat('b-second', 'is conflicted', conditionIs('Conflicted', 'True'));
-    await stopOperator();
+    await stopOperator(operator);
     const written: string[] = [];
     operator = await startOperator({
       ...cluster.client,

@@ -1,12 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeProxy } from '../../src/api/nodeProxy.ts';
-import { ServerClock } from '../../src/kube/serverClock.ts';
-import { ProxyConfigOperator } from '../../src/operator/operator.ts';
-import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { quarantineNotes } from '../../src/operator/quarantine.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
+import { startOperator, stopOperator } from './startOperator.ts';
 
 type Quarantined = NonNullable<NonNullable<NonNullable<NodeProxy['status']>['dataplane']>['quarantined']>[number];
 
@@ -35,21 +33,10 @@ describe('what is told of Services that are left out', () => {
   });
 });
 
-const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
-
 describeWhere(['cluster'], 'Services that are left out, on a real API server', () => {
   test('are told of to their owners: once, however many nodes there are, and not again by the next operator', async () => {
     const cluster = await ClusterFixture.start();
-    const start = async (): Promise<ProxyConfigOperator> => {
-      const operator = new ProxyConfigOperator({ client: cluster.client, logger: silent, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50, now: new ServerClock().start() });
-      await operator.start();
-      return operator;
-    };
-    let operator = await start();
-    const stop = async (): Promise<void> => {
-      operator.stop();
-      await operator.stopped();
-    };
+    let operator = await startOperator(cluster.client);
     const told = async (service: string): Promise<string[]> => (await cluster.eventsAbout(service)).map(({ type, reason, note }) => `${type} ${reason}: ${note}`).sort();
     try {
       await cluster.addConfig('all');
@@ -61,15 +48,15 @@ describeWhere(['cluster'], 'Services that are left out, on a real API server', (
         await cluster.agentLeavesOut(node, [refused, { ...refused, name: 'gone' }]);
       }
       await waitFor('it is told', async () => (await told('bad')).length > 0, { timeoutMs: 10_000 });
-      await stop();
-      operator = await start();
+      await stopOperator(operator);
+      operator = await startOperator(cluster.client);
       await cluster.agentLeavesOut('node-1', [refused, { ...refused, reason: 'InvalidService', message: 'a port' }].slice(1));
       await waitFor('the other reason is told', async () => (await told('bad')).length > 1, { timeoutMs: 10_000 });
       expect(await told('bad')).toEqual(['InvalidService: a port', 'KernelRefused: the kernel refused it'].map((words) => `Warning ${words.replace(': ', ': left out, or served in part: ')}; ${where}`));
       expect(await cluster.eventsAbout('gone')).toEqual([]);
       expect(await cluster.kubectl(['describe', 'service', 'bad'])).toContain('KernelRefused');
     } finally {
-      await stop();
+      await stopOperator(operator);
       await cluster.stop();
     }
   }, 120_000);

@@ -17,3 +17,8 @@ export async function startOperator(client: KubeClient, statusIntervalMs?: numbe
   await operator.start();
   return operator;
 }
+
+export async function stopOperator(operator: ProxyConfigOperator): Promise<void> {
+  operator.stop();
+  await operator.stopped();
+}

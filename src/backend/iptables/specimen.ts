@@ -6,6 +6,7 @@ import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceRecord, TrafficPolicy } from '../../model/service.ts';
+import { serviceKeyOf } from '../../model/servicePort.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import { serviceStateOf } from '../../model/serviceState.ts';
 
@@ -30,16 +31,12 @@ export function specimenState(config: NodeConfig, family: IPFamily): ServiceStat
   const { node, pods } = places[family];
   const services = [specimenService('Cluster', 30_000, family), specimenService('Local', 30_001, family)];
   return serviceStateOf({
-    services: new Map(services.map((service) => [keyOf(service), service])),
-    slices: new Map(services.map((service) => [keyOf(service), [specimenSlice(service, family)]])),
+    services: new Map(services.map((service) => [serviceKeyOf(service), service])),
+    slices: new Map(services.map((service) => [serviceKeyOf(service), [specimenSlice(service, family)]])),
     node: { name: nodeName, addresses: [node], podCIDRs: [pods], zone: '', labels: {} },
     config,
     family,
   });
-}
-
-function keyOf({ name }: Pick<ServiceRecord, 'name'>): string {
-  return `${namespace}/${name}`;
 }
 
 function specimenService(policy: TrafficPolicy, nodePort: number, family: IPFamily): ServiceRecord {
@@ -64,5 +61,5 @@ function specimenService(policy: TrafficPolicy, nodePort: number, family: IPFami
 function specimenSlice(service: ServiceRecord, family: IPFamily): EndpointSliceRecord {
   const endpoint = { address: places[family].endpoint, ready: true, serving: true, terminating: false, nodeName, nodeHints: [], zoneHints: [] };
   const ports = [{ name: '', protocol: 'TCP' as const, port: 80 }];
-  return { namespace, name: 'slice', service: keyOf(service), family, ports, endpoints: [endpoint], lastChangeTriggerTime: undefined };
+  return { namespace, name: 'slice', service: serviceKeyOf(service), family, ports, endpoints: [endpoint], lastChangeTriggerTime: undefined };
 }
