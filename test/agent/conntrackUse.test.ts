@@ -5,8 +5,8 @@ import { sysctls } from '../../src/system/sysctl.ts';
 import { until } from '../kube/until.ts';
 import { describeWhere } from '../requirements.ts';
 import { createEmptyNode } from '../scenarios/network.ts';
+import { silentLogger } from '../silentLogger.ts';
 
-const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 let use: ConntrackUse | undefined;
 afterEach(() => use?.stop());
 
@@ -27,7 +27,7 @@ test.each(rows)('$name', async ({ counts, limit = 1000, told }) => {
     looks += 1;
     return Promise.resolve(count === undefined ? undefined : new Map(names.map((name) => [name, String(name.endsWith('count') ? count : limit)])));
   };
-  use = new ConntrackUse({ sysctls: { read }, metrics: createAgentMetrics(), logger: silent, onNews: () => void (news += 1), periodMs: 5 });
+  use = new ConntrackUse({ sysctls: { read }, metrics: createAgentMetrics(), logger: silentLogger, onNews: () => void (news += 1), periodMs: 5 });
   use.start();
   await until('it has looked at all', () => said.length >= counts.length);
   expect(said.slice(0, counts.length)).toEqual(told);
@@ -43,7 +43,7 @@ describeWhere(['root'], 'the table of the kernel', () => {
       const insert = 'for port in 1 2 3 4; do conntrack -I -p udp -s 10.2.0.1 -d 10.96.0.10 --sport $port --dport 53 -t 600; done';
       await kernel.runOnNode({ file: '/bin/sh', args: ['-ec', insert], timeoutMs: 10_000 });
       const limit = Number(await kernel.runOnNode({ file: '/bin/cat', args: ['/proc/sys/net/netfilter/nf_conntrack_max'], timeoutMs: 10_000 }));
-      use = new ConntrackUse({ sysctls: sysctls({ run: kernel.runOnNode }), metrics, logger: silent, onNews: () => undefined });
+      use = new ConntrackUse({ sysctls: sysctls({ run: kernel.runOnNode }), metrics, logger: silentLogger, onNews: () => undefined });
       use.start();
       await until('it is measured', async () => ((await metrics.conntrackUsed.get()).values[0]?.value ?? 0) > 0);
       expect((await metrics.conntrackUsed.get()).values[0]?.value).toBe(4 / limit);

@@ -11,6 +11,7 @@ import type { IPFamily } from '../../src/model/ipFamily.ts';
 import { until } from '../kube/until.ts';
 import { node, service } from './objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
+import { silentLogger } from '../silentLogger.ts';
 
 let store: Store;
 let backends: Map<IPFamily, RecordingBackend>;
@@ -18,7 +19,6 @@ let dataplane: Dataplane;
 let governor: Governor;
 let made: string[];
 
-const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
 beforeEach(() => {
   store = new Store();
@@ -35,7 +35,7 @@ beforeEach(() => {
       return backend;
     },
     observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
-    logger: silent,
+    logger: silentLogger,
     onReconsider: () => governor.reconsider(),
   });
 });
@@ -46,7 +46,7 @@ afterEach(async () => {
 });
 
 function govern(saved?: DesiredConfig): Governor {
-  governor = new Governor({ dataplane, saved, logger: silent, onAnswer: () => undefined, retryRefusedMs: 20 });
+  governor = new Governor({ dataplane, saved, logger: silentLogger, onAnswer: () => undefined, retryRefusedMs: 20 });
   return governor;
 }
 
@@ -199,7 +199,7 @@ test('a Node that is not there yet', async () => {
     store,
     makeBackend: () => new RecordingBackend(),
     observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
-    logger: silent,
+    logger: silentLogger,
     onReconsider: () => governor.reconsider(),
   });
   await govern().decide();

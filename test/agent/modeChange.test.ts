@@ -14,8 +14,8 @@ import { decodeService } from '../../src/model/decodeService.ts';
 import { until } from '../kube/until.ts';
 import { node, service } from './objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
+import { silentLogger } from '../silentLogger.ts';
 
-const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
 /** What all backends were asked for, in order, such as `ipvs sync`. A backend keeps what it is told between its instances, as a kernel does. */
 let journal: string[];
@@ -59,11 +59,11 @@ function start(saved?: DesiredConfig): void {
     store,
     makeBackend: (mode) => (mode === 'iptables' || mode === 'ipvs' ? new JournalBackend(mode) : { reason: 'ModeNotAvailable', message: mode }),
     observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
-    logger: silent,
+    logger: silentLogger,
     onReconsider: () => governor.reconsider(),
     timing: { settleMs: 5, lookMs: 10, retryMs: 10 },
   });
-  governor = new Governor({ dataplane, saved, logger: silent, onAnswer: () => undefined, retryRefusedMs: 20 });
+  governor = new Governor({ dataplane, saved, logger: silentLogger, onAnswer: () => undefined, retryRefusedMs: 20 });
 }
 
 beforeEach(() => {

@@ -8,6 +8,7 @@ import type { NodeProxy } from '../../src/api/nodeProxy.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import { until } from '../kube/until.ts';
 import { service } from './objects.ts';
+import { silentLogger } from '../silentLogger.ts';
 
 const probe: ProbeSpec = { periodSeconds: 0.01, failureThreshold: 3, services: [{ namespace: 'default', name: 'web', port: 80 }] };
 const inForce = (revision: string): DesiredConfig => ({ ...builtIn(), source: 'NodeProxy', revision });
@@ -33,7 +34,7 @@ afterEach(() => prober.stop());
 function newProber(): Prober {
   return new Prober({
     store,
-    logger: { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined },
+    logger: silentLogger,
     onNews: () => findings.push(kind()),
     dial: async (address, port) => {
       dialled.push(`${address} ${port}`);
@@ -118,7 +119,7 @@ test('real connections: one that is taken, one that is refused', async () => {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   store.setService('default/web', decodeService(service('web', { clusterIPs: ['127.0.0.1'], port })));
-  prober = new Prober({ store, logger: { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined }, onNews: () => findings.push(kind()) });
+  prober = new Prober({ store, logger: silentLogger, onNews: () => findings.push(kind()) });
   const asked = { periodSeconds: 300, failureThreshold: 1, services: [{ namespace: 'default', name: 'web', port }] };
   prober.follow(nodeProxy('r1', { asked }), inForce('r1'));
   await until('there is an answer', () => findings.length > 0);

@@ -10,6 +10,7 @@ import type { KubeClient, WatchEvent } from '../../src/kube/client.ts';
 import { until } from '../kube/until.ts';
 import { node, service, slice } from './objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
+import { silentLogger } from '../silentLogger.ts';
 
 /** Lists are answered when a test lets them; watches say nothing new. */
 class GatedApi implements KubeClient {
@@ -68,7 +69,7 @@ beforeEach(async () => {
   stateDirectory = await mkdtemp(path.join(tmpdir(), 'proxyconfig-start-'));
   const anyPort = { host: '127.0.0.1', port: 0 };
   const config: AgentConfig = { version: '1', kubernetes: {}, nodeName: 'node-1', healthAddress: anyPort, metricsAddress: anyPort, stateDirectory, logLevel: 'error' };
-  const logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+  const logger = silentLogger;
   running = runAgent(config, stop.signal, { client: api, logger, kernel: { makeBackend: () => backend, conntrack: idleConntrack, sysctls: noSysctls, guard: async () => ({ stop: () => Promise.resolve() }) } });
   await until('everything is asked for', () => api.asked.length === 4);
 });

@@ -16,12 +16,12 @@ import { until } from '../kube/until.ts';
 import { describeWhere } from '../requirements.ts';
 import { createEmptyNode, type Network } from '../scenarios/network.ts';
 import { defaultConfig, node } from '../scenarios/objects.ts';
+import { silentLogger } from '../silentLogger.ts';
 
 /** What the words of an address begin with, by family. */
 const networks = { ipv4: { service: '10.96.0.', pod: '10.1.0.', client: '10.2.0.' }, ipv6: { service: 'fd00:96::', pod: 'fd00:1::', client: 'fd00:2::' } };
 const key = 'kube-system/dns';
 const replaced = Array.from({ length: 50 }, (_, index) => index + 1);
-const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
 interface Entry {
   readonly protocol?: 'tcp' | 'udp';
@@ -49,7 +49,7 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
         programs.push(command.file.split('/').at(-1) ?? '');
         return kernel.runOnNode(command);
       };
-      const options = { family, conntrack: conntrack({ run }), slicesOf: () => slices, metrics, logger: silent, label: { ip_family: family } };
+      const options = { family, conntrack: conntrack({ run }), slicesOf: () => slices, metrics, logger: silentLogger, label: { ip_family: family } };
       cleaner = new UdpCleaner({ ...options, mostAtOnce: 120 });
     });
     afterEach(async () => {

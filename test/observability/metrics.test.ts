@@ -3,14 +3,14 @@ import { createSyncObserver } from '../../src/agent/syncObserver.ts';
 import type { SyncLoop } from '../../src/agent/syncLoop.ts';
 import { SyncError } from '../../src/backend/backend.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
+import { silentLogger } from '../silentLogger.ts';
 
-const silent = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 const result = { full: false, fragmentsComputed: 2, linesSent: 9, commandsRun: 1, services: 3, endpoints: 7, rulesHash: 'a', rulesByTable: { nat: 30, filter: 4 } };
 const loop = (queuedSince?: number): SyncLoop => ({ status: { family: 'ipv4', queuedSince } }) as unknown as SyncLoop;
 
 async function measured(): Promise<{ value: (line: string) => number | undefined; observer: ReturnType<typeof createSyncObserver>; read: () => Promise<void> }> {
   const metrics = createAgentMetrics();
-  const observer = createSyncObserver({ metrics, logger: silent, startedAt: Date.now() - 10_000, onNews: () => undefined, followers: { onStart: () => undefined, onSuccess: () => undefined } });
+  const observer = createSyncObserver({ metrics, logger: silentLogger, startedAt: Date.now() - 10_000, onNews: () => undefined, followers: { onStart: () => undefined, onSuccess: () => undefined } });
   let lines: string[] = [];
   const read = async (): Promise<void> => {
     lines = (await metrics.registry.metrics()).split('\n');
