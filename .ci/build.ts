@@ -1,8 +1,9 @@
 /**
- * Bundles the program for the image: `dist/proxyconfig.js` parses arguments and loads one of the others, so that an agent never
- * reads the operator's code. What two of them share is in `dist/chunks`.
+ * Bundles the program for the image: `dist/proxyconfig.js` parses arguments and loads one of the others, so that an
+ * agent never reads the operator's code. What two of them share is in `dist/chunks`.
  *
- * `node .ci/build.ts` writes `dist/` as a whole or not at all, and prints what was made; exits 1 when the agent's part holds a library that it must not.
+ * `node .ci/build.ts` writes `dist/` as a whole or not at all, and prints what was made; exits 1 when the agent's part
+ * holds a library that it must not.
  */
 import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -12,7 +13,8 @@ import { build, type Metafile } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** CommonJS libraries in an ES module still ask for Node's own modules with `require`. */
-const requireForCommonJS = "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
+const requireForCommonJS =
+  "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
 
 /** The generated API client is 20 MB of source: an agent on every node must not load it. */
 export const notInAgent = ['node_modules/@kubernetes/', 'node_modules/@dot-i/', 'node_modules/gaxios/'] as const;
@@ -48,9 +50,14 @@ export function partOf(metafile: Metafile, entry: string): { bytes: number; inpu
   const output = Object.keys(metafile.outputs).find((path) => path.endsWith(`/${entry}.js`));
   if (!output) throw new Error(`the bundle has no ${entry}.js`);
   const reached = new Set([output]);
-  for (const path of reached) for (const { path: imported, external } of metafile.outputs[path]?.imports ?? []) if (!external) reached.add(imported);
+  for (const path of reached)
+    for (const { path: imported, external } of metafile.outputs[path]?.imports ?? [])
+      if (!external) reached.add(imported);
   const outputs = [...reached].flatMap((path) => metafile.outputs[path] ?? []);
-  return { bytes: outputs.reduce((sum, { bytes }) => sum + bytes, 0), inputs: outputs.flatMap(({ inputs }) => Object.keys(inputs)) };
+  return {
+    bytes: outputs.reduce((sum, { bytes }) => sum + bytes, 0),
+    inputs: outputs.flatMap(({ inputs }) => Object.keys(inputs)),
+  };
 }
 
 /** Source files in the agent's part that must not be there. */
@@ -71,9 +78,11 @@ async function main(): Promise<void> {
 }
 
 function report(metafile: Metafile): void {
-  for (const entry of ['agent', 'operator', 'proxyconfig']) console.log(`dist/${entry}.js with what it loads: ${Math.round(partOf(metafile, entry).bytes / 1024)} kB`);
+  for (const entry of ['agent', 'operator', 'proxyconfig'])
+    console.log(`dist/${entry}.js with what it loads: ${Math.round(partOf(metafile, entry).bytes / 1024)} kB`);
   const forbidden = forbiddenInAgent(metafile);
-  if (forbidden.length > 0) throw new Error(`the agent's part holds ${forbidden.length} files that it must not, e.g. ${forbidden[0]}`);
+  if (forbidden.length > 0)
+    throw new Error(`the agent's part holds ${forbidden.length} files that it must not, e.g. ${forbidden[0]}`);
 }
 
 if (import.meta.main) await main();

@@ -1,17 +1,29 @@
 #!/usr/bin/env node
 /**
- * Installs what the repository's commands need and says what and why. Has no dependencies and runs on any Node from 20 on,
- * because it runs before anything else is there. Takes well under two seconds when nothing is missing.
+ * Installs what the repository's commands need and says what and why. Has no dependencies and runs on any Node from 20
+ * on, because it runs before anything else is there. Takes well under two seconds when nothing is missing.
  *
  *   node .ci/setup.mjs          npm packages only: enough for render, lint, typecheck and build
- *   node .ci/setup.mjs test     and what the tests use; what cannot be installed is said, and those tests are left out by name
- *   node .ci/setup.mjs cluster  and what the local cluster needs; stops with the remedy when something is out of reach
+ *   node .ci/setup.mjs test     and what the tests use; what cannot be installed is said, and those tests are left out
+ *   by name node .ci/setup.mjs cluster  and what the local cluster needs; stops with the remedy when something is out
+ *   of reach
  *
  * Exit status: 0 ready, 1 something is missing that this machine needs first.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -44,7 +56,11 @@ const debianPackages = [
 ];
 
 const isThere = (probe) =>
-  probe.startsWith('/') ? existsSync(probe) : [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].some((dir) => isExecutable(join(dir, probe)));
+  probe.startsWith('/')
+    ? existsSync(probe)
+    : [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].some((dir) =>
+        isExecutable(join(dir, probe)),
+      );
 
 function isExecutable(path) {
   try {
@@ -79,14 +95,24 @@ function run(title, command, args, options = {}) {
 }
 
 async function npmPackages() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return linkProgram();
-  await run('installing npm packages from package-lock.json (Node 24 among them)', 'npm', ['ci', '--loglevel=error', '--no-audit', '--no-fund']);
+  await run('installing npm packages from package-lock.json (Node 24 among them)', 'npm', [
+    'ci',
+    '--loglevel=error',
+    '--no-audit',
+    '--no-fund',
+  ]);
   linkProgram();
   writeFileSync(stamp, lock);
 }
 
-/** `npx proxyconfig`, and `npx kubectl proxyconfig`, in a clone: npm links the programs of dependencies, not the repository's own. */
+/**
+ * `npx proxyconfig`, and `npx kubectl proxyconfig`, in a clone: npm links the programs of dependencies, not the
+ * repository's own.
+ */
 function linkProgram() {
   const target = join('..', '..', 'src', 'main.ts');
   for (const name of ['proxyconfig', 'kubectl-proxyconfig']) {
@@ -104,35 +130,58 @@ async function aptPackages() {
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name);
   const remedy = `Install these and run the command again: ${names.join(' ')}`;
-  if (!isThere('apt-get')) throw new Missing(`This is not a Debian machine, so missing programs cannot be installed here. ${remedy}`);
-  if (process.getuid?.() !== 0) throw new Missing(`Missing Debian packages can only be installed by root. Run as root, or: sudo apt-get install ${names.join(' ')}`);
+  if (!isThere('apt-get'))
+    throw new Missing(`This is not a Debian machine, so missing programs cannot be installed here. ${remedy}`);
+  if (process.getuid?.() !== 0)
+    throw new Missing(
+      `Missing Debian packages can only be installed by root. Run as root, or: sudo apt-get install ${names.join(' ')}`,
+    );
   for (const { name, why } of missing) console.error(`set-up: needs ${name}: ${why}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   await run('reading the list of Debian packages', 'apt-get', ['update', '-q'], { env });
-  await run(`installing ${names.length} Debian packages`, 'apt-get', ['install', '-q', '-y', '--no-install-recommends', ...names], { env });
+  await run(
+    `installing ${names.length} Debian packages`,
+    'apt-get',
+    ['install', '-q', '-y', '--no-install-recommends', ...names],
+    { env },
+  );
 }
 
-/** From 1.21 on Go fetches the version that a module asks for; an older one reads our go.mod and stops at a line that it does not know. */
+/**
+ * From 1.21 on Go fetches the version that a module asks for; an older one reads our go.mod and stops at a line that it
+ * does not know.
+ */
 function goObstacle() {
   if (!isThere('go')) return 'Go is needed';
-  const [, major, minor] = /^go version go(\d+)\.(\d+)/.exec(spawnSync('go', ['version'], { encoding: 'utf8' }).stdout ?? '') ?? [];
+  const [, major, minor] =
+    /^go version go(\d+)\.(\d+)/.exec(spawnSync('go', ['version'], { encoding: 'utf8' }).stdout ?? '') ?? [];
   return Number(major) > 1 || Number(minor) >= 21 ? undefined : `Go ${major ?? '?'}.${minor ?? '?'} is too old`;
 }
 
-/** etcd, the control plane, kubelet, containerd, CoreDNS and the real kube-proxy: built once, cached by the hash of their go.mod. */
+/**
+ * etcd, the control plane, kubelet, containerd, CoreDNS and the real kube-proxy: built once, cached by the hash of
+ * their go.mod.
+ */
 async function clusterBinaries() {
   const node = join(root, 'node_modules', '.bin', 'node');
   const program = join(root, 'test', 'cluster', 'binaries.ts');
   if (spawnSync(node, [program, '--check'], { cwd: root }).status === 0) return;
   const obstacle = goObstacle();
   if (!process.env.KUBEBUILDER_ASSETS && obstacle) {
-    throw new Missing(`${obstacle} to build the local cluster's programs. Install Go 1.26 or newer, or point KUBEBUILDER_ASSETS at a folder that holds them.`);
+    throw new Missing(
+      `${obstacle} to build the local cluster's programs. Install Go 1.26 or newer, or point KUBEBUILDER_ASSETS at a folder that holds them.`,
+    );
   }
-  await run("building the local cluster's programs (about 8 minutes the first time, then cached)", node, [program], { stdio: ['ignore', 'inherit', 'inherit'] });
+  await run("building the local cluster's programs (about 8 minutes the first time, then cached)", node, [program], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
 }
 
 function needsRoot() {
-  if (process.getuid?.() !== 0) throw new Missing('The local cluster makes network namespaces, mounts and cgroups: run the command as root (sudo).');
+  if (process.getuid?.() !== 0)
+    throw new Missing(
+      'The local cluster makes network namespaces, mounts and cgroups: run the command as root (sudo).',
+    );
 }
 
 const steps = {
@@ -142,8 +191,10 @@ const steps = {
 };
 
 async function main(goal) {
-  if (process.platform !== 'linux') throw new Missing('Service proxies exist on Linux only: run this on a Linux machine.');
-  if (Number(process.versions.node.split('.')[0]) < 20) throw new Missing(`Node ${process.versions.node} is too old: install Node 20 or newer.`);
+  if (process.platform !== 'linux')
+    throw new Missing('Service proxies exist on Linux only: run this on a Linux machine.');
+  if (Number(process.versions.node.split('.')[0]) < 20)
+    throw new Missing(`Node ${process.versions.node} is too old: install Node 20 or newer.`);
   const wanted = steps[goal];
   if (!wanted) throw new Missing(`unknown goal ${goal}; one of ${Object.keys(steps).join(', ')}`);
   for (const step of wanted) {
@@ -153,7 +204,9 @@ async function main(goal) {
       // The tests still run without what only the cluster needs, and list at their end what they left out.
       const essential = goal !== 'test' || step === npmPackages || process.env.CI === 'true';
       if (!(error instanceof Missing) || essential) throw error;
-      console.error(`set-up: ${error.message}\nset-up: going on without it; the tests that need it are listed at the end.`);
+      console.error(
+        `set-up: ${error.message}\nset-up: going on without it; the tests that need it are listed at the end.`,
+      );
     }
   }
 }

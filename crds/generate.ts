@@ -1,7 +1,7 @@
 /**
- * Writes `src/api/` files from the CustomResourceDefinitions in this folder, so that the CRDs stay the one source of the API:
- * TypeScript types as the API server returns the objects (a field with a default is never absent), and the schemas as data
- * for offline defaulting and validation.
+ * Writes `src/api/` files from the CustomResourceDefinitions in this folder, so that the CRDs stay the one source of
+ * the API: TypeScript types as the API server returns the objects (a field with a default is never absent), and the
+ * schemas as data for offline defaulting and validation.
  *
  * `node crds/generate.ts` writes; `node crds/generate.ts --check` exits 1 when a written file is not current.
  */
@@ -28,14 +28,21 @@ const files = [
 /** Keywords that say nothing about the type; bounds on arrays would become unions of tuples. */
 const dropped = /^(x-kubernetes-.*|default|minItems|maxItems)$/;
 
-/** The schema in plain JSON Schema: defaulted fields required, int-or-string as a union, Kubernetes' own keywords dropped. */
+/**
+ * The schema in plain JSON Schema: defaulted fields required, int-or-string as a union, Kubernetes' own keywords
+ * dropped.
+ */
 function asReturnedByServer(schema: Schema): JSONSchema {
   const plain: JSONSchema = Object.fromEntries(Object.entries(schema).filter(([keyword]) => !dropped.test(keyword)));
   if (schema['x-kubernetes-int-or-string'] === true) plain['type'] = ['integer', 'string'];
   if (schema.items) plain['items'] = asReturnedByServer(schema.items);
   if (schema.properties) {
-    const defaulted = Object.entries(schema.properties).filter(([, child]) => 'default' in child).map(([name]) => name);
-    plain['properties'] = Object.fromEntries(Object.entries(schema.properties).map(([name, child]) => [name, asReturnedByServer(child)]));
+    const defaulted = Object.entries(schema.properties)
+      .filter(([, child]) => 'default' in child)
+      .map(([name]) => name);
+    plain['properties'] = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, child]) => [name, asReturnedByServer(child)]),
+    );
     plain['required'] = [...new Set([...(schema.required ?? []), ...defaulted])];
     plain['additionalProperties'] = schema['x-kubernetes-preserve-unknown-fields'] === true;
   }
@@ -46,20 +53,28 @@ function asReturnedByServer(schema: Schema): JSONSchema {
 function objectSchema(schema: Schema): JSONSchema {
   const plain = asReturnedByServer(schema) as JSONSchema & { properties: Record<string, JSONSchema> };
   const metadata: JSONSchema = { type: 'object', tsType: "import('./objectMeta.ts').ObjectMeta" };
-  return { ...plain, properties: { ...plain.properties, metadata, apiVersion: { type: 'string' }, kind: { type: 'string' } }, required: ['apiVersion', 'kind', 'metadata', 'spec'] };
+  return {
+    ...plain,
+    properties: { ...plain.properties, metadata, apiVersion: { type: 'string' }, kind: { type: 'string' } },
+    required: ['apiVersion', 'kind', 'metadata', 'spec'],
+  };
 }
 
 async function typesOf({ spec }: Definition, schema: Schema): Promise<string> {
-  const types = await compile(objectSchema(schema), spec.names.kind, { bannerComment: '', format: true, style: { singleQuote: true, printWidth: 140 } });
+  const types = await compile(objectSchema(schema), spec.names.kind, {
+    bannerComment: '',
+    format: true,
+    style: { singleQuote: true, printWidth: 120 },
+  });
   return `${banner}\n${types.replaceAll(/( *)\/\*\*\n([^]*?)\n *\*\//g, (_comment, indent: string, body: string) => docComment(indent, body))}`;
 }
 
-/** A description as a doc comment of lines up to 140 characters; on one line where it fits. */
+/** A description as a doc comment of lines up to 120 characters; on one line where it fits. */
 function docComment(indent: string, body: string): string {
   const paragraphs = body.split('\n').map((line) => line.replace(/^ *\* ?/, ''));
-  const lines = paragraphs.flatMap((paragraph) => wrap(paragraph, 140 - indent.length - 3));
+  const lines = paragraphs.flatMap((paragraph) => wrap(paragraph, 120 - indent.length - 3));
   const [only = '', ...more] = lines;
-  if (more.length === 0 && indent.length + only.length <= 133) return `${indent}/** ${only} */`;
+  if (more.length === 0 && indent.length + only.length <= 113) return `${indent}/** ${only} */`;
   return `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join('\n')}\n${indent} */`;
 }
 
@@ -79,7 +94,9 @@ function schemaConstant({ spec }: Definition, schema: Schema): string {
 }
 
 async function generate(): Promise<Record<string, string>> {
-  const written: Record<string, string> = { 'schemas.ts': `${banner}import type { CrdSchema } from './crdSchema.ts';\n` };
+  const written: Record<string, string> = {
+    'schemas.ts': `${banner}import type { CrdSchema } from './crdSchema.ts';\n`,
+  };
   for (const { crd, output } of files) {
     const definition = parse(readFileSync(new URL(crd, import.meta.url), 'utf8')) as Definition;
     const schema = definition.spec.versions[0]?.schema.openAPIV3Schema;

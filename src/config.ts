@@ -1,5 +1,6 @@
 /**
- * @module Flags and environment -> one frozen configuration per long-running command. The only reader of the environment.
+ * @module Flags and environment -> one frozen configuration per long-running command. The only reader of the
+ * environment.
  */
 import { accessSync, constants } from 'node:fs';
 import { isIP } from 'node:net';
@@ -94,8 +95,10 @@ export interface StatusFlags {
 /** Throws UsageError. */
 export function agentConfig(flags: AgentFlags, version: string, env: Environment = process.env): AgentConfig {
   const nodeName = flags.node ?? env['NODE_NAME'] ?? '';
-  if (nodeName === '') throw new UsageError('--node is required: the name of this Node as kubectl get nodes shows it (or set NODE_NAME)');
-  if (!flags.stateDir.startsWith('/')) throw new UsageError(`--state-dir must be an absolute path, not '${flags.stateDir}'`);
+  if (nodeName === '')
+    throw new UsageError('--node is required: the name of this Node as kubectl get nodes shows it (or set NODE_NAME)');
+  if (!flags.stateDir.startsWith('/'))
+    throw new UsageError(`--state-dir must be an absolute path, not '${flags.stateDir}'`);
   return Object.freeze({ ...operatorConfig(flags, version, env), nodeName, stateDirectory: flags.stateDir });
 }
 
@@ -110,30 +113,53 @@ export function operatorConfig(flags: OperatorFlags, version: string, env: Envir
   });
 }
 
-/** Throws UsageError. Without a kubeconfig here, kubectl's rules hold: KUBECONFIG, ~/.kube/config, the Pod's service account. */
+/**
+ * Throws UsageError. Without a kubeconfig here, kubectl's rules hold: KUBECONFIG, ~/.kube/config, the Pod's service
+ * account.
+ */
 export function statusConfig(
   { kubeconfig, context, watch = false, output }: StatusFlags,
   { name, version, isTerminal }: { name?: string | undefined; version: string; isTerminal: boolean },
   env: Environment = process.env,
 ): StatusConfig {
-  if (kubeconfig === '') throw new UsageError('--kubeconfig must name a file; leave it out to use the one that kubectl uses');
+  if (kubeconfig === '')
+    throw new UsageError('--kubeconfig must name a file; leave it out to use the one that kubectl uses');
   const file = kubeconfig === undefined ? undefined : readable('--kubeconfig', kubeconfig);
-  return Object.freeze({ version, name, kubeconfig: file, context, watch, output, terminal: terminalConfig(isTerminal, env) });
+  return Object.freeze({
+    version,
+    name,
+    kubeconfig: file,
+    context,
+    watch,
+    output,
+    terminal: terminalConfig(isTerminal, env),
+  });
 }
 
-/** https://no-color.org: NO_COLOR counts when it is set to anything. The first of the locale's variables that is set decides (POSIX). */
+/**
+ * https://no-color.org: NO_COLOR counts when it is set to anything. The first of the locale's variables that is set
+ * decides (POSIX).
+ */
 function terminalConfig(isTerminal: boolean, env: Environment): TerminalConfig {
   const live = isTerminal && env['TERM'] !== 'dumb';
-  const locale = [env['LC_ALL'], env['LC_CTYPE'], env['LANG']].find((value) => value !== undefined && value !== '') ?? '';
-  return Object.freeze({ live, color: live && (env['NO_COLOR'] ?? '') === '', unicode: live && /utf-?8/i.test(locale) });
+  const locale =
+    [env['LC_ALL'], env['LC_CTYPE'], env['LANG']].find((value) => value !== undefined && value !== '') ?? '';
+  return Object.freeze({
+    live,
+    color: live && (env['NO_COLOR'] ?? '') === '',
+    unicode: live && /utf-?8/i.test(locale),
+  });
 }
 
 function kubernetesAccess(kubeconfig: string | undefined, env: Environment): KubernetesAccess {
-  if (kubeconfig === '') throw new UsageError('--kubeconfig must name a file; leave it out to use the Pod\'s service account');
+  if (kubeconfig === '')
+    throw new UsageError("--kubeconfig must name a file; leave it out to use the Pod's service account");
   if (kubeconfig !== undefined) return Object.freeze({ kubeconfig: readable('--kubeconfig', kubeconfig) });
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = env;
   if (host === undefined || host === '') {
-    throw new UsageError('no API server: give --kubeconfig FILE, or run as a Pod, where KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are set');
+    throw new UsageError(
+      'no API server: give --kubeconfig FILE, or run as a Pod, where KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are set',
+    );
   }
   if (!isPort(port)) throw new UsageError(`KUBERNETES_SERVICE_PORT must be a port number, not '${port}'`);
   return Object.freeze({ server: `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}` });
@@ -150,7 +176,9 @@ function readable(flag: string, file: string): string {
 
 function listenAddress(flag: string, text: string): ListenAddress {
   const [, bracketed, plain, port = ''] = /^(?:\[(.*)\]|([^:]*)):(\d+)$/.exec(text) ?? [];
-  const valid = isPort(port) && (bracketed === undefined ? plain === 'localhost' || isIP(plain ?? '') === 4 : isIP(bracketed) === 6);
+  const valid =
+    isPort(port) &&
+    (bracketed === undefined ? plain === 'localhost' || isIP(plain ?? '') === 4 : isIP(bracketed) === 6);
   if (!valid) throw new UsageError(`${flag} must be ADDRESS:PORT, e.g. 0.0.0.0:10256 or [::1]:10249, not '${text}'`);
   return Object.freeze({ host: bracketed ?? plain ?? '', port: Number(port) });
 }

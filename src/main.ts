@@ -4,7 +4,17 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
-import { agentConfig, logLevels, operatorConfig, statusConfig, statusOutputs, UsageError, type AgentFlags, type OperatorFlags, type StatusFlags } from './config.ts';
+import {
+  agentConfig,
+  logLevels,
+  operatorConfig,
+  statusConfig,
+  statusOutputs,
+  UsageError,
+  type AgentFlags,
+  type OperatorFlags,
+  type StatusFlags,
+} from './config.ts';
 import { proxyModes } from './api/nodeConfig.ts';
 import type { CleanupFlags } from './cli/cleanup.ts';
 import type { RenderFlags } from './cli/render.ts';
@@ -34,12 +44,15 @@ function addAgent(root: Command): void {
     .description('Programs the kernel of this node and reports in its NodeProxy; one runs on every node.')
     .option('--node <name>', 'the Node that this is, as kubectl get nodes shows it (environment: NODE_NAME)')
     .option('--state-dir <dir>', 'where the last known good configuration is kept', '/var/lib/proxyconfig')
-    .addHelpText('after', `${exitCodes}
+    .addHelpText(
+      'after',
+      `${exitCodes}
 
 Stopping the agent leaves the node's rules in place; proxyconfig cleanup removes them.
 
 Example, by hand on a node:
-  proxyconfig agent --kubeconfig /etc/kubernetes/admin.conf --node "$(hostname)"`)
+  proxyconfig agent --kubeconfig /etc/kubernetes/admin.conf --node "$(hostname)"`,
+    )
     .action(async (flags: AgentFlags) => {
       const config = agentConfig(flags, manifest.version);
       const { runAgent } = await import('./agent/agent.ts');
@@ -49,11 +62,16 @@ Example, by hand on a node:
 
 function addOperator(root: Command): void {
   daemon(root.command('operator'), { health: '0.0.0.0:8081', metrics: '127.0.0.1:8080' })
-    .description('Chooses the ProxyConfig that governs each node, hands it to the node and sums the nodes\' status up; one runs in the cluster.')
-    .addHelpText('after', `${exitCodes}
+    .description(
+      "Chooses the ProxyConfig that governs each node, hands it to the node and sums the nodes' status up; one runs in the cluster.",
+    )
+    .addHelpText(
+      'after',
+      `${exitCodes}
 
 Example, outside of the cluster:
-  proxyconfig operator --kubeconfig ~/.kube/config`)
+  proxyconfig operator --kubeconfig ~/.kube/config`,
+    )
     .action(async (flags: OperatorFlags) => {
       const config = operatorConfig(flags, manifest.version);
       const { runOperator } = await import('./operator/runOperator.ts');
@@ -64,7 +82,10 @@ Example, outside of the cluster:
 /** What agent and operator have in common. */
 function daemon(command: Command, addresses: { health: string; metrics: string }): Command {
   return command
-    .option('--kubeconfig <file>', "how to reach the API server; without it the Pod's service account, at KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT")
+    .option(
+      '--kubeconfig <file>',
+      "how to reach the API server; without it the Pod's service account, at KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT",
+    )
     .option('--health-address <address>', 'where /healthz and /livez are served', addresses.health)
     .option('--metrics-address <address>', 'where /metrics is served', addresses.metrics)
     .option('--log-level <level>', logLevels.join(', '), 'info');
@@ -74,12 +95,26 @@ function addStatus(root: Command): void {
   root
     .command('status')
     .argument('[name]', 'one ProxyConfig; left out, all of them')
-    .description('Shows how far nodes are with their ProxyConfig, and which are not as wanted and why; also: kubectl proxyconfig status.')
-    .option('-w, --watch', 'go on showing changes until Ctrl-C: drawn in place on a terminal, otherwise one line per change')
-    .addOption(new Option('-o, --output <format>', 'with --watch, json is one document per line').choices(statusOutputs).default('text'))
-    .option('--kubeconfig <file>', "how to reach the API server; without it as kubectl: KUBECONFIG, ~/.kube/config, or the Pod's service account")
+    .description(
+      'Shows how far nodes are with their ProxyConfig, and which are not as wanted and why; also: kubectl proxyconfig status.',
+    )
+    .option(
+      '-w, --watch',
+      'go on showing changes until Ctrl-C: drawn in place on a terminal, otherwise one line per change',
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'with --watch, json is one document per line')
+        .choices(statusOutputs)
+        .default('text'),
+    )
+    .option(
+      '--kubeconfig <file>',
+      "how to reach the API server; without it as kubectl: KUBECONFIG, ~/.kube/config, or the Pod's service account",
+    )
     .option('--context <name>', 'a context of the kubeconfig other than its current one')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Colours are used on a terminal only, and not where NO_COLOR is set. With --watch, an API server that goes away is waited for.
 
 Exit status: 0 every ProxyConfig is Ready; 1 it cannot be told (no answer, no such ProxyConfig); 2 wrong usage;
@@ -91,7 +126,8 @@ Examples:
   kubectl proxyconfig status --context staging -o yaml
   proxyconfig status -o json | jq -r '.proxyConfigs[].problems[] | [.node, .reason, .message] | @tsv'
 
-To wait in a script: kubectl wait --for=condition=Ready pxc/default --timeout=10m`)
+To wait in a script: kubectl wait --for=condition=Ready pxc/default --timeout=10m`,
+    )
     .action(async (name: string | undefined, flags: StatusFlags) => {
       const config = statusConfig(flags, { name, version: manifest.version, isTerminal: process.stdout.isTTY });
       const { statusCommand } = await import('./cli/status.ts');
@@ -103,15 +139,32 @@ function addRender(root: Command): void {
   root
     .command('render')
     .description('Prints the rules that the agent would load on an empty node, from manifests and without a cluster.')
-    .requiredOption('-f, --filename <file>', 'manifests: a file, a directory (its *.yaml, *.yml and *.json) or - for standard input; may be repeated', collect)
+    .requiredOption(
+      '-f, --filename <file>',
+      'manifests: a file, a directory (its *.yaml, *.yml and *.json) or - for standard input; may be repeated',
+      collect,
+    )
     .requiredOption('--node <name>', 'the Node to render for')
     .addOption(new Option('--mode <mode>', "render this mode instead of the ProxyConfig's").choices(proxyModes))
-    .addOption(new Option('--family <family>', "one IP family only (default: the node's first for text, both for json)").choices(['ipv4', 'ipv6']))
     .addOption(
-      new Option('-o, --output <format>', 'text: the inputs of the tools; json: [{"tool","args","family","input"}]').choices(['text', 'json']).default('text'),
+      new Option('--family <family>', "one IP family only (default: the node's first for text, both for json)").choices(
+        ['ipv4', 'ipv6'],
+      ),
     )
-    .addOption(new Option('--tool <tool>', 'the input of this tool alone, which can be piped into it (ipvs mode has several)').choices(['ipvsadm', 'ipset', 'iptables-restore', 'ip6tables-restore', 'ip']))
-    .addHelpText('after', `
+    .addOption(
+      new Option('-o, --output <format>', 'text: the inputs of the tools; json: [{"tool","args","family","input"}]')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
+    .addOption(
+      new Option(
+        '--tool <tool>',
+        'the input of this tool alone, which can be piped into it (ipvs mode has several)',
+      ).choices(['ipvsadm', 'ipset', 'iptables-restore', 'ip6tables-restore', 'ip']),
+    )
+    .addHelpText(
+      'after',
+      `
 Reads ProxyConfig, Service, EndpointSlice and Node objects (YAML or JSON, several documents, Lists), fills in the API server's
 defaults and checks them as it would; other kinds are ignored. The node's ProxyConfig is chosen as on a cluster; where none
 matches, the built-in defaults hold. Where the manifests hold no Node at all, --node is taken as one without labels and addresses.
@@ -121,7 +174,8 @@ Examples:
   kubectl get pxc,svc,endpointslices,nodes -A -o yaml | proxyconfig render -f - --node node-1
   proxyconfig render -f manifests/ --node node-1 | iptables-restore --noflush
   proxyconfig render -f manifests/ --node node-1 --mode ipvs --tool ipvsadm | ipvsadm -R
-  proxyconfig render -f manifests/ --node node-1 -o json | jq -r '.[] | select(.family=="ipv6").input'`)
+  proxyconfig render -f manifests/ --node node-1 -o json | jq -r '.[] | select(.family=="ipv6").input'`,
+    )
     .action(async (flags: RenderFlags) => {
       const { renderCommand } = await import('./cli/render.ts');
       process.exitCode = await renderCommand(flags, process);
@@ -136,11 +190,18 @@ function addCleanup(root: Command): void {
   root
     .command('cleanup')
     .description('Removes every kernel object of ours from this node and says what it removed; stop the agent first.')
-    .option('--handover', 'keep Services working, and remove only what kube-proxy would not know; start kube-proxy afterwards', false)
-    .addHelpText('after', `${exitCodes}
+    .option(
+      '--handover',
+      'keep Services working, and remove only what kube-proxy would not know; start kube-proxy afterwards',
+      false,
+    )
+    .addHelpText(
+      'after',
+      `${exitCodes}
 
 Without --handover Services stop working on this node. Needs root. Rules of others are not touched, but those of a kube-proxy in
-iptables mode carry the same names and go too; it writes them again when it runs. A second run removes nothing.`)
+iptables mode carry the same names and go too; it writes them again when it runs. A second run removes nothing.`,
+    )
     .action(async (flags: CleanupFlags) => {
       const { cleanupCommand } = await import('./cli/cleanup.ts');
       process.exitCode = await cleanupCommand(flags, process);
@@ -150,7 +211,8 @@ iptables mode carry the same names and go too; it writes them again when it runs
 /** Fires on the first SIGTERM or SIGINT; a second one ends the process at once, as it does by default. */
 function stopSignal(): AbortSignal {
   const stop = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
+  for (const name of ['SIGTERM', 'SIGINT'] as const)
+    process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
   return stop.signal;
 }
 

@@ -10,9 +10,13 @@ export default class ClosingLines implements Pick<Reporter, 'onRunComplete' | 'g
   #error: Error | undefined;
 
   onRunComplete(_contexts: Set<TestContext>, results: AggregatedResult): void {
-    const skipped = results.testResults.flatMap((file) => file.testResults.filter(({ status }) => status === 'pending').map(({ fullName }) => fullName));
-    if (skipped.length > 0 && process.env['CI'] === 'true') this.#error = new Error('CI runs every test: the list of those not run must be empty');
-    const list = skipped.length === 0 ? '' : `\nNot run on this machine:\n${skipped.map((name) => `  - ${name}\n`).join('')}`;
+    const skipped = results.testResults.flatMap((file) =>
+      file.testResults.filter(({ status }) => status === 'pending').map(({ fullName }) => fullName),
+    );
+    if (skipped.length > 0 && process.env['CI'] === 'true')
+      this.#error = new Error('CI runs every test: the list of those not run must be empty');
+    const list =
+      skipped.length === 0 ? '' : `\nNot run on this machine:\n${skipped.map((name) => `  - ${name}\n`).join('')}`;
     // jest fails the run for such an error, but says nothing of it.
     const why = this.#error === undefined ? '' : `\n${this.#error.message}\n`;
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;

@@ -1,7 +1,8 @@
 /**
  * @module What a test needs of the machine, and why this machine lacks it.
  *
- * A suite that cannot run here is listed at the end of the run with its reason; with CI=true that list must be empty (reporter.ts).
+ * A suite that cannot run here is listed at the end of the run with its reason; with CI=true that list must be empty
+ * (reporter.ts).
  */
 import { describe, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
@@ -17,9 +18,15 @@ function succeeds(command: string, args: readonly string[]): boolean {
 
 const reasons: Record<Requirement, () => string | undefined> = {
   root: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
-  cluster: () => (succeeds(process.execPath, ['test/cluster/binaries.ts', '--check']) ? undefined : "the local cluster's programs are not built: node .ci/setup.mjs cluster"),
+  cluster: () =>
+    succeeds(process.execPath, ['test/cluster/binaries.ts', '--check'])
+      ? undefined
+      : "the local cluster's programs are not built: node .ci/setup.mjs cluster",
   iptables: () => (succeeds('iptables-restore', ['--version']) ? undefined : 'needs the Debian package iptables'),
-  netns: () => (process.getuid?.() === 0 || succeeds('unshare', ['-Urnm', 'true']) ? undefined : 'needs root or unprivileged user namespaces'),
+  netns: () =>
+    process.getuid?.() === 0 || succeeds('unshare', ['-Urnm', 'true'])
+      ? undefined
+      : 'needs root or unprivileged user namespaces',
   faketime: () => (succeeds('faketime', ['--version']) ? undefined : 'needs the Debian package faketime'),
   uml: () => (succeeds('linux.uml', ['--version']) ? undefined : 'needs the Debian package user-mode-linux'),
 };
@@ -30,7 +37,9 @@ export function reasonAgainst(requirement: Requirement): string | undefined {
   return found.get(requirement);
 }
 
-/** `describe` for suites that need something of the machine; where it is missing, one skipped test carries the reason. */
+/**
+ * `describe` for suites that need something of the machine; where it is missing, one skipped test carries the reason.
+ */
 export function describeWhere(requirements: readonly Requirement[], name: string, body: () => void): void {
   const reason = requirements.map(reasonAgainst).find((text) => text !== undefined);
   if (reason === undefined) describe(name, body);

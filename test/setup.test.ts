@@ -14,13 +14,32 @@ interface Outcome {
 }
 
 /** Runs it as `.ci/setup.mjs GOAL` with nothing in the environment but what is given. */
-async function setUp(goal: string, env: Readonly<Record<string, string>>, before: readonly string[] = []): Promise<Outcome> {
-  return execa('/usr/bin/env', [...before, process.execPath, '.ci/setup.mjs', goal], { cwd: repository, env, extendEnv: false, reject: false });
+async function setUp(
+  goal: string,
+  env: Readonly<Record<string, string>>,
+  before: readonly string[] = [],
+): Promise<Outcome> {
+  return execa('/usr/bin/env', [...before, process.execPath, '.ci/setup.mjs', goal], {
+    cwd: repository,
+    env,
+    extendEnv: false,
+    reject: false,
+  });
 }
 
-const { PATH: usualPath = '', HOME: home = '/root', XDG_CACHE_HOME: cacheHome, KUBEBUILDER_ASSETS: assets } = process.env;
+const {
+  PATH: usualPath = '',
+  HOME: home = '/root',
+  XDG_CACHE_HOME: cacheHome,
+  KUBEBUILDER_ASSETS: assets,
+} = process.env;
 /** Where the local cluster's programs were found by whoever runs this. */
-const usual = { PATH: usualPath, HOME: home, ...(cacheHome !== undefined && { XDG_CACHE_HOME: cacheHome }), ...(assets !== undefined && { KUBEBUILDER_ASSETS: assets }) };
+const usual = {
+  PATH: usualPath,
+  HOME: home,
+  ...(cacheHome !== undefined && { XDG_CACHE_HOME: cacheHome }),
+  ...(assets !== undefined && { KUBEBUILDER_ASSETS: assets }),
+};
 
 describeWhere(['root', 'cluster'], 'set-up', () => {
   let directory: string;
@@ -50,26 +69,45 @@ describeWhere(['root', 'cluster'], 'set-up', () => {
   test('without root the cluster cannot be brought up, and it says how', async () => {
     const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
     const { exitCode, stderr } = await setUp('cluster', { PATH: usualPath }, asNobody);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/^set-up: .*run the command as root \(sudo\)\.$/) });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^set-up: .*run the command as root \(sudo\)\.$/),
+    });
   });
 
   test('where programs are missing and it is no Debian, it names the packages', async () => {
     const { exitCode, stderr } = await setUp('cluster', { PATH: directory, HOME: home });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/^set-up: This is not a Debian machine.*Install these and run the command again: .*\bcurl$/) });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringMatching(
+        /^set-up: This is not a Debian machine.*Install these and run the command again: .*\bcurl$/,
+      ),
+    });
   });
 
   const rows: readonly { name: string; go: string | undefined; says: RegExp }[] = [
     { name: 'no Go', go: undefined, says: /^set-up: Go is needed to build.*Install Go 1\.26 or newer/ },
-    { name: "Debian 12's own Go", go: '#!/bin/sh\necho go version go1.19.8 linux/amd64\n', says: /^set-up: Go 1\.19 is too old to build.*Install Go 1\.26 or newer/ },
+    {
+      name: "Debian 12's own Go",
+      go: '#!/bin/sh\necho go version go1.19.8 linux/amd64\n',
+      says: /^set-up: Go 1\.19 is too old to build.*Install Go 1\.26 or newer/,
+    },
   ];
   test.each(rows)('with $name and nothing built yet it names the version to install', async ({ go, says }) => {
     const cache = join(directory, 'cache');
     await mkdir(cache, { recursive: true });
-    const { exitCode, stderr } = await setUp('cluster', { PATH: await pathWithGo(go), HOME: home, XDG_CACHE_HOME: cache });
+    const { exitCode, stderr } = await setUp('cluster', {
+      PATH: await pathWithGo(go),
+      HOME: home,
+      XDG_CACHE_HOME: cache,
+    });
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(says) });
   });
 
   test('a goal that there is not is named, with those that there are', async () => {
-    expect(await setUp('everything', { PATH: usualPath })).toMatchObject({ exitCode: 1, stderr: 'set-up: unknown goal everything; one of npm, test, cluster' });
+    expect(await setUp('everything', { PATH: usualPath })).toMatchObject({
+      exitCode: 1,
+      stderr: 'set-up: unknown goal everything; one of npm, test, cluster',
+    });
   });
 });

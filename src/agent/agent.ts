@@ -1,8 +1,9 @@
 /**
- * @module The agent process: watches -> store -> sync loops -> kernel, and back into NodeProxy, metrics and health. Wiring only.
+ * @module The agent process: watches -> store -> sync loops -> kernel, and back into NodeProxy, metrics and health.
+ * Wiring only.
  *
- * Order of a start: everything is listed; then the configuration is decided on; only then is the first rule written. The end
- * leaves the rules as they are: Services go on working without an agent.
+ * Order of a start: everything is listed; then the configuration is decided on; only then is the first rule written.
+ * The end leaves the rules as they are: Services go on working without an agent.
  */
 import { once } from 'node:events';
 import os from 'node:os';
@@ -53,14 +54,25 @@ export interface AgentTiming {
   readonly stopGraceMs: number;
 }
 
-const defaultTiming: AgentTiming = { reflector: {}, nodeProxyWaitMs: 10_000, statusIntervalMs: 10_000, stopGraceMs: 8000 };
+const defaultTiming: AgentTiming = {
+  reflector: {},
+  nodeProxyWaitMs: 10_000,
+  statusIntervalMs: 10_000,
+  stopGraceMs: 8000,
+};
 
 const lastReportMs = 3000;
 
 /** What `proxyconfig agent` runs: works until the signal fires, then ends in order and resolves. */
-export async function runAgent(config: AgentConfig, signal: AbortSignal, parts: Partial<AgentParts> = {}): Promise<void> {
+export async function runAgent(
+  config: AgentConfig,
+  signal: AbortSignal,
+  parts: Partial<AgentParts> = {},
+): Promise<void> {
   const logger = parts.logger ?? createLogger(config.logLevel);
-  const client = parts.client ?? createKubeClient(loadKubeConfig(config.kubernetes), { userAgent: `proxyconfig-agent/${config.version}` });
+  const client =
+    parts.client ??
+    createKubeClient(loadKubeConfig(config.kubernetes), { userAgent: `proxyconfig-agent/${config.version}` });
   const metrics = parts.metrics ?? createAgentMetrics();
   const agent = new Agent(config, { kernel: kernelAccess(), timing: defaultTiming, ...parts, logger, client, metrics });
   logger.info('agent starts', { version: config.version, node: config.nodeName, server: client.server });
@@ -78,10 +90,16 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
 }
 
-/** The same failure of one kind of object is a warning once in five minutes: an API server may be away for long, or a kind never served. */
+/**
+ * The same failure of one kind of object is a warning once in five minutes: an API server may be away for long, or a
+ * kind never served.
+ */
 const repeatWarningMs = 300_000;
 
-function apiErrorObserver(metrics: AgentMetrics, logger: Logger): (resource: string, error: unknown, retryInMs: number) => void {
+function apiErrorObserver(
+  metrics: AgentMetrics,
+  logger: Logger,
+): (resource: string, error: unknown, retryInMs: number) => void {
   const told = new Map<string, { readonly what: string; readonly at: number }>();
   return (resource, error, retryInMs) => {
     metrics.apiErrors.inc({ resource });
@@ -89,7 +107,11 @@ function apiErrorObserver(metrics: AgentMetrics, logger: Logger): (resource: str
     const last = told.get(resource);
     const isRepeated = last?.what === what && performance.now() - last.at < repeatWarningMs;
     if (!isRepeated) told.set(resource, { what, at: performance.now() });
-    logger[isRepeated ? 'debug' : 'warn']('list or watch failed', { resource, error, retryInMs: Math.round(retryInMs) });
+    logger[isRepeated ? 'debug' : 'warn']('list or watch failed', {
+      resource,
+      error,
+      retryInMs: Math.round(retryInMs),
+    });
   };
 }
 
@@ -120,11 +142,31 @@ class Agent {
     this.#config = config;
     this.#parts = parts;
     const isHealthy = (): boolean => readyz(this.#health()).status === 200;
-    this.#followers = createFollowers({ store: this.#store, nodeName, metrics, logger, isHealthy, conntrack: parts.kernel.conntrack });
-    const observer = createSyncObserver({ metrics, logger, startedAt: Date.now(), onNews: () => this.#onNews(), followers: this.#followers });
+    this.#followers = createFollowers({
+      store: this.#store,
+      nodeName,
+      metrics,
+      logger,
+      isHealthy,
+      conntrack: parts.kernel.conntrack,
+    });
+    const observer = createSyncObserver({
+      metrics,
+      logger,
+      startedAt: Date.now(),
+      onNews: () => this.#onNews(),
+      followers: this.#followers,
+    });
     const { makeBackend } = parts.kernel;
     const onReconsider = (): void => this.#governor?.reconsider();
-    this.#dataplane = new Dataplane({ store: this.#store, makeBackend, observer, logger, onReconsider, onNews: () => this.#onNews() });
+    this.#dataplane = new Dataplane({
+      store: this.#store,
+      makeBackend,
+      observer,
+      logger,
+      onReconsider,
+      onNews: () => this.#onNews(),
+    });
     const writer = createStatusWriter({
       client,
       apiVersion: 'proxyconfig.dev/v1alpha1',
@@ -137,9 +179,21 @@ class Agent {
     });
     this.#reporter = new Reporter(writer, { agentVersion: config.version, kernel: os.release() });
     this.#prober = new Prober({ store: this.#store, logger, onNews: () => this.#onNews() });
-    this.#conntrackUse = new ConntrackUse({ sysctls: parts.kernel.sysctls, metrics, logger, onNews: () => this.#onNews() });
+    this.#conntrackUse = new ConntrackUse({
+      sysctls: parts.kernel.sysctls,
+      metrics,
+      logger,
+      onNews: () => this.#onNews(),
+    });
     const onError = apiErrorObserver(metrics, logger);
-    this.#watch = watchCluster({ client, nodeName, store: this.#store, onNode: (node) => this.#onNode(node), onError, timing: timing.reflector });
+    this.#watch = watchCluster({
+      client,
+      nodeName,
+      store: this.#store,
+      onNode: (node) => this.#onNode(node),
+      onError,
+      timing: timing.reflector,
+    });
     this.#source = createNodeConfigSource({
       client,
       nodeName,
@@ -155,7 +209,12 @@ class Agent {
   async start(): Promise<void> {
     const { logger, timing } = this.#parts;
     this.#saved = await this.#loadSaved();
-    const governor = new Governor({ dataplane: this.#dataplane, saved: this.#saved, logger, onAnswer: () => this.#onNews() });
+    const governor = new Governor({
+      dataplane: this.#dataplane,
+      saved: this.#saved,
+      logger,
+      onAnswer: () => this.#onNews(),
+    });
     this.#governor = governor;
     this.#watch.start();
     this.#source.start();
@@ -186,14 +245,22 @@ class Agent {
   }
 
   #health(): HealthFacts {
-    return { dataplane: this.#dataplane.status, nodeEligible: this.#node.eligible, monotonicNow: performance.now(), now: new Date() };
+    return {
+      dataplane: this.#dataplane.status,
+      nodeEligible: this.#node.eligible,
+      monotonicNow: performance.now(),
+      now: new Date(),
+    };
   }
 
   async #loadSaved(): Promise<DesiredConfig | undefined> {
     try {
       return await loadSavedConfig(this.#config.stateDirectory);
     } catch (error) {
-      this.#parts.logger.error('the saved configuration cannot be used', { directory: this.#config.stateDirectory, error });
+      this.#parts.logger.error('the saved configuration cannot be used', {
+        directory: this.#config.stateDirectory,
+        error,
+      });
       return undefined;
     }
   }
@@ -212,7 +279,14 @@ class Agent {
     this.#noteInForce(dataplane);
     if (this.#governor === undefined) return;
     const { answer } = this.#governor;
-    this.#reporter.report({ answer, dataplane, invalidServices, selfServedAddress: selfServedAddress(client.server, this.#store), probe: this.#prober.finding, remarks: [...this.#remarks, ...this.#conntrackUse.conditions(), ...this.#followers.remarks()] });
+    this.#reporter.report({
+      answer,
+      dataplane,
+      invalidServices,
+      selfServedAddress: selfServedAddress(client.server, this.#store),
+      probe: this.#prober.finding,
+      remarks: [...this.#remarks, ...this.#conntrackUse.conditions(), ...this.#followers.remarks()],
+    });
   }
 
   /** The probe follows what is in force, and a new mode stays only when nothing speaks against it. */
@@ -221,7 +295,8 @@ class Agent {
     if (this.#governor === undefined) return;
     const { nodeProxy } = this.#governor.answer;
     this.#prober.follow(nodeProxy, inForce);
-    if (inForce !== undefined) this.#dataplane.judge(nodeProxy?.spec.revision ?? inForce.revision, this.#prober.finding);
+    if (inForce !== undefined)
+      this.#dataplane.judge(nodeProxy?.spec.revision ?? inForce.revision, this.#prober.finding);
   }
 
   #noteInForce({ inForce, isProving }: DataplaneStatus): void {
@@ -237,7 +312,9 @@ class Agent {
       .catch((error: unknown) => logger.error('the configuration in force could not be saved', { error }));
   }
 
-  /** Once for each configuration, when its rules stand: they bring the kernel's module along, and with it the settings. */
+  /**
+   * Once for each configuration, when its rules stand: they bring the kernel's module along, and with it the settings.
+   */
   async #applySettings(inForce: DesiredConfig): Promise<void> {
     if (inForce === this.#settingsOf) return;
     this.#settingsOf = inForce;
@@ -245,7 +322,8 @@ class Agent {
     try {
       const refused = await applySettings(conntrackSettings(inForce.config.conntrack), kernel.sysctls);
       if (inForce !== this.#settingsOf) return;
-      if (refused.length > 0) logger.warn('conntrack settings that the kernel does not let the agent write', { refused });
+      if (refused.length > 0)
+        logger.warn('conntrack settings that the kernel does not let the agent write', { refused });
       this.#remarks = settingsCondition(refused);
       this.#onNews();
     } catch (error) {

@@ -39,28 +39,48 @@ export interface ClusterWatch {
   stop(): Promise<void>;
 }
 
-export function watchCluster({ client, nodeName, store, onNode, onError, timing = {} }: ClusterWatchOptions): ClusterWatch {
-  const common = (resource: string) => ({ client, timing, onError: (error: unknown, retryInMs: number) => onError(resource, error, retryInMs) });
+export function watchCluster({
+  client,
+  nodeName,
+  store,
+  onNode,
+  onError,
+  timing = {},
+}: ClusterWatchOptions): ClusterWatch {
+  const common = (resource: string) => ({
+    client,
+    timing,
+    onError: (error: unknown, retryInMs: number) => onError(resource, error, retryInMs),
+  });
   const services = createReflector<Decoded<ServiceRecord>>({
     ...common('services'),
     path: '/api/v1/services',
     query: { labelSelector },
     decode: (object) => ofInterest(decodeService(object)),
-    handler: following((key, decoded) => store.setService(key, decoded), (key) => store.removeService(key)),
+    handler: following(
+      (key, decoded) => store.setService(key, decoded),
+      (key) => store.removeService(key),
+    ),
   });
   const slices = createReflector<Decoded<EndpointSliceRecord>>({
     ...common('endpointslices'),
     path: '/apis/discovery.k8s.io/v1/endpointslices',
     query: { labelSelector },
     decode: (object) => ofInterest(decodeEndpointSlice(object)),
-    handler: following((key, decoded) => store.setSlice(key, decoded), (key) => store.removeSlice(key)),
+    handler: following(
+      (key, decoded) => store.setSlice(key, decoded),
+      (key) => store.removeSlice(key),
+    ),
   });
   const node = createReflector<ObservedNode>({
     ...common('nodes'),
     path: '/api/v1/nodes',
     query: { fieldSelector: `metadata.name=${nodeName}` },
     decode: (object) => ({ record: decodeNode(object).record, eligible: isEligible(object) }),
-    handler: following((_key, observed) => onNode(observed), () => onNode({ record: undefined, eligible: false })),
+    handler: following(
+      (_key, observed) => onNode(observed),
+      () => onNode({ record: undefined, eligible: false }),
+    ),
   });
   const all: readonly Reflector[] = [services, slices, node];
   return {
@@ -77,6 +97,13 @@ function ofInterest<Record>(decoded: Decoded<Record>): Decoded<Record> | undefin
   return decoded.record === undefined && decoded.problems.length === 0 ? undefined : decoded;
 }
 
-function following<Item>(set: (key: string, item: Item) => void, remove: (key: string) => void): ReflectorHandler<Item> {
-  return { onAdd: ({ key }, item) => set(key, item), onUpdate: ({ key }, item) => set(key, item), onDelete: ({ key }) => remove(key) };
+function following<Item>(
+  set: (key: string, item: Item) => void,
+  remove: (key: string) => void,
+): ReflectorHandler<Item> {
+  return {
+    onAdd: ({ key }, item) => set(key, item),
+    onUpdate: ({ key }, item) => set(key, item),
+    onDelete: ({ key }) => remove(key),
+  };
 }

@@ -1,5 +1,6 @@
 /**
- * The kernel settings of `spec.conntrack`. The size of the table is only ever raised, and 0 leaves a setting to whoever made it.
+ * The kernel settings of `spec.conntrack`. The size of the table is only ever raised, and 0 leaves a setting to whoever
+ * made it.
  */
 import { availableParallelism } from 'node:os';
 import type { NodeConfig } from '../api/nodeConfig.ts';

@@ -1,5 +1,6 @@
 /**
- * Warns before the kernel's connection tracking table is full: from then on new connections are dropped, of Services and of everything else.
+ * Warns before the kernel's connection tracking table is full: from then on new connections are dropped, of Services
+ * and of everything else.
  */
 import type { ConditionNow } from '../api/conditions.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
@@ -61,7 +62,10 @@ export class ConntrackUse {
       const fullOf = isNearlyFull ? limit : undefined;
       if (fullOf === this.#fullOf) return;
       this.#fullOf = fullOf;
-      logger.warn(isNearlyFull ? 'the connection tracking table is nearly full' : 'the connection tracking table has room again', { count, limit });
+      logger.warn(
+        isNearlyFull ? 'the connection tracking table is nearly full' : 'the connection tracking table has room again',
+        { count, limit },
+      );
       onNews();
     } catch (error) {
       logger.debug('the size of the connection tracking table could not be read', { error });

@@ -76,7 +76,9 @@ export class Crew {
 
   /** When every family had its first sync, which is a full one that is read back: the first failure, or undefined. */
   async firstRuns(): Promise<SyncError | undefined> {
-    const errors = await Promise.all([...this.#loops].map(async ([family, loop]) => named(family, await loop.firstRun)));
+    const errors = await Promise.all(
+      [...this.#loops].map(async ([family, loop]) => named(family, await loop.firstRun)),
+    );
     return errors.find((error) => error !== undefined);
   }
 

@@ -1,8 +1,9 @@
 /**
  * What this node runs: one backend and one sync loop per IP family, under one configuration that was found runnable.
  *
- * A configuration that this node cannot run changes nothing: what ran before goes on, and the refusal is kept for the report. Another mode
- * takes over when it is complete (`modeSwitch.ts` says what follows what); the one before goes when the new one has proved itself.
+ * A configuration that this node cannot run changes nothing: what ran before goes on, and the refusal is kept for the
+ * report. Another mode takes over when it is complete (`modeSwitch.ts` says what follows what); the one before goes
+ * when the new one has proved itself.
  */
 import type { ConditionNow } from '../api/conditions.ts';
 import type { NodeConfig } from '../api/nodeConfig.ts';
@@ -23,7 +24,10 @@ export interface DataplaneOptions {
   readonly makeBackend: MakeBackend;
   readonly observer: SyncObserver;
   readonly logger: Logger;
-  /** The configuration is to be accepted again: the Node got an address of a family that does not run yet, or a mode did not prove itself. */
+  /**
+   * The configuration is to be accepted again: the Node got an address of a family that does not run yet, or a mode did
+   * not prove itself.
+   */
   readonly onReconsider: () => void;
   /** Something that a report may have to say is different now, without a sync. */
   readonly onNews?: () => void;
@@ -71,9 +75,11 @@ export class Dataplane {
   /** Takes the configuration up, or says why not. A change of mode is done, or undone, when this returns. */
   async accept(desired: DesiredConfig): Promise<Refusal | undefined> {
     const { node } = this.#options.store;
-    if (node === undefined) return { reason: 'NodeUnknown', message: 'this Node does not exist; check --node against kubectl get nodes' };
+    if (node === undefined)
+      return { reason: 'NodeUnknown', message: 'this Node does not exist; check --node against kubectl get nodes' };
     const { backends, unserved } = await this.#runnable(desired.config, familiesOf(node));
-    // One family is better than none. But a mode that this agent lacks is no matter of families, nor is what stops one that runs already.
+    // One family is better than none. But a mode that this agent lacks is no matter of families, nor is what stops one
+    // that runs already.
     const refused = unserved.find(({ family }) => backends.size === 0 || this.#modes.crew?.loop(family) !== undefined);
     if (refused !== undefined) return refused.why;
     if (this.#modes.isStopped) return undefined;
@@ -133,7 +139,13 @@ export class Dataplane {
   /** What speaks against a revision, now that its rules are in force; undefined when it has proved itself. */
   judge(revision: string, finding: ProbeFinding | undefined): void {
     const now = this.#phase;
-    if (now.phase !== 'Proving' || now.disproof !== undefined || this.#inForce !== now.config || now.config.revision !== revision) return;
+    if (
+      now.phase !== 'Proving' ||
+      now.disproof !== undefined ||
+      this.#inForce !== now.config ||
+      now.config.revision !== revision
+    )
+      return;
     if (finding === undefined) {
       this.#phase = { phase: 'Serving', config: now.config };
       this.#noteInForce();
@@ -148,7 +160,10 @@ export class Dataplane {
     await this.#modes.stop(graceMs);
   }
 
-  async #runnable(config: NodeConfig, families: readonly IPFamily[]): Promise<{ backends: Map<IPFamily, Backend>; unserved: UnservedFamily[] }> {
+  async #runnable(
+    config: NodeConfig,
+    families: readonly IPFamily[],
+  ): Promise<{ backends: Map<IPFamily, Backend>; unserved: UnservedFamily[] }> {
     const backends = new Map<IPFamily, Backend>();
     const unserved: UnservedFamily[] = [];
     for (const family of families) {
@@ -175,7 +190,10 @@ export class Dataplane {
     for (const [family, backend] of backends) if (!families.includes(family)) this.#modes.crew?.start(family, backend);
   }
 
-  /** The new mode is made complete and checked before it takes over; if that fails, the old one is there still, or written again. */
+  /**
+   * The new mode is made complete and checked before it takes over; if that fails, the old one is there still, or
+   * written again.
+   */
   async #switch(from: DesiredConfig, to: DesiredConfig, backends: Backends): Promise<Refusal | undefined> {
     const { logger } = this.#options;
     const failed = await this.#modes.exchange(to, backends);
@@ -193,15 +211,22 @@ export class Dataplane {
 
   async #goBack(from: DesiredConfig, to: DesiredConfig): Promise<void> {
     const { logger } = this.#options;
-    logger.error('a change of mode failed; the node goes back', { from: from.config.mode, to: to.config.mode, revision: to.revision });
+    logger.error('a change of mode failed; the node goes back', {
+      from: from.config.mode,
+      to: to.config.mode,
+      revision: to.revision,
+    });
     const families = this.#modes.crew?.families ?? [];
-    const backends = new Map(families.flatMap((family) => {
-      const backend = this.#modes.backendFor(to.config.mode, family);
-      return 'reason' in backend ? [] : [[family, backend] as const];
-    }));
+    const backends = new Map(
+      families.flatMap((family) => {
+        const backend = this.#modes.backendFor(to.config.mode, family);
+        return 'reason' in backend ? [] : [[family, backend] as const];
+      }),
+    );
     this.#phase = { phase: 'Serving', config: to };
     const failed = await this.#modes.exchange(to, backends, 'for good');
-    if (failed !== undefined) logger.error('the mode before cannot be brought back yet', { reason: failed.reason, error: failed });
+    if (failed !== undefined)
+      logger.error('the mode before cannot be brought back yet', { reason: failed.reason, error: failed });
     this.#noteInForce();
   }
 
@@ -219,12 +244,16 @@ export class Dataplane {
   #nodeChanged(): void {
     const { node } = this.#options.store;
     for (const crew of this.#modes.crews) crew.requestFull();
-    const hasNewFamily = node !== undefined && familiesOf(node).some((family) => this.#modes.crew?.loop(family) === undefined);
+    const hasNewFamily =
+      node !== undefined && familiesOf(node).some((family) => this.#modes.crew?.loop(family) === undefined);
     if (hasNewFamily) this.#options.onReconsider();
   }
 }
 
-/** Those of the node's addresses and Pod ranges. A node that has neither yet waits for its cloud provider, perhaps behind an IPv4 Service. */
+/**
+ * Those of the node's addresses and Pod ranges. A node that has neither yet waits for its cloud provider, perhaps
+ * behind an IPv4 Service.
+ */
 export function familiesOf(node: NodeRecord): readonly IPFamily[] {
   const present = new Set([...node.addresses, ...node.podCIDRs].map(familyOf));
   return present.size === 0 ? ['ipv4'] : ipFamilies.filter((family) => present.has(family));

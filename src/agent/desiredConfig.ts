@@ -22,14 +22,22 @@ export function builtIn(): DesiredConfig {
   return { source: 'BuiltIn', config, revision: revisionOf(config) };
 }
 
-/** A configuration that passed admission can still be wrong: the NodeProxy's own schema does not look into `spec.config`. */
+/**
+ * A configuration that passed admission can still be wrong: the NodeProxy's own schema does not look into
+ * `spec.config`.
+ */
 export function configOfNodeProxy(spec: NodeProxy['spec']): DesiredConfig | Refusal {
   const config = readConfig(spec.config);
   return 'config' in config ? { source: 'NodeProxy', config: config.config, revision: spec.revision } : config;
 }
 
 function readConfig(config: unknown): { config: NodeConfig } | Refusal {
-  const manifest = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', metadata: { name: 'node' }, spec: config };
+  const manifest = {
+    apiVersion: 'proxyconfig.dev/v1alpha1',
+    kind: 'ProxyConfig',
+    metadata: { name: 'node' },
+    spec: config,
+  };
   const [violation] = validateProxyConfig(manifest);
   if (violation !== undefined) return { reason: 'ConfigInvalid', message: `${violation.field} ${violation.message}` };
   return { config: nodeConfigOf((withDefaults(manifest) as ProxyConfig).spec) };
@@ -37,7 +45,10 @@ function readConfig(config: unknown): { config: NodeConfig } | Refusal {
 
 const fileName = 'last-good-config.json';
 
-/** The last configuration that was in force on this node; undefined when there is none. Throws when there is one that cannot be used. */
+/**
+ * The last configuration that was in force on this node; undefined when there is none. Throws when there is one that
+ * cannot be used.
+ */
 export async function loadSavedConfig(stateDirectory: string): Promise<DesiredConfig | undefined> {
   const file = path.join(stateDirectory, fileName);
   let text: string;
@@ -50,7 +61,11 @@ export async function loadSavedConfig(stateDirectory: string): Promise<DesiredCo
   const saved = JSON.parse(text) as { revision?: unknown; config?: unknown };
   const config = readConfig(saved.config);
   if (!('config' in config)) throw new Error(`${file}: ${config.message}`);
-  return { source: 'Saved', config: config.config, revision: typeof saved.revision === 'string' ? saved.revision : revisionOf(config.config) };
+  return {
+    source: 'Saved',
+    config: config.config,
+    revision: typeof saved.revision === 'string' ? saved.revision : revisionOf(config.config),
+  };
 }
 
 /** A crash at any moment leaves the old file or the new one, never a part of one. */

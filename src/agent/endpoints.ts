@@ -19,7 +19,14 @@ export interface EndpointsOptions {
   readonly mode: () => ProxyMode | undefined;
 }
 
-export function startEndpoints({ config, metrics, logger, health, refresh, mode }: EndpointsOptions): readonly HttpServer[] {
+export function startEndpoints({
+  config,
+  metrics,
+  logger,
+  health,
+  refresh,
+  mode,
+}: EndpointsOptions): readonly HttpServer[] {
   const probes = {
     '/healthz': () => counted(metrics.healthz, healthz(health())),
     '/livez': () => counted(metrics.livez, livez(health())),
@@ -33,8 +40,21 @@ export function startEndpoints({ config, metrics, logger, health, refresh, mode 
     },
     '/proxyMode': () => plain(200, mode() ?? ''),
   };
-  const serve = (name: string, address: AgentConfig['healthAddress'], routes: typeof probes | typeof readings): HttpServer =>
-    startHttpServer({ address, routes, onUnavailable: (error) => logger.warn('cannot listen on the port; trying again', { endpoint: name, address: `${address.host}:${address.port}`, error }) });
+  const serve = (
+    name: string,
+    address: AgentConfig['healthAddress'],
+    routes: typeof probes | typeof readings,
+  ): HttpServer =>
+    startHttpServer({
+      address,
+      routes,
+      onUnavailable: (error) =>
+        logger.warn('cannot listen on the port; trying again', {
+          endpoint: name,
+          address: `${address.host}:${address.port}`,
+          error,
+        }),
+    });
   return [serve('health', config.healthAddress, probes), serve('metrics', config.metricsAddress, readings)];
 }
 

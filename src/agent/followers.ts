@@ -1,6 +1,6 @@
 /**
- * What follows a sync beside its rules, off its path: stale UDP flows are ended, and health-check node ports answer by what is in the
- * kernel now.
+ * What follows a sync beside its rules, off its path: stale UDP flows are ended, and health-check node ports answer by
+ * what is in the kernel now.
  */
 import type { ConditionNow } from '../api/conditions.ts';
 import { type IPFamily, ipFamilies } from '../model/ipFamily.ts';
@@ -33,18 +33,36 @@ export interface Followers {
   stop(): Promise<void>;
 }
 
-export function createFollowers({ store, nodeName, metrics, logger, isHealthy, conntrack }: FollowersOptions): Followers {
+export function createFollowers({
+  store,
+  nodeName,
+  metrics,
+  logger,
+  isHealthy,
+  conntrack,
+}: FollowersOptions): Followers {
   const slicesOf = (key: ServiceKey) => store.slicesOf(key);
   const cleanerFor = (family: IPFamily): UdpCleaner =>
     new UdpCleaner({ family, conntrack, slicesOf, metrics, logger, label: { ip_family: familyLabels[family] } });
-  const cleaners: { readonly [family in IPFamily]: UdpCleaner } = { ipv4: cleanerFor('ipv4'), ipv6: cleanerFor('ipv6') };
-  const healthFor = (family: IPFamily): ServiceHealth => new ServiceHealth({ family, service: (key) => store.service(key), slicesOf, nodeName, isHealthy, logger });
+  const cleaners: { readonly [family in IPFamily]: UdpCleaner } = {
+    ipv4: cleanerFor('ipv4'),
+    ipv6: cleanerFor('ipv6'),
+  };
+  const healthFor = (family: IPFamily): ServiceHealth =>
+    new ServiceHealth({ family, service: (key) => store.service(key), slicesOf, nodeName, isHealthy, logger });
   const health: { readonly [family in IPFamily]: ServiceHealth } = { ipv4: healthFor('ipv4'), ipv6: healthFor('ipv6') };
   const syncing = new Map<IPFamily, { readonly keys: readonly ServiceKey[]; readonly state: ServiceState }>();
-  const gaps: { readonly [family in IPFamily]: LocalGapCounter } = { ipv4: new LocalGapCounter(), ipv6: new LocalGapCounter() };
+  const gaps: { readonly [family in IPFamily]: LocalGapCounter } = {
+    ipv4: new LocalGapCounter(),
+    ipv6: new LocalGapCounter(),
+  };
   const countGaps = (family: IPFamily, keys: Iterable<ServiceKey>, state: ServiceState): void => {
     for (const key of keys) gaps[family].set(key, state.ports(key));
-    for (const policy of ['internal', 'external'] as const) metrics.noLocalEndpoints.set({ ip_family: familyLabels[family], traffic_policy: policy }, gaps[family].total()[policy]);
+    for (const policy of ['internal', 'external'] as const)
+      metrics.noLocalEndpoints.set(
+        { ip_family: familyLabels[family], traffic_policy: policy },
+        gaps[family].total()[policy],
+      );
   };
   const refused = new RefusedExternalIPs();
   let updating = Promise.resolve();
@@ -52,8 +70,12 @@ export function createFollowers({ store, nodeName, metrics, logger, isHealthy, c
     onStart: (family, changed, state) => {
       cleaners[family].syncing(changed, state);
       countGaps(family, changed === 'all' ? new Set([...state.keys(), ...gaps[family].keys()]) : changed, state);
-      for (const key of changed === 'all' ? new Set([...state.keys(), ...refused.keys()]) : changed) refused.set(key, store.service(key), state.config);
-      syncing.set(family, { keys: changed === 'all' ? [...state.keys(), ...health[family].keys()] : [...changed], state });
+      for (const key of changed === 'all' ? new Set([...state.keys(), ...refused.keys()]) : changed)
+        refused.set(key, store.service(key), state.config);
+      syncing.set(family, {
+        keys: changed === 'all' ? [...state.keys(), ...health[family].keys()] : [...changed],
+        state,
+      });
     },
     onSuccess: (family) => {
       cleaners[family].synced();
@@ -61,7 +83,9 @@ export function createFollowers({ store, nodeName, metrics, logger, isHealthy, c
       syncing.delete(family);
       if (synced === undefined) return;
       const { keys, state } = synced;
-      updating = updating.then(() => health[family].synced(keys, () => healthCheckAddresses(state.config, state.node, family)));
+      updating = updating.then(() =>
+        health[family].synced(keys, () => healthCheckAddresses(state.config, state.node, family)),
+      );
     },
     remarks: () => refused.conditions(),
     stop: async () => {

@@ -1,8 +1,9 @@
 /**
- * Decides which configuration this node runs: its NodeProxy's; without one, the one saved; without either, the built-in.
+ * Decides which configuration this node runs: its NodeProxy's; without one, the one saved; without either, the
+ * built-in.
  *
- * One that the node cannot run is refused, and what ran before goes on. It is tried again from time to time, because the reason
- * may be gone: a tool was installed, a module loaded.
+ * One that the node cannot run is refused, and what ran before goes on. It is tried again from time to time, because
+ * the reason may be gone: a tool was installed, a module loaded.
  */
 import type { NodeProxy } from '../api/nodeProxy.ts';
 import type { Refusal } from '../backend/backend.ts';
@@ -46,12 +47,17 @@ export class Governor {
     this.reconsider();
   }
 
-  /** Something that the decision was made on is different now. Before the first decision was asked for, nothing happens. */
+  /**
+   * Something that the decision was made on is different now. Before the first decision was asked for, nothing happens.
+   */
   reconsider(): void {
     if (this.#isOpen) void this.decide();
   }
 
-  /** From the first call on, every new NodeProxy is decided on; one at a time, the newest last. Rules are written from here on. */
+  /**
+   * From the first call on, every new NodeProxy is decided on; one at a time, the newest last. Rules are written from
+   * here on.
+   */
   decide(): Promise<void> {
     this.#isOpen = true;
     this.#deciding = this.#deciding.then(() => this.#decide());
@@ -78,11 +84,15 @@ export class Governor {
       if (dataplane.status.accepted === undefined) await this.#fallBack();
     }
     const isLess = refusal !== undefined || (dataplane.status.unserved ?? []).length > 0;
-    if (isLess && this.#isOpen) this.#retry = setTimeout(() => void this.decide(), this.#options.retryRefusedMs ?? 60_000);
+    if (isLess && this.#isOpen)
+      this.#retry = setTimeout(() => void this.decide(), this.#options.retryRefusedMs ?? 60_000);
     onAnswer();
   }
 
-  /** An agent that starts with another mode than the one before it had in force goes there as a running one does, with a way back. */
+  /**
+   * An agent that starts with another mode than the one before it had in force goes there as a running one does, with a
+   * way back.
+   */
   async #beginWhereItEnded(wanted: DesiredConfig | Refusal): Promise<void> {
     const { dataplane, saved } = this.#options;
     if (dataplane.status.accepted !== undefined || saved === undefined || 'reason' in wanted) return;
@@ -101,11 +111,19 @@ export class Governor {
     const { dataplane, logger } = this.#options;
     try {
       const refusal = await dataplane.accept(wanted);
-      if (refusal === undefined) logger.info('configuration accepted', { source: wanted.source, mode: wanted.config.mode, revision: wanted.revision });
+      if (refusal === undefined)
+        logger.info('configuration accepted', {
+          source: wanted.source,
+          mode: wanted.config.mode,
+          revision: wanted.revision,
+        });
       return refusal;
     } catch (error) {
       logger.error('preflight failed', { error });
-      return { reason: 'PreflightFailed', message: 'it could not be found out whether this node can run the configuration; the agent log says why' };
+      return {
+        reason: 'PreflightFailed',
+        message: 'it could not be found out whether this node can run the configuration; the agent log says why',
+      };
     }
   }
 }

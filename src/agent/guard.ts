@@ -1,6 +1,6 @@
 /**
- * What stands guard over a node's rules between the syncs: the anchor that keeps connection tracking hooked in, and the ear that hears
- * somebody flush rules of ours.
+ * What stands guard over a node's rules between the syncs: the anchor that keeps connection tracking hooked in, and the
+ * ear that hears somebody flush rules of ours.
  */
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -22,13 +22,18 @@ export type StartGuard = (options: GuardOptions) => Promise<Guard>;
 /** One flush is many events. */
 const settleMs = 10;
 
-/** Resolves when the anchor stands. Without nft there is neither; the periodic check and the canary in mangle are left. */
+/**
+ * Resolves when the anchor stands. Without nft there is neither; the periodic check and the canary in mangle are left.
+ */
 export const guardRules: StartGuard = async ({ logger, onLoss }) => {
   const anchor = async (): Promise<boolean> => {
     try {
       return await setAnchor();
     } catch (error) {
-      logger.warn('the conntrack anchor could not be set; connections may stall for a moment when all rules are exchanged', { error });
+      logger.warn(
+        'the conntrack anchor could not be set; connections may stall for a moment when all rules are exchanged',
+        { error },
+      );
       return false;
     }
   };
@@ -43,7 +48,11 @@ export const guardRules: StartGuard = async ({ logger, onLoss }) => {
     };
     timers.set(family, setTimeout(settled, settleMs));
   };
-  const monitor = watchForLosses({ onLoss: lost, onEnd: (why) => logger.warn('nobody listens for flushed rules; they are noticed by the periodic check alone', { why }) });
+  const monitor = watchForLosses({
+    onLoss: lost,
+    onEnd: (why) =>
+      logger.warn('nobody listens for flushed rules; they are noticed by the periodic check alone', { why }),
+  });
   const held = holdAnchor((why) => logger.debug('the nft that holds the anchor ended', { why }));
   return {
     stop: async () => {

@@ -1,9 +1,10 @@
 /**
- * The answers to `/healthz` and `/livez`, as kube-proxy gives them, so that load balancers and probes need not learn anything.
+ * The answers to `/healthz` and `/livez`, as kube-proxy gives them, so that load balancers and probes need not learn
+ * anything.
  *
- * Both are 503 when something waits to be programmed for twice the sync period. `/healthz` says whether to send traffic here: it
- * is 503 also before the first sync and while the Node is on its way out. `/livez` says whether a restart could help, which it
- * could not while the API server is away.
+ * Both are 503 when something waits to be programmed for twice the sync period. `/healthz` says whether to send traffic
+ * here: it is 503 also before the first sync and while the Node is on its way out. `/livez` says whether a restart
+ * could help, which it could not while the API server is away.
  */
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { DataplaneStatus } from './dataplane.ts';
@@ -39,7 +40,9 @@ export function healthz(facts: HealthFacts): HealthAnswer {
   return answer(facts, hasSynced && facts.nodeEligible);
 }
 
-/** Whether what the agent says of its node is true now: the agent Pod's readiness, whoever may send traffic to the node. */
+/**
+ * Whether what the agent says of its node is true now: the agent Pod's readiness, whoever may send traffic to the node.
+ */
 export function readyz(facts: HealthFacts): HealthAnswer {
   return healthz({ ...facts, nodeEligible: true });
 }
@@ -50,14 +53,26 @@ export function livez(facts: HealthFacts): HealthAnswer {
 
 function answer(facts: HealthFacts, otherwiseHealthy: boolean): HealthAnswer {
   const { families } = facts.dataplane;
-  const entries = families.map((status) => [familyNames[status.family], { lastUpdated: time(status.lastSuccess), healthy: !isStuck(status, facts) }] as const);
+  const entries = families.map(
+    (status) =>
+      [
+        familyNames[status.family],
+        { lastUpdated: time(status.lastSuccess), healthy: !isStuck(status, facts) },
+      ] as const,
+  );
   const healthy = otherwiseHealthy && entries.every(([, family]) => family.healthy);
   const updates = families.map(({ lastSuccess }) => time(lastSuccess)).sort();
   // Where nothing changes nothing is updated, and the node would look forgotten; so a healthy one has always just been.
   const lastUpdated = healthy ? time(facts.now) : (updates.at(-1) ?? time(undefined));
   return {
     status: healthy ? 200 : 503,
-    body: { lastUpdated, currentTime: time(facts.now), nodeEligible: facts.nodeEligible, healthy, status: Object.fromEntries(entries) },
+    body: {
+      lastUpdated,
+      currentTime: time(facts.now),
+      nodeEligible: facts.nodeEligible,
+      healthy,
+      status: Object.fromEntries(entries),
+    },
   };
 }
 
@@ -70,9 +85,15 @@ function time(date: Date | undefined): string {
   return (date ?? never).toISOString();
 }
 
-/** A Node that is being deleted, or that the cluster autoscaler is about to remove, should get no new connections (KEP-3836). */
+/**
+ * A Node that is being deleted, or that the cluster autoscaler is about to remove, should get no new connections
+ * (KEP-3836).
+ */
 export function isEligible(node: unknown): boolean {
-  const { metadata, spec } = node as { metadata?: { deletionTimestamp?: string }; spec?: { taints?: { key?: string }[] } };
+  const { metadata, spec } = node as {
+    metadata?: { deletionTimestamp?: string };
+    spec?: { taints?: { key?: string }[] };
+  };
   const leaving = spec?.taints?.some(({ key }) => key === 'ToBeDeletedByClusterAutoscaler') ?? false;
   return metadata?.deletionTimestamp === undefined && !leaving;
 }

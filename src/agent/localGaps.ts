@@ -1,6 +1,6 @@
 /**
- * Counts the Service ports that this node drops traffic for because their policy is Local and it has no endpoint of theirs, although others
- * have: kube-proxy's `no_local_endpoints_total`.
+ * Counts the Service ports that this node drops traffic for because their policy is Local and it has no endpoint of
+ * theirs, although others have: kube-proxy's `no_local_endpoints_total`.
  */
 import type { ServiceKey } from '../model/service.ts';
 import { isExternallyReachable, type ServicePort } from '../model/servicePort.ts';
@@ -25,12 +25,17 @@ export class LocalGapCounter {
 
   total(): LocalGaps {
     const all = [...this.#gaps.values()];
-    return { internal: all.reduce((sum, { internal }) => sum + internal, 0), external: all.reduce((sum, { external }) => sum + external, 0) };
+    return {
+      internal: all.reduce((sum, { internal }) => sum + internal, 0),
+      external: all.reduce((sum, { external }) => sum + external, 0),
+    };
   }
 }
 
 export function gapsOf(ports: readonly ServicePort[]): LocalGaps {
-  const empty = ports.filter(({ clusterEndpoints, localEndpoints }) => clusterEndpoints.length > 0 && localEndpoints.length === 0);
+  const empty = ports.filter(
+    ({ clusterEndpoints, localEndpoints }) => clusterEndpoints.length > 0 && localEndpoints.length === 0,
+  );
   return {
     internal: empty.filter((port) => port.internalTrafficPolicy === 'Local').length,
     external: empty.filter((port) => port.externalTrafficPolicy === 'Local' && isExternallyReachable(port)).length,

@@ -1,6 +1,6 @@
 /**
- * Who serves this node, and one crew for another: the one that serves stops, its mode steps aside or goes, the next one begins. When that one is
- * to stay, what other modes have left retires.
+ * Who serves this node, and one crew for another: the one that serves stops, its mode steps aside or goes, the next one
+ * begins. When that one is to stay, what other modes have left retires.
  */
 import type { ConditionNow } from '../api/conditions.ts';
 import { type ProxyMode, proxyModes } from '../api/nodeConfig.ts';
@@ -29,7 +29,9 @@ export interface ModeExchangeOptions extends Pick<CrewOptions, 'store' | 'observ
 
 /** A tool that is killed in its work leaves the kernel as it was, but the work would have to be done again. */
 const stopGraceMs = 30_000;
-/** For all the tools that make room for a mode, each of which has a time-out of its own; on a busy node they are slow. */
+/**
+ * For all the tools that make room for a mode, each of which has a time-out of its own; on a busy node they are slow.
+ */
 const makeRoomMs = 120_000;
 
 export class ModeExchange {
@@ -80,11 +82,16 @@ export class ModeExchange {
 
   /** The first crew; another mode may have served here before this agent started. */
   async start(task: DesiredConfig, backends: Backends): Promise<void> {
-    await this.#stepAside(task.config.mode).catch((error: unknown) => this.#options.logger.warn('what another mode left could not be looked after', { error }));
+    await this.#stepAside(task.config.mode).catch((error: unknown) =>
+      this.#options.logger.warn('what another mode left could not be looked after', { error }),
+    );
     this.#crew = this.#hire(task, backends);
   }
 
-  /** One crew for the other. Gives why the new one failed, and then nobody serves, unless it was hired for good: that one goes on trying. */
+  /**
+   * One crew for the other. Gives why the new one failed, and then nobody serves, unless it was hired for good: that
+   * one goes on trying.
+   */
   async exchange(task: DesiredConfig, backends: Backends, terms?: 'for good'): Promise<Refusal | undefined> {
     await this.#crew?.stop(stopGraceMs);
     await this.#retirement.stop();
@@ -130,17 +137,20 @@ export class ModeExchange {
   }
 
   async #removeOthers(mode: ProxyMode): Promise<void> {
-    for (const { backend } of this.#others(mode)) await backend.retire?.({ drains: false, signal: AbortSignal.timeout(makeRoomMs) });
+    for (const { backend } of this.#others(mode))
+      await backend.retire?.({ drains: false, signal: AbortSignal.timeout(makeRoomMs) });
   }
 
   /** Also in families that the node does not have any more. */
   #others(mode: ProxyMode): readonly OldMode[] {
-    return proxyModes.filter((other) => other !== mode).flatMap((other) =>
-      ipFamilies.flatMap((family) => {
-        const backend = this.#options.makeBackend(other, family);
-        return 'reason' in backend ? [] : [{ mode: other, family, backend }];
-      }),
-    );
+    return proxyModes
+      .filter((other) => other !== mode)
+      .flatMap((other) =>
+        ipFamilies.flatMap((family) => {
+          const backend = this.#options.makeBackend(other, family);
+          return 'reason' in backend ? [] : [{ mode: other, family, backend }];
+        }),
+      );
   }
 
   #hire(task: DesiredConfig, backends: Backends): Crew {

@@ -1,5 +1,6 @@
 /**
- * What is to happen with a configuration, in view of what this node runs: pure, so that every way through a change of mode can be read here.
+ * What is to happen with a configuration, in view of what this node runs: pure, so that every way through a change of
+ * mode can be read here.
  *
  *   Idle ──start──► Serving ──switch──► Proving ──its probe came through──► Serving
  *                      ▲                   │
@@ -15,7 +16,12 @@ export type SwitchPhase =
   | { readonly phase: 'Idle' }
   | { readonly phase: 'Serving'; readonly config: DesiredConfig }
   /** Another mode is complete and serves; what it replaced can still come back. */
-  | { readonly phase: 'Proving'; readonly config: DesiredConfig; readonly before: DesiredConfig; readonly disproof?: Refusal };
+  | {
+      readonly phase: 'Proving';
+      readonly config: DesiredConfig;
+      readonly before: DesiredConfig;
+      readonly disproof?: Refusal;
+    };
 
 /** A mode that was tried in vain is not tried again at once: each try moves the node's connections to and fro. */
 export interface FailedSwitch {
@@ -33,17 +39,31 @@ export type Step =
 
 export const retryFailedSwitchMs = 600_000;
 
-export function nextStep(now: SwitchPhase, desired: DesiredConfig, failed?: FailedSwitch & { readonly now: number }): Step {
+export function nextStep(
+  now: SwitchPhase,
+  desired: DesiredConfig,
+  failed?: FailedSwitch & { readonly now: number },
+): Step {
   if (now.phase === 'Idle') return { kind: 'start' };
-  if (now.phase === 'Proving' && now.disproof !== undefined && isSame(now.config, desired)) return { kind: 'goBack', to: now.before, why: failure(now.config, now.before, now.disproof) };
-  if (now.config.config.mode === desired.config.mode) return { kind: isDeepStrictEqual(now.config, desired) ? 'keep' : 'resync' };
-  if (failed !== undefined && isSame(failed.config, desired) && failed.now - failed.at < retryFailedSwitchMs) return { kind: 'refuse', why: failed.why };
+  if (now.phase === 'Proving' && now.disproof !== undefined && isSame(now.config, desired))
+    return { kind: 'goBack', to: now.before, why: failure(now.config, now.before, now.disproof) };
+  if (now.config.config.mode === desired.config.mode)
+    return { kind: isDeepStrictEqual(now.config, desired) ? 'keep' : 'resync' };
+  if (failed !== undefined && isSame(failed.config, desired) && failed.now - failed.at < retryFailedSwitchMs)
+    return { kind: 'refuse', why: failed.why };
   return { kind: 'switch', from: now.config };
 }
 
 /** What a failed switch is called in the status; the sentence of the cause comes with it. */
-export function failure({ config: { mode } }: DesiredConfig, { config: before }: DesiredConfig, { reason, message }: Refusal): Refusal {
-  return { reason: 'ModeSwitchFailed', message: `mode ${mode} was tried and given up for mode ${before.mode} again (${reason}): ${message}` };
+export function failure(
+  { config: { mode } }: DesiredConfig,
+  { config: before }: DesiredConfig,
+  { reason, message }: Refusal,
+): Refusal {
+  return {
+    reason: 'ModeSwitchFailed',
+    message: `mode ${mode} was tried and given up for mode ${before.mode} again (${reason}): ${message}`,
+  };
 }
 
 /** Other settings in the same mode leave the question open whether the mode works here. */

@@ -12,8 +12,8 @@ export const nodeProxiesPath = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
 export interface NodeConfigSource {
   start(): void;
   /**
-   * Resolves when this node's NodeProxy is known, when it is clear that nobody configures nodes here, or when the time is over;
-   * with `orAbsent` also when it is known that there is none now.
+   * Resolves when this node's NodeProxy is known, when it is clear that nobody configures nodes here, or when the time
+   * is over; with `orAbsent` also when it is known that there is none now.
    */
   first(options: { readonly waitMs: number; readonly orAbsent: boolean }): Promise<void>;
   stop(): Promise<void>;
@@ -28,7 +28,13 @@ export interface NodeConfigSourceOptions {
   readonly timing?: Partial<ReflectorTiming>;
 }
 
-export function createNodeConfigSource({ client, nodeName, onChange, onError, timing = {} }: NodeConfigSourceOptions): NodeConfigSource {
+export function createNodeConfigSource({
+  client,
+  nodeName,
+  onChange,
+  onError,
+  timing = {},
+}: NodeConfigSourceOptions): NodeConfigSource {
   const settled = Promise.withResolvers<void>();
   let known: { uid: string; generation: number | undefined } | undefined;
   const take = (uid: string, nodeProxy: NodeProxy): void => {
@@ -44,7 +50,11 @@ export function createNodeConfigSource({ client, nodeName, onChange, onError, ti
     path: nodeProxiesPath,
     query: { fieldSelector: `metadata.name=${nodeName}` },
     decode: (object) => object as NodeProxy,
-    handler: { onAdd: ({ uid }, nodeProxy) => take(uid, nodeProxy), onUpdate: ({ uid }, nodeProxy) => take(uid, nodeProxy), onDelete: () => undefined },
+    handler: {
+      onAdd: ({ uid }, nodeProxy) => take(uid, nodeProxy),
+      onUpdate: ({ uid }, nodeProxy) => take(uid, nodeProxy),
+      onDelete: () => undefined,
+    },
     onError: (error, retryInMs) => {
       // The kind is not served, or not to be seen by us: nobody configures nodes here, and that is no reason to wait.
       if (isNotFound(error) || isForbidden(error)) settled.resolve();

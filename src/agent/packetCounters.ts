@@ -29,7 +29,10 @@ export function createPacketCounters({ backend, metrics, logger }: PacketCounter
       const { invalidDropped } = counts;
       const before = last.get(family) ?? 0;
       // A rule that was written anew counts from nothing.
-      metrics.invalidDropped.inc({ ip_family: familyLabels[family] }, invalidDropped < before ? invalidDropped : invalidDropped - before);
+      metrics.invalidDropped.inc(
+        { ip_family: familyLabels[family] },
+        invalidDropped < before ? invalidDropped : invalidDropped - before,
+      );
       last.set(family, invalidDropped);
     }
   }

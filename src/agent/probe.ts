@@ -1,8 +1,9 @@
 /**
- * Tries real connections from this node to Services after a new revision came into force, before the node calls itself Ready.
+ * Tries real connections from this node to Services after a new revision came into force, before the node calls itself
+ * Ready.
  *
- * Only a change is probed: a revision that was Ready here before, also before a restart of the agent, stays so. A node that goes back to the
- * revision it had needs no connection that may have been broken before the change.
+ * Only a change is probed: a revision that was Ready here before, also before a restart of the agent, stays so. A node
+ * that goes back to the revision it had needs no connection that may have been broken before the change.
  */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +17,9 @@ export type ProbeSpec = NonNullable<NodeProxy['spec']['probe']>;
 export type ProbedService = NonNullable<ProbeSpec['services']>[number];
 
 /** `trying` until the first try is over: there is no answer yet. */
-export type ProbeFinding = { readonly kind: 'trying' } | { readonly kind: 'verifying' | 'failed'; readonly why: Refusal };
+export type ProbeFinding =
+  | { readonly kind: 'trying' }
+  | { readonly kind: 'verifying' | 'failed'; readonly why: Refusal };
 
 /** Undefined when a connection was made and closed again; else why not, in words for a status. */
 export type Dial = (address: string, port: number) => Promise<string | undefined>;
@@ -80,7 +83,9 @@ export class Prober {
     this.#finding = undefined;
   }
 
-  /** Until every connection was made in one try, also after it was said to have failed: what is wrong may be put right. */
+  /**
+   * Until every connection was made in one try, also after it was said to have failed: what is wrong may be put right.
+   */
   async #probe(revision: string, probe: ProbeSpec, signal: AbortSignal): Promise<void> {
     const { logger, onNews } = this.#options;
     for (let failures = 1; ; failures += 1) {
@@ -108,11 +113,14 @@ export class Prober {
     const { store, dial = dialTCP } = this.#options;
     const service = store.service(`${namespace}/${name}`);
     const what = `probe of Service ${namespace}/${name} port ${port}`;
-    if (service === undefined) return `${what}: there is no such Service with a cluster IP; correct spec.rollout.probe.services`;
+    if (service === undefined)
+      return `${what}: there is no such Service with a cluster IP; correct spec.rollout.probe.services`;
     const protocols = service.ports.filter((known) => known.port === port).map(({ protocol }) => protocol);
     if (protocols.length === 0) return `${what}: the Service has no such port; correct spec.rollout.probe.services`;
     if (!protocols.includes('TCP')) return undefined;
-    const problems = await Promise.all(service.clusterIPs.map(async (address) => ({ address, problem: await dial(address, port) })));
+    const problems = await Promise.all(
+      service.clusterIPs.map(async (address) => ({ address, problem: await dial(address, port) })),
+    );
     const failed = problems.find(({ problem }) => problem !== undefined);
     return failed && `${what}: no connection from this node to ${failed.address}: ${failed.problem}`;
   }

@@ -1,6 +1,7 @@
 /**
- * Which Services ask for external IPs that the configuration does not allow. Whoever may create a Service could draw any address's traffic to
- * it, so they are not served there; the NodeProxy says so, and the operator tells the Services' owners.
+ * Which Services ask for external IPs that the configuration does not allow. Whoever may create a Service could draw
+ * any address's traffic to it, so they are not served there; the NodeProxy says so, and the operator tells the
+ * Services' owners.
  */
 import type { ConditionNow } from '../api/conditions.ts';
 import type { NodeConfig } from '../api/nodeConfig.ts';
@@ -26,7 +27,10 @@ export class RefusedExternalIPs {
   /** For the NodeProxy: no condition where all are allowed. It does not keep the node from being Ready. */
   conditions(): readonly ConditionNow[] {
     if (this.#services.size === 0) return [];
-    const named = [...this.#services].sort().slice(0, mostNamed).map((key) => (key.length > longestName ? `${key.slice(0, longestName)}…` : key));
+    const named = [...this.#services]
+      .sort()
+      .slice(0, mostNamed)
+      .map((key) => (key.length > longestName ? `${key.slice(0, longestName)}…` : key));
     const more = this.#services.size > mostNamed ? ` and ${this.#services.size - mostNamed} more` : '';
     const message = `External IPs of ${named.join(', ')}${more} are not served: externalIPs.allowedCIDRs does not hold them.`;
     return [{ type: 'ExternalIPs', status: 'False', reason: 'ExternalIPsNotAllowed', message }];

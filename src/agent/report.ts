@@ -35,7 +35,7 @@ const tolerated = 1;
 /** Whether there is an answer to the NodeProxy's present configuration: in force, refused, or tried and failed. */
 export function isSettled({ dataplane, refusal, probe }: Pick<Facts, 'dataplane' | 'refusal' | 'probe'>): boolean {
   if (refusal !== undefined || failing(dataplane) !== undefined) return true;
-  return probe?.kind !== 'trying' && (dataplane.inForce !== undefined && dataplane.inForce === dataplane.accepted);
+  return probe?.kind !== 'trying' && dataplane.inForce !== undefined && dataplane.inForce === dataplane.accepted;
 }
 
 /** Equal facts give an equal status, but for `lastChangeTime`, which moves with any other part. */
@@ -43,7 +43,14 @@ export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefine
   const { dataplane } = facts;
   const { inForce } = dataplane;
   const ready = readyCondition(facts);
-  const conditions = [ready, ...bootstrapCondition(facts.selfServedAddress), ...driftCondition(dataplane), ...familiesCondition(dataplane), ...(dataplane.remarks ?? []), ...(facts.remarks ?? [])];
+  const conditions = [
+    ready,
+    ...bootstrapCondition(facts.selfServedAddress),
+    ...driftCondition(dataplane),
+    ...familiesCondition(dataplane),
+    ...(dataplane.remarks ?? []),
+    ...(facts.remarks ?? []),
+  ];
   const status: NodeProxyStatus = {
     observedGeneration: facts.generation,
     state: stateOf(dataplane, ready),
@@ -53,7 +60,10 @@ export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefine
     dataplane: dataplaneFields(dataplane, facts.invalidServices),
     conditions: mergeConditions(before?.conditions, conditions, { observedGeneration: facts.generation, now }),
   };
-  return { ...status, lastChangeTime: isSameReport(status, before) ? before?.lastChangeTime : now.toISOString().replace(/\.\d+Z$/, 'Z') };
+  return {
+    ...status,
+    lastChangeTime: isSameReport(status, before) ? before?.lastChangeTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),
+  };
 }
 
 /** Whether two statuses say the same, whenever they were written. */
@@ -66,27 +76,46 @@ export function isReady(status: NodeProxyStatus | undefined): boolean {
 }
 
 function failing({ families }: DataplaneStatus): SyncStatus | undefined {
-  return families.find(({ error, failures, lastSuccess }) => error !== undefined && (failures > tolerated || lastSuccess === undefined));
+  return families.find(
+    ({ error, failures, lastSuccess }) => error !== undefined && (failures > tolerated || lastSuccess === undefined),
+  );
 }
 
 function readyCondition({ dataplane, refusal, probe }: Facts): ConditionNow {
   const failed = failing(dataplane);
   if (failed?.error !== undefined) {
-    return { type: 'Ready', status: 'False', reason: failed.error.reason, message: short(`${failed.family}: ${failed.error.message}`, 256) };
+    return {
+      type: 'Ready',
+      status: 'False',
+      reason: failed.error.reason,
+      message: short(`${failed.family}: ${failed.error.message}`, 256),
+    };
   }
   const { inForce } = dataplane;
   if (refusal !== undefined) {
-    const goesOn = inForce === undefined ? '' : `. Still in force: mode ${inForce.config.mode}, revision ${inForce.revision}.`;
-    return { type: 'Ready', status: 'False', reason: refusal.reason, message: short(refusal.message, 256 - goesOn.length) + goesOn };
+    const goesOn =
+      inForce === undefined ? '' : `. Still in force: mode ${inForce.config.mode}, revision ${inForce.revision}.`;
+    return {
+      type: 'Ready',
+      status: 'False',
+      reason: refusal.reason,
+      message: short(refusal.message, 256 - goesOn.length) + goesOn,
+    };
   }
-  if (inForce === undefined) return { type: 'Ready', status: 'False', reason: 'Pending', message: 'Nothing is programmed yet.' };
-  if (probe !== undefined && probe.kind !== 'trying') return { type: 'Ready', status: 'False', reason: probe.why.reason, message: short(probe.why.message, 256) };
+  if (inForce === undefined)
+    return { type: 'Ready', status: 'False', reason: 'Pending', message: 'Nothing is programmed yet.' };
+  if (probe !== undefined && probe.kind !== 'trying')
+    return { type: 'Ready', status: 'False', reason: probe.why.reason, message: short(probe.why.message, 256) };
   return { type: 'Ready', status: 'True', reason: 'Synced', message: syncedMessage(dataplane) };
 }
 
 function syncedMessage(dataplane: DataplaneStatus): string {
-  const leftOut = new Set(dataplane.families.flatMap(({ result }) => result?.quarantined?.map(({ service }) => service) ?? [])).size;
-  return leftOut === 0 ? 'The kernel holds the rules of all Services.' : `The kernel holds the rules of all Services but ${leftOut} that it refused.`;
+  const leftOut = new Set(
+    dataplane.families.flatMap(({ result }) => result?.quarantined?.map(({ service }) => service) ?? []),
+  ).size;
+  return leftOut === 0
+    ? 'The kernel holds the rules of all Services.'
+    : `The kernel holds the rules of all Services but ${leftOut} that it refused.`;
 }
 
 function bootstrapCondition(address: string | undefined): ConditionNow[] {
@@ -105,7 +134,12 @@ function driftCondition({ families }: DataplaneStatus): ConditionNow[] {
 function familiesCondition({ unserved = [] }: DataplaneStatus): ConditionNow[] {
   return unserved.slice(0, 1).map(({ family, why }) => {
     const name = family === 'ipv4' ? 'IPv4' : 'IPv6';
-    return { type: 'AllFamilies', status: 'False', reason: why.reason, message: short(`${name} Services are not served on this node, the others are: ${why.message}`, 256) };
+    return {
+      type: 'AllFamilies',
+      status: 'False',
+      reason: why.reason,
+      message: short(`${name} Services are not served on this node, the others are: ${why.message}`, 256),
+    };
   });
 }
 
@@ -114,14 +148,24 @@ function stateOf(dataplane: DataplaneStatus, ready: ConditionNow): NodeProxyStat
   return ready.reason === 'Pending' || ready.reason === 'Verifying' ? ready.reason : 'Degraded';
 }
 
-function inForceFields(inForce: DesiredConfig | undefined, before: NodeProxyStatus | undefined): Pick<NodeProxyStatus, 'mode' | 'revision' | 'previousRevision'> {
+function inForceFields(
+  inForce: DesiredConfig | undefined,
+  before: NodeProxyStatus | undefined,
+): Pick<NodeProxyStatus, 'mode' | 'revision' | 'previousRevision'> {
   if (inForce === undefined) return {};
   const previous = before?.revision === inForce.revision ? before.previousRevision : before?.revision;
-  return { mode: inForce.config.mode, revision: inForce.revision, ...(previous === undefined ? {} : { previousRevision: previous }) };
+  return {
+    mode: inForce.config.mode,
+    revision: inForce.revision,
+    ...(previous === undefined ? {} : { previousRevision: previous }),
+  };
 }
 
 /** One entry per Service, sorted: what its objects hold comes before what the kernel said of it. */
-export function quarantinedServices(invalid: readonly QuarantinedService[], { families }: DataplaneStatus): readonly QuarantinedService[] {
+export function quarantinedServices(
+  invalid: readonly QuarantinedService[],
+  { families }: DataplaneStatus,
+): readonly QuarantinedService[] {
   const byService = new Map<string, QuarantinedService>();
   for (const each of [...invalid, ...families.flatMap(({ result }) => result?.quarantined ?? [])]) {
     if (!byService.has(each.service)) byService.set(each.service, each);
@@ -129,10 +173,15 @@ export function quarantinedServices(invalid: readonly QuarantinedService[], { fa
   return [...byService.values()].sort((one, other) => (one.service < other.service ? -1 : 1));
 }
 
-function dataplaneFields({ families }: DataplaneStatus, invalid: readonly QuarantinedService[]): NodeProxyStatus['dataplane'] {
+function dataplaneFields(
+  { families }: DataplaneStatus,
+  invalid: readonly QuarantinedService[],
+): NodeProxyStatus['dataplane'] {
   const results = families.flatMap(({ result }) => result ?? []);
   const error = families.find((family) => family.error !== undefined)?.error;
-  const lastDriftTime = families.flatMap((family) => family.lastDriftTime ?? []).sort((one, other) => other.getTime() - one.getTime())[0];
+  const lastDriftTime = families
+    .flatMap((family) => family.lastDriftTime ?? [])
+    .sort((one, other) => other.getTime() - one.getTime())[0];
   return {
     services: Math.max(0, ...results.map(({ services }) => services)),
     endpoints: results.reduce((sum, { endpoints }) => sum + endpoints, 0),
@@ -145,7 +194,12 @@ function dataplaneFields({ families }: DataplaneStatus, invalid: readonly Quaran
   };
 }
 
-function quarantined({ service, reason, message }: QuarantinedService): { namespace: string; name: string; reason: string; message: string } {
+function quarantined({ service, reason, message }: QuarantinedService): {
+  namespace: string;
+  name: string;
+  reason: string;
+  message: string;
+} {
   const [namespace = '', name = ''] = service.split('/');
   return { namespace: namespace.slice(0, 63), name: name.slice(0, 63), reason, message: short(message, 256) };
 }

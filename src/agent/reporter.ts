@@ -46,7 +46,10 @@ export class Reporter {
   }
 }
 
-/** The API server's address where it is the Service's that this agent makes work; undefined where it is the server's own. */
+/**
+ * The API server's address where it is the Service's that this agent makes work; undefined where it is the server's
+ * own.
+ */
 export function selfServedAddress(server: string, store: Pick<Store, 'service'>): string | undefined {
   const host = new URL(server).hostname.replace(/^\[|\]$/g, '');
   if (host.startsWith('kubernetes.default')) return host;

@@ -1,6 +1,6 @@
 /**
- * Takes the modes that serve no longer out of the kernel, beside the one that does: connections drain, then the objects go. What is there is
- * found in the kernel each time, so it does not matter which agent, or which proxy, left it.
+ * Takes the modes that serve no longer out of the kernel, beside the one that does: connections drain, then the objects
+ * go. What is there is found in the kernel each time, so it does not matter which agent, or which proxy, left it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConditionNow } from '../api/conditions.ts';
@@ -72,14 +72,20 @@ export class Retirement {
     this.#remark = undefined;
   }
 
-  async #run(old: readonly OldMode[], { drainTimeoutSeconds }: NodeConfig['migration'], signal: AbortSignal): Promise<void> {
+  async #run(
+    old: readonly OldMode[],
+    { drainTimeoutSeconds }: NodeConfig['migration'],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { settleMs } = this.#timing;
     const deadline = performance.now() + drainTimeoutSeconds * 1000;
     let left = old;
     let waitMs = drainTimeoutSeconds === 0 ? 0 : settleMs;
     while (left.length > 0) {
       const untilDeadline = deadline - performance.now();
-      await sleep(untilDeadline > 0 ? Math.min(waitMs, untilDeadline) : waitMs, undefined, { signal }).catch(() => undefined);
+      await sleep(untilDeadline > 0 ? Math.min(waitMs, untilDeadline) : waitMs, undefined, { signal }).catch(
+        () => undefined,
+      );
       if (signal.aborted) return;
       const drains = performance.now() < deadline;
       ({ left, waitMs } = await this.#step(left, { drains, signal }, drainTimeoutSeconds));
@@ -89,7 +95,11 @@ export class Retirement {
   }
 
   /** One after the other: families share a device. */
-  async #step(old: readonly OldMode[], request: { drains: boolean; signal: AbortSignal }, limitSeconds: number): Promise<{ left: readonly OldMode[]; waitMs: number }> {
+  async #step(
+    old: readonly OldMode[],
+    request: { drains: boolean; signal: AbortSignal },
+    limitSeconds: number,
+  ): Promise<{ left: readonly OldMode[]; waitMs: number }> {
     const left: OldMode[] = [];
     let remark: ConditionNow | undefined;
     for (const each of old) {
@@ -101,16 +111,34 @@ export class Retirement {
     return { left, waitMs: remark?.reason === 'RemovalFailed' ? this.#timing.retryMs : this.#timing.lookMs };
   }
 
-  async #retire({ mode, family, backend }: OldMode, request: { drains: boolean; signal: AbortSignal }, limitSeconds: number): Promise<ConditionNow | undefined> {
+  async #retire(
+    { mode, family, backend }: OldMode,
+    request: { drains: boolean; signal: AbortSignal },
+    limitSeconds: number,
+  ): Promise<ConditionNow | undefined> {
     const { logger } = this.#options;
     try {
       const { removed, draining } = (await backend.retire?.(request)) ?? { removed: [], draining: 0 };
-      if (removed.length > 0) logger.info('removed what another mode had left', { mode, family, objects: removed.length, first: removed.slice(0, 10) });
-      return draining === 0 ? undefined : condition('Draining', `Connections made in mode ${mode} go on; what they need goes when they end, ${limitSeconds} s after the change at the latest.`);
+      if (removed.length > 0)
+        logger.info('removed what another mode had left', {
+          mode,
+          family,
+          objects: removed.length,
+          first: removed.slice(0, 10),
+        });
+      return draining === 0
+        ? undefined
+        : condition(
+            'Draining',
+            `Connections made in mode ${mode} go on; what they need goes when they end, ${limitSeconds} s after the change at the latest.`,
+          );
     } catch (error) {
       if (request.signal.aborted) return undefined;
       logger.warn('what another mode left could not be removed', { mode, family, error });
-      return condition('RemovalFailed', `What mode ${mode} left could not be removed, and is tried again: ${error instanceof SyncError ? error.message : 'the agent log says why'}`);
+      return condition(
+        'RemovalFailed',
+        `What mode ${mode} left could not be removed, and is tried again: ${error instanceof SyncError ? error.message : 'the agent log says why'}`,
+      );
     }
   }
 

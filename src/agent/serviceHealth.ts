@@ -1,7 +1,7 @@
 /**
- * The health-check node ports of Services with external traffic policy Local: a load balancer asks there which nodes have endpoints.
- * Port, body, header and the addresses that are listened on are kube-proxy's, and as there each IP family answers for itself: it has
- * endpoints of its own, and a pod with two addresses is one endpoint.
+ * The health-check node ports of Services with external traffic policy Local: a load balancer asks there which nodes
+ * have endpoints. Port, body, header and the addresses that are listened on are kube-proxy's, and as there each IP
+ * family answers for itself: it has endpoints of its own, and a pod with two addresses is one endpoint.
  */
 import { networkInterfaces } from 'node:os';
 import type { NodeConfig } from '../api/nodeConfig.ts';
@@ -81,8 +81,12 @@ export class ServiceHealth {
     const answer = (): Answer => serviceHealthAnswer(key, listener.localEndpoints, isHealthy());
     for (const host of addresses) {
       if (servers.has(host)) continue;
-      const onUnavailable = (error: Error): void => logger.warn('cannot listen on a health-check node port; trying again', { service: key, host, port, error });
-      servers.set(host, startHttpServer({ address: { host, port, ipv6Only: true }, routes: {}, fallback: answer, onUnavailable }));
+      const onUnavailable = (error: Error): void =>
+        logger.warn('cannot listen on a health-check node port; trying again', { service: key, host, port, error });
+      servers.set(
+        host,
+        startHttpServer({ address: { host, port, ipv6Only: true }, routes: {}, fallback: answer, onUnavailable }),
+      );
     }
   }
 }
@@ -94,12 +98,19 @@ async function stopListening({ servers }: Listener): Promise<void> {
 const allAddresses: { readonly [family in IPFamily]: string } = { ipv4: '0.0.0.0', ipv6: '::' };
 
 /** Where NodePorts are served in a family; a link-local address could not be listened on without its interface. */
-export function healthCheckAddresses({ nodePorts }: Pick<NodeConfig, 'nodePorts'>, node: NodeRecord, family: IPFamily): readonly string[] {
+export function healthCheckAddresses(
+  { nodePorts }: Pick<NodeConfig, 'nodePorts'>,
+  node: NodeRecord,
+  family: IPFamily,
+): readonly string[] {
   const networks = nodePorts?.addresses ?? [];
   const isOfFamily = (address: string): boolean => familyOf(address) === family;
   if (networks.length === 0) return [allAddresses[family]];
   if (networks.includes('primary')) return node.addresses.filter(isOfFamily).slice(0, 1);
-  return interfaceAddresses().filter((address) => isOfFamily(address) && !address.startsWith('fe80:') && networks.some((network) => cidrContains(network, address)));
+  return interfaceAddresses().filter(
+    (address) =>
+      isOfFamily(address) && !address.startsWith('fe80:') && networks.some((network) => cidrContains(network, address)),
+  );
 }
 
 function interfaceAddresses(): readonly string[] {
@@ -110,12 +121,17 @@ function interfaceAddresses(): readonly string[] {
 /** Distinct addresses of ready endpoints of a family on this node; those that are going away count no more. */
 export function localEndpoints(slices: Iterable<EndpointSliceRecord>, nodeName: string, family: IPFamily): number {
   const ofFamily = [...slices].filter((slice) => slice.family === family);
-  const ready = ofFamily.flatMap(({ endpoints }) => endpoints.filter((endpoint) => endpoint.ready && endpoint.nodeName === nodeName));
+  const ready = ofFamily.flatMap(({ endpoints }) =>
+    endpoints.filter((endpoint) => endpoint.ready && endpoint.nodeName === nodeName),
+  );
   return new Set(ready.map(({ address }) => address)).size;
 }
 
 export function serviceHealthAnswer(key: ServiceKey, endpoints: number, serviceProxyHealthy: boolean): Answer {
   const [namespace, name] = key.split('/');
   const body = { service: { namespace, name }, localEndpoints: endpoints, serviceProxyHealthy };
-  return { ...json(endpoints > 0 && serviceProxyHealthy ? 200 : 503, body), headers: { 'X-Load-Balancing-Endpoint-Weight': String(endpoints) } };
+  return {
+    ...json(endpoints > 0 && serviceProxyHealthy ? 200 : 503, body),
+    headers: { 'X-Load-Balancing-Endpoint-Weight': String(endpoints) },
+  };
 }

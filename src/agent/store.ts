@@ -1,8 +1,9 @@
 /**
- * What a node knows of the cluster: compact records of Services, EndpointSlices and its own Node, and the news of what changed.
+ * What a node knows of the cluster: compact records of Services, EndpointSlices and its own Node, and the news of what
+ * changed.
  *
- * A record that is equal to the one before is no news: Services and Nodes are touched all the time for reasons that no rule
- * depends on.
+ * A record that is equal to the one before is no news: Services and Nodes are touched all the time for reasons that no
+ * rule depends on.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { NodeConfig } from '../api/nodeConfig.ts';
@@ -75,7 +76,8 @@ export class Store {
     if (record === undefined) this.#services.delete(key);
     else if (isDeepStrictEqual(record, before)) return;
     else this.#services.set(key, record);
-    for (const family of familiesOf(before, record)) this.#listener?.onChange({ family, service: key, kind: 'service' });
+    for (const family of familiesOf(before, record))
+      this.#listener?.onChange({ family, service: key, kind: 'service' });
   }
 
   removeService(key: ServiceKey): void {
@@ -84,7 +86,12 @@ export class Store {
 
   setSlice(key: string, { record, problems }: Decoded<EndpointSliceRecord>): void {
     const before = this.#slices.get(key);
-    this.#noteProblems(`EndpointSlice ${key}`, record?.service ?? before?.service ?? key, 'InvalidEndpointSlice', problems);
+    this.#noteProblems(
+      `EndpointSlice ${key}`,
+      record?.service ?? before?.service ?? key,
+      'InvalidEndpointSlice',
+      problems,
+    );
     if (record !== undefined && before !== undefined && isSameBesideTrigger(record, before)) return;
     if (before !== undefined) this.#forgetSlice(key, before);
     if (record !== undefined) this.#rememberSlice(key, record);
@@ -99,7 +106,8 @@ export class Store {
   invalidServices(): readonly InvalidService[] {
     const byService = new Map<ServiceKey, InvalidService>();
     for (const invalid of this.#invalid.values()) {
-      if (invalid.reason === 'InvalidService' || !byService.has(invalid.service)) byService.set(invalid.service, invalid);
+      if (invalid.reason === 'InvalidService' || !byService.has(invalid.service))
+        byService.set(invalid.service, invalid);
     }
     return [...byService.values()].sort((one, other) => (one.service < other.service ? -1 : 1));
   }
@@ -123,20 +131,31 @@ export class Store {
 
   #tellSliceChange(before: EndpointSliceRecord | undefined, after: EndpointSliceRecord | undefined): void {
     // An annotation that stayed as it was belongs to an earlier change.
-    const triggerTime = after?.lastChangeTriggerTime === before?.lastChangeTriggerTime ? undefined : after?.lastChangeTriggerTime;
-    if (after !== undefined) this.#listener?.onChange({ family: after.family, service: after.service, kind: 'endpoints', triggerTime });
+    const triggerTime =
+      after?.lastChangeTriggerTime === before?.lastChangeTriggerTime ? undefined : after?.lastChangeTriggerTime;
+    if (after !== undefined)
+      this.#listener?.onChange({ family: after.family, service: after.service, kind: 'endpoints', triggerTime });
     const moved = before !== undefined && (before.service !== after?.service || before.family !== after.family);
     if (moved) this.#listener?.onChange({ family: before.family, service: before.service, kind: 'endpoints' });
   }
 
-  #noteProblems(object: string, service: ServiceKey, reason: InvalidService['reason'], problems: readonly Problem[]): void {
+  #noteProblems(
+    object: string,
+    service: ServiceKey,
+    reason: InvalidService['reason'],
+    problems: readonly Problem[],
+  ): void {
     const [first] = problems;
     if (first === undefined) {
       this.#invalid.delete(object);
       return;
     }
     const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-    this.#invalid.set(object, { service, reason, message: `${object}: ${first.field} ${first.message}; ${first.remedy}${more}` });
+    this.#invalid.set(object, {
+      service,
+      reason,
+      message: `${object}: ${first.field} ${first.message}; ${first.remedy}${more}`,
+    });
   }
 }
 
@@ -145,5 +164,8 @@ function familiesOf(...records: readonly (ServiceRecord | undefined)[]): Readonl
 }
 
 function isSameBesideTrigger(one: EndpointSliceRecord, other: EndpointSliceRecord): boolean {
-  return isDeepStrictEqual({ ...one, lastChangeTriggerTime: undefined }, { ...other, lastChangeTriggerTime: undefined });
+  return isDeepStrictEqual(
+    { ...one, lastChangeTriggerTime: undefined },
+    { ...other, lastChangeTriggerTime: undefined },
+  );
 }

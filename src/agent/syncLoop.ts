@@ -1,10 +1,11 @@
 /**
  * Drives one backend: when to sync, what to ask for, and what to do when it failed.
  *
- * The pace is kube-proxy's (BoundedFrequencyRunner): the first change goes at once, then at least minPeriodSeconds lie between
- * the end of a run and the next start; with 0 the pause is as long as the run was. A failed run is followed by a full one within
- * periodSeconds, or at once where somebody was heard to flush what it had written; everything is made equal once an hour, and in between the kernel is
- * asked whether it still holds the rules, and whether they are still those for this node.
+ * The pace is kube-proxy's (BoundedFrequencyRunner): the first change goes at once, then at least minPeriodSeconds lie
+ * between the end of a run and the next start; with 0 the pause is as long as the run was. A failed run is followed by
+ * a full one within periodSeconds, or at once where somebody was heard to flush what it had written; everything is made
+ * equal once an hour, and in between the kernel is asked whether it still holds the rules, and whether they are still
+ * those for this node.
  */
 import { type Backend, type Outdated, SyncError, type SyncResult } from '../backend/backend.ts';
 import type { NodeConfig } from '../api/nodeConfig.ts';
@@ -123,7 +124,8 @@ export class SyncLoop {
 
   changed(change: ServiceChange): void {
     this.#changed.add(change.service);
-    if (change.triggerTime !== undefined && this.#triggerTimes.length < mostTriggerTimes) this.#triggerTimes.push(change.triggerTime);
+    if (change.triggerTime !== undefined && this.#triggerTimes.length < mostTriggerTimes)
+      this.#triggerTimes.push(change.triggerTime);
     this.#queued(change);
   }
 
@@ -134,7 +136,10 @@ export class SyncLoop {
     this.#queued(undefined);
   }
 
-  /** Somebody may have changed rules of ours: the kernel is asked at once, or written again where that is why a run failed. */
+  /**
+   * Somebody may have changed rules of ours: the kernel is asked at once, or written again where that is why a run
+   * failed.
+   */
   requestCheck(): void {
     this.#lastCheck = Number.NEGATIVE_INFINITY;
     this.#heardLoss = true;
@@ -241,7 +246,9 @@ export class SyncLoop {
     const failures = this.#status.failures + 1;
     this.#update({ error, failures });
     this.#firstRun.resolve(error);
-    const retryInMs = this.#wasSpoilt() ? 0 : Math.min(firstRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
+    const retryInMs = this.#wasSpoilt()
+      ? 0
+      : Math.min(firstRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
     if (!this.#full) this.#notBefore = performance.now() + retryInMs;
     this.#full = true;
     this.#options.observer.onFailure(this, { error, wasFull, retryInMs });

@@ -21,9 +21,18 @@ export interface SyncObserverOptions {
 /** As kube-proxy's metrics name them. */
 export const familyLabels: { readonly [family in IPFamily]: string } = { ipv4: 'IPv4', ipv6: 'IPv6' };
 
-export function createSyncObserver({ metrics, logger, startedAt, onNews, followers }: SyncObserverOptions): SyncObserver {
+export function createSyncObserver({
+  metrics,
+  logger,
+  startedAt,
+  onNews,
+  followers,
+}: SyncObserverOptions): SyncObserver {
   function countChange({ kind }: ServiceChange, label: { ip_family: string }): void {
-    const [total, pending] = kind === 'service' ? [metrics.serviceChanges, metrics.serviceChangesPending] : [metrics.endpointChanges, metrics.endpointChangesPending];
+    const [total, pending] =
+      kind === 'service'
+        ? [metrics.serviceChanges, metrics.serviceChangesPending]
+        : [metrics.endpointChanges, metrics.endpointChangesPending];
     total.inc(label);
     pending.inc(label);
   }
@@ -33,15 +42,18 @@ export function createSyncObserver({ metrics, logger, startedAt, onNews, followe
     const now = Date.now();
     metrics.syncDuration.observe(label, seconds);
     (result.full ? metrics.fullSyncDuration : metrics.partialSyncDuration).observe(label, seconds);
-    for (const time of triggerTimes) if (time > startedAt) metrics.networkProgrammingDuration.observe(label, Math.max(0, now - time) / 1000);
+    for (const time of triggerTimes)
+      if (time > startedAt) metrics.networkProgrammingDuration.observe(label, Math.max(0, now - time) / 1000);
     metrics.lastSync.set(label, now / 1000);
     metrics.fragmentsComputed.inc(label, result.fragmentsComputed);
     metrics.linesSent.inc(label, result.linesSent);
     metrics.commandsRun.inc(label, result.commandsRun);
     metrics.services.set(label, result.services);
     metrics.endpoints.set(label, result.endpoints);
-    for (const [table, rules] of Object.entries(result.rulesByTable)) metrics.iptablesRules.set({ ...label, table }, rules);
-    for (const [table, rules] of Object.entries(result.rulesWritten ?? {})) metrics.iptablesRulesWritten.set({ ...label, table }, rules);
+    for (const [table, rules] of Object.entries(result.rulesByTable))
+      metrics.iptablesRules.set({ ...label, table }, rules);
+    for (const [table, rules] of Object.entries(result.rulesWritten ?? {}))
+      metrics.iptablesRulesWritten.set({ ...label, table }, rules);
   }
 
   function countFailure({ error, wasFull }: SyncFailure, label: { ip_family: string }): void {
@@ -76,13 +88,27 @@ export function createSyncObserver({ metrics, logger, startedAt, onNews, followe
         metrics.endpointChangesPending.set(label, 0);
       }
       const { full, fragmentsComputed, linesSent, services, endpoints } = run.result;
-      logger[full ? 'info' : 'debug']('synced', { family, full, fragmentsComputed, linesSent, services, endpoints, durationMs: Math.round(run.durationMs) });
+      logger[full ? 'info' : 'debug']('synced', {
+        family,
+        full,
+        fragmentsComputed,
+        linesSent,
+        services,
+        endpoints,
+        durationMs: Math.round(run.durationMs),
+      });
       noteQuarantine(family, run.result);
       onNews();
     },
     onFailure({ status: { family, failures } }, failure): void {
       countFailure(failure, { ip_family: familyLabels[family] });
-      logger.error('sync failed', { family, reason: failure.error.reason, error: failure.error, failures, retryInMs: Math.round(failure.retryInMs) });
+      logger.error('sync failed', {
+        family,
+        reason: failure.error.reason,
+        error: failure.error,
+        failures,
+        retryInMs: Math.round(failure.retryInMs),
+      });
       onNews();
     },
     onDrift({ status: { family } }, what): void {

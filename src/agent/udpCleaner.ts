@@ -1,6 +1,6 @@
 /**
- * Ends UDP flows that lead to endpoints which are gone, after the rules have changed and beside the syncs: one dump of the kernel's table
- * for all that changed since the last one, however many endpoints that were.
+ * Ends UDP flows that lead to endpoints which are gone, after the rules have changed and beside the syncs: one dump of
+ * the kernel's table for all that changed since the last one, however many endpoints that were.
  */
 import type { EndpointSliceRecord } from '../model/endpointSlice.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
@@ -39,8 +39,8 @@ export class UdpCleaner {
   }
 
   /**
-   * The rules of these Services are about to be written. What changes from here on is another sync's: were it counted to this one, its flows
-   * would be ended while the rules still lead new ones to the old endpoints.
+   * The rules of these Services are about to be written. What changes from here on is another sync's: were it counted
+   * to this one, its flows would be ended while the rules still lead new ones to the old endpoints.
    */
   syncing(changed: ReadonlySet<ServiceKey> | 'all', state: ServiceState): void {
     const { slicesOf, family } = this.#options;
@@ -110,7 +110,7 @@ export class UdpCleaner {
   async #endStale(check: StaleCheck): Promise<number> {
     const { conntrack, family, mostAtOnce = 10_000 } = this.#options;
     const { signal } = this.#abort;
-    for (let ended = 0; ; ) {
+    for (let ended = 0; ;) {
       const stale: UdpFlow[] = [];
       const look = (flow: UdpFlow): void => {
         if (stale.length < mostAtOnce && check.isStale(flow, this.#isNodeAddress)) stale.push(flow);

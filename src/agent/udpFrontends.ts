@@ -1,9 +1,9 @@
 /**
  * Which UDP addresses a node serves and who may answer on each, so that flows which lead nowhere any more are known.
  *
- * A client that keeps its socket (a resolver does) goes on sending to where its first packet was led, for as long as the kernel tracks the
- * flow: also when that endpoint is gone. So the addresses of Services that lost all endpoints or were deleted are remembered until they
- * have been looked at; kube-proxy forgets those.
+ * A client that keeps its socket (a resolver does) goes on sending to where its first packet was led, for as long as
+ * the kernel tracks the flow: also when that endpoint is gone. So the addresses of Services that lost all endpoints or
+ * were deleted are remembered until they have been looked at; kube-proxy forgets those.
  */
 import { candidatesOf } from '../model/endpoints.ts';
 import type { EndpointSliceRecord } from '../model/endpointSlice.ts';
@@ -68,18 +68,25 @@ export class UdpFrontends {
     for (const frontend of suspects) this.#suspects.add(frontend);
   }
 
-  #isStale({ destination, port, replySource, replyPort }: UdpFlow, suspects: ReadonlySet<Frontend>, isNodeAddress: (address: string) => boolean): boolean {
-    const answers = (frontend: Frontend): boolean => (this.#current.get(frontend) ?? nothing).servers.has(`${replySource} ${replyPort}`);
+  #isStale(
+    { destination, port, replySource, replyPort }: UdpFlow,
+    suspects: ReadonlySet<Frontend>,
+    isNodeAddress: (address: string) => boolean,
+  ): boolean {
+    const answers = (frontend: Frontend): boolean =>
+      (this.#current.get(frontend) ?? nothing).servers.has(`${replySource} ${replyPort}`);
     const exact = `${destination} ${port}`;
     if (this.#current.has(exact) || suspects.has(exact)) return suspects.has(exact) && !answers(exact);
-    // The port of a NodePort may be anybody's port elsewhere: only what comes to this node, or was translated, is a flow of ours.
+    // The port of a NodePort may be anybody's port elsewhere: only what comes to this node, or was translated, is a
+    // flow of ours.
     const nodePort = `* ${port}`;
     const isOurs = replySource !== destination || isNodeAddress(destination);
     return isOurs && suspects.has(nodePort) && !answers(nodePort);
   }
 
   #forget(service: UdpService): void {
-    for (const frontend of service.frontends) if (this.#current.get(frontend) === service) this.#current.delete(frontend);
+    for (const frontend of service.frontends)
+      if (this.#current.get(frontend) === service) this.#current.delete(frontend);
   }
 
   /** An address that is served no longer, or not by all who served it. */
@@ -92,7 +99,9 @@ export class UdpFrontends {
 
   /** Before an address was served, flows to it went untranslated, and the kernel would leave them so. */
   #suspectNew({ frontends }: UdpService, before: readonly UdpService[]): void {
-    for (const frontend of frontends) if (!before.some((service) => service.frontends.has(frontend) && service.servers.size > 0)) this.#suspects.add(frontend);
+    for (const frontend of frontends)
+      if (!before.some((service) => service.frontends.has(frontend) && service.servers.size > 0))
+        this.#suspects.add(frontend);
   }
 }
 
@@ -106,8 +115,19 @@ export function udpServicesOf(now: ServiceNow): readonly UdpService[] {
 }
 
 function udpServiceOf(port: ServicePort, { slices, family }: ServiceNow): UdpService {
-  const frontends = [port.clusterIP, ...port.externalIPs, ...port.loadBalancerIPs].map((address) => `${address} ${port.port}`);
-  const candidates = candidatesOf({ name: port.portName, protocol: port.protocol, port: port.port, nodePort: port.nodePort }, slices, family);
-  const servers = candidates.filter(({ ready, serving }) => ready || serving).map(({ address, port: number }) => `${address} ${number}`);
-  return { frontends: new Set(port.nodePort === 0 ? frontends : [...frontends, `* ${port.nodePort}`]), servers: new Set(servers) };
+  const frontends = [port.clusterIP, ...port.externalIPs, ...port.loadBalancerIPs].map(
+    (address) => `${address} ${port.port}`,
+  );
+  const candidates = candidatesOf(
+    { name: port.portName, protocol: port.protocol, port: port.port, nodePort: port.nodePort },
+    slices,
+    family,
+  );
+  const servers = candidates
+    .filter(({ ready, serving }) => ready || serving)
+    .map(({ address, port: number }) => `${address} ${number}`);
+  return {
+    frontends: new Set(port.nodePort === 0 ? frontends : [...frontends, `* ${port.nodePort}`]),
+    servers: new Set(servers),
+  };
 }

@@ -1,7 +1,9 @@
 /**
- * @module CEL as the API server evaluates it in a CRD: the language from a library, Kubernetes' own functions from here.
+ * @module CEL as the API server evaluates it in a CRD: the language from a library, Kubernetes' own functions from
+ * here.
  *
- * Only the functions that rules of this project use are here; a rule that calls another one is reported as failed, and a test fails.
+ * Only the functions that rules of this project use are here; a rule that calls another one is reported as failed, and
+ * a test fails.
  */
 import { Environment } from '@marcbachmann/cel-js';
 import ipaddr from 'ipaddr.js';
@@ -53,7 +55,10 @@ class FormatErrors {
   }
 }
 
-/** https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-ip-address-library and the CIDR and format libraries below it. */
+/**
+ * https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-ip-address-library and the CIDR and format libraries
+ * below it.
+ */
 function kubernetesEnvironment(): Environment {
   return new Environment({ homogeneousAggregateLiterals: false })
     .registerVariable('self', 'dyn')
@@ -73,7 +78,10 @@ function kubernetesEnvironment(): Environment {
     .registerFunction('string(net.CIDR): string', ({ address, length }: CIDR) => `${textOf(address)}/${length}`)
     .registerFunction('Formats.qualifiedName(): NamedFormat', ({ qualifiedName }: Formats) => qualifiedName)
     .registerFunction('Formats.labelValue(): NamedFormat', ({ labelValue }: Formats) => labelValue)
-    .registerFunction('NamedFormat.validate(string): FormatErrors', ({ accepts }: NamedFormat, text: string) => new FormatErrors(!accepts(text)))
+    .registerFunction(
+      'NamedFormat.validate(string): FormatErrors',
+      ({ accepts }: NamedFormat, text: string) => new FormatErrors(!accepts(text)),
+    )
     .registerFunction('FormatErrors.hasValue(): bool', ({ any }: FormatErrors) => any);
 }
 
@@ -96,12 +104,17 @@ function parseIP(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
 function parseCIDR(text: string): CIDR | undefined {
   const [, host = '', length = ''] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
   const address = parseIP(host);
-  return address !== undefined && Number(length) <= address.toByteArray().length * 8 ? new CIDR(address, Number(length)) : undefined;
+  return address !== undefined && Number(length) <= address.toByteArray().length * 8
+    ? new CIDR(address, Number(length))
+    : undefined;
 }
 
 function masked({ address, length }: CIDR): CIDR {
   const text = `${address.toString()}/${length}`;
-  return new CIDR(address.kind() === 'ipv4' ? ipaddr.IPv4.networkAddressFromCIDR(text) : ipaddr.IPv6.networkAddressFromCIDR(text), length);
+  return new CIDR(
+    address.kind() === 'ipv4' ? ipaddr.IPv4.networkAddressFromCIDR(text) : ipaddr.IPv6.networkAddressFromCIDR(text),
+    length,
+  );
 }
 
 function textOf(address: ipaddr.IPv4 | ipaddr.IPv6): string {

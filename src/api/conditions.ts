@@ -22,14 +22,24 @@ export interface Stamp {
 }
 
 /**
- * The conditions that now hold, sorted by type. `lastTransitionTime` moves only when a condition's status does; a condition of
- * `before` that `current` does not name is gone.
+ * The conditions that now hold, sorted by type. `lastTransitionTime` moves only when a condition's status does; a
+ * condition of `before` that `current` does not name is gone.
  */
-export function mergeConditions(before: readonly Condition[] | undefined, current: readonly ConditionNow[], stamp: Stamp): Condition[] {
-  return current.map((condition) => transitioned(findCondition(before, condition.type), condition, stamp)).sort((one, other) => (one.type < other.type ? -1 : 1));
+export function mergeConditions(
+  before: readonly Condition[] | undefined,
+  current: readonly ConditionNow[],
+  stamp: Stamp,
+): Condition[] {
+  return current
+    .map((condition) => transitioned(findCondition(before, condition.type), condition, stamp))
+    .sort((one, other) => (one.type < other.type ? -1 : 1));
 }
 
-function transitioned(before: Condition | undefined, { type, status, reason, message }: ConditionNow, { observedGeneration, now }: Stamp): Condition {
+function transitioned(
+  before: Condition | undefined,
+  { type, status, reason, message }: ConditionNow,
+  { observedGeneration, now }: Stamp,
+): Condition {
   const lastTransitionTime = before?.status === status ? before.lastTransitionTime : toSeconds(now);
   return { type, status, reason, message, observedGeneration, lastTransitionTime };
 }

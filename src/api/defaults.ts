@@ -6,15 +6,22 @@ import { nodeConfigOf, type NodeConfig } from './nodeConfig.ts';
 import type { ProxyConfig } from './proxyConfig.ts';
 import { proxyconfigSchema } from './schemas.ts';
 
-/** A copy of a manifest as `kubectl apply` would store it: absent fields that have a default carry it. Unknown fields stay. */
+/**
+ * A copy of a manifest as `kubectl apply` would store it: absent fields that have a default carry it. Unknown fields
+ * stay.
+ */
 export function withDefaults(manifest: unknown, schema: CrdSchema = proxyconfigSchema): unknown {
   if (Array.isArray(manifest)) return manifest.map((item) => withDefaults(item, schema.items ?? {}));
   if (!isRecord(manifest)) return manifest;
   const present = { ...manifest, ...absentDefaults(manifest, schema) };
-  return Object.fromEntries(Object.entries(present).map(([name, child]) => [name, withDefaults(child, schemaOf(name, schema))]));
+  return Object.fromEntries(
+    Object.entries(present).map(([name, child]) => [name, withDefaults(child, schemaOf(name, schema))]),
+  );
 }
 
-/** What an agent runs that has no configuration at all, so that a fresh cluster can come up before its operator does. */
+/**
+ * What an agent runs that has no configuration at all, so that a fresh cluster can come up before its operator does.
+ */
 export function builtInConfig(): NodeConfig {
   const config = withDefaults({ spec: { mode: 'iptables' } }) as ProxyConfig;
   return nodeConfigOf(config.spec);
@@ -22,7 +29,9 @@ export function builtInConfig(): NodeConfig {
 
 /** `field:` with nothing after it is null in YAML, and counts as absent where there is a default. */
 function absentDefaults(record: Readonly<Record<string, unknown>>, schema: CrdSchema): Record<string, unknown> {
-  const absent = Object.entries(schema.properties ?? {}).filter(([name, child]) => child.default !== undefined && (record[name] ?? null) === null);
+  const absent = Object.entries(schema.properties ?? {}).filter(
+    ([name, child]) => child.default !== undefined && (record[name] ?? null) === null,
+  );
   return Object.fromEntries(absent.map(([name, child]) => [name, structuredClone(child.default)]));
 }
 

@@ -1,6 +1,7 @@
 /**
- * What one node should run: the part of a ProxyConfig's spec that the operator hands to an agent in NodeProxy.spec.config.
- * Selection (nodeSelector, priority) and pace (paused, rollout, revisionHistoryLimit) stay with the operator.
+ * What one node should run: the part of a ProxyConfig's spec that the operator hands to an agent in
+ * NodeProxy.spec.config. Selection (nodeSelector, priority) and pace (paused, rollout, revisionHistoryLimit) stay with
+ * the operator.
  */
 import type { ProxyConfig } from './proxyConfig.ts';
 
@@ -11,10 +12,20 @@ export type ProxyMode = ProxyConfigSpec['mode'];
 /** All modes that a ProxyConfig may name, whether there is a backend for them or not. */
 export const proxyModes: readonly ProxyMode[] = ['iptables', 'ipvs', 'nftables', 'userspace'];
 
-export type NodeConfig = Omit<ProxyConfigSpec, 'nodeSelector' | 'priority' | 'paused' | 'rollout' | 'revisionHistoryLimit'>;
+export type NodeConfig = Omit<
+  ProxyConfigSpec,
+  'nodeSelector' | 'priority' | 'paused' | 'rollout' | 'revisionHistoryLimit'
+>;
 
 /** The node's part of a ProxyConfig spec; everything else is the operator's own. */
 export function nodeConfigOf(spec: ProxyConfigSpec): NodeConfig {
-  const { nodeSelector: _selector, priority: _priority, paused: _paused, rollout: _rollout, revisionHistoryLimit: _limit, ...config } = spec;
+  const {
+    nodeSelector: _selector,
+    priority: _priority,
+    paused: _paused,
+    rollout: _rollout,
+    revisionHistoryLimit: _limit,
+    ...config
+  } = spec;
   return config;
 }

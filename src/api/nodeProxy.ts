@@ -1,8 +1,8 @@
 // Generated from crds/ by `npm run generate`; do not edit.
 
 /**
- * NodeProxy is one node's share of a ProxyConfig, named as the node: the operator writes its spec, the node's agent its status. People only
- * read it. Deleting it stops nothing: the node keeps its rules and the operator writes it again.
+ * NodeProxy is one node's share of a ProxyConfig, named as the node: the operator writes its spec, the node's agent its
+ * status. People only read it. Deleting it stops nothing: the node keeps its rules and the operator writes it again.
  */
 export interface NodeProxy {
   apiVersion: string;
@@ -21,15 +21,15 @@ export interface NodeProxy {
     /** Hash of `config`. Equal configuration has an equal revision on every node. */
     revision: string;
     /**
-     * The ProxyConfig's spec without what is the operator's own (nodeSelector, priority, paused, rollout, revisionHistoryLimit), defaults
-     * filled in. See `kubectl explain pxc.spec` for its fields.
+     * The ProxyConfig's spec without what is the operator's own (nodeSelector, priority, paused, rollout,
+     * revisionHistoryLimit), defaults filled in. See `kubectl explain pxc.spec` for its fields.
      */
     config?: {
       [k: string]: unknown;
     };
     /**
-     * The connections that the agent tries before it calls a new revision Ready, as spec.rollout.probe of the ProxyConfig asks. Left out:
-     * none.
+     * The connections that the agent tries before it calls a new revision Ready, as spec.rollout.probe of the
+     * ProxyConfig asks. Left out: none.
      */
     probe?: {
       /** Seconds between two tries. */
@@ -52,15 +52,16 @@ export interface NodeProxy {
     };
   };
   /**
-   * What the node does now; written by its agent on a change, not as a heartbeat. observedGeneration -1 means the agent has not reported
-   * yet.
+   * What the node does now; written by its agent on a change, not as a heartbeat. observedGeneration -1 means the agent
+   * has not reported yet.
    */
   status?: {
     /** The metadata.generation that this status speaks of. */
     observedGeneration?: number;
     /**
-     * Pending: not programmed yet. Applying, Verifying: a change is going on. Ready: serves as asked. Drifted: somebody else changed our
-     * rules. Degraded: serves, but not as asked, see conditions. RolledBack: went back to the previous revision. Paused: takes no changes.
+     * Pending: not programmed yet. Applying, Verifying: a change is going on. Ready: serves as asked. Drifted: somebody
+     * else changed our rules. Degraded: serves, but not as asked, see conditions. RolledBack: went back to the previous
+     * revision. Paused: takes no changes.
      */
     state?: 'Pending' | 'Applying' | 'Verifying' | 'Ready' | 'Drifted' | 'Degraded' | 'RolledBack' | 'Paused';
     /** The mode in force, which is the previous one while a new one is refused. */

@@ -1,7 +1,8 @@
 /**
  * @module Which ProxyConfig governs a node: one winner, the whole object, no merging of fields.
  *
- * Pure, and shared by the operator and the command line, so that a change reviewed with `proxyconfig render` resolves as it will on the cluster.
+ * Pure, and shared by the operator and the command line, so that a change reviewed with `proxyconfig render` resolves
+ * as it will on the cluster.
  */
 import type { ProxyConfig } from './proxyConfig.ts';
 
@@ -25,9 +26,17 @@ export interface Candidate {
   readonly spec: { readonly priority: number; readonly nodeSelector?: NodeSelector };
 }
 
-/** Decides for a node with these labels: higher priority, then older, then the name that sorts first. Order of `configs` does not matter. */
-export function governingConfig<Config extends Candidate>(nodeLabels: Labels, configs: Iterable<Config>): Governance<Config> {
-  const [winner, ...losers] = [...configs].filter(({ spec }) => governs(spec.nodeSelector, nodeLabels)).sort(byPrecedence);
+/**
+ * Decides for a node with these labels: higher priority, then older, then the name that sorts first. Order of `configs`
+ * does not matter.
+ */
+export function governingConfig<Config extends Candidate>(
+  nodeLabels: Labels,
+  configs: Iterable<Config>,
+): Governance<Config> {
+  const [winner, ...losers] = [...configs]
+    .filter(({ spec }) => governs(spec.nodeSelector, nodeLabels))
+    .sort(byPrecedence);
   return {
     winner,
     tiedWith: losers.filter(({ spec }) => spec.priority === winner?.spec.priority),
@@ -35,7 +44,10 @@ export function governingConfig<Config extends Candidate>(nodeLabels: Labels, co
   };
 }
 
-/** A proxy needs Linux: a node of another system matches nothing, one that does not say (a hand-written manifest) counts as Linux. */
+/**
+ * A proxy needs Linux: a node of another system matches nothing, one that does not say (a hand-written manifest) counts
+ * as Linux.
+ */
 function governs(selector: NodeSelector | undefined, nodeLabels: Labels): boolean {
   return (nodeLabels['kubernetes.io/os'] ?? 'linux') === 'linux' && matches(selector, nodeLabels);
 }
@@ -58,7 +70,10 @@ const operators: Record<Requirement['operator'], (value: string | undefined, val
   DoesNotExist: (value) => value === undefined,
 };
 
-/** RFC 3339 times of the API server are all UTC with whole seconds, so they compare as text; a manifest without one counts as newest. */
+/**
+ * RFC 3339 times of the API server are all UTC with whole seconds, so they compare as text; a manifest without one
+ * counts as newest.
+ */
 function byPrecedence(one: Candidate, other: Candidate): number {
   return (
     other.spec.priority - one.spec.priority ||

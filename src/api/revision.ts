@@ -1,10 +1,14 @@
 /**
- * @module The name of a node configuration's content: equal configuration, equal revision, on every node and in every release.
+ * @module The name of a node configuration's content: equal configuration, equal revision, on every node and in every
+ * release.
  */
 import { createHash } from 'node:crypto';
 import type { NodeConfig } from './nodeConfig.ts';
 
-/** 12 hexadecimal digits of the SHA-256 of the configuration as canonical JSON; order of keys and absent fields do not matter. */
+/**
+ * 12 hexadecimal digits of the SHA-256 of the configuration as canonical JSON; order of keys and absent fields do not
+ * matter.
+ */
 export function revisionOf(config: NodeConfig): string {
   return createHash('sha256').update(canonicalJSON(config)).digest('hex').slice(0, 12);
 }

@@ -1,8 +1,9 @@
 /**
  * @module What the API server would refuse, said without one: the CRDs' own schemas and CEL rules are evaluated.
  *
- * A walker of our own and no JSON Schema library: a CRD's rules, list types and integers-or-strings are no JSON Schema, and one
- * walk names every field in the same words. A test runs one table of objects here and against a real API server.
+ * A walker of our own and no JSON Schema library: a CRD's rules, list types and integers-or-strings are no JSON Schema,
+ * and one walk names every field in the same words. A test runs one table of objects here and against a real API
+ * server.
  */
 import { createRuleCheck, type RuleCheck } from './celRules.ts';
 import type { CrdSchema } from './crdSchema.ts';
@@ -29,14 +30,25 @@ export function validateNodeProxy(manifest: unknown): readonly Violation[] {
 export function validateObject(manifest: unknown, schema: CrdSchema): readonly Violation[] {
   const complete: CrdSchema = {
     ...schema,
-    properties: { ...schema.properties, metadata: { ...objectMeta, properties: { ...objectMeta.properties, ...schema.properties?.['metadata']?.properties } } },
+    properties: {
+      ...schema.properties,
+      metadata: {
+        ...objectMeta,
+        properties: { ...objectMeta.properties, ...schema.properties?.['metadata']?.properties },
+      },
+    },
   };
   const walk: Walk = { check: createRuleCheck(), violations: [] };
   visit(withDefaults(manifest, schema), complete, '', walk);
   return walk.violations;
 }
 
-const objectMeta: CrdSchema = { type: 'object', required: ['name'], 'x-kubernetes-preserve-unknown-fields': true, properties: { name: { type: 'string' } } };
+const objectMeta: CrdSchema = {
+  type: 'object',
+  required: ['name'],
+  'x-kubernetes-preserve-unknown-fields': true,
+  properties: { name: { type: 'string' } },
+};
 
 interface Walk {
   readonly check: RuleCheck;
@@ -57,7 +69,8 @@ function visitItems(items: readonly unknown[], schema: CrdSchema, field: string,
   for (const [index, item] of items.entries()) visit(item, schema.items ?? {}, `${field}[${index}]`, walk);
   const identities = items.map((item) => identityOf(item, schema));
   const duplicate = identities.findIndex((identity, index) => identities.indexOf(identity) < index);
-  if (duplicate >= 0) walk.violations.push({ field: `${field}[${duplicate}]`, message: 'is a duplicate of an earlier entry; remove it' });
+  if (duplicate >= 0)
+    walk.violations.push({ field: `${field}[${duplicate}]`, message: 'is a duplicate of an earlier entry; remove it' });
 }
 
 /** Entries of a `set` differ in themselves, of a `map` in their keys; of another list each is its own. */
@@ -67,10 +80,16 @@ function identityOf(item: unknown, schema: CrdSchema): unknown {
   return JSON.stringify(schema['x-kubernetes-list-map-keys']?.map((key) => item[key]));
 }
 
-function visitProperties(record: Readonly<Record<string, unknown>>, schema: CrdSchema, field: string, walk: Walk): void {
+function visitProperties(
+  record: Readonly<Record<string, unknown>>,
+  schema: CrdSchema,
+  field: string,
+  walk: Walk,
+): void {
   const child = (name: string): string => (field === '' ? name : `${field}.${name}`);
   for (const name of schema.required ?? []) {
-    if (record[name] === undefined) walk.violations.push({ field: child(name), message: `is required${allowedValues(schema.properties?.[name])}` });
+    if (record[name] === undefined)
+      walk.violations.push({ field: child(name), message: `is required${allowedValues(schema.properties?.[name])}` });
   }
   for (const [name, value] of Object.entries(record)) {
     const known = schema.properties?.[name] ?? schema.additionalProperties;
@@ -96,28 +115,40 @@ const types: Readonly<Record<string, { name: string; holds: (value: unknown) => 
   string: { name: 'a string', holds: (value) => typeof value === 'string' },
   boolean: { name: 'true or false', holds: (value) => typeof value === 'boolean' },
   integer: { name: 'an integer', holds: Number.isInteger },
-  'int-or-string': { name: 'an integer or a string', holds: (value) => typeof value === 'string' || Number.isInteger(value) },
+  'int-or-string': {
+    name: 'an integer or a string',
+    holds: (value) => typeof value === 'string' || Number.isInteger(value),
+  },
   array: { name: 'a list', holds: Array.isArray },
   object: { name: 'an object', holds: isRecord },
 };
 
 function wrongValue(value: unknown, schema: CrdSchema): string | undefined {
-  if (schema.enum !== undefined && !schema.enum.includes(value)) return `must be${allowedValues(schema).replace(':', '')}, not ${JSON.stringify(value)}`;
+  if (schema.enum !== undefined && !schema.enum.includes(value))
+    return `must be${allowedValues(schema).replace(':', '')}, not ${JSON.stringify(value)}`;
   if (typeof value === 'number') return outside(value, schema.minimum, schema.maximum, 'must be');
   if (Array.isArray(value)) return outside(value.length, schema.minItems, schema.maxItems, 'number of entries must be');
-  if (isRecord(value)) return outside(Object.keys(value).length, schema.minProperties, schema.maxProperties, 'number of entries must be');
+  if (isRecord(value))
+    return outside(Object.keys(value).length, schema.minProperties, schema.maxProperties, 'number of entries must be');
   return typeof value === 'string' ? wrongText(value, schema) : undefined;
 }
 
 function wrongText(text: string, schema: CrdSchema): string | undefined {
   const long = outside(Array.from(text).length, schema.minLength, schema.maxLength, 'number of characters must be');
   if (long !== undefined) return long;
-  if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(text)) return `must match ${schema.pattern}, not ${JSON.stringify(text)}`;
-  if (schema.format === 'date-time' && !/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(text)) return 'must be a time such as 2026-01-31T12:00:00Z';
+  if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(text))
+    return `must match ${schema.pattern}, not ${JSON.stringify(text)}`;
+  if (schema.format === 'date-time' && !/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(text))
+    return 'must be a time such as 2026-01-31T12:00:00Z';
   return undefined;
 }
 
-function outside(value: number, minimum: number | undefined, maximum: number | undefined, what: string): string | undefined {
+function outside(
+  value: number,
+  minimum: number | undefined,
+  maximum: number | undefined,
+  what: string,
+): string | undefined {
   if (minimum !== undefined && value < minimum) return `${what} at least ${minimum}, not ${value}`;
   if (maximum !== undefined && value > maximum) return `${what} at most ${maximum}, not ${value}`;
   return undefined;

@@ -1,8 +1,8 @@
 /**
  * @module The contract of a proxy mode: one backend per mode and IP family turns a ServiceState into kernel state.
  *
- * A backend owns every kernel object that it makes, finds them again after a restart without memory, and touches no other.
- * `sync` is called by one caller at a time and never before the caches have synced.
+ * A backend owns every kernel object that it makes, finds them again after a restart without memory, and touches no
+ * other. `sync` is called by one caller at a time and never before the caches have synced.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { ServiceKey } from '../model/service.ts';
@@ -30,11 +30,16 @@ export interface SyncResult {
   readonly rulesByTable: Readonly<Record<string, number>>;
   /** Rules that this sync wrote, where the mode writes rules one by one. */
   readonly rulesWritten?: Readonly<Record<string, number>>;
-  /** Services that were left out so that all the others could be programmed; each is tried again when it changes and by every full sync. */
+  /**
+   * Services that were left out so that all the others could be programmed; each is tried again when it changes and by
+   * every full sync.
+   */
   readonly quarantined?: readonly QuarantinedService[];
 }
 
-/** A Service that cannot be programmed. `message` is ours and safe for a status: a tool's own words are only in the log. */
+/**
+ * A Service that cannot be programmed. `message` is ours and safe for a status: a tool's own words are only in the log.
+ */
 export interface QuarantinedService {
   readonly service: ServiceKey;
   /** CamelCase. */
@@ -60,7 +65,10 @@ export interface Retired {
   readonly draining: number;
 }
 
-/** All that was written stands, but would be written otherwise now: the node itself is different, and nobody has changed what is ours. */
+/**
+ * All that was written stands, but would be written otherwise now: the node itself is different, and nobody has changed
+ * what is ours.
+ */
 export interface Outdated {
   /** For a log. */
   readonly outdated: string;
@@ -77,24 +85,28 @@ export interface Backend {
   preflight(config: NodeConfig): Promise<Refusal | undefined>;
   /** Makes the kernel equal to the state. Throws a SyncError when it could not; then the caller asks for 'all' next. */
   sync(request: SyncRequest): Promise<SyncResult>;
-  /** Whether what was last applied still stands in the kernel, and is still what should: what is missing, in words for a log, why a full sync is due, or undefined. */
+  /**
+   * Whether what was last applied still stands in the kernel, and is still what should: what is missing, in words for a
+   * log, why a full sync is due, or undefined.
+   */
   findDrift(signal: AbortSignal): Promise<string | Outdated | undefined>;
   /** What rules in force count; undefined where nothing is in force, or is being written. */
   packetCounts?(signal: AbortSignal): Promise<PacketCounts | undefined>;
   /** Removes every object of ours and says what it removed. */
   cleanup(): Promise<readonly string[]>;
   /**
-   * Another mode is about to take over: puts up what keeps this mode's objects harmless, and their connections alive, beside that mode's rules.
-   * Where nothing of this mode would meet a packet then, there is nothing to do.
+   * Another mode is about to take over: puts up what keeps this mode's objects harmless, and their connections alive,
+   * beside that mode's rules. Where nothing of this mode would meet a packet then, there is nothing to do.
    */
   stepAside?(signal: AbortSignal): Promise<void>;
   /**
-   * Takes away what this mode left in the kernel, known by itself alone, while another mode serves. What both have in common is the other's by now.
+   * Takes away what this mode left in the kernel, known by itself alone, while another mode serves. What both have in
+   * common is the other's by now.
    */
   retire?(request: RetireRequest): Promise<Retired>;
   /**
-   * Leaves the Services served, in a form that kube-proxy takes over when it starts, and says what it removed for that. Where a mode leaves
-   * nothing that kube-proxy does not know, there is nothing to do.
+   * Leaves the Services served, in a form that kube-proxy takes over when it starts, and says what it removed for that.
+   * Where a mode leaves nothing that kube-proxy does not know, there is nothing to do.
    */
   handover?(): Promise<readonly string[]>;
 }
@@ -105,7 +117,11 @@ export class SyncError extends Error {
   /** The program that failed, e.g. `iptables-restore`; undefined where none did. */
   readonly tool: string | undefined;
 
-  constructor(reason: string, message: string, { tool, ...options }: ErrorOptions & { tool?: string | undefined } = {}) {
+  constructor(
+    reason: string,
+    message: string,
+    { tool, ...options }: ErrorOptions & { tool?: string | undefined } = {},
+  ) {
     super(message, options);
     this.name = 'SyncError';
     this.reason = reason;

@@ -36,15 +36,24 @@ const modes: Record<ProxyMode, Mode | undefined> = {
 export function refusalOf(mode: ProxyMode): Refusal | undefined {
   if (modes[mode] !== undefined) return undefined;
   const available = Object.keys(modes).filter((name) => modes[name as ProxyMode] !== undefined);
-  return { reason: 'ModeNotAvailable', message: `this agent does not have mode ${mode}; set spec.mode to ${available.join(' or ')}` };
+  return {
+    reason: 'ModeNotAvailable',
+    message: `this agent does not have mode ${mode}; set spec.mode to ${available.join(' or ')}`,
+  };
 }
 
-/** The backend of a mode for one family; ask refusalOf first. `host` says where the tools are and how they are run; tests replace it. */
+/**
+ * The backend of a mode for one family; ask refusalOf first. `host` says where the tools are and how they are run;
+ * tests replace it.
+ */
 export function createBackend(mode: ProxyMode, family: IPFamily, host: IptablesHost = {}): Backend {
   return modeOf(mode).create(family, host);
 }
 
-/** All that the agent would load on an empty node for the mode in the state's configuration; ask refusalOf first. `others`: of the same node, in other families. */
+/**
+ * All that the agent would load on an empty node for the mode in the state's configuration; ask refusalOf first.
+ * `others`: of the same node, in other families.
+ */
 export function render(state: ServiceState, ...others: readonly ServiceState[]): readonly ToolInput[] {
   return modeOf(state.config.mode).render(state, ...others);
 }

@@ -1,6 +1,6 @@
 /**
- * @module `proxyconfig cleanup`: takes every kernel object of ours off this node, whichever mode put it there; or with --handover only what
- * kube-proxy would not know, so that it can take over while Services go on working.
+ * @module `proxyconfig cleanup`: takes every kernel object of ours off this node, whichever mode put it there; or with
+ * --handover only what kube-proxy would not know, so that it can take over while Services go on working.
  */
 import { proxyModes } from '../api/nodeConfig.ts';
 import type { Backend } from '../backend/backend.ts';
@@ -13,7 +13,10 @@ export interface CleanupFlags {
 }
 
 /** Resolves to the exit status. What could be removed is removed, also when something else could not. */
-export async function cleanupCommand({ handover }: CleanupFlags, { stdout, stderr }: Pick<typeof process, 'stdout' | 'stderr'>): Promise<number> {
+export async function cleanupCommand(
+  { handover }: CleanupFlags,
+  { stdout, stderr }: Pick<typeof process, 'stdout' | 'stderr'>,
+): Promise<number> {
   let removed = 0;
   let failures = 0;
   for (const { what, remove } of handover ? handovers() : removals()) {
@@ -48,7 +51,10 @@ function forEachBackend(act: (backend: Backend) => Promise<readonly string[]>): 
 }
 
 function removals(): readonly Task[] {
-  return [...forEachBackend((backend) => backend.cleanup()), { what: 'the conntrack anchor', remove: () => removeAnchor() }];
+  return [
+    ...forEachBackend((backend) => backend.cleanup()),
+    { what: 'the conntrack anchor', remove: () => removeAnchor() },
+  ];
 }
 
 /** The anchor is not in kube-proxy's way, and keeps connections alive while that takes over. */

@@ -1,5 +1,6 @@
 /**
- * @module What a node's rules are made from, out of manifests: checked as the API server would, and decoded as the agent does.
+ * @module What a node's rules are made from, out of manifests: checked as the API server would, and decoded as the
+ * agent does.
  */
 import { withDefaults } from '../api/defaults.ts';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
@@ -39,12 +40,17 @@ class Collector implements ClusterObjects {
   add(manifest: Manifest, decode: Decode): void {
     const twin = this.#seen.get(nameOf(manifest));
     this.#seen.set(nameOf(manifest), manifest);
-    if (twin !== undefined) this.report(manifest, [{ field: 'metadata.name', message: `is taken by another one in ${twin.source}; remove or rename one of them` }]);
+    if (twin !== undefined)
+      this.report(manifest, [
+        { field: 'metadata.name', message: `is taken by another one in ${twin.source}; remove or rename one of them` },
+      ]);
     else decode(manifest, this);
   }
 
   report(manifest: Manifest, problems: readonly Violation[]): void {
-    this.problems.push(...problems.map(({ field, message }) => `${manifest.source}: ${nameOf(manifest)}: ${field}: ${message}`));
+    this.problems.push(
+      ...problems.map(({ field, message }) => `${manifest.source}: ${nameOf(manifest)}: ${field}: ${message}`),
+    );
   }
 
   note(manifest: Manifest, text: string): void {
@@ -53,7 +59,10 @@ class Collector implements ClusterObjects {
 
   /** The decoder's record, its problems reported. */
   decoded<Record>(manifest: Manifest, { record, problems }: Decoded<Record>): Record | undefined {
-    this.report(manifest, problems.map(({ field, message, remedy }) => ({ field, message: `${message}; ${remedy}` })));
+    this.report(
+      manifest,
+      problems.map(({ field, message, remedy }) => ({ field, message: `${message}; ${remedy}` })),
+    );
     return record;
   }
 }
@@ -76,7 +85,8 @@ export function collectObjects(manifests: readonly Manifest[]): ClusterObjects {
     if (decode === undefined) ignored.set(kind, (ignored.get(kind) ?? 0) + 1);
     else collector.add(inDefaultNamespace(manifest), decode);
   }
-  if (ignored.size > 0) collector.notes.push(`ignored: ${[...ignored].map(([kind, count]) => `${kind} (${count})`).join(', ')}`);
+  if (ignored.size > 0)
+    collector.notes.push(`ignored: ${[...ignored].map(([kind, count]) => `${kind} (${count})`).join(', ')}`);
   return collector;
 }
 
@@ -103,7 +113,11 @@ function addEndpointSlice(manifest: Manifest, into: Collector): void {
   const decoded = decodeEndpointSlice(manifest.object);
   const slice = into.decoded(manifest, decoded);
   if (slice === undefined) {
-    if (decoded.problems.length === 0) into.note(manifest, 'is not for this proxy: no label kubernetes.io/service-name, or those of a headless Service, of another proxy or of names');
+    if (decoded.problems.length === 0)
+      into.note(
+        manifest,
+        'is not for this proxy: no label kubernetes.io/service-name, or those of a headless Service, of another proxy or of names',
+      );
     return;
   }
   const others = (into.slices.get(slice.service) ?? []).filter(({ name }) => name !== slice.name);
@@ -118,7 +132,10 @@ function inDefaultNamespace(manifest: Manifest): Manifest {
   return { ...manifest, object: { ...object, metadata: { ...metadata, namespace: 'default' } } };
 }
 
-/** e.g. `Service work/saythx-redis`; a name that could not be one is quoted, because terminals and logs obey control characters. */
+/**
+ * e.g. `Service work/saythx-redis`; a name that could not be one is quoted, because terminals and logs obey control
+ * characters.
+ */
 function nameOf({ kind, object }: Manifest): string {
   const { namespace, name } = isRecord(object['metadata']) ? object['metadata'] : {};
   const names = [namespace, name ?? '(without a name)'].filter((part) => part !== undefined);

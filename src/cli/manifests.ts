@@ -21,7 +21,10 @@ export interface Manifests {
 }
 
 /** `names` as after -f: a file, a directory (its own *.yaml, *.yml and *.json, as kubectl reads it) or `-`. */
-export async function readManifests(names: readonly string[], readStandardInput: () => Promise<string>): Promise<Manifests> {
+export async function readManifests(
+  names: readonly string[],
+  readStandardInput: () => Promise<string>,
+): Promise<Manifests> {
   const manifests: Manifest[] = [];
   const problems: string[] = [];
   for (const { source, read } of (await Promise.all(names.map((name) => sourcesOf(name, readStandardInput)))).flat()) {
@@ -45,37 +48,57 @@ async function sourcesOf(name: string, readStandardInput: () => Promise<string>)
   );
   const files = isDirectory ? await manifestFiles(name) : [name];
   if (files.length > 0) return files.map((file) => ({ source: file, read: () => readFile(file, 'utf8') }));
-  return [{ source: name, read: () => Promise.reject(new Error('there is no *.yaml, *.yml or *.json in this directory')) }];
+  return [
+    { source: name, read: () => Promise.reject(new Error('there is no *.yaml, *.yml or *.json in this directory')) },
+  ];
 }
 
 async function manifestFiles(directory: string): Promise<string[]> {
   const entries = await readdir(directory);
-  return entries.filter((entry) => /\.(ya?ml|json)$/.test(entry)).sort().map((entry) => path.join(directory, entry));
+  return entries
+    .filter((entry) => /\.(ya?ml|json)$/.test(entry))
+    .sort()
+    .map((entry) => path.join(directory, entry));
 }
 
 async function parsed(source: string, read: () => Promise<string>): Promise<Manifests> {
   try {
     return parseManifests(source, await read());
   } catch (error) {
-    return { manifests: [], problems: [`${source}: cannot be read: ${error instanceof Error ? error.message : String(error)}`] };
+    return {
+      manifests: [],
+      problems: [`${source}: cannot be read: ${error instanceof Error ? error.message : String(error)}`],
+    };
   }
 }
 
 /** The manifests of one text, Lists taken apart, empty documents left out. */
 export function parseManifests(source: string, text: string): Manifests {
   const documents = [...parseAllDocuments(text, { merge: true, prettyErrors: true })] as Document.Parsed[];
-  const broken = documents.flatMap(({ errors }) => errors).map((error) => `${source}: not YAML: ${error.message.split('\n')[0] ?? ''}`);
+  const broken = documents
+    .flatMap(({ errors }) => errors)
+    .map((error) => `${source}: not YAML: ${error.message.split('\n')[0] ?? ''}`);
   if (broken.length > 0) return { manifests: [], problems: broken };
-  const values = documents.map((document) => document.toJS() as unknown).filter((value) => value !== null && value !== undefined);
+  const values = documents
+    .map((document) => document.toJS() as unknown)
+    .filter((value) => value !== null && value !== undefined);
   const objects = values.flatMap((value) => membersOf(value));
   const manifests = objects.flatMap((object) => manifestOf(source, object) ?? []);
-  const problems = objects.filter((object) => manifestOf(source, object) === undefined).map(() => `${source}: a document without apiVersion and kind is no Kubernetes object; add them`);
+  const problems = objects
+    .filter((object) => manifestOf(source, object) === undefined)
+    .map(() => `${source}: a document without apiVersion and kind is no Kubernetes object; add them`);
   return { manifests, problems };
 }
 
 /** A List's items; those of a typed list (ServiceList) may leave their kind to the list. */
 function membersOf(value: unknown): unknown[] {
-  if (!isRecord(value) || typeof value['kind'] !== 'string' || !value['kind'].endsWith('List') || !Array.isArray(value['items'])) return [value];
+  if (
+    !isRecord(value) ||
+    typeof value['kind'] !== 'string' ||
+    !value['kind'].endsWith('List') ||
+    !Array.isArray(value['items'])
+  )
+    return [value];
   const { apiVersion, kind, items } = value;
   const inherited = kind === 'List' ? {} : { apiVersion, kind: kind.slice(0, -'List'.length) };
   return items.map((item: unknown) => (isRecord(item) ? Object.assign({}, inherited, item) : item));

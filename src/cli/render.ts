@@ -34,25 +34,44 @@ export interface Rendered {
 }
 
 /** Resolves to the exit status. Throws UsageError. */
-export async function renderCommand(flags: RenderFlags, streams: Pick<typeof process, 'stdin' | 'stdout' | 'stderr'>): Promise<number> {
-  if (flags.filename.filter((name) => name === '-').length > 1) throw new UsageError('-f - may be given once: standard input can be read once');
-  const { output, notes, problems } = renderManifests(await readManifests(flags.filename, () => text(streams.stdin)), flags);
-  for (const line of [...notes.map((note) => `note: ${note}`), ...problems.map((problem) => `error: ${problem}`)]) streams.stderr.write(`${line}\n`);
+export async function renderCommand(
+  flags: RenderFlags,
+  streams: Pick<typeof process, 'stdin' | 'stdout' | 'stderr'>,
+): Promise<number> {
+  if (flags.filename.filter((name) => name === '-').length > 1)
+    throw new UsageError('-f - may be given once: standard input can be read once');
+  const { output, notes, problems } = renderManifests(
+    await readManifests(flags.filename, () => text(streams.stdin)),
+    flags,
+  );
+  for (const line of [...notes.map((note) => `note: ${note}`), ...problems.map((problem) => `error: ${problem}`)])
+    streams.stderr.write(`${line}\n`);
   streams.stdout.write(output);
   return problems.length === 0 ? 0 : 1;
 }
 
-export function renderManifests({ manifests, problems: unread }: Manifests, flags: Omit<RenderFlags, 'filename'>): Rendered {
+export function renderManifests(
+  { manifests, problems: unread }: Manifests,
+  flags: Omit<RenderFlags, 'filename'>,
+): Rendered {
   const objects = collectObjects(manifests);
   const invalid = [...unread, ...objects.problems];
   if (invalid.length > 0) return failed(objects.notes, invalid);
   const node = nodeNamed(flags.node, objects);
-  if (node === undefined) return failed(objects.notes, [`--node ${flags.node}: there is no such Node in the manifests, which hold ${[...objects.nodes.keys()].sort().join(', ')}`]);
+  if (node === undefined)
+    return failed(objects.notes, [
+      `--node ${flags.node}: there is no such Node in the manifests, which hold ${[...objects.nodes.keys()].sort().join(', ')}`,
+    ]);
   const { config, notes: ofConfig } = configOf(node, objects, flags);
   const notes = [...objects.notes, ...ofConfig];
   const refusal = refusalOf(config.mode);
-  if (refusal !== undefined) return failed(notes, [`mode ${config.mode} cannot be rendered: ${refusal.message}, or give --mode`]);
-  return { output: print(node, config, objects, flags), notes: [...notes, ...externalIPNotes(objects, config), ...familyNotes(node, objects, flags)], problems: [] };
+  if (refusal !== undefined)
+    return failed(notes, [`mode ${config.mode} cannot be rendered: ${refusal.message}, or give --mode`]);
+  return {
+    output: print(node, config, objects, flags),
+    notes: [...notes, ...externalIPNotes(objects, config), ...familyNotes(node, objects, flags)],
+    problems: [],
+  };
 }
 
 function failed(notes: readonly string[], problems: readonly string[]): Rendered {
@@ -67,26 +86,38 @@ function nodeNamed(name: string, { nodes }: ClusterObjects): NodeRecord | undefi
   return record;
 }
 
-function configOf(node: NodeRecord, objects: ClusterObjects, { mode }: Pick<RenderFlags, 'mode'>): { config: NodeConfig; notes: string[] } {
+function configOf(
+  node: NodeRecord,
+  objects: ClusterObjects,
+  { mode }: Pick<RenderFlags, 'mode'>,
+): { config: NodeConfig; notes: string[] } {
   const { winner, tiedWith } = governingConfig(node.labels, objects.configs);
   const notes: string[] = [];
-  if (objects.nodes.size === 0) notes.push(`no Node in the manifests: ${node.name} is taken to have no labels and addresses`);
-  if (winner === undefined) notes.push(`no ProxyConfig matches ${node.name}: the built-in defaults hold (mode iptables)`);
+  if (objects.nodes.size === 0)
+    notes.push(`no Node in the manifests: ${node.name} is taken to have no labels and addresses`);
+  if (winner === undefined)
+    notes.push(`no ProxyConfig matches ${node.name}: the built-in defaults hold (mode iptables)`);
   if (winner !== undefined && tiedWith.length > 0) {
     const others = tiedWith.map(({ metadata }) => metadata.name).join(', ');
-    notes.push(`ProxyConfig ${winner.metadata.name} governs ${node.name}, but ${others} has the same priority: the older wins, then the name; give one a higher spec.priority`);
+    notes.push(
+      `ProxyConfig ${winner.metadata.name} governs ${node.name}, but ${others} has the same priority: the older wins, then the name; give one a higher spec.priority`,
+    );
   }
   const config = winner === undefined ? builtInConfig() : nodeConfigOf(winner.spec);
   return { config: mode === undefined ? config : { ...config, mode }, notes };
 }
 
 function print(node: NodeRecord, config: NodeConfig, { services, slices }: ClusterObjects, flags: Form): string {
-  const [first, ...others] = wantedFamilies(node, flags).map((family) => serviceStateOf({ services, slices, node, config, family }));
+  const [first, ...others] = wantedFamilies(node, flags).map((family) =>
+    serviceStateOf({ services, slices, node, config, family }),
+  );
   const all = first === undefined ? [] : render(first, ...others);
   const inputs = all.filter(({ tool }) => flags.tool === undefined || tool === flags.tool);
   if (flags.output === 'json') return `${JSON.stringify(inputs, null, 2)}\n`;
   // What one tool is given can be piped into it as it is; of several, each follows a line that names its tool.
-  return inputs.length <= 1 ? (inputs[0]?.input ?? '') : inputs.map(({ tool, args, input }) => `# ${[tool, ...args].join(' ')}\n${input}`).join('');
+  return inputs.length <= 1
+    ? (inputs[0]?.input ?? '')
+    : inputs.map(({ tool, args, input }) => `# ${[tool, ...args].join(' ')}\n${input}`).join('');
 }
 
 type Form = Pick<RenderFlags, 'family' | 'output' | 'tool'>;
@@ -100,7 +131,11 @@ function wantedFamilies({ addresses, podCIDRs }: NodeRecord, { family, output }:
 function externalIPNotes({ services }: ClusterObjects, config: NodeConfig): string[] {
   return [...services].flatMap(([key, { externalIPs }]) => {
     const ignored = externalIPs.filter((address) => !allowedExternalIPs([address], config).includes(address));
-    return ignored.length === 0 ? [] : [`Service ${key}: spec.externalIPs ${ignored.join(', ')} not served: spec.externalIPs.allowedCIDRs of the ProxyConfig must hold them`];
+    return ignored.length === 0
+      ? []
+      : [
+          `Service ${key}: spec.externalIPs ${ignored.join(', ')} not served: spec.externalIPs.allowedCIDRs of the ProxyConfig must hold them`,
+        ];
   });
 }
 
@@ -108,5 +143,7 @@ function externalIPNotes({ services }: ClusterObjects, config: NodeConfig): stri
 function familyNotes(node: NodeRecord, { nodes }: ClusterObjects, flags: Form): string[] {
   const present = new Set([...node.addresses, ...node.podCIDRs].map(familyOf));
   const absent = wantedFamilies(node, flags).filter((family) => !present.has(family));
-  return nodes.size === 0 ? [] : absent.map((family) => `Node ${node.name} has no ${family} address: its agent does not load these rules`);
+  return nodes.size === 0
+    ? []
+    : absent.map((family) => `Node ${node.name} has no ${family} address: its agent does not load these rules`);
 }

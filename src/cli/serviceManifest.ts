@@ -11,26 +11,48 @@ type Fields = Readonly<Record<string, unknown>>;
 export function serviceProblems(service: Fields): Violation[] {
   const { type, ports, isHeadless } = specOf(service);
   if (type === 'ExternalName') return [];
-  if (ports.length === 0 && !isHeadless) return [{ field: 'spec.ports', message: 'is required; give at least one port' }];
-  return ports.flatMap((port, index) => portProblems(port, ports.slice(0, index), { type, count: ports.length }).map(({ field, message }) => ({ field: `spec.ports[${index}].${field}`, message })));
+  if (ports.length === 0 && !isHeadless)
+    return [{ field: 'spec.ports', message: 'is required; give at least one port' }];
+  return ports.flatMap((port, index) =>
+    portProblems(port, ports.slice(0, index), { type, count: ports.length }).map(({ field, message }) => ({
+      field: `spec.ports[${index}].${field}`,
+      message,
+    })),
+  );
 }
 
-function portProblems(port: Fields, earlier: readonly Fields[], { type, count }: { type: string; count: number }): Violation[] {
+function portProblems(
+  port: Fields,
+  earlier: readonly Fields[],
+  { type, count }: { type: string; count: number },
+): Violation[] {
   const protocol = port['protocol'] ?? 'TCP';
   const isTwin = (field: string) => (other: Fields) => port[field] !== undefined && other[field] === port[field];
   const samePort = earlier.filter(isTwin('port')).some((other) => (other['protocol'] ?? 'TCP') === protocol);
   const rules = [
-    { field: 'name', broken: count > 1 && (port['name'] ?? '') === '', message: 'is required where a Service has several ports; give each a name' },
-    { field: 'name', broken: earlier.some(isTwin('name')), message: 'is taken by an earlier port; give each its own name' },
+    {
+      field: 'name',
+      broken: count > 1 && (port['name'] ?? '') === '',
+      message: 'is required where a Service has several ports; give each a name',
+    },
+    {
+      field: 'name',
+      broken: earlier.some(isTwin('name')),
+      message: 'is taken by an earlier port; give each its own name',
+    },
     { field: 'port', broken: samePort, message: 'and protocol are those of an earlier port; remove one of them' },
-    { field: 'nodePort', broken: type === 'ClusterIP' && Boolean(port['nodePort']), message: 'may not be used with type ClusterIP; remove it or set spec.type to NodePort' },
+    {
+      field: 'nodePort',
+      broken: type === 'ClusterIP' && Boolean(port['nodePort']),
+      message: 'may not be used with type ClusterIP; remove it or set spec.type to NodePort',
+    },
   ];
   return rules.filter(({ broken }) => broken).map(({ field, message }) => ({ field, message }));
 }
 
 /**
- * A Service to look at as a whole: one without a cluster IP gets a placeholder, so that everything else in it is checked; it is
- * not complete then, and must not be rendered.
+ * A Service to look at as a whole: one without a cluster IP gets a placeholder, so that everything else in it is
+ * checked; it is not complete then, and must not be rendered.
  */
 export function withClusterIP(service: Fields): { service: Fields; isComplete: boolean } {
   const { type, clusterIP } = specOf(service);
@@ -43,7 +65,8 @@ export function withClusterIP(service: Fields): { service: Fields; isComplete: b
 export function serviceNotes(service: Fields): string[] {
   const { type, ports, clusterIP } = specOf(service);
   if (type === 'ExternalName') return [];
-  const fromCluster = 'the API server would allocate one; write it, or take the object from a cluster (kubectl get -o yaml)';
+  const fromCluster =
+    'the API server would allocate one; write it, or take the object from a cluster (kubectl get -o yaml)';
   if (clusterIP === '') return [`no spec.clusterIP, so no rules: ${fromCluster}`];
   const withoutNodePort = ports.filter((port) => !port['nodePort']).map((port) => String(port['name'] ?? port['port']));
   if (type !== 'NodePort' || withoutNodePort.length === 0) return [];
@@ -55,7 +78,12 @@ function specOf(service: Fields): { type: string; ports: readonly Fields[]; clus
   const { type, ports, clusterIPs } = spec;
   const [first] = Array.isArray(clusterIPs) ? (clusterIPs as unknown[]) : [];
   const clusterIP = textOf(spec['clusterIP']) || textOf(first);
-  return { type: textOf(type) || 'ClusterIP', ports: Array.isArray(ports) ? ports.filter(isRecord) : [], clusterIP, isHeadless: clusterIP === 'None' };
+  return {
+    type: textOf(type) || 'ClusterIP',
+    ports: Array.isArray(ports) ? ports.filter(isRecord) : [],
+    clusterIP,
+    isHeadless: clusterIP === 'None',
+  };
 }
 
 function textOf(value: unknown): string {

@@ -20,7 +20,10 @@ const patienceMs = 10_000;
 /** Resolves to the exit status: 0 all Ready, 3 not. Throws where it cannot be told. */
 export async function statusCommand(config: StatusConfig, streams: Streams, signal: AbortSignal): Promise<number> {
   const user = await loadUserKubeConfig(config);
-  const client = createKubeClient(user, { userAgent: `proxyconfig-status/${config.version}`, requestTimeoutMs: 15_000 });
+  const client = createKubeClient(user, {
+    userAgent: `proxyconfig-status/${config.version}`,
+    requestTimeoutMs: 15_000,
+  });
   try {
     return await (config.watch ? watchStatus : showStatus)({ config, client, user, streams, signal });
   } finally {
@@ -151,7 +154,14 @@ class Follower implements StatusListener {
 function viewOf(objects: Parameters<typeof statusView>[0], { name }: StatusConfig): StatusView {
   const configs = [...objects.configs];
   if (name !== undefined && !configs.some(({ metadata }) => metadata.name === name)) {
-    throw new Error(`there is no ProxyConfig ${name}, but ${configs.map(({ metadata }) => metadata.name).sort().join(', ') || 'none at all'}`);
+    throw new Error(
+      `there is no ProxyConfig ${name}, but ${
+        configs
+          .map(({ metadata }) => metadata.name)
+          .sort()
+          .join(', ') || 'none at all'
+      }`,
+    );
   }
   return statusView({ ...objects, configs }, name);
 }
@@ -167,7 +177,12 @@ function isBusy(error: unknown): boolean {
 function explained(error: unknown, { server }: KubeClient): Error {
   if (!(error instanceof ApiError)) return new Error(String(error), { cause: error });
   if (isUnreachable(error)) return new Error(`the API server at ${server} does not answer`, { cause: error });
-  if (isNotFound(error)) return new Error(`the API server at ${server} has no ProxyConfigs: the product is not installed there (kubectl apply -k .)`, { cause: error });
-  if (isUnauthorized(error)) return new Error(`the API server at ${server} does not accept these credentials`, { cause: error });
+  if (isNotFound(error))
+    return new Error(
+      `the API server at ${server} has no ProxyConfigs: the product is not installed there (kubectl apply -k .)`,
+      { cause: error },
+    );
+  if (isUnauthorized(error))
+    return new Error(`the API server at ${server} does not accept these credentials`, { cause: error });
   return new Error(`the API server at ${server} refuses: ${error.message}`, { cause: error });
 }

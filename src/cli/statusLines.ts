@@ -1,6 +1,6 @@
 /**
- * A StatusView as lines for people: the screen that `proxyconfig status` shows, and the one line per change of `--watch` in a pipe.
- * Pure; colours are tones here, and become escape sequences (or nothing) only in statusScreen.ts.
+ * A StatusView as lines for people: the screen that `proxyconfig status` shows, and the one line per change of
+ * `--watch` in a pipe. Pure; colours are tones here, and become escape sequences (or nothing) only in statusScreen.ts.
  */
 import type { NodeProblem, ProxyConfigView, StatusView, UngovernedNode } from './statusView.ts';
 
@@ -24,23 +24,44 @@ export interface LineOptions {
 const barCells = 24;
 /** More nodes than this say nothing new to a person; -o json has them all. */
 const mostProblems = 10;
-const stateTones: Record<ProxyConfigView['state'], Tone> = { Ready: 'green', Reconciling: 'yellow', Paused: 'yellow', Stalled: 'red', Unseen: 'yellow' };
+const stateTones: Record<ProxyConfigView['state'], Tone> = {
+  Ready: 'green',
+  Reconciling: 'yellow',
+  Paused: 'yellow',
+  Stalled: 'red',
+  Unseen: 'yellow',
+};
 
 export function statusLines(view: StatusView, options: LineOptions): Line[] {
-  const configs = view.proxyConfigs.flatMap((config, index) => [index === 0 ? [] : [[]], configLines(config, options)].flat());
+  const configs = view.proxyConfigs.flatMap((config, index) =>
+    [index === 0 ? [] : [[]], configLines(config, options)].flat(),
+  );
   return [...(configs.length === 0 ? noConfigLines() : configs), ...ungovernedLines(view.ungoverned)];
 }
 
 function noConfigLines(): Line[] {
-  return [[span('There is no ProxyConfig. Nodes keep what they run; new ones run the built-in defaults (mode iptables).')]];
+  return [
+    [span('There is no ProxyConfig. Nodes keep what they run; new ones run the built-in defaults (mode iptables).')],
+  ];
 }
 
 function configLines(config: ProxyConfigView, options: LineOptions): Line[] {
-  return [headLine(config), ...barLines(config, options), ...rolloutLines(config, options), ...messageLines(config, options), ...problemLines(config.problems, options)];
+  return [
+    headLine(config),
+    ...barLines(config, options),
+    ...rolloutLines(config, options),
+    ...messageLines(config, options),
+    ...problemLines(config.problems, options),
+  ];
 }
 
 function headLine({ name, mode, state, reason }: ProxyConfigView): Line {
-  return [span(name, 'bold'), span(`  ${mode}  `), span(state, stateTones[state]), span(reason === 'AllNodesReady' ? '' : ` (${reason})`, 'dim')];
+  return [
+    span(name, 'bold'),
+    span(`  ${mode}  `),
+    span(state, stateTones[state]),
+    span(reason === 'AllNodesReady' ? '' : ` (${reason})`, 'dim'),
+  ];
 }
 
 /** What the conditions say, without what the nodes below say themselves and what the bar shows. */
@@ -48,7 +69,12 @@ function messageLines({ reason, message, warnings, problems }: ProxyConfigView, 
   const told = new Set([...problems.map((problem) => problem.reason), 'AllNodesReady']);
   const own = told.has(reason) ? [] : paragraph(message, { indent: 2, width });
   const further = warnings.filter((warning) => !told.has(warning.reason) && warning.message !== message);
-  return [...own, ...further.flatMap((warning) => paragraph(`${warning.type} (${warning.reason}): ${warning.message}`, { indent: 2, width, tone: 'yellow' }))];
+  return [
+    ...own,
+    ...further.flatMap((warning) =>
+      paragraph(`${warning.type} (${warning.reason}): ${warning.message}`, { indent: 2, width, tone: 'yellow' }),
+    ),
+  ];
 }
 
 /** Nothing while nobody has counted. */
@@ -59,7 +85,8 @@ function barLines(config: ProxyConfigView, options: LineOptions): Line[] {
 function barLine({ nodes }: ProxyConfigView, { unicode }: LineOptions): Line {
   const { effective, matched, failed, stale } = nodes;
   const done = doneOf(nodes);
-  if (effective === 0) return [span(matched === 0 ? '  no nodes' : `  none of its ${matched} nodes is governed by it`, 'dim')];
+  if (effective === 0)
+    return [span(matched === 0 ? '  no nodes' : `  none of its ${matched} nodes is governed by it`, 'dim')];
   const waiting = Math.max(0, effective - done - failed);
   const counts = [
     span(`  ${done} of ${effective} ${effective === 1 ? 'node' : 'nodes'} up to date`),
@@ -82,7 +109,13 @@ function bar({ total, done, failed }: { total: number; done: number; failed: num
   const failedCells = failed === 0 ? 0 : Math.max(1, Math.round((failed / total) * barCells));
   const doneCells = Math.min(Math.floor((done / total) * barCells), barCells - failedCells);
   const rest = barCells - doneCells - failedCells;
-  return [span('['), span(full.repeat(doneCells), 'green'), span(broken.repeat(failedCells), 'red'), span(open.repeat(rest), 'dim'), span(']')];
+  return [
+    span('['),
+    span(full.repeat(doneCells), 'green'),
+    span(broken.repeat(failedCells), 'red'),
+    span(open.repeat(rest), 'dim'),
+    span(']'),
+  ];
 }
 
 function rolloutLines(config: ProxyConfigView, { now, width }: LineOptions): Line[] {
@@ -90,7 +123,12 @@ function rolloutLines(config: ProxyConfigView, { now, width }: LineOptions): Lin
   const isOver = state === 'Idle' || state === 'Complete';
   const progress = isOver ? [] : progressOf(config.rollout, now);
   const before = isOver || previousRevision === undefined ? [] : [`before it ${previousRevision}`];
-  const parts = [...progress, ...(revision === undefined ? [] : [`revision ${revision}`]), ...before, ...mixedModes(config)];
+  const parts = [
+    ...progress,
+    ...(revision === undefined ? [] : [`revision ${revision}`]),
+    ...before,
+    ...mixedModes(config),
+  ];
   return paragraph(parts.join(', '), { indent: 2, width, tone: 'dim' });
 }
 
@@ -105,7 +143,9 @@ function progressOf({ state, step, startedAt }: ProxyConfigView['rollout'], now:
 /** The modes in force, where some node runs another than asked for. */
 function mixedModes({ mode, modes }: ProxyConfigView): string[] {
   const names = Object.keys(modes).sort();
-  return names.every((name) => name === mode) ? [] : [`in force: ${names.map((name) => `${name} ${modes[name]}`).join(', ')}`];
+  return names.every((name) => name === mode)
+    ? []
+    : [`in force: ${names.map((name) => `${name} ${modes[name]}`).join(', ')}`];
 }
 
 /** Without nodes that only have not answered yet: the bar counts them, and the message names the first. */
@@ -113,7 +153,9 @@ function problemLines(all: readonly NodeProblem[], { now, width }: LineOptions):
   const problems = all.filter(isMoreThanLate);
   const shown = problems.slice(0, mostProblems);
   const columns = { node: longest(shown.map(({ node }) => node)), state: longest(shown.map(({ state }) => state)) };
-  const rows = shown.flatMap((problem) => [[problemRow(problem, columns, now)], paragraph(problem.message, { indent: 4, width })].flat());
+  const rows = shown.flatMap((problem) =>
+    [[problemRow(problem, columns, now)], paragraph(problem.message, { indent: 4, width })].flat(),
+  );
   return [...rows, ...moreLine(problems)];
 }
 
@@ -121,13 +163,24 @@ function isMoreThanLate({ state }: NodeProblem): boolean {
   return state !== 'Waiting';
 }
 
-function problemRow({ node, state, reason, since }: NodeProblem, columns: { readonly node: number; readonly state: number }, now: Date): Line {
+function problemRow(
+  { node, state, reason, since }: NodeProblem,
+  columns: { readonly node: number; readonly state: number },
+  now: Date,
+): Line {
   const tone = state === 'Failed' || state === 'Degraded' || state === 'RolledBack' ? 'red' : 'yellow';
-  return [span(`  ${node.padEnd(columns.node)}  `), span(state.padEnd(columns.state), tone), span(`  ${reason}`), span(since === undefined ? '' : `  for ${age(since, now)}`, 'dim')];
+  return [
+    span(`  ${node.padEnd(columns.node)}  `),
+    span(state.padEnd(columns.state), tone),
+    span(`  ${reason}`),
+    span(since === undefined ? '' : `  for ${age(since, now)}`, 'dim'),
+  ];
 }
 
 function moreLine(all: readonly unknown[]): Line[] {
-  return all.length > mostProblems ? [[span(`  and ${all.length - mostProblems} more nodes; -o json shows all`, 'dim')]] : [];
+  return all.length > mostProblems
+    ? [[span(`  and ${all.length - mostProblems} more nodes; -o json shows all`, 'dim')]]
+    : [];
 }
 
 function longest(texts: readonly string[]): number {
@@ -136,20 +189,36 @@ function longest(texts: readonly string[]): number {
 
 function ungovernedLines(nodes: readonly UngovernedNode[]): Line[] {
   if (nodes.length === 0) return [];
-  const rows = nodes.slice(0, mostProblems).map(({ node, lastConfig, mode }) => [span(`  ${node}  ${mode}  as ${lastConfig} had it, which is gone`)]);
-  return [[], [span('No ProxyConfig governs these nodes; they keep what they run:', 'yellow')], ...rows, ...moreLine(nodes)];
+  const rows = nodes
+    .slice(0, mostProblems)
+    .map(({ node, lastConfig, mode }) => [span(`  ${node}  ${mode}  as ${lastConfig} had it, which is gone`)]);
+  return [
+    [],
+    [span('No ProxyConfig governs these nodes; they keep what they run:', 'yellow')],
+    ...rows,
+    ...moreLine(nodes),
+  ];
 }
 
 /**
- * One line of text per subject, so that a changed line is news: by the ProxyConfig's name, or `name: node` for a node that is not as
- * wanted. Nodes that only have not answered yet are counted, not named.
+ * One line of text per subject, so that a changed line is news: by the ProxyConfig's name, or `name: node` for a node
+ * that is not as wanted. Nodes that only have not answered yet are counted, not named.
  */
 export function changeLines(view: StatusView): Map<string, string> {
   const lines = new Map<string, string>();
   for (const { name, mode, state, reason, message, nodes, rollout, problems } of view.proxyConfigs) {
     const step = rollout.step === undefined ? '' : `, step ${rollout.step}`;
-    lines.set(name, printable(`${name}: ${state} (${reason}), ${doneOf(nodes)} of ${nodes.effective} nodes up to date, mode ${mode}${step}${message === '' ? '' : `: ${message}`}`));
-    for (const problem of problems.filter(isMoreThanLate)) lines.set(`${name}: ${problem.node}`, printable(`${name}: ${problem.node}: ${problem.state} (${problem.reason}): ${problem.message}`));
+    lines.set(
+      name,
+      printable(
+        `${name}: ${state} (${reason}), ${doneOf(nodes)} of ${nodes.effective} nodes up to date, mode ${mode}${step}${message === '' ? '' : `: ${message}`}`,
+      ),
+    );
+    for (const problem of problems.filter(isMoreThanLate))
+      lines.set(
+        `${name}: ${problem.node}`,
+        printable(`${name}: ${problem.node}: ${problem.state} (${problem.reason}): ${problem.message}`),
+      );
   }
   return lines;
 }
@@ -157,7 +226,9 @@ export function changeLines(view: StatusView): Map<string, string> {
 /** What a reader of lines has to be told to get from one view to the next. */
 export function newsBetween(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
   const changed = [...after].filter(([subject, line]) => before.get(subject) !== line).map(([, line]) => line);
-  const gone = [...before.keys()].filter((subject) => !after.has(subject)).flatMap((subject) => farewell(subject, after));
+  const gone = [...before.keys()]
+    .filter((subject) => !after.has(subject))
+    .flatMap((subject) => farewell(subject, after));
   return [...changed, ...gone];
 }
 
@@ -176,7 +247,10 @@ export function age(since: string, now: Date): string {
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
 
-export function paragraph(text: string, { indent, width = Number.POSITIVE_INFINITY, tone }: { indent: number; width?: number | undefined; tone?: Tone }): Line[] {
+export function paragraph(
+  text: string,
+  { indent, width = Number.POSITIVE_INFINITY, tone }: { indent: number; width?: number | undefined; tone?: Tone },
+): Line[] {
   const rows: string[] = [];
   for (const word of text.split(/\s+/).filter((part) => part !== '')) {
     const row = rows.at(-1);

@@ -24,7 +24,11 @@ export interface Output {
 }
 
 /** The whole view, once; text is wrapped only on a terminal. */
-export function printed(view: StatusView, { output, terminal: { live, color, unicode } }: StatusConfig, stdout: Streams['stdout']): string {
+export function printed(
+  view: StatusView,
+  { output, terminal: { live, color, unicode } }: StatusConfig,
+  stdout: Streams['stdout'],
+): string {
   if (output === 'json') return `${JSON.stringify(view, null, 2)}\n`;
   if (output === 'yaml') return stringify(view);
   const lines = statusLines(view, { now: new Date(), width: live ? sizeOf(stdout).columns : undefined, unicode });
@@ -36,12 +40,15 @@ export function watchOutput(config: StatusConfig, context: string, streams: Stre
   return config.terminal.live ? screen(config, context, streams.stdout) : newsLines(streams);
 }
 
-/** Drawn anew on every change, and each second for the ages in it. What was last seen stays in the terminal afterwards. */
+/**
+ * Drawn anew on every change, and each second for the ages in it. What was last seen stays in the terminal afterwards.
+ */
 function screen(config: StatusConfig, context: string, stdout: Streams['stdout']): Output {
   const { color, unicode } = config.terminal;
   let view: StatusView | undefined;
   let trouble: string | undefined;
-  const draw = (): void => drawn.draw(screenLines({ view, trouble, context, width: sizeOf(stdout).columns, unicode, now: new Date() }));
+  const draw = (): void =>
+    drawn.draw(screenLines({ view, trouble, context, width: sizeOf(stdout).columns, unicode, now: new Date() }));
   const drawn = openScreen(stdout, { color, onResize: () => draw() });
   const ticking = setInterval(draw, 1000);
   draw();
@@ -75,14 +82,20 @@ export interface ScreenContent {
 export function screenLines({ view, trouble, context, ...options }: ScreenContent): Line[] {
   const head: Line = [{ text: `${options.now.toTimeString().slice(0, 8)}  ${context}  Ctrl-C ends`, tone: 'dim' }];
   const warning = paragraph(trouble ?? '', { indent: 0, width: options.width, tone: 'yellow' });
-  return [head, ...warning, [], ...(view === undefined ? [[{ text: 'asking the API server…' }]] : statusLines(view, options))];
+  return [
+    head,
+    ...warning,
+    [],
+    ...(view === undefined ? [[{ text: 'asking the API server…' }]] : statusLines(view, options)),
+  ];
 }
 
 /** One line per change, for logs and pipes. */
 function newsLines({ stdout, stderr }: Streams): Output {
   let before: ReadonlyMap<string, string> = new Map();
   let isFirst = true;
-  const write = (stream: Streams['stderr'], text: string): void => void stream.write(`${toSeconds(new Date())} ${text}\n`);
+  const write = (stream: Streams['stderr'], text: string): void =>
+    void stream.write(`${toSeconds(new Date())} ${text}\n`);
   return {
     show: (view) => {
       const after = changeLines(view);

@@ -1,5 +1,6 @@
 /**
- * The terminal's side of `proxyconfig status`: tones become colours, and --watch has a screen that is drawn anew in place.
+ * The terminal's side of `proxyconfig status`: tones become colours, and --watch has a screen that is drawn anew in
+ * place.
  */
 import { styleText } from 'node:util';
 import type { Line } from './statusLines.ts';
@@ -8,7 +9,11 @@ type Terminal = Pick<NodeJS.WriteStream, 'write' | 'rows' | 'columns' | 'on' | '
 
 /** One line as text, with escape sequences only where colours are wanted. */
 export function painted(line: Line, color: boolean): string {
-  return line.map(({ text, tone }) => (color && tone !== undefined && text !== '' ? styleText(tone, text, { validateStream: false }) : text)).join('');
+  return line
+    .map(({ text, tone }) =>
+      color && tone !== undefined && text !== '' ? styleText(tone, text, { validateStream: false }) : text,
+    )
+    .join('');
 }
 
 /** A terminal that does not tell its size, such as a serial line, is taken for a classic one. */
@@ -46,7 +51,13 @@ export function openScreen(terminal: Terminal, { color, onResize }: { color: boo
 
 /** What fits: a line that wraps, or one too many, would scroll the screen away. */
 export function fitted(lines: readonly Line[], { rows, columns }: { rows: number; columns: number }): Line[] {
-  const shown = lines.length > rows ? [...lines.slice(0, rows - 1), [{ text: `${lines.length - rows + 1} more lines; a larger terminal shows them`, tone: 'dim' } as const]] : lines;
+  const shown =
+    lines.length > rows
+      ? [
+          ...lines.slice(0, rows - 1),
+          [{ text: `${lines.length - rows + 1} more lines; a larger terminal shows them`, tone: 'dim' } as const],
+        ]
+      : lines;
   return shown.map((line) => cut(line, columns));
 }
 

@@ -1,7 +1,9 @@
 /**
- * What `proxyconfig status` tells, as data: ProxyConfigs and NodeProxies -> where each stands, and which of its nodes are not as wanted.
+ * What `proxyconfig status` tells, as data: ProxyConfigs and NodeProxies -> where each stands, and which of its nodes
+ * are not as wanted.
  *
- * Pure. The counts are the operator's, which knows agents and selectors too; what is said of one node is that node's own NodeProxy.
+ * Pure. The counts are the operator's, which knows agents and selectors too; what is said of one node is that node's
+ * own NodeProxy.
  */
 import { findCondition, type Condition } from '../api/conditions.ts';
 import type { NodeProxy } from '../api/nodeProxy.ts';
@@ -24,8 +26,9 @@ export interface ProxyConfigView {
   /** The mode asked for. */
   readonly mode: string;
   /**
-   * Ready: every governed node serves as asked. Reconciling: nodes are still changing. Paused: held by spec.paused. Stalled: a person
-   * must act. Unseen: the operator has not looked at the present spec yet, so that the rest is about an earlier one.
+   * Ready: every governed node serves as asked. Reconciling: nodes are still changing. Paused: held by spec.paused.
+   * Stalled: a person must act. Unseen: the operator has not looked at the present spec yet, so that the rest is about
+   * an earlier one.
    */
   readonly state: 'Ready' | 'Reconciling' | 'Paused' | 'Stalled' | 'Unseen';
   readonly reason: string;
@@ -42,7 +45,10 @@ export interface ProxyConfigView {
 
 export interface NodeProblem {
   readonly node: string;
-  /** The NodeProxy's state; Failed where the operator counts the node as failed; Waiting while its agent has not answered. */
+  /**
+   * The NodeProxy's state; Failed where the operator counts the node as failed; Waiting while its agent has not
+   * answered.
+   */
   readonly state: string;
   readonly reason: string;
   readonly message: string;
@@ -68,7 +74,9 @@ export function statusView({ configs, nodeProxies }: StatusObjects, name?: strin
   const known = new Set(all.map(({ metadata }) => metadata.uid ?? ''));
   const orphans = [...nodesOf].flatMap(([uid, orphaned]) => (known.has(uid) ? [] : orphaned));
   return {
-    proxyConfigs: all.filter(({ metadata }) => name === undefined || metadata.name === name).map((config) => viewOf(config, nodesOf.get(config.metadata.uid ?? '') ?? [])),
+    proxyConfigs: all
+      .filter(({ metadata }) => name === undefined || metadata.name === name)
+      .map((config) => viewOf(config, nodesOf.get(config.metadata.uid ?? '') ?? [])),
     ungoverned: name === undefined ? orphans.map(ungovernedNode).sort(byNode) : [],
   };
 }
@@ -78,7 +86,16 @@ export function isAllReady({ proxyConfigs }: StatusView): boolean {
   return proxyConfigs.length > 0 && proxyConfigs.every(({ state }) => state === 'Ready');
 }
 
-const noNodes: ProxyConfigView['nodes'] = { matched: 0, effective: 0, updated: 0, ready: 0, unavailable: 0, drifted: 0, failed: 0, stale: 0 };
+const noNodes: ProxyConfigView['nodes'] = {
+  matched: 0,
+  effective: 0,
+  updated: 0,
+  ready: 0,
+  unavailable: 0,
+  drifted: 0,
+  failed: 0,
+  stale: 0,
+};
 
 function viewOf(config: ProxyConfig, nodeProxies: readonly NodeProxy[]): ProxyConfigView {
   const { metadata, spec, status = {} } = config;
@@ -97,24 +114,48 @@ function viewOf(config: ProxyConfig, nodeProxies: readonly NodeProxy[]): ProxyCo
 /** As `kubectl wait --for=condition=Ready` sees it: what is said of an earlier generation is not said of this one. */
 function verdictOf({ metadata, status }: ProxyConfig): Pick<ProxyConfigView, 'state' | 'reason' | 'message'> {
   if ((status?.observedGeneration ?? -1) < (metadata.generation ?? 0)) {
-    return { state: 'Unseen', reason: 'NotObserved', message: 'the operator has not looked at this spec yet; if that stays so: kubectl -n proxyconfig-system get pods' };
+    return {
+      state: 'Unseen',
+      reason: 'NotObserved',
+      message: 'the operator has not looked at this spec yet; if that stays so: kubectl -n proxyconfig-system get pods',
+    };
   }
-  const holds = (type: string): Condition | undefined => findCondition(status?.conditions?.filter((condition) => condition.status === 'True'), type);
+  const holds = (type: string): Condition | undefined =>
+    findCondition(
+      status?.conditions?.filter((condition) => condition.status === 'True'),
+      type,
+    );
   const [state, condition] =
-    (['Ready', 'Stalled', 'Reconciling'] as const).flatMap((type) => (holds(type) ? [[type, holds(type)] as const] : []))[0] ??
-    (['Paused', findCondition(status?.conditions, 'Ready')] as const);
+    (['Ready', 'Stalled', 'Reconciling'] as const).flatMap((type) =>
+      holds(type) ? [[type, holds(type)] as const] : [],
+    )[0] ?? (['Paused', findCondition(status?.conditions, 'Ready')] as const);
   return { state, reason: condition?.reason ?? state, message: condition?.message ?? '' };
 }
 
 function warning(condition: Condition | undefined): ProxyConfigView['warnings'] {
-  return condition?.status === 'True' ? [{ type: condition.type, reason: condition.reason, message: condition.message }] : [];
+  return condition?.status === 'True'
+    ? [{ type: condition.type, reason: condition.reason, message: condition.message }]
+    : [];
 }
 
 function problemsOf(failures: NonNullable<Status['failures']>, nodeProxies: readonly NodeProxy[]): NodeProblem[] {
-  const ofOperator = failures.map(({ node, reason, message = '', since }): NodeProblem => ({ node, state: stateIn(nodeProxies, node), reason, message, since }));
+  const ofOperator = failures.map(({ node, reason, message = '', since }): NodeProblem => ({
+    node,
+    state: stateIn(nodeProxies, node),
+    reason,
+    message,
+    since,
+  }));
   const told = new Set(failures.map(({ node }) => node));
-  const ofNodes = nodeProxies.filter(({ metadata }) => !told.has(metadata.name)).flatMap((nodeProxy) => problemOf(nodeProxy));
-  return [...ofOperator, ...ofNodes.sort((one, other) => Number(one.state === 'Waiting') - Number(other.state === 'Waiting') || byNode(one, other))];
+  const ofNodes = nodeProxies
+    .filter(({ metadata }) => !told.has(metadata.name))
+    .flatMap((nodeProxy) => problemOf(nodeProxy));
+  return [
+    ...ofOperator,
+    ...ofNodes.sort(
+      (one, other) => Number(one.state === 'Waiting') - Number(other.state === 'Waiting') || byNode(one, other),
+    ),
+  ];
 }
 
 function stateIn(nodeProxies: readonly NodeProxy[], node: string): string {
@@ -124,7 +165,8 @@ function stateIn(nodeProxies: readonly NodeProxy[], node: string): string {
 /** Why a node is not as its NodeProxy asks; at most one reason, the gravest. */
 function problemOf({ metadata, status = {} }: NodeProxy): NodeProblem[] {
   const node = metadata.name;
-  if ((status.observedGeneration ?? -1) < (metadata.generation ?? 0)) return [{ node, state: 'Waiting', reason: 'NotAnswered', message: 'its agent has not answered yet' }];
+  if ((status.observedGeneration ?? -1) < (metadata.generation ?? 0))
+    return [{ node, state: 'Waiting', reason: 'NotAnswered', message: 'its agent has not answered yet' }];
   const [gravest] = (status.conditions ?? []).filter(isAmiss).sort((one) => (one.type === 'Ready' ? -1 : 1));
   if (gravest === undefined) return quarantineOf(node, status.dataplane);
   const { reason, message, lastTransitionTime } = gravest;

@@ -1,8 +1,8 @@
 /**
  * How a person reaches the API server: the files, contexts and logins of kubectl.
  *
- * client-node knows them all (several files in KUBECONFIG, credential plug-ins, OIDC, a Pod's service account); an agent does without
- * for its memory's sake, see src/kube/kubeConfig.ts.
+ * client-node knows them all (several files in KUBECONFIG, credential plug-ins, OIDC, a Pod's service account); an
+ * agent does without for its memory's sake, see src/kube/kubeConfig.ts.
  */
 import type https from 'node:https';
 import { KubeConfig as UserConfig } from '@kubernetes/client-node';
@@ -18,17 +18,35 @@ export interface UserKubeConfig extends KubeConfig {
 /** What client-node falls back to where it finds nothing at all; nobody serves the API there. */
 const guessedServer = 'http://localhost:8080';
 
-/** Without `kubeconfig`: KUBECONFIG, ~/.kube/config, or the Pod's service account. Throws UsageError for what only the user can mend. */
-export async function loadUserKubeConfig({ kubeconfig, context }: { kubeconfig?: string | undefined; context?: string | undefined }): Promise<UserKubeConfig> {
+/**
+ * Without `kubeconfig`: KUBECONFIG, ~/.kube/config, or the Pod's service account. Throws UsageError for what only the
+ * user can mend.
+ */
+export async function loadUserKubeConfig({
+  kubeconfig,
+  context,
+}: {
+  kubeconfig?: string | undefined;
+  context?: string | undefined;
+}): Promise<UserKubeConfig> {
   const config = readConfig(kubeconfig);
   if (context !== undefined) useContext(config, context);
   const cluster = config.getCurrentCluster();
-  if (cluster === null || cluster.server === guessedServer) throw new UsageError('no cluster: give --kubeconfig FILE or --context NAME, or set one with kubectl config use-context');
+  if (cluster === null || cluster.server === guessedServer)
+    throw new UsageError(
+      'no cluster: give --kubeconfig FILE or --context NAME, or set one with kubectl config use-context',
+    );
   let options = await credentials(config);
   return {
     server: cluster.server.replace(/\/+$/, ''),
     context: config.getCurrentContext(),
-    tls: { ca: text(options.ca), cert: text(options.cert), key: text(options.key), servername: options.servername, rejectUnauthorized: options.rejectUnauthorized ?? true },
+    tls: {
+      ca: text(options.ca),
+      cert: text(options.cert),
+      key: text(options.key),
+      servername: options.servername,
+      rejectUnauthorized: options.rejectUnauthorized ?? true,
+    },
     token: () => bearer(options),
     refresh: () => {
       credentials(config).then(
@@ -45,14 +63,18 @@ function readConfig(file: string | undefined): UserConfig {
     if (file === undefined) config.loadFromDefault();
     else config.loadFromFile(file);
   } catch (cause) {
-    throw new UsageError(`${file === undefined ? 'the kubeconfig' : `--kubeconfig ${file}`} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new UsageError(
+      `${file === undefined ? 'the kubeconfig' : `--kubeconfig ${file}`} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
   return config;
 }
 
 function useContext(config: UserConfig, context: string): void {
   const names = config.getContexts().map(({ name }) => name);
-  if (!names.includes(context)) throw new UsageError(`--context ${context}: there is no such context, but ${names.join(', ') || 'none at all'}`);
+  if (!names.includes(context))
+    throw new UsageError(`--context ${context}: there is no such context, but ${names.join(', ') || 'none at all'}`);
   config.setCurrentContext(context);
 }
 
@@ -63,7 +85,9 @@ async function credentials(config: UserConfig): Promise<https.RequestOptions> {
 }
 
 function bearer({ headers }: https.RequestOptions): string | undefined {
-  const authorization: unknown = Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
+  const authorization: unknown = Object.entries(headers ?? {}).find(
+    ([name]) => name.toLowerCase() === 'authorization',
+  )?.[1];
   return typeof authorization === 'string' ? authorization.replace(/^Bearer /i, '') : undefined;
 }
 

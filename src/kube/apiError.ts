@@ -36,9 +36,13 @@ export const isInvalid = (error: unknown): boolean => hasStatus(error, 422);
 /** The resourceVersion or continue token is too old: list again from the start. */
 export const isGone = (error: unknown): boolean => hasStatus(error, 410);
 export const isConflict = (error: unknown): boolean => hasStatus(error, 409) && !isAlreadyExists(error);
-export const isAlreadyExists = (error: unknown): boolean => error instanceof ApiError && error.reason === 'AlreadyExists';
+export const isAlreadyExists = (error: unknown): boolean =>
+  error instanceof ApiError && error.reason === 'AlreadyExists';
 
-/** Milliseconds that the API server asks to be left alone for; also where the error is a cause or one of several. 0: it does not ask. */
+/**
+ * Milliseconds that the API server asks to be left alone for; also where the error is a cause or one of several. 0: it
+ * does not ask.
+ */
 export function retryAfterMs(error: unknown): number {
   if (error instanceof ApiError) return (error.retryAfterSeconds ?? 0) * 1000;
   if (error instanceof AggregateError) return Math.max(0, ...error.errors.map(retryAfterMs));

@@ -7,7 +7,10 @@ export interface Backoff {
   reset(): void;
 }
 
-export function createBackoff(limits: { readonly minMs: number; readonly maxMs: number }, random: () => number = Math.random): Backoff {
+export function createBackoff(
+  limits: { readonly minMs: number; readonly maxMs: number },
+  random: () => number = Math.random,
+): Backoff {
   let step = limits.minMs;
   return {
     next(): number {

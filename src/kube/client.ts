@@ -15,7 +15,10 @@ export interface KubeClient {
   /** `path` as on the API server, e.g. `/api/v1/services`. Throws ApiError on any status over 299. */
   get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>;
   send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options?: SendOptions): Promise<T>;
-  /** The objects of a watch, one per line of the response, until the server closes it, the signal fires or nothing came for too long. */
+  /**
+   * The objects of a watch, one per line of the response, until the server closes it, the signal fires or nothing came
+   * for too long.
+   */
   watch(path: string, query: Query, signal: AbortSignal): AsyncIterable<WatchEvent>;
   close(): Promise<void>;
 }
@@ -37,7 +40,10 @@ export interface WatchEvent {
 export interface KubeClientOptions {
   /** For a request from its start to its last byte; default 30 s. */
   readonly requestTimeoutMs?: number;
-  /** A watch on which nothing came for this long is taken for dead; default 75 s, because bookmarks come only every 60 s. */
+  /**
+   * A watch on which nothing came for this long is taken for dead; default 75 s, because bookmarks come only every 60
+   * s.
+   */
   readonly watchSilenceMs?: number;
   readonly userAgent?: string;
   /** Called with the `date` header of every answer. */
@@ -59,7 +65,9 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
   const { requestTimeoutMs = 30_000, watchSilenceMs = 75_000, userAgent = 'proxyconfig', onDate } = options;
   const secure = config.server.startsWith('https:');
   // `timeout` is for idle connections: one that a firewall has forgotten must not be used again.
-  const agent = secure ? new https.Agent({ keepAlive: true, timeout: 30_000, ...config.tls }) : new http.Agent({ keepAlive: true, timeout: 30_000 });
+  const agent = secure
+    ? new https.Agent({ keepAlive: true, timeout: 30_000, ...config.tls })
+    : new http.Agent({ keepAlive: true, timeout: 30_000 });
 
   function open(exchange: Exchange): Promise<http.IncomingMessage> {
     const headers: http.OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': userAgent };
@@ -75,14 +83,22 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
         onDate?.(response.headers.date);
         resolve(response);
       };
-      const outgoing = (secure ? https : http).request(url, { agent, method: exchange.method, headers, signal: exchange.signal }, answered);
-      outgoing.setTimeout(watchSilenceMs, () => outgoing.destroy(new Error(`nothing received for ${watchSilenceMs} ms`)));
+      const outgoing = (secure ? https : http).request(
+        url,
+        { agent, method: exchange.method, headers, signal: exchange.signal },
+        answered,
+      );
+      outgoing.setTimeout(watchSilenceMs, () =>
+        outgoing.destroy(new Error(`nothing received for ${watchSilenceMs} ms`)),
+      );
       outgoing.on('error', reject);
       outgoing.end(exchange.body);
     });
   }
 
-  async function request<T>(exchange: Omit<Exchange, 'signal'> & { readonly signal?: AbortSignal | undefined }): Promise<T> {
+  async function request<T>(
+    exchange: Omit<Exchange, 'signal'> & { readonly signal?: AbortSignal | undefined },
+  ): Promise<T> {
     const timeout = AbortSignal.timeout(requestTimeoutMs);
     const signal = exchange.signal === undefined ? timeout : AbortSignal.any([exchange.signal, timeout]);
     try {

@@ -1,6 +1,6 @@
 /**
- * Kubernetes Events about an object, so that `kubectl describe` tells what happened. The same event is told once an hour: a
- * reconciler may say what it sees each time without flooding the API server.
+ * Kubernetes Events about an object, so that `kubectl describe` tells what happened. The same event is told once an
+ * hour: a reconciler may say what it sees each time without flooding the API server.
  */
 import { randomUUID } from 'node:crypto';
 import { isAlreadyExists } from './apiError.ts';

@@ -1,8 +1,9 @@
 /**
  * Where the API server is and who we are: from a kubeconfig file, or from the Pod's service account.
  *
- * Read by own code and not by client-node's KubeConfig: that class pulls in the whole generated client, proxies and cloud
- * logins (measured: 1.4 MB bundled and 38 MB of memory, 9 MB with this and node:https), and an agent runs on every node.
+ * Read by own code and not by client-node's KubeConfig: that class pulls in the whole generated client, proxies and
+ * cloud logins (measured: 1.4 MB bundled and 38 MB of memory, 9 MB with this and node:https), and an agent runs on
+ * every node.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -74,7 +75,14 @@ interface User {
   'client-key-data'?: string;
 }
 
-const userFields = new Set(['token', 'tokenFile', 'client-certificate', 'client-certificate-data', 'client-key', 'client-key-data']);
+const userFields = new Set([
+  'token',
+  'tokenFile',
+  'client-certificate',
+  'client-certificate-data',
+  'client-key',
+  'client-key-data',
+]);
 
 function fromFile(file: string, server: string | undefined): KubeConfig {
   const { cluster, user } = currentContext(file);
@@ -97,16 +105,23 @@ function fromFile(file: string, server: string | undefined): KubeConfig {
 function currentContext(file: string): { cluster: Cluster; user: User } {
   const config = (parse(readFileSync(file, 'utf8')) ?? {}) as KubeConfigFile;
   const context = config.contexts?.find((entry) => entry.name === config['current-context'])?.context;
-  if (context === undefined) throw new Error(`${file}: current-context names no context; set one with kubectl config use-context`);
+  if (context === undefined)
+    throw new Error(`${file}: current-context names no context; set one with kubectl config use-context`);
   const cluster = config.clusters?.find((entry) => entry.name === context.cluster)?.cluster;
-  if (cluster === undefined) throw new Error(`${file}: there is no cluster ${context.cluster}, which the current context names`);
+  if (cluster === undefined)
+    throw new Error(`${file}: there is no cluster ${context.cluster}, which the current context names`);
   const user = config.users?.find((entry) => entry.name === context.user)?.user ?? {};
   const unknown = Object.keys(user).find((field) => !userFields.has(field));
-  if (unknown !== undefined) throw new Error(`${file}: users[].user.${unknown} is not supported; use a client certificate or a token`);
+  if (unknown !== undefined)
+    throw new Error(`${file}: users[].user.${unknown} is not supported; use a client certificate or a token`);
   return { cluster, user };
 }
 
-function inline(data: string | undefined, file: string | undefined, absolute: (name: string) => string): Buffer | undefined {
+function inline(
+  data: string | undefined,
+  file: string | undefined,
+  absolute: (name: string) => string,
+): Buffer | undefined {
   if (data !== undefined) return Buffer.from(data, 'base64');
   return file === undefined ? undefined : readFileSync(absolute(file));
 }

@@ -1,9 +1,9 @@
 /**
  * One of several processes leads, by a Lease.
  *
- * No two clocks are compared: a follower takes the Lease when it has seen it unchanged for the whole of its duration by its own
- * monotonic clock, and a leader believes in itself only for a shorter time, counted from before it asked for the renewal. So a
- * process that was stopped and goes on knows at once that it may no longer lead.
+ * No two clocks are compared: a follower takes the Lease when it has seen it unchanged for the whole of its duration by
+ * its own monotonic clock, and a leader believes in itself only for a shorter time, counted from before it asked for
+ * the renewal. So a process that was stopped and goes on knows at once that it may no longer lead.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlreadyExists, isConflict, isNotFound } from './apiError.ts';
@@ -24,7 +24,10 @@ export interface LeaderElectionOptions {
 export interface LeaseTiming {
   /** For how long followers leave a Lease alone that nobody renews. */
   readonly durationMs: number;
-  /** For how long a leader leads after its last renewal; less than `durationMs`, so that what it has sent arrives before another leads. */
+  /**
+   * For how long a leader leads after its last renewal; less than `durationMs`, so that what it has sent arrives before
+   * another leads.
+   */
   readonly renewDeadlineMs: number;
   readonly retryMs: number;
 }
@@ -76,8 +79,9 @@ export class LeaderElection {
   }
 
   /**
-   * Competes until the signal fires, and calls `lead` for each term; the term's signal fires when it is over. Then, and at the end,
-   * `lead` is waited for; only after it has ended the Lease is given back, so that another may lead at once.
+   * Competes until the signal fires, and calls `lead` for each term; the term's signal fires when it is over. Then, and
+   * at the end, `lead` is waited for; only after it has ended the Lease is given back, so that another may lead at
+   * once.
    */
   async run(lead: (term: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -135,7 +139,8 @@ export class LeaderElection {
   async #look(): Promise<Lease | undefined> {
     try {
       const lease = await this.#options.client.get<Lease>(`${this.#path}/${this.#options.name}`);
-      if (this.#seen?.lease.metadata.resourceVersion !== lease.metadata.resourceVersion) this.#seen = { lease, at: performance.now() };
+      if (this.#seen?.lease.metadata.resourceVersion !== lease.metadata.resourceVersion)
+        this.#seen = { lease, at: performance.now() };
       return lease;
     } catch (error) {
       if (isNotFound(error)) return undefined;
@@ -182,7 +187,9 @@ export class LeaderElection {
     const { resourceVersion } = lease?.metadata ?? {};
     const metadata = { name, namespace, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
     const body: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
-    return lease === undefined ? client.send('POST', this.#path, { body }) : client.send('PUT', `${this.#path}/${name}`, { body });
+    return lease === undefined
+      ? client.send('POST', this.#path, { body })
+      : client.send('PUT', `${this.#path}/${name}`, { body });
   }
 }
 

@@ -1,9 +1,9 @@
 /**
  * @module Keeps a copy of one kind of object: paged list, then watch, for ever.
  *
- * What it promises: nothing is deleted on a failed list; a missed DELETE is found by the next list; an object of the same name
- * with another uid is another object; and whatever a watch loses without saying so (an etcd restored from a backup) is
- * bounded by a new list at least every five minutes.
+ * What it promises: nothing is deleted on a failed list; a missed DELETE is found by the next list; an object of the
+ * same name with another uid is another object; and whatever a watch loses without saying so (an etcd restored from a
+ * backup) is bounded by a new list at least every five minutes.
  */
 import { ApiError, errorFromStatus, isGone, isUnreachable, retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff, pause } from './backoff.ts';
@@ -34,7 +34,13 @@ export interface ReflectorTiming {
   readonly reconnectMaxMs: number;
 }
 
-const defaultTiming: ReflectorTiming = { pageSize: 500, relistMs: 300_000, retryMinMs: 500, retryMaxMs: 30_000, reconnectMaxMs: 6_000 };
+const defaultTiming: ReflectorTiming = {
+  pageSize: 500,
+  relistMs: 300_000,
+  retryMinMs: 500,
+  retryMaxMs: 30_000,
+  reconnectMaxMs: 6_000,
+};
 
 /** Identity of an object: `key` is `namespace/name` or `name`; a new uid under the same key is a delete and an add. */
 export interface ObjectIdentity {
@@ -69,7 +75,10 @@ interface ListPage {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
   readonly items: readonly { metadata: Metadata }[] | null;
 }
-/** What is remembered of an object that the handler has, enough to know it again: resourceVersion and uid in one text, which is the least that it can be. */
+/**
+ * What is remembered of an object that the handler has, enough to know it again: resourceVersion and uid in one text,
+ * which is the least that it can be.
+ */
 type Known = string;
 
 class ListWatch<Item> implements Reflector {
@@ -131,7 +140,7 @@ class ListWatch<Item> implements Reflector {
   async #list(): Promise<void> {
     const seen = new Set<string>();
     let resourceVersion = '';
-    for (let next: Promise<ListPage> | undefined = this.#page(undefined); next !== undefined; ) {
+    for (let next: Promise<ListPage> | undefined = this.#page(undefined); next !== undefined;) {
       const page: ListPage = await next;
       if (this.#stop.signal.aborted) return;
       resourceVersion = page.metadata.resourceVersion;
@@ -160,7 +169,9 @@ class ListWatch<Item> implements Reflector {
     return page;
   }
 
-  /** History went back, so an equal resourceVersion no longer means an equal object: everything is handed over again. */
+  /**
+   * History went back, so an equal resourceVersion no longer means an equal object: everything is handed over again.
+   */
   #forgetVersions(): void {
     this.#resourceVersion = '';
     for (const [key, known] of this.#known) this.#known.set(key, knownAs({ uid: uidOf(known), resourceVersion: '' }));
@@ -197,7 +208,8 @@ class ListWatch<Item> implements Reflector {
   #receive(event: WatchEvent): void {
     if (event.type === 'ERROR') throw errorFromStatus(event.object, 0);
     const { metadata } = event.object as { metadata: Metadata };
-    if (isOlder(metadata.resourceVersion, this.#resourceVersion)) throw new HistoryWentBack(this.#resourceVersion, metadata.resourceVersion);
+    if (isOlder(metadata.resourceVersion, this.#resourceVersion))
+      throw new HistoryWentBack(this.#resourceVersion, metadata.resourceVersion);
     switch (event.type) {
       case 'ADDED':
       case 'MODIFIED':
@@ -256,7 +268,11 @@ class HistoryWentBack extends Error {
 }
 
 function closedAtOnce(path: string): ApiError {
-  return new ApiError({ status: 0, reason: 'Unreachable', message: `the watch of ${path} was closed at once without an event` });
+  return new ApiError({
+    status: 0,
+    reason: 'Unreachable',
+    message: `the watch of ${path} was closed at once without an event`,
+  });
 }
 
 /** `join` makes one string where a template would keep its parts. */
@@ -272,7 +288,10 @@ function uidOf(known: Known): string {
   return known.slice(known.indexOf(' ') + 1);
 }
 
-/** Since Kubernetes 1.35 (KEP-5504) versions of one kind of object may be compared as numbers; before that they are in practice. */
+/**
+ * Since Kubernetes 1.35 (KEP-5504) versions of one kind of object may be compared as numbers; before that they are in
+ * practice.
+ */
 function isOlder(version: string, than: string): boolean {
   return than !== '' && Number(version) < Number(than);
 }

@@ -1,9 +1,12 @@
 /**
- * The API server's wall clock, as the date of its answers tells it: the one clock that all processes share, so that a time which one of
- * them wrote down means the same to the next. Dates have whole seconds.
+ * The API server's wall clock, as the date of its answers tells it: the one clock that all processes share, so that a
+ * time which one of them wrote down means the same to the next. Dates have whole seconds.
  */
 export class ServerClock {
-  /** Of the server's clock minus this process's monotonic one, in milliseconds; by the own wall clock until an answer has come. */
+  /**
+   * Of the server's clock minus this process's monotonic one, in milliseconds; by the own wall clock until an answer
+   * has come.
+   */
   #ahead = performance.timeOrigin;
 
   /** Takes the `date` header of an answer. */

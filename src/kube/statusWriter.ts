@@ -1,6 +1,7 @@
 /**
- * Writes the status of one object by server-side apply, at a bounded rate: the first change goes at once, later ones wait for
- * the interval to be over, and only the latest is written then. None is written sooner than the API server asks for.
+ * Writes the status of one object by server-side apply, at a bounded rate: the first change goes at once, later ones
+ * wait for the interval to be over, and only the latest is written then. None is written sooner than the API server
+ * asks for.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { isNotFound, retryAfterMs } from './apiError.ts';
@@ -15,7 +16,9 @@ export interface StatusWriterOptions {
   /** The object's path; the status subresource is under it. */
   readonly path: string;
   readonly fieldManager: string;
-  /** Milliseconds from one write to the next; lengthened by up to a fifth, so that many writers do not write in step. */
+  /**
+   * Milliseconds from one write to the next; lengthened by up to a fifth, so that many writers do not write in step.
+   */
   readonly intervalMs: number;
   readonly onError?: (error: unknown, retryInMs: number | undefined) => void;
 }
@@ -23,7 +26,10 @@ export interface StatusWriterOptions {
 export interface StatusWriter {
   /** Equal to what was last written: nothing happens. `urgent`: does not wait for the interval. */
   write(status: object, options?: { readonly urgent?: boolean }): void;
-  /** The object was made anew, so what was written before is no longer there: the next status is written even if it is equal. */
+  /**
+   * The object was made anew, so what was written before is no longer there: the next status is written even if it is
+   * equal.
+   */
   forget(): void;
   /** Tries once to write what waits, and ends. */
   stop(): Promise<void>;

@@ -4,7 +4,10 @@ import type { WatchEvent } from './client.ts';
 /** etcd takes objects of at most 1.5 MB; anything far longer is not an API server that speaks to us. */
 const longestLine = 16 * 1024 * 1024;
 
-/** The events of a watch response: one JSON object per line. A last line without its end is a cut connection and is dropped. */
+/**
+ * The events of a watch response: one JSON object per line. A last line without its end is a cut connection and is
+ * dropped.
+ */
 export async function* parseLines(response: Readable): AsyncGenerator<WatchEvent> {
   response.setEncoding('utf8');
   let rest = '';

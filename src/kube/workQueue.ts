@@ -1,7 +1,7 @@
 /**
- * A queue of keys to reconcile: a key waits in it once however often it is added, no key is worked on twice at a time, and
- * one that is added while it is worked on gets another turn. Errors are retried with a growing wait per key, and no sooner than
- * the API server asks for, whatever is added meanwhile.
+ * A queue of keys to reconcile: a key waits in it once however often it is added, no key is worked on twice at a time,
+ * and one that is added while it is worked on gets another turn. Errors are retried with a growing wait per key, and no
+ * sooner than the API server asks for, whatever is added meanwhile.
  */
 import { retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff } from './backoff.ts';
@@ -80,7 +80,10 @@ class KeyQueue implements WorkQueue {
       if (this.#active.size >= workers) return;
       if (this.#active.has(key)) continue;
       this.#ready.delete(key);
-      this.#active.set(key, Promise.resolve(key).then((taken) => this.#work(taken)));
+      this.#active.set(
+        key,
+        Promise.resolve(key).then((taken) => this.#work(taken)),
+      );
     }
   }
 

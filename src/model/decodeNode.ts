@@ -36,5 +36,7 @@ function podCIDRs(spec: Fields): readonly string[] {
 function nodeLabels(object: unknown): Readonly<Record<string, string>> {
   const labels = (object as { metadata?: { labels?: unknown } | null }).metadata?.labels;
   if (typeof labels !== 'object' || labels === null) return {};
-  return Object.fromEntries(Object.entries(labels).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  return Object.fromEntries(
+    Object.entries(labels).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }

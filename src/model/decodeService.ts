@@ -1,6 +1,19 @@
 import { compact } from './compact.ts';
 import type { Decoded } from './fields.ts';
-import { dnsLabel, Fields, integerBetween, ipAddress, cidr, listOf, oneOf, plainText, portName, portNumber, portNumberOrNone, protocol } from './fields.ts';
+import {
+  dnsLabel,
+  Fields,
+  integerBetween,
+  ipAddress,
+  cidr,
+  listOf,
+  oneOf,
+  plainText,
+  portName,
+  portNumber,
+  portNumberOrNone,
+  protocol,
+} from './fields.ts';
 import { familyOf } from './ipFamily.ts';
 import type { ServicePortRecord, ServiceRecord } from './service.ts';
 
@@ -9,9 +22,9 @@ export const defaultAffinityTimeoutSeconds = 10_800;
 const policy = oneOf('Cluster', 'Local');
 
 /**
- * Turns a core/v1 Service into the record that a node keeps. Headless and ExternalName Services and those that another proxy
- * claims (label `service.kubernetes.io/service-proxy-name`) have none. A Service with any invalid field has none either: leaving
- * out only the bad part could open what its owner meant to close, as an invalid source range would.
+ * Turns a core/v1 Service into the record that a node keeps. Headless and ExternalName Services and those that another
+ * proxy claims (label `service.kubernetes.io/service-proxy-name`) have none. A Service with any invalid field has none
+ * either: leaving out only the bad part could open what its owner meant to close, as an invalid source range would.
  */
 export function decodeService(object: unknown): Decoded<ServiceRecord> {
   const service = new Fields(object);
@@ -55,9 +68,11 @@ function serviceRecord(service: Fields): ServiceRecord {
 
 function clusterIPs(spec: Fields): readonly string[] {
   const list = spec.at('clusterIPs');
-  const addresses = list.items().length > 0 ? listOf(list, ipAddress) : [spec.at('clusterIP').required(ipAddress) ?? ''];
+  const addresses =
+    list.items().length > 0 ? listOf(list, ipAddress) : [spec.at('clusterIP').required(ipAddress) ?? ''];
   const families = new Set(addresses.map(familyOf));
-  if (families.size < addresses.length) list.reject('holds two addresses of one family', 'at most one IPv4 and one IPv6 address');
+  if (families.size < addresses.length)
+    list.reject('holds two addresses of one family', 'at most one IPv4 and one IPv6 address');
   return addresses;
 }
 
@@ -73,7 +88,11 @@ function loadBalancerIPs(status: Fields): readonly string[] {
 
 function affinityTimeout(spec: Fields): number | undefined {
   if ((spec.at('sessionAffinity').optional(oneOf('None', 'ClientIP')) ?? 'None') === 'None') return undefined;
-  const timeout = spec.at('sessionAffinityConfig').at('clientIP').at('timeoutSeconds').optional(integerBetween(1, 86_400));
+  const timeout = spec
+    .at('sessionAffinityConfig')
+    .at('clientIP')
+    .at('timeoutSeconds')
+    .optional(integerBetween(1, 86_400));
   return timeout ?? defaultAffinityTimeoutSeconds;
 }
 

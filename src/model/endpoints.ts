@@ -19,8 +19,15 @@ export interface EndpointSets {
 
 type Place = Pick<NodeRecord, 'name' | 'zone'>;
 
-/** The endpoints of a Service port: slices are matched by port name and protocol, so one Service port may have several target ports. */
-export function candidatesOf(port: ServicePortRecord, slices: Iterable<EndpointSliceRecord>, family: IPFamily): readonly Candidate[] {
+/**
+ * The endpoints of a Service port: slices are matched by port name and protocol, so one Service port may have several
+ * target ports.
+ */
+export function candidatesOf(
+  port: ServicePortRecord,
+  slices: Iterable<EndpointSliceRecord>,
+  family: IPFamily,
+): readonly Candidate[] {
   const candidates = new Map<string, Candidate>();
   // Slices come in the order in which they were heard of; the answer must not depend on it.
   for (const slice of [...slices].sort(byName)) {
@@ -30,7 +37,8 @@ export function candidatesOf(port: ServicePortRecord, slices: Iterable<EndpointS
       const key = `${endpoint.address} ${target.port}`;
       const known = candidates.get(key);
       // While it moves between slices, an endpoint stands in two of them for a moment; one of them may be stale.
-      if (known === undefined || fitness(endpoint) > fitness(known)) candidates.set(key, { ...endpoint, port: target.port });
+      if (known === undefined || fitness(endpoint) > fitness(known))
+        candidates.set(key, { ...endpoint, port: target.port });
     }
   }
   return [...candidates.values()].sort(byAddress);
@@ -40,7 +48,11 @@ export function categorizeEndpoints(candidates: readonly Candidate[], place: Pla
   const isLocal = (endpoint: Candidate): boolean => endpoint.nodeName === place.name;
   const locals = candidates.filter(isLocal);
   const ready = candidates.filter((endpoint) => endpoint.ready);
-  const toEndpoint = (endpoint: Candidate): Endpoint => ({ address: endpoint.address, port: endpoint.port, isLocal: isLocal(endpoint) });
+  const toEndpoint = (endpoint: Candidate): Endpoint => ({
+    address: endpoint.address,
+    port: endpoint.port,
+    isLocal: isLocal(endpoint),
+  });
   const cluster = ready.length > 0 ? withinTopology(ready, place) : candidates.filter(isTerminatingFallback);
   const localReady = locals.filter((endpoint) => endpoint.ready);
   const local = localReady.length > 0 ? localReady : locals.filter(isTerminatingFallback);
@@ -53,14 +65,22 @@ function isTerminatingFallback(endpoint: EndpointRecord): boolean {
 }
 
 /**
- * Hints are followed only when every ready endpoint has them and one names this place; node hints come before zone hints
- * (trafficDistribution PreferSameNode and PreferSameZone, KEP-3015).
+ * Hints are followed only when every ready endpoint has them and one names this place; node hints come before zone
+ * hints (trafficDistribution PreferSameNode and PreferSameZone, KEP-3015).
  */
 function withinTopology(ready: readonly Candidate[], place: Place): readonly Candidate[] {
-  return hinted(ready, place.name, (endpoint) => endpoint.nodeHints) ?? hinted(ready, place.zone, (endpoint) => endpoint.zoneHints) ?? ready;
+  return (
+    hinted(ready, place.name, (endpoint) => endpoint.nodeHints) ??
+    hinted(ready, place.zone, (endpoint) => endpoint.zoneHints) ??
+    ready
+  );
 }
 
-function hinted(ready: readonly Candidate[], here: string, hints: (endpoint: Candidate) => readonly string[]): readonly Candidate[] | undefined {
+function hinted(
+  ready: readonly Candidate[],
+  here: string,
+  hints: (endpoint: Candidate) => readonly string[],
+): readonly Candidate[] | undefined {
   if (here === '' || ready.some((endpoint) => hints(endpoint).length === 0)) return undefined;
   const chosen = ready.filter((endpoint) => hints(endpoint).includes(here));
   return chosen.length > 0 ? chosen : undefined;

@@ -1,9 +1,9 @@
 /**
- * @module Reading objects that nobody has validated: every field that is taken is checked, and what is wrong is written down
- * with its path and a remedy instead of being thrown or lost.
+ * @module Reading objects that nobody has validated: every field that is taken is checked, and what is wrong is written
+ * down with its path and a remedy instead of being thrown or lost.
  *
- * The API server checks most of this already. Objects also come from files, from older API servers and from people who look for
- * a way into a rule, so nothing is believed here.
+ * The API server checks most of this already. Objects also come from files, from older API servers and from people who
+ * look for a way into a rule, so nothing is believed here.
  */
 import { compact } from './compact.ts';
 import { canonicalAddress, canonicalCIDR } from './ipFamily.ts';
@@ -22,7 +22,10 @@ export interface Decoded<Record> {
   readonly problems: readonly Problem[];
 }
 
-/** A kind of value that a field may hold; `parse` gives its canonical form, or undefined when the value is not of the kind. */
+/**
+ * A kind of value that a field may hold; `parse` gives its canonical form, or undefined when the value is not of the
+ * kind.
+ */
 export interface Kind<T> {
   readonly what: string;
   readonly parse: (value: unknown) => T | undefined;
@@ -59,7 +62,8 @@ export class Fields {
   /** The elements of a list; a field that is absent has none. */
   items(): readonly Fields[] {
     if (this.isAbsent()) return [];
-    if (Array.isArray(this.#value)) return this.#value.map((item, index) => new Fields(item, `${this.#path}[${index}]`, this.#problems));
+    if (Array.isArray(this.#value))
+      return this.#value.map((item, index) => new Fields(item, `${this.#path}[${index}]`, this.#problems));
     this.reject('is not a list', 'a list');
     return [];
   }
@@ -97,12 +101,24 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function matching(what: string, pattern: RegExp, maxLength: number): Kind<string> {
-  return { what, parse: (value) => (typeof value === 'string' && value.length <= maxLength && pattern.test(value) ? value : undefined) };
+  return {
+    what,
+    parse: (value) =>
+      typeof value === 'string' && value.length <= maxLength && pattern.test(value) ? value : undefined,
+  };
 }
 
 /** RFC 1123. */
-export const dnsLabel = matching('a DNS label (lower-case letters, digits and "-", at most 63)', /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 63);
-export const dnsSubdomain = matching('a DNS name (lower-case letters, digits, "-" and ".", at most 253)', /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, 253);
+export const dnsLabel = matching(
+  'a DNS label (lower-case letters, digits and "-", at most 63)',
+  /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+  63,
+);
+export const dnsSubdomain = matching(
+  'a DNS name (lower-case letters, digits, "-" and ".", at most 253)',
+  /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/,
+  253,
+);
 /** Ports without a name carry '' in EndpointSlices. */
 export const portName = matching('a DNS label or empty', /^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$/, 63);
 /** Text that is only ever compared, never written into a rule. */
@@ -113,7 +129,11 @@ export const portNumber: Kind<number> = integerBetween(1, 65_535, 'a port from 1
 export const portNumberOrNone: Kind<number> = integerBetween(0, 65_535, 'a port from 1 to 65535');
 
 export function integerBetween(min: number, max: number, what = `a whole number from ${min} to ${max}`): Kind<number> {
-  return { what, parse: (value) => (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined) };
+  return {
+    what,
+    parse: (value) =>
+      typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined,
+  };
 }
 
 export function oneOf<T extends string>(...choices: readonly T[]): Kind<T> {
@@ -121,9 +141,18 @@ export function oneOf<T extends string>(...choices: readonly T[]): Kind<T> {
 }
 
 export const protocol: Kind<Protocol> = oneOf('TCP', 'UDP', 'SCTP');
-export const flag: Kind<boolean> = { what: 'true or false', parse: (value) => (typeof value === 'boolean' ? value : undefined) };
-export const ipAddress: Kind<string> = { what: 'an IP address', parse: (value) => (typeof value === 'string' ? canonicalAddress(value) : undefined) };
-export const cidr: Kind<string> = { what: 'a network in CIDR notation', parse: (value) => (typeof value === 'string' ? canonicalCIDR(value) : undefined) };
+export const flag: Kind<boolean> = {
+  what: 'true or false',
+  parse: (value) => (typeof value === 'boolean' ? value : undefined),
+};
+export const ipAddress: Kind<string> = {
+  what: 'an IP address',
+  parse: (value) => (typeof value === 'string' ? canonicalAddress(value) : undefined),
+};
+export const cidr: Kind<string> = {
+  what: 'a network in CIDR notation',
+  parse: (value) => (typeof value === 'string' ? canonicalCIDR(value) : undefined),
+};
 
 /** What all the values of a list give that are of the kind; the others are problems. */
 export function listOf<T>(list: Fields, kind: Kind<T>): readonly T[] {

@@ -1,8 +1,8 @@
 /**
  * @module IP families and canonical addresses.
  *
- * Old objects hold addresses such as `172.30.0.041`; Kubernetes reads them as decimal, iptables and nft as octal. Nothing in
- * this project passes an address on that did not come out of `canonicalAddress` or `canonicalCIDR`.
+ * Old objects hold addresses such as `172.30.0.041`; Kubernetes reads them as decimal, iptables and nft as octal.
+ * Nothing in this project passes an address on that did not come out of `canonicalAddress` or `canonicalCIDR`.
  */
 import ipaddr from 'ipaddr.js';
 
@@ -11,7 +11,10 @@ export const ipFamilies: readonly IPFamily[] = ['ipv4', 'ipv6'];
 
 const dottedDecimal = /^\d{1,3}(\.\d{1,3}){3}$/;
 
-/** The address in its one canonical spelling (RFC 5952 for IPv6), or undefined when the text is no IP address. IPv4-mapped IPv6 becomes IPv4, as in Go's net package. */
+/**
+ * The address in its one canonical spelling (RFC 5952 for IPv6), or undefined when the text is no IP address.
+ * IPv4-mapped IPv6 becomes IPv4, as in Go's net package.
+ */
 export function canonicalAddress(text: string): string | undefined {
   if (dottedDecimal.test(text)) {
     const octets = text.split('.').map(Number);
@@ -22,7 +25,10 @@ export function canonicalAddress(text: string): string | undefined {
   return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String();
 }
 
-/** The network in canonical spelling with its host bits cleared, or undefined when the text is no CIDR. Blanks around it are dropped. */
+/**
+ * The network in canonical spelling with its host bits cleared, or undefined when the text is no CIDR. Blanks around it
+ * are dropped.
+ */
 export function canonicalCIDR(text: string): string | undefined {
   const [address = '', length = '', ...rest] = text.trim().split('/');
   const canonical = canonicalAddress(address);
@@ -44,9 +50,18 @@ export function cidrContains(cidr: string, address: string): boolean {
   return familyOf(cidr) === familyOf(address) && ipaddr.parse(address).match(ipaddr.parseCIDR(cidr));
 }
 
-const forbiddenRanges: ReadonlySet<string> = new Set(['unspecified', 'loopback', 'linkLocal', 'multicast', 'broadcast']);
+const forbiddenRanges: ReadonlySet<string> = new Set([
+  'unspecified',
+  'loopback',
+  'linkLocal',
+  'multicast',
+  'broadcast',
+]);
 
-/** Whether a Service may lead to a canonical address: not to loopback or link-local ones, which would open the node's own services (CVE-2021-25737). */
+/**
+ * Whether a Service may lead to a canonical address: not to loopback or link-local ones, which would open the node's
+ * own services (CVE-2021-25737).
+ */
 export function isEndpointAddress(address: string): boolean {
   return !forbiddenRanges.has(ipaddr.parse(address).range());
 }

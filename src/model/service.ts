@@ -1,8 +1,8 @@
 /**
  * @module The compact record of a Service that a node keeps.
  *
- * Holds what any proxy mode needs and nothing else; every address is canonical. Headless and ExternalName Services have no
- * record: they are never proxied.
+ * Holds what any proxy mode needs and nothing else; every address is canonical. Headless and ExternalName Services have
+ * no record: they are never proxied.
  */
 export type Protocol = 'TCP' | 'UDP' | 'SCTP';
 export type TrafficPolicy = 'Cluster' | 'Local';
@@ -24,7 +24,10 @@ export interface ServiceRecord {
   readonly loadBalancerSourceRanges: readonly string[];
   readonly internalTrafficPolicy: TrafficPolicy;
   readonly externalTrafficPolicy: TrafficPolicy;
-  /** Seconds of ClientIP affinity as the Service asks for, before `sessionAffinity.timeoutPolicy`; undefined without affinity. */
+  /**
+   * Seconds of ClientIP affinity as the Service asks for, before `sessionAffinity.timeoutPolicy`; undefined without
+   * affinity.
+   */
   readonly affinityTimeoutSeconds: number | undefined;
   /** 0 when there is none. */
   readonly healthCheckNodePort: number;

@@ -1,5 +1,6 @@
 /**
- * @module What one node serves for one Service port in one IP family: the model's answer, the same for every proxy mode.
+ * @module What one node serves for one Service port in one IP family: the model's answer, the same for every proxy
+ * mode.
  */
 import type { Protocol, ServiceKey, TrafficPolicy } from './service.ts';
 
@@ -27,7 +28,10 @@ export interface ServicePort {
   /** Seconds, after `sessionAffinity.timeoutPolicy`; undefined without affinity. */
   readonly affinityTimeoutSeconds: number | undefined;
   readonly healthCheckNodePort: number;
-  /** Where traffic with policy Cluster goes (kube-proxy's CategorizeEndpoints); sorted by address and port, no duplicates. */
+  /**
+   * Where traffic with policy Cluster goes (kube-proxy's CategorizeEndpoints); sorted by address and port, no
+   * duplicates.
+   */
   readonly clusterEndpoints: readonly Endpoint[];
   /** Where traffic with policy Local goes. */
   readonly localEndpoints: readonly Endpoint[];
@@ -35,7 +39,9 @@ export interface ServicePort {
 
 /** `namespace/name:portName`, or `namespace/name` for a port without a name: how rules and messages call it. */
 export function servicePortName(port: Pick<ServicePort, 'namespace' | 'serviceName' | 'portName'>): string {
-  return port.portName === '' ? `${port.namespace}/${port.serviceName}` : `${port.namespace}/${port.serviceName}:${port.portName}`;
+  return port.portName === ''
+    ? `${port.namespace}/${port.serviceName}`
+    : `${port.namespace}/${port.serviceName}:${port.portName}`;
 }
 
 export function serviceKeyOf(object: { namespace: string; name: string }): ServiceKey {
@@ -44,6 +50,8 @@ export function serviceKeyOf(object: { namespace: string; name: string }): Servi
 }
 
 /** Whether anything outside the cluster can reach the port. */
-export function isExternallyReachable(port: Pick<ServicePort, 'nodePort' | 'externalIPs' | 'loadBalancerIPs'>): boolean {
+export function isExternallyReachable(
+  port: Pick<ServicePort, 'nodePort' | 'externalIPs' | 'loadBalancerIPs'>,
+): boolean {
   return port.nodePort !== 0 || port.externalIPs.length > 0 || port.loadBalancerIPs.length > 0;
 }

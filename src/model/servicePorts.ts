@@ -16,13 +16,18 @@ export interface ServiceView {
   readonly family: IPFamily;
 }
 
-/** What the node serves for one Service in one family, in the order of the Service's ports; empty without a cluster IP of the family. */
+/**
+ * What the node serves for one Service in one family, in the order of the Service's ports; empty without a cluster IP
+ * of the family.
+ */
 export function servicePorts(view: ServiceView): readonly ServicePort[] {
   const { service, node, config, family } = view;
   const clusterIP = service.clusterIPs.find((address) => familyOf(address) === family);
   if (clusterIP === undefined) return [];
   const slices = [...view.slices];
-  const ofFamily = (list: readonly string[]): readonly string[] => [...new Set(list.filter((each) => familyOf(each) === family))];
+  const ofFamily = (list: readonly string[]): readonly string[] => [
+    ...new Set(list.filter((each) => familyOf(each) === family)),
+  ];
   const shared = {
     namespace: service.namespace,
     serviceName: service.name,
@@ -43,8 +48,14 @@ export function servicePorts(view: ServiceView): readonly ServicePort[] {
   return service.ports.map(portOf);
 }
 
-/** Whoever may create a Service could draw any address's traffic to it (CVE-2020-8554), so only addresses that the owners allow are served. */
-export function allowedExternalIPs(externalIPs: readonly string[], config: Pick<NodeConfig, 'externalIPs'>): readonly string[] {
+/**
+ * Whoever may create a Service could draw any address's traffic to it (CVE-2020-8554), so only addresses that the
+ * owners allow are served.
+ */
+export function allowedExternalIPs(
+  externalIPs: readonly string[],
+  config: Pick<NodeConfig, 'externalIPs'>,
+): readonly string[] {
   const allowed = config.externalIPs?.allowedCIDRs ?? [];
   return externalIPs.filter((address) => allowed.some((cidr) => cidrContains(cidr, address)));
 }
@@ -58,7 +69,12 @@ const timeoutPolicies: Record<TimeoutPolicy, (asked: number, configured: number)
   Override: (_asked, configured) => configured,
 };
 
-/** Seconds of affinity under the node's policy; `asked` is undefined for a Service without affinity, which no policy gives any. */
+/**
+ * Seconds of affinity under the node's policy; `asked` is undefined for a Service without affinity, which no policy
+ * gives any.
+ */
 export function affinityTimeout(asked: number | undefined, policy: NodeConfig['sessionAffinity']): number | undefined {
-  return asked === undefined || policy.timeoutSeconds === undefined ? asked : timeoutPolicies[policy.timeoutPolicy](asked, policy.timeoutSeconds);
+  return asked === undefined || policy.timeoutSeconds === undefined
+    ? asked
+    : timeoutPolicies[policy.timeoutPolicy](asked, policy.timeoutSeconds);
 }

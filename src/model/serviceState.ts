@@ -1,5 +1,6 @@
 /**
- * @module Everything that a node serves in one IP family, computed on demand: nothing is held that a record can give again.
+ * @module Everything that a node serves in one IP family, computed on demand: nothing is held that a record can give
+ * again.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { EndpointSliceRecord } from './endpointSlice.ts';
@@ -41,7 +42,9 @@ export function serviceStateOf(sources: ServiceSources): ServiceState {
     keys: () => [...services.keys()].sort(),
     ports: (key) => {
       const service = services.get(key);
-      return service === undefined ? [] : servicePorts({ service, slices: slices.get(key) ?? noSlices, node, config, family });
+      return service === undefined
+        ? []
+        : servicePorts({ service, slices: slices.get(key) ?? noSlices, node, config, family });
     },
   };
 }

@@ -31,14 +31,17 @@ export interface HttpServer {
 }
 
 /**
- * Listens as soon as the port is free. A port that is taken is no reason to end: while a node is handed over, the proxy that
- * ran before may hold it for a while, and Services matter more.
+ * Listens as soon as the port is free. A port that is taken is no reason to end: while a node is handed over, the proxy
+ * that ran before may hold it for a while, and Services matter more.
  */
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { address, onUnavailable, retryMs = 2000 } = options;
-  const server = http.createServer({ requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 }, (request, response) => {
-    void respond(options, request, response);
-  });
+  const server = http.createServer(
+    { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 },
+    (request, response) => {
+      void respond(options, request, response);
+    },
+  );
   server.maxConnections = 100;
   let retry: NodeJS.Timeout | undefined;
   const listen = (): void => void server.listen(address);
@@ -57,7 +60,11 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
-async function respond(options: HttpServerOptions, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+async function respond(
+  options: HttpServerOptions,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
   const answer = await answerTo(options, request);
   response.writeHead(answer.status, {
     'content-type': answer.contentType,
@@ -68,7 +75,10 @@ async function respond(options: HttpServerOptions, request: http.IncomingMessage
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
 
-async function answerTo({ routes, fallback = notFound }: HttpServerOptions, { method, url = '/' }: http.IncomingMessage): Promise<Answer> {
+async function answerTo(
+  { routes, fallback = notFound }: HttpServerOptions,
+  { method, url = '/' }: http.IncomingMessage,
+): Promise<Answer> {
   if (method !== 'GET' && method !== 'HEAD') return plain(405, 'only GET and HEAD are allowed\n');
   const path = url.split('?', 1)[0] ?? '/';
   const route = Object.hasOwn(routes, path) ? routes[path] : fallback;

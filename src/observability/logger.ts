@@ -1,5 +1,6 @@
 /**
- * @module JSON logs on standard output: a constant message, and what varies in fields, so that logs can be searched and counted.
+ * @module JSON logs on standard output: a constant message, and what varies in fields, so that logs can be searched and
+ * counted.
  */
 import winston from 'winston';
 
@@ -21,7 +22,11 @@ const longestList = 20;
 
 export function createLogger(level: LogLevel): Logger {
   const { combine, json, timestamp } = winston.format;
-  const logger = winston.createLogger({ level, format: combine(timestamp(), json()), transports: [new winston.transports.Console()] });
+  const logger = winston.createLogger({
+    level,
+    format: combine(timestamp(), json()),
+    transports: [new winston.transports.Console()],
+  });
   const write = (severity: LogLevel, message: string, fields: LogFields = {}): void => {
     logger.log({ ...bounded(fields), level: severity, message });
   };
@@ -49,9 +54,15 @@ function cut(text: string): string {
   return text.length > longestText ? `${text.slice(0, longestText)}… (${text.length} characters)` : text;
 }
 
-/** The messages of an error and of its causes: `cannot load rules: iptables-restore ended with 2: …`. For logs, not for a status. */
+/**
+ * The messages of an error and of its causes: `cannot load rules: iptables-restore ended with 2: …`. For logs, not for
+ * a status.
+ */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const own = error instanceof AggregateError ? [error.message, ...error.errors.slice(0, 3).map(describeError)].join('; ') : error.message;
+  const own =
+    error instanceof AggregateError
+      ? [error.message, ...error.errors.slice(0, 3).map(describeError)].join('; ')
+      : error.message;
   return error.cause === undefined ? own : `${own}: ${describeError(error.cause)}`;
 }

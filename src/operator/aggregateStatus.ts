@@ -1,5 +1,6 @@
 /**
- * Sums what nodes report up into a ProxyConfig's status, so that `kubectl get pxc` and kstatus tell the truth at any moment.
+ * Sums what nodes report up into a ProxyConfig's status, so that `kubectl get pxc` and kstatus tell the truth at any
+ * moment.
  */
 import { mergeConditions } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
@@ -24,7 +25,10 @@ export function aggregateStatus(situation: Situation, rollout: Rollout): ProxyCo
   return {
     observedGeneration,
     observedHash: target.revision,
-    conditions: mergeConditions(config.status?.conditions, conditions, { observedGeneration, now: new Date(clock.now) }),
+    conditions: mergeConditions(config.status?.conditions, conditions, {
+      observedGeneration,
+      now: new Date(clock.now),
+    }),
     nodes,
     ...modesOf(outcomes),
     rollout,
@@ -51,7 +55,8 @@ function countNodes({ matched }: Target, outcomes: readonly NodeOutcome[]): Node
 function modesOf(outcomes: readonly NodeOutcome[]): Pick<ProxyConfigStatus, 'modes'> {
   const modes: Record<string, number> = {};
   for (const { mode } of outcomes) if (mode) modes[mode] = (modes[mode] ?? 0) + 1;
-  // Server-side apply turns a map whose last entry goes into null, which the CRD refuses: without entries the field itself goes.
+  // Server-side apply turns a map whose last entry goes into null, which the CRD refuses: without entries the field
+  // itself goes.
   return Object.keys(modes).length === 0 ? {} : { modes };
 }
 
@@ -84,10 +89,19 @@ function failuresOf(situation: Situation): Failure[] {
 
 function failureOf({ node, problem }: NodeOutcome): Failure {
   const { reason, message, since } = problem ?? { reason: 'Unknown' };
-  return { node, reason: reason.slice(0, maxReason), ...(message ? { message: message.slice(0, maxFailureMessage) } : {}), ...(since ? { since } : {}) };
+  return {
+    node,
+    reason: reason.slice(0, maxReason),
+    ...(message ? { message: message.slice(0, maxFailureMessage) } : {}),
+    ...(since ? { since } : {}),
+  };
 }
 
 function lateness({ node }: NodeOutcome, { target }: Situation): Failure {
   const { progressDeadlineSeconds } = target.config.spec.rollout;
-  return { node, reason: 'ProgressDeadlineExceeded', message: `not done with revision ${target.revision} within ${progressDeadlineSeconds} s` };
+  return {
+    node,
+    reason: 'ProgressDeadlineExceeded',
+    message: `not done with revision ${target.revision} within ${progressDeadlineSeconds} s`,
+  };
 }

@@ -61,12 +61,20 @@ type ApiConditions = readonly { readonly type: string; readonly status: string }
 
 export const agentLabels = { 'app.kubernetes.io/name': 'proxyconfig', 'app.kubernetes.io/component': 'agent' } as const;
 
-/** The kubelet sets the label `kubernetes.io/os` as well as nodeInfo; a node whose label was taken away still says what it is. */
+/**
+ * The kubelet sets the label `kubernetes.io/os` as well as nodeInfo; a node whose label was taken away still says what
+ * it is.
+ */
 export function decodeNode(object: unknown): KnownNode {
   const { metadata, status } = object as ApiNode;
   const system = status?.nodeInfo?.operatingSystem;
   const ready = (status?.conditions ?? []).every(({ type, status: is }) => type !== 'Ready' || is === 'True');
-  return { name: metadata.name, uid: metadata.uid ?? '', labels: { ...(system ? { 'kubernetes.io/os': system } : {}), ...metadata.labels }, ready };
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    labels: { ...(system ? { 'kubernetes.io/os': system } : {}), ...metadata.labels },
+    ready,
+  };
 }
 
 /** undefined for a Pod that is no agent, or stands on no node yet. */
@@ -74,7 +82,9 @@ export function decodeAgentPod(object: unknown): AgentPod | undefined {
   const { metadata, spec, status } = object as ApiPod;
   const isAgent = Object.entries(agentLabels).every(([name, value]) => metadata.labels?.[name] === value);
   if (!isAgent || !spec.nodeName) return undefined;
-  const ready = !metadata.deletionTimestamp && (status?.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True');
+  const ready =
+    !metadata.deletionTimestamp &&
+    (status?.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True');
   return { node: spec.nodeName, ready };
 }
 
@@ -85,7 +95,8 @@ export function decodeRevision(object: unknown): KnownRevision | undefined {
   const { metadata, revision: number, data } = object as ApiControllerRevision;
   const revision = metadata.labels?.[revisionLabel];
   const owner = metadata.ownerReferences?.find(({ kind }) => kind === 'ProxyConfig')?.uid;
-  if (revision === undefined || owner === undefined || data === undefined || metadata.deletionTimestamp !== undefined) return undefined;
+  if (revision === undefined || owner === undefined || data === undefined || metadata.deletionTimestamp !== undefined)
+    return undefined;
   return { name: metadata.name, owner, revision, number, nodeConfig: data };
 }
 
@@ -98,11 +109,23 @@ export function decodeProxyConfig(object: unknown): ProxyConfig {
 export function decodeNodeProxy(object: unknown): NodeProxy {
   const nodeProxy = object as NodeProxy;
   const { ownerReferences } = nodeProxy.metadata;
-  return { ...nodeProxy, metadata: { ...identityOf(nodeProxy.metadata), ...(ownerReferences ? { ownerReferences } : {}) } };
+  return {
+    ...nodeProxy,
+    metadata: { ...identityOf(nodeProxy.metadata), ...(ownerReferences ? { ownerReferences } : {}) },
+  };
 }
 
-function identityOf({ name, uid, generation, resourceVersion, creationTimestamp, deletionTimestamp }: ObjectMeta): ObjectMeta {
+function identityOf({
+  name,
+  uid,
+  generation,
+  resourceVersion,
+  creationTimestamp,
+  deletionTimestamp,
+}: ObjectMeta): ObjectMeta {
   return Object.fromEntries(
-    Object.entries({ name, uid, generation, resourceVersion, creationTimestamp, deletionTimestamp }).filter(([, value]) => value !== undefined),
+    Object.entries({ name, uid, generation, resourceVersion, creationTimestamp, deletionTimestamp }).filter(
+      ([, value]) => value !== undefined,
+    ),
   ) as unknown as ObjectMeta;
 }

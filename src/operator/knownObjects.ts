@@ -33,7 +33,10 @@ export class KnownObjects<Kept> {
   }
 }
 
-/** Of a kind that the operator writes: its watch brings objects as they were before, when the answer to the write is known already. */
+/**
+ * Of a kind that the operator writes: its watch brings objects as they were before, when the answer to the write is
+ * known already.
+ */
 export class WrittenObjects<Kept extends { readonly metadata: ObjectMeta }> extends KnownObjects<Kept> {
   /** resourceVersions, by name. */
   readonly #written = new Map<string, string>();
@@ -43,8 +46,8 @@ export class WrittenObjects<Kept extends { readonly metadata: ObjectMeta }> exte
   }
 
   /**
-   * Known at once what was written, so that the next turn does not decide on older knowledge; unless the watch has brought something
-   * newer meanwhile, such as the answer of a quick agent.
+   * Known at once what was written, so that the next turn does not decide on older knowledge; unless the watch has
+   * brought something newer meanwhile, such as the answer of a quick agent.
    */
   learn(written: { readonly metadata: { readonly name: string; readonly resourceVersion: string } }): boolean {
     const { name, resourceVersion } = written.metadata;

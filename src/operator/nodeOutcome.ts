@@ -20,7 +20,9 @@ export interface NodeOutcome {
    * Failed: the agent saw what it was told and does not run it.
    */
   readonly phase: 'New' | 'Changing' | 'Ready' | 'Failed';
-  /** The Node is not NotReady, and an agent Pod is ready on it. Else its rules stand, but what is known of them is old. */
+  /**
+   * The Node is not NotReady, and an agent Pod is ready on it. Else its rules stand, but what is known of them is old.
+   */
   readonly reachable: boolean;
   /** Out of reach for so long that nothing waits for it any more. */
   readonly excused: boolean;
@@ -52,7 +54,10 @@ export function outcomesOf(target: Target, view: LiveView, clock: Clock): NodeOu
   return target.nodes.map((node) => {
     const nodeProxy = view.nodeProxies.get(node.name);
     const told = (nodeProxy ?? lostOf(node, view))?.spec.revision;
-    return nodeOutcome({ target, node, nodeProxy, told, reachable: node.ready && view.readyAgents.has(node.name) }, clock);
+    return nodeOutcome(
+      { target, node, nodeProxy, told, reachable: node.ready && view.readyAgents.has(node.name) },
+      clock,
+    );
   });
 }
 
@@ -95,14 +100,17 @@ function lostOf(node: KnownNode, { lostNodeProxies }: LiveView): NodeProxy | und
 }
 
 /**
- * The ProxyConfig's generation does not count: a new one that changes nothing for nodes, such as a priority, must not cost one
- * write per node.
+ * The ProxyConfig's generation does not count: a new one that changes nothing for nodes, such as a priority, must not
+ * cost one write per node.
  */
 function isOf(nodeProxy: NodeProxy | undefined, { config }: Target): boolean {
   return nodeProxy?.spec.configRef.uid === config.metadata.uid;
 }
 
-/** False after a node was made anew under its old name: the garbage collector would take the NodeProxy with the old node. */
+/**
+ * False after a node was made anew under its old name: the garbage collector would take the NodeProxy with the old
+ * node.
+ */
 function isOwnedBy(nodeProxy: NodeProxy | undefined, node: KnownNode): boolean {
   return (nodeProxy?.metadata.ownerReferences ?? []).some(({ kind, uid }) => kind === 'Node' && uid === node.uid);
 }

@@ -1,9 +1,9 @@
 /**
  * @module The operator process: watches, and lets `reconcile` decide. The only file that knows @dot-i/k8s-operator.
  *
- * What the base class brings is its frame: init, start, stop, watchResource. What it does badly is overridden here (seen in
- * 1.3.9): a watch error ends the process, a watch starts anew without a resourceVersion and so loses deletes, and errors of
- * status and finalizer writes are swallowed.
+ * What the base class brings is its frame: init, start, stop, watchResource. What it does badly is overridden here
+ * (seen in 1.3.9): a watch error ends the process, a watch starts anew without a resourceVersion and so loses deletes,
+ * and errors of status and finalizer writes are swallowed.
  */
 import operatorModule, { type ResourceEvent, type ResourceMeta } from '@dot-i/k8s-operator';
 import type { NodeProxy } from '../api/nodeProxy.ts';
@@ -13,7 +13,14 @@ import { createEventRecorder, type EventRecorder } from '../kube/events.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
 import { createWorkQueue } from '../kube/workQueue.ts';
 import type { Logger } from '../observability/logger.ts';
-import { decodeAgentPod, decodeNode, decodeNodeProxy, decodeProxyConfig, decodeRevision, type ClusterView } from './clusterView.ts';
+import {
+  decodeAgentPod,
+  decodeNode,
+  decodeNodeProxy,
+  decodeProxyConfig,
+  decodeRevision,
+  type ClusterView,
+} from './clusterView.ts';
 import { type Heard, KnownObjects, WrittenObjects } from './knownObjects.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
@@ -43,7 +50,10 @@ const group = 'proxyconfig.dev';
 const version = 'v1alpha1';
 /** Everything is reconciled under one key: which ProxyConfig wins a node is a question about all of them. */
 const wholeCluster = 'cluster';
-/** Changes are gathered before a turn, so that a burst such as the first list is decided on once; in a large cluster for 20 times as long as a turn takes. */
+/**
+ * Changes are gathered before a turn, so that a burst such as the first list is decided on once; in a large cluster for
+ * 20 times as long as a turn takes.
+ */
 const leastGatherMs = 50;
 const gatherPerLook = 20;
 const concurrentWrites = 8;
@@ -99,13 +109,22 @@ export class ProxyConfigOperator extends operatorModule.default {
     void this.watchResource('', 'v1', 'services', (event) => this.#keepService(event));
     await Promise.all([
       this.watchResource(group, version, 'proxyconfigs', (event) => this.#keep(event, this.#configs)),
-      this.watchResource('apps', 'v1', 'controllerrevisions', (event) => this.#keep(event, this.#revisions), operatorNamespace),
+      this.watchResource(
+        'apps',
+        'v1',
+        'controllerrevisions',
+        (event) => this.#keep(event, this.#revisions),
+        operatorNamespace,
+      ),
       this.watchResource(group, version, 'nodeproxies', (event) => this.#keepNodeProxy(event)),
       this.watchResource('', 'v1', 'nodes', (event) => this.#keep(event, this.#nodes)),
       this.watchResource('', 'v1', 'pods', (event) => this.#keep(event, this.#agentPods), operatorNamespace),
     ]);
     this.#synced = true;
-    this.#options.logger.info('everything is listed', { nodes: this.#nodes.byName.size, proxyConfigs: this.#configs.byName.size });
+    this.#options.logger.info('everything is listed', {
+      nodes: this.#nodes.byName.size,
+      proxyConfigs: this.#configs.byName.size,
+    });
     this.#queue.add(wholeCluster);
   }
 
@@ -122,15 +141,26 @@ export class ProxyConfigOperator extends operatorModule.default {
     await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
     await this.#queue.stop();
     // What waited for the interval to be over is told now; a successor would have to find it out anew.
-    if (this.#synced) await this.#reportAll(this.#look(), { isLast: true }).catch((error: unknown) => this.#options.logger.warn('the last status was not written', { error }));
+    if (this.#synced)
+      await this.#reportAll(this.#look(), { isLast: true }).catch((error: unknown) =>
+        this.#options.logger.warn('the last status was not written', { error }),
+      );
   }
 
   /** Resolves when the first list has been handed over; the watch goes on until `stop`. */
   // oxlint-disable-next-line max-params -- the base class's signature
-  protected override async watchResource(apiGroup: string, apiVersion: string, plural: string, onEvent: OnEvent, namespace?: string): Promise<void> {
+  protected override async watchResource(
+    apiGroup: string,
+    apiVersion: string,
+    plural: string,
+    onEvent: OnEvent,
+    namespace?: string,
+  ): Promise<void> {
     const id = apiGroup === '' ? plural : `${plural}.${apiGroup}`;
     const tell = (type: ResourceEvent['type'], object: WatchedObject): void => {
-      onEvent({ type, object, meta: metaOf(id, object) }).catch((cause: unknown) => this.#options.logger.error('an object was not understood', { id, error: cause }));
+      onEvent({ type, object, meta: metaOf(id, object) }).catch((cause: unknown) =>
+        this.#options.logger.error('an object was not understood', { id, error: cause }),
+      );
     };
     const reflector = createReflector<WatchedObject>({
       client: this.#options.client,
@@ -151,15 +181,23 @@ export class ProxyConfigOperator extends operatorModule.default {
     await reflector.synced;
   }
 
-  /** The path on the API server; unlike upstream's also for the core group, and without the server's address, which is the client's. */
-  protected override getCustomResourceApiUri(apiGroup: string, apiVersion: string, plural: string, namespace?: string): string {
+  /**
+   * The path on the API server; unlike upstream's also for the core group, and without the server's address, which is
+   * the client's.
+   */
+  protected override getCustomResourceApiUri(
+    apiGroup: string,
+    apiVersion: string,
+    plural: string,
+    namespace?: string,
+  ): string {
     const prefix = apiGroup === '' ? `/api/${apiVersion}` : `/apis/${apiGroup}/${apiVersion}`;
     return namespace === undefined ? `${prefix}/${plural}` : `${prefix}/namespaces/${namespace}/${plural}`;
   }
 
   /**
-   * Applies the status server-side, tied to the object that it was computed from: one that was decided on old knowledge is refused
-   * instead of undoing a newer one. Throws what the API server answers.
+   * Applies the status server-side, tied to the object that it was computed from: one that was decided on old knowledge
+   * is refused instead of undoing a newer one. Throws what the API server answers.
    */
   protected override async setResourceStatus(meta: ResourceMeta, status: unknown): Promise<null> {
     const { name, resourceVersion } = meta;
@@ -193,7 +231,10 @@ export class ProxyConfigOperator extends operatorModule.default {
   }
 
   async #keepService({ type, object }: ResourceEvent): Promise<void> {
-    const isNews = this.#serviceOwners.keep(object.metadata?.uid ?? '', type === ResourceEventType.Deleted ? undefined : object);
+    const isNews = this.#serviceOwners.keep(
+      object.metadata?.uid ?? '',
+      type === ResourceEventType.Deleted ? undefined : object,
+    );
     if (isNews) this.#lookSoon();
   }
 
@@ -219,20 +260,32 @@ export class ProxyConfigOperator extends operatorModule.default {
     for (const write of revisionWrites) await this.#writeRevision(write);
     const statusDueMs = await this.#reportAll(reconciliation, { isLast: false });
     if (nodeWrites.length > 0) {
-      logger.info('telling nodes what to run', { count: nodeWrites.length, nodes: nodeWrites.slice(0, 10).map(({ node }) => node) });
-      // What is left over then is decided anew, since each write asks for another turn: with the status that is due, and by what has changed meanwhile.
+      logger.info('telling nodes what to run', {
+        count: nodeWrites.length,
+        nodes: nodeWrites.slice(0, 10).map(({ node }) => node),
+      });
+      // What is left over then is decided anew, since each write asks for another turn: with the status that is due,
+      // and by what has changed meanwhile.
       const onWritten = (written: unknown): void => this.#learnNodeProxy(written);
       await writeNodes(nodeWrites, { client, concurrency: concurrentWrites, longestMs: statusIntervalMs, onWritten });
     }
-    const governing = statusUpdates.filter(({ status }) => (status.nodes?.effective ?? 0) > 0).map(({ config }) => config);
+    const governing = statusUpdates
+      .filter(({ status }) => (status.nodes?.effective ?? 0) > 0)
+      .map(({ config }) => config);
     const isAllTold = await this.#serviceOwners.tell(governing, this.#nodeProxies.byName.values());
     metrics.reconciliations.inc({ result: 'done' });
-    const next = Math.min(statusDueMs ?? Infinity, isAllTold ? Infinity : moreEventsMs, Math.max(lookAgainMs ?? Infinity, leastLookAgainMs));
+    const next = Math.min(
+      statusDueMs ?? Infinity,
+      isAllTold ? Infinity : moreEventsMs,
+      Math.max(lookAgainMs ?? Infinity, leastLookAgainMs),
+    );
     return next === Infinity ? undefined : next;
   }
 
   #look(): Reconciliation {
-    const readyAgents = new Set([...this.#agentPods.byName.values()].filter(({ ready }) => ready).map(({ node }) => node));
+    const readyAgents = new Set(
+      [...this.#agentPods.byName.values()].filter(({ ready }) => ready).map(({ node }) => node),
+    );
     const view: ClusterView = {
       nodes: this.#nodes.byName,
       configs: this.#configs.byName,
@@ -264,7 +317,10 @@ export class ProxyConfigOperator extends operatorModule.default {
   }
 
   /** Milliseconds until the next status may be written; undefined when none waits. */
-  async #reportAll({ statusUpdates }: Pick<Reconciliation, 'statusUpdates'>, { isLast }: { isLast: boolean }): Promise<number | undefined> {
+  async #reportAll(
+    { statusUpdates }: Pick<Reconciliation, 'statusUpdates'>,
+    { isLast }: { isLast: boolean },
+  ): Promise<number | undefined> {
     const waits: number[] = [];
     for (const update of statusUpdates.filter(({ changed }) => changed)) {
       const { uid = '' } = update.config.metadata;
@@ -290,7 +346,8 @@ export class ProxyConfigOperator extends operatorModule.default {
   #forget(): void {
     const standing = new Set([...this.#configs.byName.values()].map(({ metadata }) => metadata.uid));
     for (const uid of this.#statusWrittenAt.keys()) if (!standing.has(uid)) this.#statusWrittenAt.delete(uid);
-    for (const name of this.#lostNodeProxies.keys()) if (!this.#nodes.byName.has(name)) this.#lostNodeProxies.delete(name);
+    for (const name of this.#lostNodeProxies.keys())
+      if (!this.#nodes.byName.has(name)) this.#lostNodeProxies.delete(name);
   }
 }
 

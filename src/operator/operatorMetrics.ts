@@ -18,13 +18,37 @@ export function createOperatorMetrics(): OperatorMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const nodes = new Gauge({ name: 'proxyconfig_nodes', help: 'Nodes of a ProxyConfig, as in its status.nodes', labelNames: ['proxyconfig', 'state'], registers });
-  const conditions = new Gauge({ name: 'proxyconfig_condition', help: '1 where the condition is True, else 0', labelNames: ['proxyconfig', 'type'], registers });
+  const nodes = new Gauge({
+    name: 'proxyconfig_nodes',
+    help: 'Nodes of a ProxyConfig, as in its status.nodes',
+    labelNames: ['proxyconfig', 'state'],
+    registers,
+  });
+  const conditions = new Gauge({
+    name: 'proxyconfig_condition',
+    help: '1 where the condition is True, else 0',
+    labelNames: ['proxyconfig', 'type'],
+    registers,
+  });
   return {
     registry,
-    reconciliations: new Counter({ name: 'proxyconfig_reconciliations_total', help: 'Times that the cluster was looked at as a whole', labelNames: ['result'], registers }),
-    nodeWrites: new Counter({ name: 'proxyconfig_nodeproxy_writes_total', help: 'NodeProxies created or changed', registers }),
-    watchErrors: new Counter({ name: 'proxyconfig_watch_errors_total', help: 'Failed lists and watches', labelNames: ['resource'], registers }),
+    reconciliations: new Counter({
+      name: 'proxyconfig_reconciliations_total',
+      help: 'Times that the cluster was looked at as a whole',
+      labelNames: ['result'],
+      registers,
+    }),
+    nodeWrites: new Counter({
+      name: 'proxyconfig_nodeproxy_writes_total',
+      help: 'NodeProxies created or changed',
+      registers,
+    }),
+    watchErrors: new Counter({
+      name: 'proxyconfig_watch_errors_total',
+      help: 'Failed lists and watches',
+      labelNames: ['resource'],
+      registers,
+    }),
     observe(updates): void {
       nodes.reset();
       conditions.reset();

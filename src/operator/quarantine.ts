@@ -4,13 +4,18 @@
 import type { NodeProxy } from '../api/nodeProxy.ts';
 import type { ServiceNote } from './serviceEvents.ts';
 
-/** What a node reports is its word alone: it becomes part of a path on the API server only as the name that it must be. */
+/**
+ * What a node reports is its word alone: it becomes part of a path on the API server only as the name that it must be.
+ */
 const isName = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const isReason = /^[A-Z][A-Za-z]*$/;
 
 const where = 'status.dataplane.quarantined of the NodeProxies says on which nodes';
 
-/** One for each Service and reason. Where nodes word it differently it is always the same of their words, whichever node comes first. */
+/**
+ * One for each Service and reason. Where nodes word it differently it is always the same of their words, whichever node
+ * comes first.
+ */
 export function quarantineNotes(nodeProxies: Iterable<NodeProxy>): readonly ServiceNote[] {
   const notes = new Map<string, ServiceNote>();
   for (const { status } of nodeProxies) {

@@ -1,5 +1,6 @@
 /**
- * @module From what the cluster is to what should be written to it: resolve -> rollout -> write -> aggregate, each a pure step.
+ * @module From what the cluster is to what should be written to it: resolve -> rollout -> write -> aggregate, each a
+ * pure step.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
@@ -51,26 +52,44 @@ interface Decision {
   readonly lookAgainMs: number | undefined;
 }
 
-/** Nodes wait until the revision and the state of the rollout are on the API server: a successor must know of what they were told. */
+/**
+ * Nodes wait until the revision and the state of the rollout are on the API server: a successor must know of what they
+ * were told.
+ */
 function decide(target: Target, view: ClusterView, clock: Clock): Decision {
   const { config, revision } = target;
   const history = historyOf(config, view);
   const configOf = (wanted: string) => nodeConfigOfRevision(target, history, wanted);
-  const situation = situationOf({ target, outcomes: outcomesOf(target, view, clock), clock, hasRevision: (wanted) => configOf(wanted) !== undefined });
+  const situation = situationOf({
+    target,
+    outcomes: outcomesOf(target, view, clock),
+    clock,
+    hasRevision: (wanted) => configOf(wanted) !== undefined,
+  });
   const rollout = nextRollout(situation);
   const status = aggregateStatus(situation, rollout);
   const isKept = history.some((known) => known.revision === revision);
   return {
     revisions: revisionWrites(target, history, inUse(rollout, config)),
-    statusUpdate: { config, status, changed: !isDeepStrictEqual(status, config.status), events: statusEvents(config.status, status) },
-    nodes: isKept && isRecorded(rollout, config.status) ? nodesToTell(situation, rollout).flatMap(({ node, revision: told }) => writeOf(node, told)) : [],
+    statusUpdate: {
+      config,
+      status,
+      changed: !isDeepStrictEqual(status, config.status),
+      events: statusEvents(config.status, status),
+    },
+    nodes:
+      isKept && isRecorded(rollout, config.status)
+        ? nodesToTell(situation, rollout).flatMap(({ node, revision: told }) => writeOf(node, told))
+        : [],
     lookAgainMs: nextLookMs(situation, rollout),
   };
 
   function writeOf(name: string, told: string): NodeWrite[] {
     const node = view.nodes.get(name);
     const nodeConfig = configOf(told);
-    return node && nodeConfig ? [nodeWrite(node, { config, nodeConfig, revision: told }, view.nodeProxies.get(name))] : [];
+    return node && nodeConfig
+      ? [nodeWrite(node, { config, nodeConfig, revision: told }, view.nodeProxies.get(name))]
+      : [];
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * Turns "which ProxyConfig governs each node" round into "which nodes does each ProxyConfig have": the question that rollout and status ask.
+ * Turns "which ProxyConfig governs each node" round into "which nodes does each ProxyConfig have": the question that
+ * rollout and status ask.
  */
 import { nodeConfigOf, type NodeConfig } from '../api/nodeConfig.ts';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
@@ -26,10 +27,15 @@ interface Tally {
   readonly lostTo: Set<string>;
 }
 
-/** One target per ProxyConfig, by name, also for those that govern no node. A ProxyConfig that is being deleted governs nothing. */
+/**
+ * One target per ProxyConfig, by name, also for those that govern no node. A ProxyConfig that is being deleted governs
+ * nothing.
+ */
 export function resolveTargets({ nodes, configs }: Pick<ClusterView, 'nodes' | 'configs'>): Target[] {
   const standing = [...configs.values()].filter(({ metadata }) => !metadata.deletionTimestamp).sort(byName);
-  const tallies = new Map<ProxyConfig, Tally>(standing.map((config) => [config, { matched: 0, nodes: [], lostTo: new Set() }]));
+  const tallies = new Map<ProxyConfig, Tally>(
+    standing.map((config) => [config, { matched: 0, nodes: [], lostTo: new Set() }]),
+  );
   for (const node of [...nodes.values()].sort(byNodeName)) countNode(node, tallies);
   return standing.map((config) => targetOf(config, tallies.get(config)));
 }
@@ -47,7 +53,14 @@ function countNode(node: KnownNode, tallies: ReadonlyMap<ProxyConfig, Tally>): v
 
 function targetOf(config: ProxyConfig, tally: Tally | undefined): Target {
   const nodeConfig = nodeConfigOf(config.spec);
-  return { config, nodeConfig, revision: revisionOf(nodeConfig), matched: tally?.matched ?? 0, nodes: tally?.nodes ?? [], lostTo: [...(tally?.lostTo ?? [])].sort() };
+  return {
+    config,
+    nodeConfig,
+    revision: revisionOf(nodeConfig),
+    matched: tally?.matched ?? 0,
+    nodes: tally?.nodes ?? [],
+    lostTo: [...(tally?.lostTo ?? [])].sort(),
+  };
 }
 
 function byName(one: ProxyConfig, other: ProxyConfig): number {

@@ -1,5 +1,6 @@
 /**
- * The history of a ProxyConfig: one ControllerRevision per node configuration, owned by the ProxyConfig, so that it goes with it.
+ * The history of a ProxyConfig: one ControllerRevision per node configuration, owned by the ProxyConfig, so that it
+ * goes with it.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { ProxyConfig } from '../api/proxyConfig.ts';
@@ -20,15 +21,30 @@ export interface RevisionWrite {
 
 /** Those of one ProxyConfig, oldest first. */
 export function historyOf({ metadata }: ProxyConfig, { revisions }: Pick<ClusterView, 'revisions'>): KnownRevision[] {
-  return [...revisions.values()].filter(({ owner }) => owner === metadata.uid).sort((one, other) => one.number - other.number);
+  return [...revisions.values()]
+    .filter(({ owner }) => owner === metadata.uid)
+    .sort((one, other) => one.number - other.number);
 }
 
-export function nodeConfigOfRevision(target: Target, history: readonly KnownRevision[], revision: string): NodeConfig | undefined {
-  return revision === target.revision ? target.nodeConfig : history.find((known) => known.revision === revision)?.nodeConfig;
+export function nodeConfigOfRevision(
+  target: Target,
+  history: readonly KnownRevision[],
+  revision: string,
+): NodeConfig | undefined {
+  return revision === target.revision
+    ? target.nodeConfig
+    : history.find((known) => known.revision === revision)?.nodeConfig;
 }
 
-/** Creates the target's revision where it is missing, and deletes the oldest beyond revisionHistoryLimit, but none that is in use. */
-export function revisionWrites(target: Target, history: readonly KnownRevision[], inUse: readonly (string | undefined)[]): RevisionWrite[] {
+/**
+ * Creates the target's revision where it is missing, and deletes the oldest beyond revisionHistoryLimit, but none that
+ * is in use.
+ */
+export function revisionWrites(
+  target: Target,
+  history: readonly KnownRevision[],
+  inUse: readonly (string | undefined)[],
+): RevisionWrite[] {
   const { config, revision } = target;
   const isRecorded = history.some((known) => known.revision === revision);
   const spare = history.filter((known) => known.revision !== revision && !inUse.includes(known.revision));
@@ -42,10 +58,15 @@ function creation({ config, revision, nodeConfig }: Target, history: readonly Kn
     apiVersion: 'apps/v1',
     kind: 'ControllerRevision',
     metadata: {
-      // A ProxyConfig made anew under its name does not share the revisions of the one before, which are about to be collected.
+      // A ProxyConfig made anew under its name does not share the revisions of the one before, which are about to be
+      // collected.
       name: `${name}-${revision}-${uid.slice(0, 8)}`,
       namespace: operatorNamespace,
-      labels: { 'app.kubernetes.io/name': 'proxyconfig', 'proxyconfig.dev/proxyconfig': name, [revisionLabel]: revision },
+      labels: {
+        'app.kubernetes.io/name': 'proxyconfig',
+        'proxyconfig.dev/proxyconfig': name,
+        [revisionLabel]: revision,
+      },
       ownerReferences: [{ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', name, uid, controller: true }],
     },
     revision: (history.at(-1)?.number ?? 0) + 1,

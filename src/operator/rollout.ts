@@ -4,7 +4,15 @@
  * Pure: an operator that starts in the middle of a rollout decides as the one before it did, or waits a little longer.
  */
 import type { NodeOutcome } from './nodeOutcome.ts';
-import { currentStep, isDone, isSettled, portion, stableRevision, type Rollout, type Situation } from './rolloutState.ts';
+import {
+  currentStep,
+  isDone,
+  isSettled,
+  portion,
+  stableRevision,
+  type Rollout,
+  type Situation,
+} from './rolloutState.ts';
 
 /** A node, and the revision that it is to run. */
 export interface Telling {
@@ -44,11 +52,17 @@ interface Plan {
 function planOf(situation: Situation, rollout: Rollout): Plan {
   const { revision, config } = situation.target;
   const stable = stableRevision(situation, rollout);
-  const standstill = { kept: stable === undefined ? [revision] : [revision, stable], goal: undefined, limit: 0, isRetreat: false };
+  const standstill = {
+    kept: stable === undefined ? [revision] : [revision, stable],
+    goal: undefined,
+    limit: 0,
+    isRetreat: false,
+  };
   if (config.spec.paused) return { ...standstill, base: stable };
   const base = stable ?? revision;
   if (rollout.state === 'Failed') return { ...standstill, base, refuge: stable };
-  if (isOver(rollout)) return { kept: [base], base, goal: base, limit: Infinity, isRetreat: rollout.state !== 'Complete' };
+  if (isOver(rollout))
+    return { kept: [base], base, goal: base, limit: Infinity, isRetreat: rollout.state !== 'Complete' };
   return { ...standstill, base, goal: revision, refuge: stable, limit: stepLimit(situation, rollout) };
 }
 
@@ -67,29 +81,40 @@ function stepLimit({ target, outcomes }: Situation, rollout: Rollout): number {
 }
 
 /**
- * Writes that change nothing that a node runs, so that no budget holds them up: a NodeProxy that was deleted by hand, a ProxyConfig
- * or a Node that was made anew under its name. And a node that was never told anything: it gets what was completed last.
+ * Writes that change nothing that a node runs, so that no budget holds them up: a NodeProxy that was deleted by hand, a
+ * ProxyConfig or a Node that was made anew under its name. And a node that was never told anything: it gets what was
+ * completed last.
  */
 function withoutChange({ node, told, belongs }: NodeOutcome, { kept, base }: Plan): [string, string][] {
   if (told === undefined) return base === undefined ? [] : [[node, base]];
   return kept.includes(told) && !belongs ? [[node, told]] : [];
 }
 
-function movedNodes(situation: Situation, plan: Plan & { readonly goal: string; readonly standing: Standing }, budget: Budget): Telling[] {
+function movedNodes(
+  situation: Situation,
+  plan: Plan & { readonly goal: string; readonly standing: Standing },
+  budget: Budget,
+): Telling[] {
   const { outcomes } = situation;
   const { goal, kept, standing, limit, isRetreat } = plan;
-  const isElsewhere = ({ node, told }: NodeOutcome): boolean => !standing.has(node) && told !== goal && told !== undefined;
+  const isElsewhere = ({ node, told }: NodeOutcome): boolean =>
+    !standing.has(node) && told !== goal && told !== undefined;
   const candidates = outcomes.filter(isElsewhere);
   const reached = outcomes.filter(({ node, told }) => (standing.get(node) ?? told) === goal).length;
   // Nodes on a superseded revision go first: they run neither the old revision nor the new one.
-  const inOrder = [...candidates.filter(({ told }) => !kept.includes(told ?? '')), ...candidates.filter(({ told }) => kept.includes(told ?? ''))];
+  const inOrder = [
+    ...candidates.filter(({ told }) => !kept.includes(told ?? '')),
+    ...candidates.filter(({ told }) => kept.includes(told ?? '')),
+  ];
   const chosen: NodeOutcome[] = [];
   for (const outcome of inOrder) {
     if (reached + chosen.length >= limit) break;
     if (isRetreat && !budget.isAvailable(outcome)) chosen.push(outcome);
     else if (outcome.reachable && budget.admits(outcome)) chosen.push(outcome);
   }
-  const rest = othersAreDone(situation, goal) ? candidates.filter((outcome) => outcome.excused && !chosen.includes(outcome)) : [];
+  const rest = othersAreDone(situation, goal)
+    ? candidates.filter((outcome) => outcome.excused && !chosen.includes(outcome))
+    : [];
   return [...chosen, ...rest].slice(0, Math.max(0, limit - reached)).map(({ node }) => ({ node, revision: goal }));
 }
 
@@ -100,17 +125,22 @@ function othersAreDone(situation: Situation, goal: string): boolean {
   return outcomes.every((outcome) => outcome.excused || isBeyondHope(outcome) || isDone(outcome, goal, situation));
 }
 
-/** Nodes that came from another ProxyConfig, or fail with a superseded revision, need not wait until the rollout reaches them. */
+/**
+ * Nodes that came from another ProxyConfig, or fail with a superseded revision, need not wait until the rollout reaches
+ * them.
+ */
 function strayNodes({ outcomes }: Situation, { kept, refuge, goal }: Plan, budget: Budget): Telling[] {
   if (refuge === undefined || refuge === goal) return [];
   const isStray = ({ phase, told, belongs, reachable }: NodeOutcome): boolean =>
     reachable && told !== undefined && !kept.includes(told) && (!belongs || phase === 'Failed');
-  return outcomes.filter((outcome) => isStray(outcome) && budget.admits(outcome)).map(({ node }) => ({ node, revision: refuge }));
+  return outcomes
+    .filter((outcome) => isStray(outcome) && budget.admits(outcome))
+    .map(({ node }) => ({ node, revision: refuge }));
 }
 
 /**
- * maxUnavailable, counted from what is live: neither may so many nodes be in change, nor may a node that serves be touched while so
- * many do not. A node that does not serve anyway is not held up by others that do not.
+ * maxUnavailable, counted from what is live: neither may so many nodes be in change, nor may a node that serves be
+ * touched while so many do not. A node that does not serve anyway is not held up by others that do not.
  */
 class Budget {
   readonly #situation: Situation;

@@ -1,13 +1,21 @@
 /**
- * What a person must know of a ProxyConfig, told once when it comes to be so. The status is the memory: each step from one written
- * status to the next is told after it was written, so a restarted operator does not tell it again.
+ * What a person must know of a ProxyConfig, told once when it comes to be so. The status is the memory: each step from
+ * one written status to the next is told after it was written, so a restarted operator does not tell it again.
  */
 import { findCondition } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 
 export interface StatusEvent {
   readonly type: 'Normal' | 'Warning';
-  readonly reason: 'Conflicted' | 'ConflictResolved' | 'RolloutStarted' | 'RolloutPaused' | 'RolloutComplete' | 'RolloutFailed' | 'RollingBack' | 'RolledBack';
+  readonly reason:
+    | 'Conflicted'
+    | 'ConflictResolved'
+    | 'RolloutStarted'
+    | 'RolloutPaused'
+    | 'RolloutComplete'
+    | 'RolloutFailed'
+    | 'RollingBack'
+    | 'RolledBack';
   readonly message: string;
 }
 
@@ -19,12 +27,23 @@ export function statusEvents(before: ProxyConfigStatus | undefined, after: Proxy
 function conflictEvent(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): StatusEvent | undefined {
   const was = findCondition(before?.conditions, 'Conflicted');
   const is = findCondition(after.conditions, 'Conflicted');
-  if (is?.status === 'True') return was?.status === 'True' && was.message === is.message ? undefined : { type: 'Warning', reason: 'Conflicted', message: is.message };
-  if (was?.status === 'True') return { type: 'Normal', reason: 'ConflictResolved', message: 'no other ProxyConfig of the same priority governs nodes that this selects' };
+  if (is?.status === 'True')
+    return was?.status === 'True' && was.message === is.message
+      ? undefined
+      : { type: 'Warning', reason: 'Conflicted', message: is.message };
+  if (was?.status === 'True')
+    return {
+      type: 'Normal',
+      reason: 'ConflictResolved',
+      message: 'no other ProxyConfig of the same priority governs nodes that this selects',
+    };
   return undefined;
 }
 
-function rolloutEvent(before: ProxyConfigStatus | undefined, { rollout: is, conditions, observedGeneration }: ProxyConfigStatus): StatusEvent | undefined {
+function rolloutEvent(
+  before: ProxyConfigStatus | undefined,
+  { rollout: is, conditions, observedGeneration }: ProxyConfigStatus,
+): StatusEvent | undefined {
   if (is?.state === undefined || isNoNews(before?.rollout, is)) return undefined;
   const told = eventByState[is.state];
   const why = findCondition(conditions, 'Ready')?.message;

@@ -1,8 +1,8 @@
 /**
  * Where a rollout stands and where it goes next. docs/DESIGN.md has a picture of the states.
  *
- * Everything that must outlive this process is in the ProxyConfig's status, and nothing is told to a node before the API server
- * has it: whoever goes on after a crash starts from a status that is as far as the nodes or further.
+ * Everything that must outlive this process is in the ProxyConfig's status, and nothing is told to a node before the
+ * API server has it: whoever goes on after a crash starts from a status that is as far as the nodes or further.
  */
 import { toSeconds } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
@@ -28,8 +28,18 @@ export interface Situation {
 export function situationOf({ target, outcomes, clock, hasRevision }: Omit<Situation, 'quietSince'>): Situation {
   const { config, revision } = target;
   const { state, step, previousRevision } = config.status?.rollout ?? {};
-  const changed = clock.since('rollout', config.metadata.uid ?? '', [revision, previousRevision, state, step, config.metadata.generation].join(' '));
-  return { target, outcomes, clock, hasRevision, quietSince: Math.max(changed, lastDoneAt({ target, outcomes, clock }) ?? changed) };
+  const changed = clock.since(
+    'rollout',
+    config.metadata.uid ?? '',
+    [revision, previousRevision, state, step, config.metadata.generation].join(' '),
+  );
+  return {
+    target,
+    outcomes,
+    clock,
+    hasRevision,
+    quietSince: Math.max(changed, lastDoneAt({ target, outcomes, clock }) ?? changed),
+  };
 }
 
 export function nextRollout(situation: Situation): Rollout {
@@ -61,11 +71,17 @@ export function stableRevision({ hasRevision }: Pick<Situation, 'hasRevision'>, 
 /** Of everything in a status, what nodes are told by: it has to be on the API server first. */
 export function isRecorded(rollout: Rollout, status: ProxyConfigStatus | undefined): boolean {
   const recorded = status?.rollout;
-  return (['revision', 'previousRevision', 'state', 'step'] as const).every((field) => rollout[field] === recorded?.[field]);
+  return (['revision', 'previousRevision', 'state', 'step'] as const).every(
+    (field) => rollout[field] === recorded?.[field],
+  );
 }
 
 /** Runs the revision, and has for long enough. */
-export function isDone(outcome: NodeOutcome, revision: string, { target, clock }: Pick<Situation, 'target' | 'clock'>): boolean {
+export function isDone(
+  outcome: NodeOutcome,
+  revision: string,
+  { target, clock }: Pick<Situation, 'target' | 'clock'>,
+): boolean {
   return outcome.told === revision && outcome.belongs && isSettled(outcome.readySince, { target, clock });
 }
 
@@ -80,7 +96,12 @@ function failedNodes(situation: Situation): NodeOutcome[] {
 
 export function isOverdue(outcome: NodeOutcome, situation: Situation): boolean {
   const { target, clock } = situation;
-  const isInChange = outcome.reachable && outcome.belongs && outcome.told === target.revision && outcome.phase !== 'Failed' && !isDone(outcome, target.revision, situation);
+  const isInChange =
+    outcome.reachable &&
+    outcome.belongs &&
+    outcome.told === target.revision &&
+    outcome.phase !== 'Failed' &&
+    !isDone(outcome, target.revision, situation);
   return isInChange && clock.now - Math.max(outcome.toldSince, situation.quietSince) >= deadlineMs(target);
 }
 
@@ -101,7 +122,9 @@ export function nextLookMs(situation: Situation, rollout: Rollout): number | und
   const due = [
     ...outcomes.map(({ readySince }) => readySince + minReadySeconds * 1000),
     ...outcomes.map(({ toldSince }) => toldSince + deadlineMs(target)),
-    ...outcomes.filter(({ reachable }) => !reachable).map(({ node }) => clock.since('reach', node, 'false') + deadlineMs(target)),
+    ...outcomes
+      .filter(({ reachable }) => !reachable)
+      .map(({ node }) => clock.since('reach', node, 'false') + deadlineMs(target)),
     situation.quietSince + deadlineMs(target),
     pauseEnds(situation, rollout) ?? Infinity,
   ];
@@ -114,7 +137,9 @@ function begun(situation: Situation): Rollout {
   const { rollout: before, observedGeneration } = config.status ?? {};
   if (before?.revision !== revision || before.state === undefined || before.state === 'Idle') return started(situation);
   const hasGivenUp = before.state === 'RolledBack' || before.state === 'Failed';
-  return hasGivenUp && observedGeneration !== config.metadata.generation ? started(situation) : { ...before, revision, state: before.state };
+  return hasGivenUp && observedGeneration !== config.metadata.generation
+    ? started(situation)
+    : { ...before, revision, state: before.state };
 }
 
 function started({ target, clock }: Situation): Rollout {
@@ -152,7 +177,9 @@ function idle({ revision, previousRevision }: Rollout): Rollout {
 
 function isComplete(situation: Situation): boolean {
   const { outcomes, target } = situation;
-  const isFinished = (outcome: NodeOutcome): boolean => isDone(outcome, target.revision, situation) || (outcome.excused && outcome.belongs && outcome.told === target.revision);
+  const isFinished = (outcome: NodeOutcome): boolean =>
+    isDone(outcome, target.revision, situation) ||
+    (outcome.excused && outcome.belongs && outcome.told === target.revision);
   return outcomes.every(isFinished) && outcomes.some(({ excused }) => !excused);
 }
 
@@ -169,7 +196,10 @@ function afterFailure(situation: Situation, rollout: Rollout): Rollout | undefin
 type FailureResponse = (situation: Situation, rollout: Rollout, failed: readonly NodeOutcome[]) => Rollout | undefined;
 
 const failureResponses: Record<ProxyConfig['spec']['rollout']['onFailure'], FailureResponse> = {
-  Rollback: (situation, rollout) => (hasWayBack(situation, rollout) ? { ...inTransit(rollout), state: 'RollingBack' } : ended(rollout, 'Failed', situation)),
+  Rollback: (situation, rollout) =>
+    hasWayBack(situation, rollout)
+      ? { ...inTransit(rollout), state: 'RollingBack' }
+      : ended(rollout, 'Failed', situation),
   Pause: (situation, rollout) => ended(rollout, 'Failed', situation),
   Continue: goneOn,
 };
@@ -182,7 +212,8 @@ function hasWayBack(situation: Situation, rollout: Rollout): boolean {
 /** Ends when every node has had its turn, or when failed nodes have used up the budget and nothing moves any more. */
 function goneOn(situation: Situation, rollout: Rollout, failed: readonly NodeOutcome[]): Rollout | undefined {
   const { outcomes, target, clock } = situation;
-  const hasHadItsTurn = (outcome: NodeOutcome): boolean => failed.includes(outcome) || outcome.excused || isDone(outcome, target.revision, situation);
+  const hasHadItsTurn = (outcome: NodeOutcome): boolean =>
+    failed.includes(outcome) || outcome.excused || isDone(outcome, target.revision, situation);
   if (outcomes.every(hasHadItsTurn)) {
     const someServe = outcomes.some((outcome) => isDone(outcome, target.revision, situation));
     return ended(rollout, someServe ? 'Complete' : 'Failed', situation);
@@ -195,9 +226,17 @@ function stepped(situation: Situation, rollout: Rollout): Rollout {
   const index = currentStep(rollout);
   const step = index === undefined ? undefined : steps[index - 1];
   if (index === undefined || step === undefined) return { ...inTransit(rollout), state: 'Progressing' };
-  const current: Rollout = { ...rollout, step: `${index}/${steps.length}`, state: step.pause === undefined ? 'Progressing' : 'Paused' };
+  const current: Rollout = {
+    ...rollout,
+    step: `${index}/${steps.length}`,
+    state: step.pause === undefined ? 'Progressing' : 'Paused',
+  };
   if (!isTaken(situation, current)) return current;
-  return stepped(situation, { ...current, step: `${index + 1}/${steps.length}`, stepStartedAt: seconds(situation.clock.now) });
+  return stepped(situation, {
+    ...current,
+    step: `${index + 1}/${steps.length}`,
+    stepStartedAt: seconds(situation.clock.now),
+  });
 }
 
 function isTaken(situation: Situation, rollout: Rollout): boolean {
@@ -205,17 +244,24 @@ function isTaken(situation: Situation, rollout: Rollout): boolean {
   const { setNodes, pause } = target.config.spec.rollout.steps?.[(currentStep(rollout) ?? 0) - 1] ?? {};
   if (pause !== undefined) return clock.now >= (pauseEnds(situation, rollout) ?? Infinity);
   const within = outcomes.filter(({ excused }) => !excused).length;
-  return outcomes.filter((outcome) => isDone(outcome, target.revision, situation)).length >= Math.min(within, portion(setNodes ?? 0, outcomes.length));
+  return (
+    outcomes.filter((outcome) => isDone(outcome, target.revision, situation)).length >=
+    Math.min(within, portion(setNodes ?? 0, outcomes.length))
+  );
 }
 
 /**
- * By the written time, so that a pause of a week does not begin anew with every operator; all write the API server's. One that began in
- * the future, by a clock that was set back since, counts from where this process first saw it.
+ * By the written time, so that a pause of a week does not begin anew with every operator; all write the API server's.
+ * One that began in the future, by a clock that was set back since, counts from where this process first saw it.
  */
 function pauseEnds({ target, clock }: Situation, rollout: Rollout): number | undefined {
   const { pause } = target.config.spec.rollout.steps?.[(currentStep(rollout) ?? 0) - 1] ?? {};
   if (pause?.seconds === undefined) return undefined;
-  const seen = clock.since('pause', target.config.metadata.uid ?? '', `${rollout.revision} ${rollout.step} ${rollout.stepStartedAt}`);
+  const seen = clock.since(
+    'pause',
+    target.config.metadata.uid ?? '',
+    `${rollout.revision} ${rollout.step} ${rollout.stepStartedAt}`,
+  );
   const began = Math.min(Date.parse(rollout.stepStartedAt ?? ''), seen) || seen;
   return began + pause.seconds * 1000;
 }
@@ -224,7 +270,10 @@ function pauseEnds({ target, clock }: Situation, rollout: Rollout): number | und
 function isBack(situation: Situation, rollout: Rollout): boolean {
   const { outcomes, target, clock, quietSince } = situation;
   const stable = lastCompleted(rollout);
-  return outcomes.every(({ told }) => told === stable) && (!outcomes.some(isAtIt) || clock.now - quietSince >= deadlineMs(target));
+  return (
+    outcomes.every(({ told }) => told === stable) &&
+    (!outcomes.some(isAtIt) || clock.now - quietSince >= deadlineMs(target))
+  );
 }
 
 function isAtIt({ reachable, phase }: NodeOutcome): boolean {
@@ -236,7 +285,9 @@ function hasFailed({ told, belongs, phase, reachable }: NodeOutcome, { revision 
 }
 
 function lastDoneAt({ target, outcomes, clock }: Pick<Situation, 'target' | 'outcomes' | 'clock'>): number | undefined {
-  const done = outcomes.filter((outcome) => isDone(outcome, target.revision, { target, clock })).map(({ readySince }) => readySince + target.config.spec.rollout.minReadySeconds * 1000);
+  const done = outcomes
+    .filter((outcome) => isDone(outcome, target.revision, { target, clock }))
+    .map(({ readySince }) => readySince + target.config.spec.rollout.minReadySeconds * 1000);
   return done.length === 0 ? undefined : done.reduce((latest, at) => Math.max(latest, at));
 }
 

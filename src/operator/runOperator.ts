@@ -26,7 +26,11 @@ export async function runOperator(config: OperatorConfig, signal: AbortSignal): 
   const userAgent = `proxyconfig-operator/${config.version}`;
   const client = createKubeClient(kubeConfig, { userAgent });
   const clock = new ServerClock();
-  const leaseClient = createKubeClient(kubeConfig, { userAgent, requestTimeoutMs: leaseRequestTimeoutMs, onDate: (date) => clock.hear(date) });
+  const leaseClient = createKubeClient(kubeConfig, {
+    userAgent,
+    requestTimeoutMs: leaseRequestTimeoutMs,
+    onDate: (date) => clock.hear(date),
+  });
   const metrics = createOperatorMetrics();
   const election = new LeaderElection({
     client: leaseClient,
@@ -43,7 +47,14 @@ export async function runOperator(config: OperatorConfig, signal: AbortSignal): 
     await election.run(async (term) => {
       logger.info('leads');
       const writing = writingAsLeader(client, () => election.isLeader());
-      const leader = new ProxyConfigOperator({ client: writing, logger, metrics, instance: os.hostname(), statusIntervalMs, now: clock.start() });
+      const leader = new ProxyConfigOperator({
+        client: writing,
+        logger,
+        metrics,
+        instance: os.hostname(),
+        statusIntervalMs,
+        now: clock.start(),
+      });
       operator = leader;
       await serve(leader, term);
       operator = undefined;
@@ -67,11 +78,20 @@ async function serve(operator: ProxyConfigOperator, term: AbortSignal): Promise<
   }
 }
 
-function startServers({ healthAddress, metricsAddress }: OperatorConfig, { isReady, logger, metrics }: { isReady: () => boolean; logger: Logger; metrics: OperatorMetrics }): HttpServer[] {
+function startServers(
+  { healthAddress, metricsAddress }: OperatorConfig,
+  { isReady, logger, metrics }: { isReady: () => boolean; logger: Logger; metrics: OperatorMetrics },
+): HttpServer[] {
   const onUnavailable = (cause: Error): void => logger.warn('cannot listen on the port', { error: cause });
   const alive = { '/healthz': () => plain(200, 'ok'), '/livez': () => plain(200, 'ok') };
   const ready = { '/readyz': () => (isReady() ? plain(200, 'ok') : plain(503, 'not everything is listed yet')) };
-  const exposition = { '/metrics': async () => ({ status: 200, contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }) };
+  const exposition = {
+    '/metrics': async () => ({
+      status: 200,
+      contentType: metrics.registry.contentType,
+      body: await metrics.registry.metrics(),
+    }),
+  };
   return [
     startHttpServer({ address: healthAddress, routes: { ...alive, ...ready }, onUnavailable }),
     startHttpServer({ address: metricsAddress, routes: exposition, onUnavailable }),

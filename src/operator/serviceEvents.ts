@@ -1,5 +1,6 @@
 /**
- * What owners of Services are told by events. The operator tells it, not the agents: one event is enough, however many nodes there are.
+ * What owners of Services are told by events. The operator tells it, not the agents: one event is enough, however many
+ * nodes there are.
  */
 import { hash } from 'node:crypto';
 import type { EventDetails } from '../kube/events.ts';

@@ -43,7 +43,10 @@ export class ServiceOwners {
     const { client, events, logger } = this.#options;
     const { namespace, name } = note.service;
     try {
-      const uid = note.service.uid ?? (await client.get<{ metadata: { uid: string } }>(`/api/v1/namespaces/${namespace}/services/${name}`)).metadata.uid;
+      const uid =
+        note.service.uid ??
+        (await client.get<{ metadata: { uid: string } }>(`/api/v1/namespaces/${namespace}/services/${name}`)).metadata
+          .uid;
       await events.record(eventOn(note, uid));
     } catch (cause) {
       if (!isNotFound(cause)) logger.warn('an event was lost', { service: `${namespace}/${name}`, error: cause });

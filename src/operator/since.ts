@@ -1,14 +1,16 @@
 /**
  * Since when something has been as it is, on this process's own monotonic clock.
  *
- * Times that agents, the API server or an operator before this one wrote down are by other clocks, which may be an hour off:
- * whatever a rollout decides by time is measured here. After a restart or a change of leader it is measured anew, so a wait may
- * take longer then, never shorter.
+ * Times that agents, the API server or an operator before this one wrote down are by other clocks, which may be an hour
+ * off: whatever a rollout decides by time is measured here. After a restart or a change of leader it is measured anew,
+ * so a wait may take longer then, never shorter.
  */
 export interface Clock {
   /** Milliseconds since the epoch by the API server's clock; never goes back. */
   readonly now: number;
-  /** When this of the subject took this value, as far as is known here: now, if it is seen with it for the first time. */
+  /**
+   * When this of the subject took this value, as far as is known here: now, if it is seen with it for the first time.
+   */
   since(what: Aspect, subject: string, value: string): number;
 }
 
@@ -24,7 +26,13 @@ interface Seen {
 
 /** Asked for thousands of nodes in each look, so nothing is made anew for what has not changed. */
 export class SinceMemory {
-  readonly #seen: Readonly<Record<Aspect, Map<string, Seen>>> = { reach: new Map(), ready: new Map(), told: new Map(), rollout: new Map(), pause: new Map() };
+  readonly #seen: Readonly<Record<Aspect, Map<string, Seen>>> = {
+    reach: new Map(),
+    ready: new Map(),
+    told: new Map(),
+    rollout: new Map(),
+    pause: new Map(),
+  };
   #looks = 0;
 
   /** A look at everything; a subject that the look before did not ask for is forgotten. */

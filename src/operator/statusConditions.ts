@@ -1,6 +1,6 @@
 /**
- * The conditions of a ProxyConfig. Ready, Reconciling and Stalled mean what kstatus says they mean: exactly one of "Ready is True",
- * "Reconciling is True" and "Stalled is True" holds, except while paused, where none does.
+ * The conditions of a ProxyConfig. Ready, Reconciling and Stalled mean what kstatus says they mean: exactly one of
+ * "Ready is True", "Reconciling is True" and "Stalled is True" holds, except while paused, where none does.
  */
 import type { ConditionNow } from '../api/conditions.ts';
 import type { Failure } from './aggregateStatus.ts';
@@ -16,7 +16,11 @@ export interface Findings {
   readonly failures: readonly Failure[];
 }
 
-type Verdict = { readonly kind: 'ready' | 'reconciling' | 'stalled' | 'paused'; readonly reason: string; readonly message: string };
+type Verdict = {
+  readonly kind: 'ready' | 'reconciling' | 'stalled' | 'paused';
+  readonly reason: string;
+  readonly message: string;
+};
 
 const maxMessage = 1024;
 
@@ -37,7 +41,11 @@ function verdictOf(findings: Findings): Verdict {
   if (target.lostTo.length > 0) return { kind: 'stalled', reason: 'Conflicted', message: conflictMessage(target) };
   if (nodes.effective === 0) return { kind: 'ready', reason: 'NoNodes', message: noNodesMessage(target) };
   if (outcomes.every(({ excused }) => excused)) {
-    return { kind: 'stalled', reason: 'NodesUnreachable', message: `no node is in reach (NotReady, or without a ready agent Pod): ${listed(outcomes)}` };
+    return {
+      kind: 'stalled',
+      reason: 'NodesUnreachable',
+      message: `no node is in reach (NotReady, or without a ready agent Pod): ${listed(outcomes)}`,
+    };
   }
   return verdicts[rollout.state](findings);
 }
@@ -47,8 +55,16 @@ const verdicts: Record<Rollout['state'], (findings: Findings) => Verdict> = {
   Progressing: underway,
   Paused: underway,
   Complete: completed,
-  RollingBack: (findings) => ({ kind: 'reconciling', reason: 'RollingBack', message: `nodes go back; ${failuresMessage(findings)}` }),
-  RolledBack: (findings) => ({ kind: 'stalled', reason: 'RolledBack', message: `nodes went back; change spec to try again; ${failuresMessage(findings)}` }),
+  RollingBack: (findings) => ({
+    kind: 'reconciling',
+    reason: 'RollingBack',
+    message: `nodes go back; ${failuresMessage(findings)}`,
+  }),
+  RolledBack: (findings) => ({
+    kind: 'stalled',
+    reason: 'RolledBack',
+    message: `nodes went back; change spec to try again; ${failuresMessage(findings)}`,
+  }),
   Failed: (findings) => ({
     kind: 'stalled',
     reason: findings.failures[0]?.reason ?? 'RolloutFailed',
@@ -64,9 +80,14 @@ function completed(findings: Findings): Verdict {
   if (missing.length === 0) {
     const unreached = outcomes.filter((outcome) => !serves(outcome));
     if (unreached.length === 0) return { kind: 'ready', reason: 'AllNodesReady', message: progressOf(findings) };
-    return { kind: 'ready', reason: 'AllReachableNodesReady', message: `${progressOf(findings)}; the others are out of reach: ${listed(unreached)}` };
+    return {
+      kind: 'ready',
+      reason: 'AllReachableNodesReady',
+      message: `${progressOf(findings)}; the others are out of reach: ${listed(unreached)}`,
+    };
   }
-  if (failed[0]?.problem && failed.length === missing.length) return { kind: 'stalled', reason: failed[0].problem.reason, message: problemsMessage(failed) };
+  if (failed[0]?.problem && failed.length === missing.length)
+    return { kind: 'stalled', reason: failed[0].problem.reason, message: problemsMessage(failed) };
   return target.config.spec.paused ? paused(findings) : rollingOut(findings, missing);
 }
 
@@ -80,12 +101,23 @@ function underway(findings: Findings): Verdict {
   const index = currentStep(rollout);
   const pause = index === undefined ? undefined : target.config.spec.rollout.steps?.[index - 1]?.pause;
   if (rollout.state === 'Paused' && pause?.seconds !== undefined) {
-    return { kind: 'reconciling', reason: 'PausedAtStep', message: `${progressOf(findings)}; step ${rollout.step} waits for ${pause.seconds} s` };
+    return {
+      kind: 'reconciling',
+      reason: 'PausedAtStep',
+      message: `${progressOf(findings)}; step ${rollout.step} waits for ${pause.seconds} s`,
+    };
   }
   if (rollout.state === 'Paused') {
-    return { kind: 'paused', reason: 'PausedAtStep', message: `${progressOf(findings)}; step ${rollout.step} waits until its pause is taken out of spec.rollout.steps` };
+    return {
+      kind: 'paused',
+      reason: 'PausedAtStep',
+      message: `${progressOf(findings)}; step ${rollout.step} waits until its pause is taken out of spec.rollout.steps`,
+    };
   }
-  return rollingOut(findings, outcomes.filter((outcome) => outcome.told === target.revision && !serves(outcome)));
+  return rollingOut(
+    findings,
+    outcomes.filter((outcome) => outcome.told === target.revision && !serves(outcome)),
+  );
 }
 
 function rollingOut(findings: Findings, waitedFor: readonly NodeOutcome[]): Verdict {
@@ -94,7 +126,11 @@ function rollingOut(findings: Findings, waitedFor: readonly NodeOutcome[]): Verd
   const unreached = outcomes.filter(({ reachable, excused }) => !reachable && !excused);
   const parts = [
     progressOf(findings),
-    ...(failed.length > 0 ? [problemsMessage(failed)] : waitedFor.length > 0 ? [`waiting for ${listed(waitedFor)}`] : []),
+    ...(failed.length > 0
+      ? [problemsMessage(failed)]
+      : waitedFor.length > 0
+        ? [`waiting for ${listed(waitedFor)}`]
+        : []),
     ...(unreached.length > 0 ? [`out of reach: ${listed(unreached)}`] : []),
   ];
   return { kind: 'reconciling', reason: failed[0]?.problem?.reason ?? 'RollingOut', message: parts.join('; ') };
@@ -109,7 +145,10 @@ function progressOf({ outcomes, nodes, target }: Findings): string {
 }
 
 function conflicted(target: Target): ConditionNow {
-  return condition('Conflicted', target.lostTo.length > 0, { reason: target.lostTo.length > 0 ? 'SamePriority' : 'NoConflict', message: conflictMessage(target) });
+  return condition('Conflicted', target.lostTo.length > 0, {
+    reason: target.lostTo.length > 0 ? 'SamePriority' : 'NoConflict',
+    message: conflictMessage(target),
+  });
 }
 
 function conflictMessage({ lostTo, config }: Target): string {
@@ -118,22 +157,35 @@ function conflictMessage({ lostTo, config }: Target): string {
 }
 
 function noNodesMessage({ matched }: Target): string {
-  return matched === 0 ? 'no Linux node matches spec.nodeSelector' : `all ${matched} matching nodes are governed by a ProxyConfig of higher priority`;
+  return matched === 0
+    ? 'no Linux node matches spec.nodeSelector'
+    : `all ${matched} matching nodes are governed by a ProxyConfig of higher priority`;
 }
 
 /** Something is not as wanted although the rest serves: failed nodes, Services left out, agents that cannot report. */
 function degraded({ outcomes, nodes }: Findings): ConditionNow {
   const impaired = outcomes.filter(({ problem }) => problem !== undefined);
   const first = outcomes.find(({ phase }) => phase === 'Failed') ?? impaired[0];
-  if (first?.problem) return condition('Degraded', true, { reason: first.problem.reason, message: problemsMessage(impaired) });
+  if (first?.problem)
+    return condition('Degraded', true, { reason: first.problem.reason, message: problemsMessage(impaired) });
   const stale = outcomes.filter(({ reachable }) => !reachable);
-  if (stale.length > 0) return condition('Degraded', true, { reason: 'AgentsNotReady', message: `NotReady or without a ready agent Pod: ${listed(stale)}; their rules stand, their report may be old` });
+  if (stale.length > 0)
+    return condition('Degraded', true, {
+      reason: 'AgentsNotReady',
+      message: `NotReady or without a ready agent Pod: ${listed(stale)}; their rules stand, their report may be old`,
+    });
   return condition('Degraded', false, { reason: nodes.effective === 0 ? 'NoNodes' : 'AsExpected', message: '' });
 }
 
 function drifted({ outcomes }: Findings): ConditionNow {
   const nodes = outcomes.filter(({ drifted: isDrifted }) => isDrifted);
-  return condition('Drifted', nodes.length > 0, nodes.length > 0 ? { reason: 'RulesDiffer', message: `rules differ from what was applied on ${listed(nodes)}` } : { reason: 'AsExpected', message: '' });
+  return condition(
+    'Drifted',
+    nodes.length > 0,
+    nodes.length > 0
+      ? { reason: 'RulesDiffer', message: `rules differ from what was applied on ${listed(nodes)}` }
+      : { reason: 'AsExpected', message: '' },
+  );
 }
 
 function failuresMessage({ failures, rollout }: Findings): string {
@@ -149,11 +201,20 @@ function listed(outcomes: readonly NodeOutcome[]): string {
   return shortened(outcomes, 5, ({ node }) => node, ', ');
 }
 
-function shortened(outcomes: readonly NodeOutcome[], most: number, text: (outcome: NodeOutcome) => string, separator: string): string {
+function shortened(
+  outcomes: readonly NodeOutcome[],
+  most: number,
+  text: (outcome: NodeOutcome) => string,
+  separator: string,
+): string {
   const shown = outcomes.slice(0, most).map(text).join(separator);
   return outcomes.length > most ? `${shown}${separator}and ${outcomes.length - most} more` : shown;
 }
 
-function condition(type: string, holds: boolean, { reason, message }: { reason: string; message: string }): ConditionNow {
+function condition(
+  type: string,
+  holds: boolean,
+  { reason, message }: { reason: string; message: string },
+): ConditionNow {
   return { type, status: holds ? 'True' : 'False', reason, message: message.slice(0, maxMessage) };
 }

@@ -28,15 +28,21 @@ export interface NodeWrite {
 }
 
 /**
- * Creates the NodeProxy, or patches the one that the decision was made on: a patch carries that one's resourceVersion, so a
- * decision on old knowledge is refused with a conflict instead of undoing a newer one. Fields of others are left alone.
+ * Creates the NodeProxy, or patches the one that the decision was made on: a patch carries that one's resourceVersion,
+ * so a decision on old knowledge is refused with a conflict instead of undoing a newer one. Fields of others are left
+ * alone.
  */
 export function nodeWrite(node: KnownNode, orders: Orders, live: NodeProxy | undefined): NodeWrite {
   const spec = specOf(orders);
   const ownerReferences = [ownerReferenceTo(node)];
   const query = { fieldManager };
   if (!live) {
-    const body = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: node.name, ownerReferences }, spec };
+    const body = {
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'NodeProxy',
+      metadata: { name: node.name, ownerReferences },
+      spec,
+    };
     return { node: node.name, method: 'POST', path: nodeProxiesPath, options: { body, query } };
   }
   // A JSON patch replaces the configuration as a whole; a merge patch would keep settings that the new one leaves out.
@@ -45,7 +51,12 @@ export function nodeWrite(node: KnownNode, orders: Orders, live: NodeProxy | und
     { op: 'add', path: '/metadata/ownerReferences', value: ownerReferences },
     { op: 'add', path: '/spec', value: spec },
   ];
-  return { node: node.name, method: 'PATCH', path: `${nodeProxiesPath}/${node.name}`, options: { body, query, contentType: 'application/json-patch+json' } };
+  return {
+    node: node.name,
+    method: 'PATCH',
+    path: `${nodeProxiesPath}/${node.name}`,
+    options: { body, query, contentType: 'application/json-patch+json' },
+  };
 }
 
 function specOf({ config, nodeConfig, revision }: Orders): NodeProxy['spec'] {
@@ -68,8 +79,14 @@ export interface WriteOptions {
   readonly onWritten: (written: unknown) => void;
 }
 
-/** Sends as many writes as there is time for, also after one failed, unless the API server is overloaded; throws an AggregateError of those that failed. */
-export async function writeNodes(writes: readonly NodeWrite[], { client, concurrency, longestMs, onWritten }: WriteOptions): Promise<void> {
+/**
+ * Sends as many writes as there is time for, also after one failed, unless the API server is overloaded; throws an
+ * AggregateError of those that failed.
+ */
+export async function writeNodes(
+  writes: readonly NodeWrite[],
+  { client, concurrency, longestMs, onWritten }: WriteOptions,
+): Promise<void> {
   const queue = writes.values();
   const errors: unknown[] = [];
   const until = performance.now() + longestMs;
@@ -86,5 +103,6 @@ export async function writeNodes(writes: readonly NodeWrite[], { client, concurr
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
-  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} of ${writes.length} NodeProxies were refused`);
+  if (errors.length > 0)
+    throw new AggregateError(errors, `${errors.length} of ${writes.length} NodeProxies were refused`);
 }

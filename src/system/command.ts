@@ -1,6 +1,6 @@
 /**
- * @module The only way in which this program runs another one: an absolute path and an argument array, no shell, a time-out that ends
- * the whole process group, bounded output, and errors of one type.
+ * @module The only way in which this program runs another one: an absolute path and an argument array, no shell, a
+ * time-out that ends the whole process group, bounded output, and errors of one type.
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
@@ -18,10 +18,15 @@ export interface Command {
   /** Gets every line of standard output; without it the output is kept, up to 1 MiB. */
   readonly onLine?: (line: string) => void;
   readonly timeoutMs: number;
-  /** How much longer the program may take for each KiB of input that it was given, so that little input need not wait long for a program that hangs. */
+  /**
+   * How much longer the program may take for each KiB of input that it was given, so that little input need not wait
+   * long for a program that hangs.
+   */
   readonly timeoutMsPerKiB?: number;
   readonly signal?: AbortSignal;
-  /** For a program whose exit status speaks of its last line of input alone: any word on standard error is a failure. */
+  /**
+   * For a program whose exit status speaks of its last line of input alone: any word on standard error is a failure.
+   */
   readonly mustBeSilent?: boolean;
 }
 
@@ -29,13 +34,20 @@ export type RunCommand = (command: Command) => Promise<string>;
 
 export type CommandFailure = 'NotFound' | 'TimedOut' | 'Aborted' | 'Failed';
 
-/** A program that could not be run or did not exit with 0. `stderr` is the tool's own text: for logs, never for a status. */
+/**
+ * A program that could not be run or did not exit with 0. `stderr` is the tool's own text: for logs, never for a
+ * status.
+ */
 export class CommandError extends Error {
   readonly reason: CommandFailure;
   readonly exitCode: number | undefined;
   readonly stderr: string;
 
-  constructor(reason: CommandFailure, message: string, details: { exitCode?: number | undefined; stderr?: string; cause?: unknown } = {}) {
+  constructor(
+    reason: CommandFailure,
+    message: string,
+    details: { exitCode?: number | undefined; stderr?: string; cause?: unknown } = {},
+  ) {
     super(message, { cause: details.cause });
     this.name = 'CommandError';
     this.reason = reason;
@@ -55,7 +67,13 @@ const programDirectories: readonly string[] = toolEnvironment.PATH.split(':');
 export async function findProgram(name: string, directories = programDirectories): Promise<string | undefined> {
   for (const directory of directories) {
     const path = join(directory, name);
-    if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
   }
   return undefined;
 }
@@ -65,18 +83,23 @@ export async function runCommand(command: Command): Promise<string> {
   if (command.signal?.aborted === true) throw failure(command, { reason: 'Aborted', exitCode: undefined, stderr: '' });
   const child = spawn(command.file, [...command.args], { env: toolEnvironment, detached: true, stdio: 'pipe' });
   const stderr = keepOutput(child.stderr, maxErrorOutput);
-  const stdout = command.onLine === undefined ? keepOutput(child.stdout, maxOutput) : splitLines(child.stdout, command.onLine);
+  const stdout =
+    command.onLine === undefined ? keepOutput(child.stdout, maxOutput) : splitLines(child.stdout, command.onLine);
   const stop = stopper(child, command);
   try {
     const [exitCode] = await Promise.all([exitOf(child, command), feed(child, command, stop)]);
-    if (stop.reason === undefined && exitCode === 0 && !(command.mustBeSilent === true && stderr() !== '')) return stdout();
+    if (stop.reason === undefined && exitCode === 0 && !(command.mustBeSilent === true && stderr() !== ''))
+      return stdout();
     throw failure(command, { reason: stop.reason ?? 'Failed', exitCode, stderr: stderr() });
   } finally {
     stop.dispose();
   }
 }
 
-function failure(command: Command, details: { reason: CommandFailure; exitCode: number | undefined; stderr: string }): CommandError {
+function failure(
+  command: Command,
+  details: { reason: CommandFailure; exitCode: number | undefined; stderr: string },
+): CommandError {
   const outcome: Record<CommandFailure, string> = {
     NotFound: 'was not found',
     TimedOut: `did not end within ${command.timeoutMs} ms${command.timeoutMsPerKiB === undefined ? '' : ', and more for its input'}`,
@@ -132,12 +155,19 @@ function exitOf(child: ChildProcess, command: Command): Promise<number | undefin
   return new Promise((resolve, reject) => {
     child.once('close', (code) => resolve(code ?? undefined));
     child.once('error', (cause: NodeJS.ErrnoException) => {
-      reject(new CommandError(cause.code === 'ENOENT' ? 'NotFound' : 'Failed', `${command.file} could not be run`, { cause }));
+      reject(
+        new CommandError(cause.code === 'ENOENT' ? 'NotFound' : 'Failed', `${command.file} could not be run`, {
+          cause,
+        }),
+      );
     });
   });
 }
 
-/** An error while the input is being made ends the program; a program that does not read its input to the end is judged by its exit code. */
+/**
+ * An error while the input is being made ends the program; a program that does not read its input to the end is judged
+ * by its exit code.
+ */
 async function feed(child: ChildProcess, { input = [], timeoutMsPerKiB = 0 }: Command, stop: Stopper): Promise<void> {
   const { stdin } = child;
   if (stdin === null) return;

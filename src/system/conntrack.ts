@@ -1,7 +1,8 @@
 /**
  * The kernel's table of tracked UDP flows. Nothing is decided here.
  *
- * Reading it is one dump by the program conntrack. So would be each `conntrack -D`, which is why what was found is deleted without it.
+ * Reading it is one dump by the program conntrack. So would be each `conntrack -D`, which is why what was found is
+ * deleted without it.
  */
 import { CommandError, findProgram, runCommand } from './command.ts';
 import { deleteFlows, type TrackedFlow } from './deleteFlows.ts';
@@ -30,7 +31,13 @@ export function conntrack({ run = runCommand, find = findProgram }: IptablesHost
         if (flow !== undefined) onFlow(flow);
       };
       const file = (await find('conntrack')) ?? '/usr/sbin/conntrack';
-      await run({ file, args: ['-L', '-p', 'udp', '-f', family, '-o', 'id'], onLine, timeoutMs, ...(signal && { signal }) });
+      await run({
+        file,
+        args: ['-L', '-p', 'udp', '-f', family, '-o', 'id'],
+        onLine,
+        timeoutMs,
+        ...(signal && { signal }),
+      });
     },
     deleteUdp: (flows, signal) => deleteFlows(flows, signal, { run, find }),
   };
@@ -39,19 +46,48 @@ export function conntrack({ run = runCommand, find = findProgram }: IptablesHost
 const words =
   /^udp +17 \d+ src=(?<source>\S+) dst=(?<destination>\S+) sport=(?<sourcePort>\d+) dport=(?<port>\d+) .*?src=(?<replySource>\S+) dst=\S+ sport=(?<replyPort>\d+) (?:.* zone(?:-orig)?=(?<zone>\d+))?.* id=(?<id>\d+)/;
 
-/** A line of `conntrack -L -o id`, e.g. `udp 17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 use=1 id=7`. */
+/**
+ * A line of `conntrack -L -o id`, e.g. `udp 17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2
+ * dst=10.0.0.1 sport=53 dport=4000 mark=0 use=1 id=7`.
+ */
 export function parseFlow(line: string): UdpFlow | undefined {
   const found = words.exec(line)?.groups;
   if (found === undefined) return undefined;
   const { source = '', sourcePort, destination = '', port, replySource = '', replyPort, zone = 0, id } = found;
-  return { source, sourcePort: Number(sourcePort), destination, port: Number(port), replySource, replyPort: Number(replyPort), zone: Number(zone), id: Number(id) };
+  return {
+    source,
+    sourcePort: Number(sourcePort),
+    destination,
+    port: Number(port),
+    replySource,
+    replyPort: Number(replyPort),
+    zone: Number(zone),
+    id: Number(id),
+  };
 }
 
-/** Ends all flows that were sent to an address and port, of any protocol: the next packet of each is a new one to the rules. Throws CommandError. */
-export async function endFlowsTo(to: { protocol: string; address: string; port: string }, family: 'ipv4' | 'ipv6', { run = runCommand, find = findProgram }: IptablesHost = {}): Promise<void> {
+/**
+ * Ends all flows that were sent to an address and port, of any protocol: the next packet of each is a new one to the
+ * rules. Throws CommandError.
+ */
+export async function endFlowsTo(
+  to: { protocol: string; address: string; port: string },
+  family: 'ipv4' | 'ipv6',
+  { run = runCommand, find = findProgram }: IptablesHost = {},
+): Promise<void> {
   const file = await find('conntrack');
   if (file === undefined) return;
-  const args = ['-D', '-p', to.protocol.toLowerCase(), '-f', family, '--orig-dst', to.address, '--orig-port-dst', to.port];
+  const args = [
+    '-D',
+    '-p',
+    to.protocol.toLowerCase(),
+    '-f',
+    family,
+    '--orig-dst',
+    to.address,
+    '--orig-port-dst',
+    to.port,
+  ];
   await run({ file, args, onLine: () => undefined, timeoutMs }).catch(unlessNothingToDelete);
 }
 

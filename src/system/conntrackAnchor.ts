@@ -1,9 +1,11 @@
 /**
- * Keeps the kernel's connection tracking and address translation hooked in. The kernel counts the rules that ask for them and lets go with
- * the last: when rules are exchanged or flushed, even for half a second, established connections would stall for most of a second and those
- * to NodePorts break (measured, Linux 6.18). A table of our own per family asks for both and touches no packet.
+ * Keeps the kernel's connection tracking and address translation hooked in. The kernel counts the rules that ask for
+ * them and lets go with the last: when rules are exchanged or flushed, even for half a second, established connections
+ * would stall for most of a second and those to NodePorts break (measured, Linux 6.18). A table of our own per family
+ * asks for both and touches no packet.
  *
- * `nft flush ruleset` takes that table as well. A second one is owned by an nft that runs as long as the agent: nobody else can flush it.
+ * `nft flush ruleset` takes that table as well. A second one is owned by an nft that runs as long as the agent: nobody
+ * else can flush it.
  */
 import { CommandError, findProgram, runCommand } from './command.ts';
 import type { IptablesHost } from './iptables.ts';
@@ -14,7 +16,10 @@ const held = 'proxyconfig-anchor-held';
 const families = ['ip', 'ip6'] as const;
 const timeoutMs = 5000;
 
-/** A rule asks for tracking also in a chain that nothing leads to; translation needs a chain that is hooked in, and may be empty. */
+/**
+ * A rule asks for tracking also in a chain that nothing leads to; translation needs a chain that is hooked in, and may
+ * be empty.
+ */
 function tableCommands(name: string, flags: string): string {
   return families
     .map(
@@ -28,7 +33,10 @@ add chain ${family} ${name} translation { type nat hook output priority 100; }
     .join('');
 }
 
-/** Makes the tables that outlive the agent, or leaves them as they are. False where there is no nft: iptables-legacy has its anchor in mangle. Throws CommandError. */
+/**
+ * Makes the tables that outlive the agent, or leaves them as they are. False where there is no nft: iptables-legacy has
+ * its anchor in mangle. Throws CommandError.
+ */
 export async function setAnchor({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<boolean> {
   const file = await find('nft');
   if (file === undefined) return false;
@@ -43,7 +51,9 @@ export function holdAnchor(onEnd: (why: string) => void): LongRunning {
 }
 
 /** Gives the names of what it removed. Throws CommandError. */
-export async function removeAnchor({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<readonly string[]> {
+export async function removeAnchor({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<
+  readonly string[]
+> {
   const file = await find('nft');
   if (file === undefined) return [];
   const removed: string[] = [];

@@ -1,8 +1,9 @@
 /**
  * Deletes single entries of the kernel's connection tracking table.
  *
- * `conntrack -D` finds what it deletes by a dump of the whole table, whatever it is told, and so does each command of `conntrack -R`: a hundred
- * flows are a hundred dumps. The kernel itself deletes by address and number, so this asks it, in Perl as `nftMonitor.ts` does and for its reasons.
+ * `conntrack -D` finds what it deletes by a dump of the whole table, whatever it is told, and so does each command of
+ * `conntrack -R`: a hundred flows are a hundred dumps. The kernel itself deletes by address and number, so this asks
+ * it, in Perl as `nftMonitor.ts` does and for its reasons.
  */
 import { findProgram, runCommand } from './command.ts';
 import type { IptablesHost } from './iptables.ts';
@@ -20,8 +21,9 @@ export interface TrackedFlow {
 }
 
 /**
- * NETLINK_NETFILTER is 12, 0x102 IPCTNL_MSG_CT_DELETE of NFNL_SUBSYS_CTNETLINK, 5 a request that is to be answered, 17 UDP; the attributes are
- * those of linux/netfilter/nfnetlink_conntrack.h. An entry can end by itself before it is its turn.
+ * NETLINK_NETFILTER is 12, 0x102 IPCTNL_MSG_CT_DELETE of NFNL_SUBSYS_CTNETLINK, 5 a request that is to be answered, 17
+ * UDP; the attributes are those of linux/netfilter/nfnetlink_conntrack.h. An entry can end by itself before it is its
+ * turn.
  */
 const deleter = `
 use Errno 'ENOENT';
@@ -50,12 +52,22 @@ exit($failed > 0);
 
 const timeoutMs = 30_000;
 
-/** UDP flows of either family. Gives how many there were still. Throws CommandError when the kernel refuses some; the others are deleted. */
-export async function deleteFlows(flows: Iterable<TrackedFlow>, signal?: AbortSignal, { run = runCommand, find = findProgram }: IptablesHost = {}): Promise<number> {
+/**
+ * UDP flows of either family. Gives how many there were still. Throws CommandError when the kernel refuses some; the
+ * others are deleted.
+ */
+export async function deleteFlows(
+  flows: Iterable<TrackedFlow>,
+  signal?: AbortSignal,
+  { run = runCommand, find = findProgram }: IptablesHost = {},
+): Promise<number> {
   const file = (await find('perl')) ?? '/usr/bin/perl';
-  return Number(await run({ file, args: ['-e', deleter], input: linesOf(flows), timeoutMs, ...(signal && { signal }) }));
+  return Number(
+    await run({ file, args: ['-e', deleter], input: linesOf(flows), timeoutMs, ...(signal && { signal }) }),
+  );
 }
 
 function* linesOf(flows: Iterable<TrackedFlow>): Generator<string> {
-  for (const { source, sourcePort, destination, port, zone, id } of flows) yield `${source} ${sourcePort} ${destination} ${port} ${zone} ${id}\n`;
+  for (const { source, sourcePort, destination, port, zone, id } of flows)
+    yield `${source} ${sourcePort} ${destination} ${port} ${zone} ${id}\n`;
 }

@@ -16,7 +16,9 @@ export const ipsetArguments: readonly string[] = ['-exist', 'restore'];
 const timeoutMs = 60_000;
 
 /** undefined when it is not installed. */
-export async function findIpset({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<Ipset | undefined> {
+export async function findIpset({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<
+  Ipset | undefined
+> {
   const file = await find('ipset');
   if (file === undefined) return undefined;
   return {

@@ -27,15 +27,22 @@ export interface IptablesHost {
 
 const versionTimeoutMs = 5000;
 const saveTimeoutMs = 60_000;
-/** A tool that hangs should not hold up a small change for long; the nft variant takes a minute for 10,000 Services in one block (measured, 1.8.9). */
+/**
+ * A tool that hangs should not hold up a small change for long; the nft variant takes a minute for 10,000 Services in
+ * one block (measured, 1.8.9).
+ */
 const restoreTimeoutMs = 30_000;
 const restoreTimeoutMsPerKiB = 50;
 
 /**
- * The programs that are made for one variant (`iptables-nft-restore`), or with `default` whatever `iptables-restore` is here.
- * undefined when they are not installed; throws CommandError when they cannot be run.
+ * The programs that are made for one variant (`iptables-nft-restore`), or with `default` whatever `iptables-restore` is
+ * here. undefined when they are not installed; throws CommandError when they cannot be run.
  */
-export async function findIptables(family: 'ipv4' | 'ipv6', flavour: IptablesVariant | 'default', host: IptablesHost = {}): Promise<Iptables | undefined> {
+export async function findIptables(
+  family: 'ipv4' | 'ipv6',
+  flavour: IptablesVariant | 'default',
+  host: IptablesHost = {},
+): Promise<Iptables | undefined> {
   const { run = runCommand, find = findProgram } = host;
   const name = (family === 'ipv4' ? 'iptables' : 'ip6tables') + (flavour === 'default' ? '' : `-${flavour}`);
   const restore = await find(`${name}-restore`);
@@ -53,7 +60,14 @@ export async function findIptables(family: 'ipv4' | 'ipv6', flavour: IptablesVar
       await run({ file: save, args: ['-c', '-t', table], onLine, timeoutMs: saveTimeoutMs, ...(signal && { signal }) });
     },
     restore: async (args, input, signal) => {
-      await run({ file: restore, args, input, timeoutMs: restoreTimeoutMs, timeoutMsPerKiB: restoreTimeoutMsPerKiB, ...(signal && { signal }) });
+      await run({
+        file: restore,
+        args,
+        input,
+        timeoutMs: restoreTimeoutMs,
+        timeoutMsPerKiB: restoreTimeoutMsPerKiB,
+        ...(signal && { signal }),
+      });
     },
   };
 }

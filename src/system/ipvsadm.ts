@@ -1,5 +1,6 @@
 /**
- * The program that speaks to the kernel's virtual servers (ip_vs). It knows both IP families at once. Nothing is decided here.
+ * The program that speaks to the kernel's virtual servers (ip_vs). It knows both IP families at once. Nothing is
+ * decided here.
  */
 import { findProgram, runCommand } from './command.ts';
 import type { IptablesHost } from './iptables.ts';
@@ -7,7 +8,10 @@ import type { IptablesHost } from './iptables.ts';
 export interface Ipvsadm {
   /** Hands over every line of `ipvsadm -Ln`: virtual and real servers with their numbers of connections. */
   list(onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
-  /** Lines as ipvsadm(8) says, without any comment: it refuses comments. A line that fails does not stop the next one, but fails the whole. */
+  /**
+   * Lines as ipvsadm(8) says, without any comment: it refuses comments. A line that fails does not stop the next one,
+   * but fails the whole.
+   */
   restore(input: Iterable<string>, signal?: AbortSignal): Promise<void>;
   /** Throws CommandError where the kernel has no ip_vs; the program loads the module if it may. */
   probe(): Promise<void>;
@@ -18,7 +22,9 @@ const restoreTimeoutMs = 120_000;
 const probeTimeoutMs = 10_000;
 
 /** undefined when it is not installed. */
-export async function findIpvsadm({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<Ipvsadm | undefined> {
+export async function findIpvsadm({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<
+  Ipvsadm | undefined
+> {
   const file = await find('ipvsadm');
   if (file === undefined) return undefined;
   return {
@@ -26,7 +32,14 @@ export async function findIpvsadm({ run = runCommand, find = findProgram }: Ipta
       await run({ file, args: ['-Ln'], onLine, timeoutMs: listTimeoutMs, ...(signal && { signal }) });
     },
     restore: async (input, signal) => {
-      await run({ file, args: ['-R'], input, mustBeSilent: true, timeoutMs: restoreTimeoutMs, ...(signal && { signal }) });
+      await run({
+        file,
+        args: ['-R'],
+        input,
+        mustBeSilent: true,
+        timeoutMs: restoreTimeoutMs,
+        ...(signal && { signal }),
+      });
     },
     probe: async () => {
       await run({ file, args: ['-Ln', '--timeout'], timeoutMs: probeTimeoutMs });

@@ -1,6 +1,6 @@
 /**
- * Giving memory back: V8 keeps the room that a burst of work took, because it expects the next one soon. A node agent's bursts are
- * an hour apart.
+ * Giving memory back: V8 keeps the room that a burst of work took, because it expects the next one soon. A node agent's
+ * bursts are an hour apart.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

@@ -5,7 +5,10 @@ import { findProgram, runCommand } from './command.ts';
 import type { IptablesHost } from './iptables.ts';
 
 export interface NetlinkAddresses {
-  /** Of all devices: `3: kube-ipvs0: <BROADCAST,NOARP> …`, then a line for each address: `    inet 192.0.2.1/24 … scope global …`. */
+  /**
+   * Of all devices: `3: kube-ipvs0: <BROADCAST,NOARP> …`, then a line for each address: `    inet 192.0.2.1/24 … scope
+   * global …`.
+   */
   show(onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
   /** Lines of `ip` commands; stops at the first that fails. */
   batch(input: Iterable<string>, signal?: AbortSignal): Promise<void>;
@@ -15,7 +18,9 @@ export const ipBatchArguments: readonly string[] = ['-batch', '-'];
 const timeoutMs = 60_000;
 
 /** undefined when `ip` is not installed. */
-export async function findNetlinkAddresses({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<NetlinkAddresses | undefined> {
+export async function findNetlinkAddresses({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<
+  NetlinkAddresses | undefined
+> {
   const file = await find('ip');
   if (file === undefined) return undefined;
   return {

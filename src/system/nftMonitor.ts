@@ -1,8 +1,10 @@
 /**
- * Notices at once when somebody throws rules of ours away: by what the kernel tells of the tables that nft and iptables-nft share.
+ * Notices at once when somebody throws rules of ours away: by what the kernel tells of the tables that nft and
+ * iptables-nft share.
  *
- * Our own changes delete rules too, but a flushed table loses its canary and a flushed ruleset its tables, which ours hardly ever do. An
- * event can be lost, so this is beside the periodic check, not in its place. Where the kernel says that events were lost, everything may be.
+ * Our own changes delete rules too, but a flushed table loses its canary and a flushed ruleset its tables, which ours
+ * hardly ever do. An event can be lost, so this is beside the periodic check, not in its place. Where the kernel says
+ * that events were lost, everything may be.
  */
 import { keepRunning, type LongRunning } from './longRunning.ts';
 
@@ -13,14 +15,18 @@ export interface NftMonitorOptions {
   readonly bufferBytes?: number;
 }
 
-/** The messages of a large flush or sync; with the kernel's usual 200 KB most of them are lost at 12,000 Services. No memory is taken before it is needed. */
+/**
+ * The messages of a large flush or sync; with the kernel's usual 200 KB most of them are lost at 12,000 Services. No
+ * memory is taken before it is needed.
+ */
 const roomForAFlush = 1 << 24;
 
 /**
- * Node has no netlink sockets. `nft monitor` reads and keeps every rule there is before it listens (428 MB and 7 s of CPU on a node with
- * 10,000 Services, nft 1.0.6), and xtables-monitor ends at the first rule that is not iptables'. Perl is in every Debian (perl-base) and
- * takes 5 MB: NETLINK_NETFILTER is 12, the group of nftables 7, and its messages begin with table and chain (linux/netfilter/nf_tables.h).
- * SO_RCVBUFFORCE is 33; where it is not allowed, the usual buffer overruns sooner, and an overrun is told.
+ * Node has no netlink sockets. `nft monitor` reads and keeps every rule there is before it listens (428 MB and 7 s of
+ * CPU on a node with 10,000 Services, nft 1.0.6), and xtables-monitor ends at the first rule that is not iptables'.
+ * Perl is in every Debian (perl-base) and takes 5 MB: NETLINK_NETFILTER is 12, the group of nftables 7, and its
+ * messages begin with table and chain (linux/netfilter/nf_tables.h). SO_RCVBUFFORCE is 33; where it is not allowed, the
+ * usual buffer overruns sooner, and an overrun is told.
  */
 const listener = `
 my %what = (0xa02 => 'table', 0xa05 => 'chain', 0xa08 => 'rule');
@@ -56,10 +62,16 @@ export function watchForLosses({ onLoss, onEnd, bufferBytes = roomForAFlush }: N
     for (const family of lossesIn(line)) onLoss(family);
   };
   // The signal ends it with this process, however that ends; else it would wait for the next event.
-  return keepRunning({ program: 'setpriv', args: ['--pdeathsig', 'KILL', 'perl', '-e', listener, String(bufferBytes)], onLine, onEnd });
+  return keepRunning({
+    program: 'setpriv',
+    args: ['--pdeathsig', 'KILL', 'perl', '-e', listener, String(bufferBytes)],
+    onLine,
+    onEnd,
+  });
 }
 
-const losses = /^delete (?:(?:rule|chain) (ip6?) \S+ KUBE-PROXY-CANARY\b|table (ip6?) (?:nat|filter|mangle|kube-proxy|proxyconfig-anchor)(?![\w-]))/;
+const losses =
+  /^delete (?:(?:rule|chain) (ip6?) \S+ KUBE-PROXY-CANARY\b|table (ip6?) (?:nat|filter|mangle|kube-proxy|proxyconfig-anchor)(?![\w-]))/;
 
 /** The families of which a line says that rules of ours may be lost. */
 export function lossesIn(line: string): readonly ('ipv4' | 'ipv6')[] {

@@ -1,5 +1,6 @@
 /**
- * Kernel settings of the node's network namespace. They are read and written by programs, so that they run wherever the other tools do.
+ * Kernel settings of the node's network namespace. They are read and written by programs, so that they run wherever the
+ * other tools do.
  *
  * A container sees /proc/sys read-only; there the node's /proc/sys/net is mounted a second time, writable, under /host.
  */
@@ -7,7 +8,9 @@ import { CommandError, findProgram, runCommand } from './command.ts';
 import type { IptablesHost } from './iptables.ts';
 
 export interface Sysctls {
-  /** `net/ipv4/ip_forward` -> `1`, of settings that hold one line each; undefined when this kernel lacks one of them. */
+  /**
+   * `net/ipv4/ip_forward` -> `1`, of settings that hold one line each; undefined when this kernel lacks one of them.
+   */
   readonly read: (names: readonly string[]) => Promise<ReadonlyMap<string, string> | undefined>;
   /** Throws CommandError when it is not there or may not be written. */
   readonly write: (name: string, value: string) => Promise<void>;
@@ -21,7 +24,9 @@ export function sysctls({ run = runCommand, find = findProgram }: IptablesHost =
   const program = async (name: string): Promise<string> => (await find(name)) ?? `/usr/bin/${name}`;
   const readAt = async (root: string, names: readonly string[]): Promise<ReadonlyMap<string, string> | undefined> => {
     try {
-      const lines = (await run({ file: await program('cat'), args: names.map((name) => `${root}/${name}`), timeoutMs })).split('\n');
+      const lines = (
+        await run({ file: await program('cat'), args: names.map((name) => `${root}/${name}`), timeoutMs })
+      ).split('\n');
       return new Map(names.map((name, index) => [name, (lines[index] ?? '').trim()]));
     } catch (error) {
       if (error instanceof CommandError && error.reason === 'Failed') return undefined;
@@ -32,7 +37,12 @@ export function sysctls({ run = runCommand, find = findProgram }: IptablesHost =
     read: (names) => readAt(plainRoot, names),
     write: async (name, value) => {
       const isMounted = (await readAt(writableRoot, [name])) !== undefined;
-      await run({ file: await program('tee'), args: [`${isMounted ? writableRoot : plainRoot}/${name}`], input: [`${value}\n`], timeoutMs });
+      await run({
+        file: await program('tee'),
+        args: [`${isMounted ? writableRoot : plainRoot}/${name}`],
+        input: [`${value}\n`],
+        timeoutMs,
+      });
     },
   };
 }

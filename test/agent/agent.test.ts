@@ -23,12 +23,23 @@ const balanced = {
   apiVersion: 'v1',
   kind: 'Service',
   metadata: { name: 'balanced', namespace: 'default' },
-  spec: { type: 'LoadBalancer', clusterIP: '10.96.0.77', externalTrafficPolicy: 'Local', externalIPs: ['203.0.113.50'], healthCheckNodePort: 31_777, ports: [{ port: 80 }] },
+  spec: {
+    type: 'LoadBalancer',
+    clusterIP: '10.96.0.77',
+    externalTrafficPolicy: 'Local',
+    externalIPs: ['203.0.113.50'],
+    healthCheckNodePort: 31_777,
+    ports: [{ port: 80 }],
+  },
 };
 
 const serves = (address: string) => (rules: string) => rules.includes(`-j DNAT --to-destination ${address}:8080`);
 /** Without a size of the table, which only the first network namespace may set. */
-const udpTimeout = (seconds: number): NodeConfig['conntrack'] => ({ ...builtIn().config.conntrack, maxPerCore: 0, udpTimeoutSeconds: seconds });
+const udpTimeout = (seconds: number): NodeConfig['conntrack'] => ({
+  ...builtIn().config.conntrack,
+  maxPerCore: 0,
+  udpTimeoutSeconds: seconds,
+});
 const ready = (status: NodeProxyStatus): object => status.conditions?.find(({ type }) => type === 'Ready') ?? {};
 
 // The rows follow on one another: they are one agent's life.
@@ -38,7 +49,10 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
   let generation = 0;
   beforeAll(async () => {
     host = await AgentNode.start();
-    await host.apply(withoutIdentity(node(host.name, ['192.168.0.1'])), ...[service('web'), slice('web')].map(withoutIdentity));
+    await host.apply(
+      withoutIdentity(node(host.name, ['192.168.0.1'])),
+      ...[service('web'), slice('web')].map(withoutIdentity),
+    );
   }, 120_000);
 
   afterAll(async () => {
@@ -47,16 +61,29 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
 
   async function setNodeProxy(revision: string, config: Partial<NodeConfig> = {}): Promise<void> {
     generation += 1;
-    const spec = { configRef: { name: 'default', uid: 'u', generation }, revision, config: { ...builtIn().config, ...config } };
-    await host.apply({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: host.name }, spec });
+    const spec = {
+      configRef: { name: 'default', uid: 'u', generation },
+      revision,
+      config: { ...builtIn().config, ...config },
+    };
+    await host.apply({
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'NodeProxy',
+      metadata: { name: host.name },
+      spec,
+    });
   }
 
-  const udpTimeoutInForce = (): Promise<string> => host.run(['cat', '/proc/sys/net/netfilter/nf_conntrack_udp_timeout']);
+  const udpTimeoutInForce = (): Promise<string> =>
+    host.run(['cat', '/proc/sys/net/netfilter/nf_conntrack_udp_timeout']);
 
   async function untilStatus(what: string, condition: (status: NodeProxyStatus) => boolean): Promise<NodeProxyStatus> {
     let status: NodeProxyStatus = {};
     const look = async (): Promise<boolean> => {
-      const object = JSON.parse(await host.kubectl(['get', 'nodeproxy', host.name, '-o', 'json'])) as { metadata: { generation: number }; status?: NodeProxyStatus };
+      const object = JSON.parse(await host.kubectl(['get', 'nodeproxy', host.name, '-o', 'json'])) as {
+        metadata: { generation: number };
+        status?: NodeProxyStatus;
+      };
       status = object.status ?? {};
       return status.observedGeneration === object.metadata.generation && condition(status);
     };
@@ -66,7 +93,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     return status;
   }
 
-  test('without the CRDs it runs its built-in configuration, takes away what is stale of ours and nothing that is others\'', async () => {
+  test("without the CRDs it runs its built-in configuration, takes away what is stale of ours and nothing that is others'", async () => {
     await host.run(['iptables-restore', '--noflush'], stale + foreignInput);
     agent = host.startAgent();
     await host.untilRules('the Service is served', serves('10.1.0.1'));
@@ -75,7 +102,9 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     for (const line of foreign) expect(rules).toContain(line);
     expect(await host.get(10_256, '/healthz')).toMatchObject({ status: 200, body: expect.stringContaining('"IPv4"') });
     expect(await host.get(10_249, '/proxyMode')).toEqual({ status: 200, body: 'iptables' });
-    expect((await host.get(10_249, '/metrics')).body).toContain('kubeproxy_sync_proxy_rules_last_timestamp_seconds{ip_family="IPv4"}');
+    expect((await host.get(10_249, '/metrics')).body).toContain(
+      'kubeproxy_sync_proxy_rules_last_timestamp_seconds{ip_family="IPv4"}',
+    );
   }, 60_000);
 
   test('SIGTERM ends it in order and leaves the rules', async () => {
@@ -87,29 +116,48 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
   test('a restarted agent finds its NodeProxy, removes what went away meanwhile, and reports', async () => {
     await host.kubectl(['apply', '-k', 'crds']);
     await host.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
-    await host.apply(...[service('gone', { clusterIPs: ['10.96.0.99'] }), slice('gone', { addresses: ['10.1.0.99'] })].map(withoutIdentity));
+    await host.apply(
+      ...[service('gone', { clusterIPs: ['10.96.0.99'] }), slice('gone', { addresses: ['10.1.0.99'] })].map(
+        withoutIdentity,
+      ),
+    );
     agent = host.startAgent();
     await host.untilRules('both Services are served', serves('10.1.0.99'));
     await agent.end('SIGKILL');
     await host.kubectl(['delete', 'service/gone', 'endpointslice/gone-1']);
     await setNodeProxy('r1');
     agent = host.startAgent();
-    await host.untilRules('the Service that is gone is not served', (rules) => !serves('10.1.0.99')(rules) && serves('10.1.0.1')(rules));
+    await host.untilRules(
+      'the Service that is gone is not served',
+      (rules) => !serves('10.1.0.99')(rules) && serves('10.1.0.1')(rules),
+    );
     const status = await untilStatus('it is Ready', ({ state }) => state === 'Ready');
-    expect(status).toMatchObject({ mode: 'iptables', revision: 'r1', dataplane: { quarantinedCount: 0 }, kernel: expect.any(String), agentVersion: expect.any(String) });
+    expect(status).toMatchObject({
+      mode: 'iptables',
+      revision: 'r1',
+      dataplane: { quarantinedCount: 0 },
+      kernel: expect.any(String),
+      agentVersion: expect.any(String),
+    });
     expect(status.dataplane?.services).toBeGreaterThanOrEqual(1);
     expect(ready(status)).toMatchObject({ status: 'True', reason: 'Synced' });
   }, 60_000);
 
   test('an endpoint that changes is followed', async () => {
     await host.apply(withoutIdentity(slice('web', { addresses: ['10.1.0.2'] })));
-    const ms = await host.untilRules('the new endpoint is served', (rules) => serves('10.1.0.2')(rules) && !serves('10.1.0.1')(rules));
+    const ms = await host.untilRules(
+      'the new endpoint is served',
+      (rules) => serves('10.1.0.2')(rules) && !serves('10.1.0.1')(rules),
+    );
     expect(ms).toBeLessThan(10_000);
   });
 
   test('masquerade.bit changes live', async () => {
     await setNodeProxy('r2', { masquerade: { bit: 15, all: false } });
-    await host.untilRules('the mark is 0x8000', (rules) => rules.includes('--set-xmark 0x8000/0x8000') && !rules.includes('0x4000'));
+    await host.untilRules(
+      'the mark is 0x8000',
+      (rules) => rules.includes('--set-xmark 0x8000/0x8000') && !rules.includes('0x4000'),
+    );
     const status = await untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
     expect(status).toMatchObject({ state: 'Ready', previousRevision: 'r1' });
     expect(agent.log().match(/agent starts/g)).toHaveLength(1);
@@ -117,7 +165,11 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
 
   test('health-check node ports are listened on where NodePorts are served, and follow the configuration', async () => {
     const addresses = ['192.168.0.1', '192.168.5.1', 'fd00:168::1'];
-    await host.run(['sh', '-ec', `ip link add eth0 type veth peer name eth1; ip link set eth0 up; ip link set eth1 up; ${addresses.map((each) => `ip address add ${each}/${each.includes(':') ? '64 nodad' : '24'} dev eth0`).join('; ')}`]);
+    await host.run([
+      'sh',
+      '-ec',
+      `ip link add eth0 type veth peer name eth1; ip link set eth0 up; ip link set eth1 up; ${addresses.map((each) => `ip address add ${each}/${each.includes(':') ? '64 nodad' : '24'} dev eth0`).join('; ')}`,
+    ]);
     await host.apply(withoutIdentity(balanced));
     const answering = async (): Promise<string[]> => {
       const script = `const ask = (host) => fetch('http://' + (host.includes(':') ? '[' + host + ']' : host) + ':31777/').then(({ status }) => [host + ' ' + status], () => []);
@@ -132,14 +184,27 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
       { nodePorts: { addresses: ['203.0.113.0/24'] }, expected: [] },
     ] as const;
     for (const [index, { nodePorts, expected }] of steps.entries()) {
-      await setNodeProxy(`health-${index}`, { masquerade: { bit: 15, all: false }, ...(nodePorts && { nodePorts }) } as Partial<NodeConfig>);
+      await setNodeProxy(`health-${index}`, {
+        masquerade: { bit: 15, all: false },
+        ...(nodePorts && { nodePorts }),
+      } as Partial<NodeConfig>);
       let seen: string[] = [];
-      await until(`it answers at ${expected.join(', ')}`, async () => isDeepStrictEqual((seen = await answering()), expected), 20_000).catch((cause: unknown) => {
+      await until(
+        `it answers at ${expected.join(', ')}`,
+        async () => isDeepStrictEqual((seen = await answering()), expected),
+        20_000,
+      ).catch((cause: unknown) => {
         throw new Error(`${JSON.stringify(seen)} instead of ${JSON.stringify(expected)}`, { cause });
       });
     }
-    const { state, conditions } = await untilStatus('its external IPs are told of', (status) => status.conditions?.some(({ type }) => type === 'ExternalIPs') ?? false);
-    expect({ state, told: conditions?.find(({ type }) => type === 'ExternalIPs') }).toMatchObject({ state: 'Ready', told: { status: 'False', message: expect.stringContaining('default/balanced') } });
+    const { state, conditions } = await untilStatus(
+      'its external IPs are told of',
+      (status) => status.conditions?.some(({ type }) => type === 'ExternalIPs') ?? false,
+    );
+    expect({ state, told: conditions?.find(({ type }) => type === 'ExternalIPs') }).toMatchObject({
+      state: 'Ready',
+      told: { status: 'False', message: expect.stringContaining('default/balanced') },
+    });
     await host.kubectl(['delete', 'service/balanced']);
     await setNodeProxy('r2', { masquerade: { bit: 15, all: false } });
     const after = await untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
@@ -159,7 +224,13 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     await setNodeProxy('r3', { mode: 'ipvs' });
     const status = await untilStatus('it is refused', ({ state }) => state === 'Degraded');
     expect(status).toMatchObject({ mode: 'iptables', revision: 'r2' });
-    expect(ready(status)).toMatchObject({ status: 'False', reason: 'KernelModuleMissing', message: expect.stringMatching(/no IP virtual servers \(modprobe ip_vs; CONFIG_IP_VS\).*mode iptables, revision r2/) });
+    expect(ready(status)).toMatchObject({
+      status: 'False',
+      reason: 'KernelModuleMissing',
+      message: expect.stringMatching(
+        /no IP virtual servers \(modprobe ip_vs; CONFIG_IP_VS\).*mode iptables, revision r2/,
+      ),
+    });
     await host.apply(withoutIdentity(slice('web', { addresses: ['10.1.0.3'] })));
     await host.untilRules('the new endpoint is served', serves('10.1.0.3'));
     expect(await host.rules()).toContain('--set-xmark 0x8000/0x8000');
@@ -196,23 +267,41 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
       await host.server.startServer();
     }
     await until('it has synced', () => /"message":"synced"/.test(agent.log()), 30_000);
-    expect((await host.get(10_249, '/metrics')).body).toContain('proxyconfig_config_info{mode="iptables",revision="r4",source="Saved"} 1');
+    expect((await host.get(10_249, '/metrics')).body).toContain(
+      'proxyconfig_config_info{mode="iptables",revision="r4",source="Saved"} 1',
+    );
     expect(await host.rules()).toBe(before);
   }, 90_000);
 
   test('a Service that the kernel refuses is named in the status and counted, and all others are served', async () => {
     await agent.end('SIGTERM');
     const refusing = path.join(host.stateDirectory, 'refuses-one');
-    await writeFile(refusing, '#!/bin/sh\ninput=$(cat)\ncase "$input" in *10.96.0.66/32*) exit 1;; esac\nprintf "%s\\n" "$input" | exec "/usr/sbin/${0##*/}" "$@"\n');
+    await writeFile(
+      refusing,
+      '#!/bin/sh\ninput=$(cat)\ncase "$input" in *10.96.0.66/32*) exit 1;; esac\nprintf "%s\\n" "$input" | exec "/usr/sbin/${0##*/}" "$@"\n',
+    );
     await chmod(refusing, 0o755);
     const shadow = `mount -t tmpfs none /usr/local/sbin; for variant in nft legacy; do cp ${refusing} /usr/local/sbin/iptables-$variant-restore; done; exec "$@"`;
     agent = host.startAgent({ wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', shadow, 'sh'] });
-    await host.apply(...[service('refused', { clusterIPs: ['10.96.0.66'] }), slice('refused', { addresses: ['10.1.0.66'] }), slice('web', { addresses: ['10.1.0.5'] })].map(withoutIdentity));
+    await host.apply(
+      ...[
+        service('refused', { clusterIPs: ['10.96.0.66'] }),
+        slice('refused', { addresses: ['10.1.0.66'] }),
+        slice('web', { addresses: ['10.1.0.5'] }),
+      ].map(withoutIdentity),
+    );
     await setNodeProxy('refusing');
-    const counted = async (): Promise<string | undefined> => /^proxyconfig_quarantined_services .*$/m.exec((await host.get(10_249, '/metrics')).body)?.[0];
+    const counted = async (): Promise<string | undefined> =>
+      /^proxyconfig_quarantined_services .*$/m.exec((await host.get(10_249, '/metrics')).body)?.[0];
 
     const status = await untilStatus('it is named', ({ dataplane }) => (dataplane?.quarantinedCount ?? 0) > 0);
-    expect(status).toMatchObject({ state: 'Ready', dataplane: { quarantinedCount: 1, quarantined: [{ namespace: 'default', name: 'refused', reason: 'KernelRefused' }] } });
+    expect(status).toMatchObject({
+      state: 'Ready',
+      dataplane: {
+        quarantinedCount: 1,
+        quarantined: [{ namespace: 'default', name: 'refused', reason: 'KernelRefused' }],
+      },
+    });
     expect(await counted()).toBe('proxyconfig_quarantined_services 1');
     await host.untilRules('the other is served', serves('10.1.0.5'));
     expect(await host.rules()).not.toContain('10.96.0.66');
@@ -226,10 +315,19 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     await agent.end('SIGTERM');
     await setNodeProxy('read-only', { conntrack: udpTimeout(78) });
     const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"';
-    agent = host.startAgent({ wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', readOnly, 'sh'] });
-    const status = await untilStatus('it says so', ({ conditions }) => conditions?.some(({ type }) => type === 'ConntrackSettings') ?? false);
+    agent = host.startAgent({
+      wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', readOnly, 'sh'],
+    });
+    const status = await untilStatus(
+      'it says so',
+      ({ conditions }) => conditions?.some(({ type }) => type === 'ConntrackSettings') ?? false,
+    );
     expect(status).toMatchObject({ state: 'Ready', revision: 'read-only' });
-    const words = { status: 'False', reason: 'NotWritable', message: expect.stringContaining('nf_conntrack_udp_timeout = 78 (is 77)') };
+    const words = {
+      status: 'False',
+      reason: 'NotWritable',
+      message: expect.stringContaining('nf_conntrack_udp_timeout = 78 (is 77)'),
+    };
     expect(status.conditions?.find(({ type }) => type === 'ConntrackSettings')).toMatchObject(words);
     expect(await udpTimeoutInForce()).toBe('77');
   }, 90_000);
@@ -238,7 +336,10 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     await agent.end('SIGTERM');
     await host.run(['sh', '-c', 'iptables -t nat -F; iptables -F']);
     const fake = path.join(host.stateDirectory, 'does-nothing');
-    await writeFile(fake, '#!/bin/sh\ncase "$*" in *--version*) echo "iptables v1.8.9 (nf_tables)";; esac\n[ -t 0 ] || cat >/dev/null 2>&1\nexit 0\n');
+    await writeFile(
+      fake,
+      '#!/bin/sh\ncase "$*" in *--version*) echo "iptables v1.8.9 (nf_tables)";; esac\n[ -t 0 ] || cat >/dev/null 2>&1\nexit 0\n',
+    );
     await chmod(fake, 0o755);
     await setNodeProxy('r5');
     const bind = `for tool in $(readlink -f /usr/sbin/iptables-restore) $(readlink -f /usr/sbin/iptables-legacy-restore); do mount --bind ${fake} "$tool"; done; exec "$@"`;

@@ -1,6 +1,6 @@
 /**
- * @module A bare node for agent tests: a network namespace of its own with a real API server in it, the agent as a child process,
- * and the kernel's real iptables. Everything in it ends with this process, whatever happens.
+ * @module A bare node for agent tests: a network namespace of its own with a real API server in it, the agent as a
+ * child process, and the kernel's real iptables. Everything in it ends with this process, whatever happens.
  */
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -38,7 +38,11 @@ export class AgentNode {
   static async start({ pid }: { pid?: number } = {}): Promise<AgentNode> {
     // `cat` ends when its standard input does, at the latest with this process; the namespace goes with it.
     const where = pid === undefined ? ['--net'] : [`--net=/proc/${pid}/ns/net`];
-    const holder = spawn(pid === undefined ? 'unshare' : 'nsenter', [...where, 'sh', '-c', 'ip link set lo up && echo up && exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const holder = spawn(
+      pid === undefined ? 'unshare' : 'nsenter',
+      [...where, 'sh', '-c', 'ip link set lo up && echo up && exec cat'],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    );
     await once(holder.stdout, 'data');
     const netns = `/proc/${holder.pid}/ns/net`;
     const stateDirectory = await mkdtemp(path.join(tmpdir(), 'proxyconfig-agent-'));
@@ -83,16 +87,29 @@ export class AgentNode {
 
   async get(port: number, url: string): Promise<{ status: number; body: string }> {
     const script = `const r = await fetch('http://127.0.0.1:${port}${url}'); console.log(JSON.stringify({ status: r.status, body: await r.text() }))`;
-    return JSON.parse(await this.run([process.execPath, '--input-type=module', '--eval', script])) as { status: number; body: string };
+    return JSON.parse(await this.run([process.execPath, '--input-type=module', '--eval', script])) as {
+      status: number;
+      body: string;
+    };
   }
 
   /** `wrapper`: a command line that ends by running what follows it. */
   startAgent({ wrapper = [] }: { wrapper?: readonly string[] } = {}): AgentProcess {
-    const agentArguments = ['--kubeconfig', this.server.kubeconfig, '--node', this.name, '--state-dir', this.stateDirectory, '--log-level', 'debug'];
+    const agentArguments = [
+      '--kubeconfig',
+      this.server.kubeconfig,
+      '--node',
+      this.name,
+      '--state-dir',
+      this.stateDirectory,
+      '--log-level',
+      'debug',
+    ];
     const command = [`--net=${this.#netns}`, ...wrapper, process.execPath, 'src/main.ts', 'agent', ...agentArguments];
     const child = spawn('nsenter', command, { stdio: ['ignore', 'pipe', 'pipe'] });
     let log = '';
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (log += text));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => (log += text));
     const exited = once(child, 'exit') as Promise<[number | null]>;
     const agent: AgentProcess = {
       pid: child.pid ?? 0,

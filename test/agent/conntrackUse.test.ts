@@ -25,9 +25,19 @@ test.each(rows)('$name', async ({ counts, limit = 1000, told }) => {
     if (looks > 0) said.push(use?.conditions().map(({ reason }) => reason) ?? []);
     const count = counts[looks];
     looks += 1;
-    return Promise.resolve(count === undefined ? undefined : new Map(names.map((name) => [name, String(name.endsWith('count') ? count : limit)])));
+    return Promise.resolve(
+      count === undefined
+        ? undefined
+        : new Map(names.map((name) => [name, String(name.endsWith('count') ? count : limit)])),
+    );
   };
-  use = new ConntrackUse({ sysctls: { read }, metrics: createAgentMetrics(), logger: silentLogger, onNews: () => void (news += 1), periodMs: 5 });
+  use = new ConntrackUse({
+    sysctls: { read },
+    metrics: createAgentMetrics(),
+    logger: silentLogger,
+    onNews: () => void (news += 1),
+    periodMs: 5,
+  });
   use.start();
   await until('it has looked at all', () => said.length >= counts.length);
   expect(said.slice(0, counts.length)).toEqual(told);
@@ -40,10 +50,22 @@ describeWhere(['root'], 'the table of the kernel', () => {
     const kernel = createEmptyNode();
     try {
       const metrics = createAgentMetrics();
-      const insert = 'for port in 1 2 3 4; do conntrack -I -p udp -s 10.2.0.1 -d 10.96.0.10 --sport $port --dport 53 -t 600; done';
+      const insert =
+        'for port in 1 2 3 4; do conntrack -I -p udp -s 10.2.0.1 -d 10.96.0.10 --sport $port --dport 53 -t 600; done';
       await kernel.runOnNode({ file: '/bin/sh', args: ['-ec', insert], timeoutMs: 10_000 });
-      const limit = Number(await kernel.runOnNode({ file: '/bin/cat', args: ['/proc/sys/net/netfilter/nf_conntrack_max'], timeoutMs: 10_000 }));
-      use = new ConntrackUse({ sysctls: sysctls({ run: kernel.runOnNode }), metrics, logger: silentLogger, onNews: () => undefined });
+      const limit = Number(
+        await kernel.runOnNode({
+          file: '/bin/cat',
+          args: ['/proc/sys/net/netfilter/nf_conntrack_max'],
+          timeoutMs: 10_000,
+        }),
+      );
+      use = new ConntrackUse({
+        sysctls: sysctls({ run: kernel.runOnNode }),
+        metrics,
+        logger: silentLogger,
+        onNews: () => undefined,
+      });
       use.start();
       await until('it is measured', async () => ((await metrics.conntrackUsed.get()).values[0]?.value ?? 0) > 0);
       expect((await metrics.conntrackUsed.get()).values[0]?.value).toBe(4 / limit);

@@ -35,11 +35,33 @@ test.each([
 });
 
 test.each([
-  { name: 'complete', config: builtIn().config, expected: { source: 'NodeProxy', revision: 'r1', config: builtIn().config } },
-  { name: 'with defaults left out', config: { mode: 'iptables' }, expected: { source: 'NodeProxy', config: builtIn().config } },
-  { name: 'missing', config: undefined, expected: { reason: 'ConfigInvalid', message: expect.stringContaining('spec') } },
-  { name: 'out of bounds', config: { mode: 'iptables', masquerade: { bit: 32, all: false } }, expected: { reason: 'ConfigInvalid', message: expect.stringContaining('spec.masquerade.bit') } },
-  { name: 'against a rule', config: { mode: 'iptables', sync: { periodSeconds: 1, minPeriodSeconds: 2 } }, expected: { reason: 'ConfigInvalid', message: expect.stringContaining('spec.sync') } },
+  {
+    name: 'complete',
+    config: builtIn().config,
+    expected: { source: 'NodeProxy', revision: 'r1', config: builtIn().config },
+  },
+  {
+    name: 'with defaults left out',
+    config: { mode: 'iptables' },
+    expected: { source: 'NodeProxy', config: builtIn().config },
+  },
+  {
+    name: 'missing',
+    config: undefined,
+    expected: { reason: 'ConfigInvalid', message: expect.stringContaining('spec') },
+  },
+  {
+    name: 'out of bounds',
+    config: { mode: 'iptables', masquerade: { bit: 32, all: false } },
+    expected: { reason: 'ConfigInvalid', message: expect.stringContaining('spec.masquerade.bit') },
+  },
+  {
+    name: 'against a rule',
+    config: { mode: 'iptables', sync: { periodSeconds: 1, minPeriodSeconds: 2 } },
+    expected: { reason: 'ConfigInvalid', message: expect.stringContaining('spec.sync') },
+  },
 ])("a NodeProxy's configuration that is $name", ({ config, expected }) => {
-  expect(configOfNodeProxy({ configRef, revision: 'r1', ...(config === undefined ? {} : { config: { ...config } }) })).toMatchObject(expected);
+  expect(
+    configOfNodeProxy({ configRef, revision: 'r1', ...(config === undefined ? {} : { config: { ...config } }) }),
+  ).toMatchObject(expected);
 });

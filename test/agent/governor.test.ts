@@ -19,7 +19,6 @@ let dataplane: Dataplane;
 let governor: Governor;
 let made: string[];
 
-
 beforeEach(() => {
   store = new Store();
   store.setNode(decodeNode(node()).record);
@@ -34,7 +33,12 @@ beforeEach(() => {
       backends.set(family, backend);
       return backend;
     },
-    observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
+    observer: {
+      onQueued: () => undefined,
+      onSuccess: () => undefined,
+      onFailure: () => undefined,
+      onDrift: () => undefined,
+    },
     logger: silentLogger,
     onReconsider: () => governor.reconsider(),
   });
@@ -51,11 +55,21 @@ function govern(saved?: DesiredConfig): Governor {
 }
 
 function nodeProxy(generation: number, revision: string, config: Partial<NodeConfig> = {}): NodeProxy {
-  const spec = { configRef: { name: 'default', uid: 'u', generation }, revision, config: { ...builtIn().config, ...config } };
-  return { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'node-1', uid: 'n', generation }, spec };
+  const spec = {
+    configRef: { name: 'default', uid: 'u', generation },
+    revision,
+    config: { ...builtIn().config, ...config },
+  };
+  return {
+    apiVersion: 'proxyconfig.dev/v1alpha1',
+    kind: 'NodeProxy',
+    metadata: { name: 'node-1', uid: 'n', generation },
+    spec,
+  };
 }
 
-const inForce = (revision: string): Promise<void> => until(`${revision} is in force`, () => dataplane.status.inForce?.revision === revision);
+const inForce = (revision: string): Promise<void> =>
+  until(`${revision} is in force`, () => dataplane.status.inForce?.revision === revision);
 const ipvs: Partial<NodeConfig> = { mode: 'ipvs' };
 
 describe('which configuration', () => {
@@ -64,9 +78,25 @@ describe('which configuration', () => {
     { name: 'none known: the built-in', expected: builtIn().revision },
     { name: 'none but a saved one', saved, expected: 'saved' },
     { name: "the NodeProxy's before a saved one", saved, nodeProxy: nodeProxy(1, 'r1'), expected: 'r1' },
-    { name: 'one that is refused at the start: the saved one', saved, nodeProxy: nodeProxy(1, 'r1', ipvs), expected: 'saved', refused: 'ModeNotAvailable' },
-    { name: 'one that is refused at the start, none saved: the built-in', nodeProxy: nodeProxy(1, 'r1', ipvs), expected: builtIn().revision, refused: 'ModeNotAvailable' },
-    { name: 'one that is invalid', nodeProxy: nodeProxy(1, 'r1', { masquerade: { bit: 99, all: false } }), expected: builtIn().revision, refused: 'ConfigInvalid' },
+    {
+      name: 'one that is refused at the start: the saved one',
+      saved,
+      nodeProxy: nodeProxy(1, 'r1', ipvs),
+      expected: 'saved',
+      refused: 'ModeNotAvailable',
+    },
+    {
+      name: 'one that is refused at the start, none saved: the built-in',
+      nodeProxy: nodeProxy(1, 'r1', ipvs),
+      expected: builtIn().revision,
+      refused: 'ModeNotAvailable',
+    },
+    {
+      name: 'one that is invalid',
+      nodeProxy: nodeProxy(1, 'r1', { masquerade: { bit: 99, all: false } }),
+      expected: builtIn().revision,
+      refused: 'ConfigInvalid',
+    },
   ];
   test.each(cases)('$name', async ({ saved: kept, nodeProxy: given, expected, refused }) => {
     govern(kept);
@@ -198,7 +228,12 @@ test('a Node that is not there yet', async () => {
   dataplane = new Dataplane({
     store,
     makeBackend: () => new RecordingBackend(),
-    observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
+    observer: {
+      onQueued: () => undefined,
+      onSuccess: () => undefined,
+      onFailure: () => undefined,
+      onDrift: () => undefined,
+    },
     logger: silentLogger,
     onReconsider: () => governor.reconsider(),
   });

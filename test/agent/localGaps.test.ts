@@ -5,17 +5,52 @@ import type { ServicePort } from '../../src/model/servicePort.ts';
 const here = { address: '10.1.0.1', port: 80, isLocal: true };
 const there = { address: '10.1.0.2', port: 80, isLocal: false };
 const port = (parts: Partial<ServicePort>): ServicePort => ({
-  namespace: 'default', serviceName: 'web', portName: '', protocol: 'TCP', clusterIP: '10.96.0.1', port: 80, nodePort: 0, externalIPs: [], loadBalancerIPs: [], loadBalancerSourceRanges: [],
-  internalTrafficPolicy: 'Cluster', externalTrafficPolicy: 'Cluster', affinityTimeoutSeconds: undefined, healthCheckNodePort: 0, clusterEndpoints: [there], localEndpoints: [], ...parts,
+  namespace: 'default',
+  serviceName: 'web',
+  portName: '',
+  protocol: 'TCP',
+  clusterIP: '10.96.0.1',
+  port: 80,
+  nodePort: 0,
+  externalIPs: [],
+  loadBalancerIPs: [],
+  loadBalancerSourceRanges: [],
+  internalTrafficPolicy: 'Cluster',
+  externalTrafficPolicy: 'Cluster',
+  affinityTimeoutSeconds: undefined,
+  healthCheckNodePort: 0,
+  clusterEndpoints: [there],
+  localEndpoints: [],
+  ...parts,
 });
 
 const rows = [
   { name: 'policy Cluster', ports: [port({})], gaps: { internal: 0, external: 0 } },
-  { name: 'internal policy Local, endpoints elsewhere', ports: [port({ internalTrafficPolicy: 'Local' })], gaps: { internal: 1, external: 0 } },
-  { name: 'internal policy Local, an endpoint here', ports: [port({ internalTrafficPolicy: 'Local', clusterEndpoints: [here], localEndpoints: [here] })], gaps: { internal: 0, external: 0 } },
-  { name: 'internal policy Local, no endpoints at all: refused, not dropped', ports: [port({ internalTrafficPolicy: 'Local', clusterEndpoints: [] })], gaps: { internal: 0, external: 0 } },
-  { name: 'external policy Local of a NodePort', ports: [port({ externalTrafficPolicy: 'Local', nodePort: 30_080 }), port({})], gaps: { internal: 0, external: 1 } },
-  { name: 'external policy Local of a Service that nobody outside reaches', ports: [port({ externalTrafficPolicy: 'Local' })], gaps: { internal: 0, external: 0 } },
+  {
+    name: 'internal policy Local, endpoints elsewhere',
+    ports: [port({ internalTrafficPolicy: 'Local' })],
+    gaps: { internal: 1, external: 0 },
+  },
+  {
+    name: 'internal policy Local, an endpoint here',
+    ports: [port({ internalTrafficPolicy: 'Local', clusterEndpoints: [here], localEndpoints: [here] })],
+    gaps: { internal: 0, external: 0 },
+  },
+  {
+    name: 'internal policy Local, no endpoints at all: refused, not dropped',
+    ports: [port({ internalTrafficPolicy: 'Local', clusterEndpoints: [] })],
+    gaps: { internal: 0, external: 0 },
+  },
+  {
+    name: 'external policy Local of a NodePort',
+    ports: [port({ externalTrafficPolicy: 'Local', nodePort: 30_080 }), port({})],
+    gaps: { internal: 0, external: 1 },
+  },
+  {
+    name: 'external policy Local of a Service that nobody outside reaches',
+    ports: [port({ externalTrafficPolicy: 'Local' })],
+    gaps: { internal: 0, external: 0 },
+  },
 ];
 test.each(rows)('$name', ({ ports, gaps }) => {
   const counter = new LocalGapCounter();

@@ -1,5 +1,6 @@
 /**
- * A node that changes its mode, with backends that only write down what they are asked: who is asked what, in which order, and what is said of it.
+ * A node that changes its mode, with backends that only write down what they are asked: who is asked what, in which
+ * order, and what is said of it.
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Dataplane } from '../../src/agent/dataplane.ts';
@@ -16,8 +17,10 @@ import { node, service } from './objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
 import { silentLogger } from '../silentLogger.ts';
 
-
-/** What all backends were asked for, in order, such as `ipvs sync`. A backend keeps what it is told between its instances, as a kernel does. */
+/**
+ * What all backends were asked for, in order, such as `ipvs sync`. A backend keeps what it is told between its
+ * instances, as a kernel does.
+ */
 let journal: string[];
 let failing: Set<ProxyMode>;
 let refusing: Set<ProxyMode>;
@@ -57,8 +60,14 @@ let governor: Governor;
 function start(saved?: DesiredConfig): void {
   dataplane = new Dataplane({
     store,
-    makeBackend: (mode) => (mode === 'iptables' || mode === 'ipvs' ? new JournalBackend(mode) : { reason: 'ModeNotAvailable', message: mode }),
-    observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: () => undefined, onDrift: () => undefined },
+    makeBackend: (mode) =>
+      mode === 'iptables' || mode === 'ipvs' ? new JournalBackend(mode) : { reason: 'ModeNotAvailable', message: mode },
+    observer: {
+      onQueued: () => undefined,
+      onSuccess: () => undefined,
+      onFailure: () => undefined,
+      onDrift: () => undefined,
+    },
     logger: silentLogger,
     onReconsider: () => governor.reconsider(),
     timing: { settleMs: 5, lookMs: 10, retryMs: 10 },
@@ -83,8 +92,17 @@ afterEach(async () => {
 let generation = 0;
 function tell(revision: string, config: Partial<NodeConfig>): Promise<void> {
   generation += 1;
-  const spec = { configRef: { name: 'default', uid: 'u', generation }, revision, config: { ...builtIn().config, ...config } };
-  const told: NodeProxy = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'node-1', uid: 'n', generation }, spec };
+  const spec = {
+    configRef: { name: 'default', uid: 'u', generation },
+    revision,
+    config: { ...builtIn().config, ...config },
+  };
+  const told: NodeProxy = {
+    apiVersion: 'proxyconfig.dev/v1alpha1',
+    kind: 'NodeProxy',
+    metadata: { name: 'node-1', uid: 'n', generation },
+    spec,
+  };
   governor.setNodeProxy(told);
   return governor.decide();
 }
@@ -109,7 +127,11 @@ function steps(): readonly string[] {
 test('the new mode is complete before the old one goes', async () => {
   await serveIptables();
   await tell('r2', { mode: 'ipvs' });
-  expect(dataplane.status).toMatchObject({ inForce: { revision: 'r2' }, accepted: { revision: 'r2' }, isProving: true });
+  expect(dataplane.status).toMatchObject({
+    inForce: { revision: 'r2' },
+    accepted: { revision: 'r2' },
+    isProving: true,
+  });
   expect(steps()).toEqual(['iptables steps aside', 'ipvs sync']);
   dataplane.judge('r2', undefined);
   await until('alone', () => dataplane.isAlone);
@@ -146,11 +168,19 @@ describe('goes back', () => {
     await serveIptables();
     failing.add('ipvs');
     await tell('r2', { mode: 'ipvs' });
-    expect(governor.answer.refusal).toEqual({ reason: 'ModeSwitchFailed', message: 'mode ipvs was tried and given up for mode iptables again (RestoreFailed): ipv4: told to fail' });
+    expect(governor.answer.refusal).toEqual({
+      reason: 'ModeSwitchFailed',
+      message: 'mode ipvs was tried and given up for mode iptables again (RestoreFailed): ipv4: told to fail',
+    });
     expect(dataplane.status.accepted?.revision).toBe('r1');
     await served('r1');
     await until('alone', () => dataplane.isAlone);
-    expect(steps().filter((step) => !step.startsWith('ipvs drains'))).toEqual(['iptables steps aside', 'ipvs sync', 'ipvs steps aside', 'iptables sync']);
+    expect(steps().filter((step) => !step.startsWith('ipvs drains'))).toEqual([
+      'iptables steps aside',
+      'ipvs sync',
+      'ipvs steps aside',
+      'iptables sync',
+    ]);
     expect(steps().at(-1)).toBe('ipvs drains');
   });
 

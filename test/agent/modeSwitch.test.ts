@@ -1,6 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
-import { type FailedSwitch, nextStep, resynced, retryFailedSwitchMs, type Step, type SwitchPhase } from '../../src/agent/modeSwitch.ts';
+import {
+  type FailedSwitch,
+  nextStep,
+  resynced,
+  retryFailedSwitchMs,
+  type Step,
+  type SwitchPhase,
+} from '../../src/agent/modeSwitch.ts';
 import type { ProxyMode } from '../../src/api/nodeConfig.ts';
 
 function desire(mode: ProxyMode, revision: string): DesiredConfig {
@@ -16,19 +23,67 @@ const disproved: SwitchPhase = { ...proving, disproof: why };
 const failed: FailedSwitch = { config: r2, why: { reason: 'ModeSwitchFailed', message: 'tried' }, at: 1000 };
 const later = (afterMs: number): FailedSwitch & { now: number } => ({ ...failed, now: failed.at + afterMs });
 
-const cases: { name: string; now: SwitchPhase; desired: DesiredConfig; failed?: FailedSwitch & { now: number }; expected: Partial<Step> }[] = [
+const cases: {
+  name: string;
+  now: SwitchPhase;
+  desired: DesiredConfig;
+  failed?: FailedSwitch & { now: number };
+  expected: Partial<Step>;
+}[] = [
   { name: 'nothing runs yet', now: { phase: 'Idle' }, desired: r1, expected: { kind: 'start' } },
   { name: 'the same again', now: serving, desired: r1, expected: { kind: 'keep' } },
   { name: 'other settings', now: serving, desired: desire('iptables', 'r3'), expected: { kind: 'resync' } },
   { name: 'another mode', now: serving, desired: r2, expected: { kind: 'switch', from: r1 } },
-  { name: 'another mode while one still proves itself: that one serves now', now: proving, desired: desire('iptables', 'r3'), expected: { kind: 'switch', from: r2 } },
+  {
+    name: 'another mode while one still proves itself: that one serves now',
+    now: proving,
+    desired: desire('iptables', 'r3'),
+    expected: { kind: 'switch', from: r2 },
+  },
   { name: 'the same while it proves itself', now: proving, desired: r2, expected: { kind: 'keep' } },
-  { name: 'the same after its probe failed', now: disproved, desired: r2, expected: { kind: 'goBack', to: r1, why: { reason: 'ModeSwitchFailed', message: expect.stringContaining('ProbeFailed') as unknown as string } } },
-  { name: 'something else after the probe failed', now: disproved, desired: desire('iptables', 'r3'), expected: { kind: 'switch', from: r2 } },
-  { name: 'other settings of the mode whose probe failed', now: disproved, desired: desire('ipvs', 'r3'), expected: { kind: 'resync' } },
-  { name: 'one that failed a minute ago', now: serving, desired: r2, failed: later(60_000), expected: { kind: 'refuse', why: failed.why } },
-  { name: 'one that failed long ago', now: serving, desired: r2, failed: later(retryFailedSwitchMs), expected: { kind: 'switch' } },
-  { name: 'another revision of the mode that failed', now: serving, desired: desire('ipvs', 'r3'), failed: later(1), expected: { kind: 'switch' } },
+  {
+    name: 'the same after its probe failed',
+    now: disproved,
+    desired: r2,
+    expected: {
+      kind: 'goBack',
+      to: r1,
+      why: { reason: 'ModeSwitchFailed', message: expect.stringContaining('ProbeFailed') as unknown as string },
+    },
+  },
+  {
+    name: 'something else after the probe failed',
+    now: disproved,
+    desired: desire('iptables', 'r3'),
+    expected: { kind: 'switch', from: r2 },
+  },
+  {
+    name: 'other settings of the mode whose probe failed',
+    now: disproved,
+    desired: desire('ipvs', 'r3'),
+    expected: { kind: 'resync' },
+  },
+  {
+    name: 'one that failed a minute ago',
+    now: serving,
+    desired: r2,
+    failed: later(60_000),
+    expected: { kind: 'refuse', why: failed.why },
+  },
+  {
+    name: 'one that failed long ago',
+    now: serving,
+    desired: r2,
+    failed: later(retryFailedSwitchMs),
+    expected: { kind: 'switch' },
+  },
+  {
+    name: 'another revision of the mode that failed',
+    now: serving,
+    desired: desire('ipvs', 'r3'),
+    failed: later(1),
+    expected: { kind: 'switch' },
+  },
 ];
 
 test.each(cases)('$name', ({ now, desired, failed: before, expected }) => {

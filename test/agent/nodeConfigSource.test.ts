@@ -29,7 +29,10 @@ afterEach(async () => {
 });
 
 const outcome = (waitMs: number, orAbsent = false): Promise<string> =>
-  Promise.race([source.first({ waitMs, orAbsent }).then(() => 'decided'), new Promise<string>((resolve) => setTimeout(() => resolve('still waiting'), 500))]);
+  Promise.race([
+    source.first({ waitMs, orAbsent }).then(() => 'decided'),
+    new Promise<string>((resolve) => setTimeout(() => resolve('still waiting'), 500)),
+  ]);
 
 test("asks for this node's alone", async () => {
   source.start();
@@ -38,13 +41,39 @@ test("asks for this node's alone", async () => {
 });
 
 test.each([
-  { name: 'there is one', prepare: () => server.put('node-1', '', { generation: 1 }), waitMs: 60_000, expected: 'decided' },
-  { name: 'the kind is not served', prepare: () => server.listFaults.push({ status: 404, reason: 'NotFound' }), waitMs: 60_000, expected: 'decided' },
-  { name: 'we may not see it', prepare: () => server.listFaults.push({ status: 403, reason: 'Forbidden' }), waitMs: 60_000, expected: 'decided' },
+  {
+    name: 'there is one',
+    prepare: () => server.put('node-1', '', { generation: 1 }),
+    waitMs: 60_000,
+    expected: 'decided',
+  },
+  {
+    name: 'the kind is not served',
+    prepare: () => server.listFaults.push({ status: 404, reason: 'NotFound' }),
+    waitMs: 60_000,
+    expected: 'decided',
+  },
+  {
+    name: 'we may not see it',
+    prepare: () => server.listFaults.push({ status: 403, reason: 'Forbidden' }),
+    waitMs: 60_000,
+    expected: 'decided',
+  },
   { name: 'there is none yet', prepare: () => undefined, waitMs: 60_000, expected: 'still waiting' },
-  { name: 'there is none, and another configuration is at hand', prepare: () => undefined, waitMs: 60_000, orAbsent: true, expected: 'decided' },
+  {
+    name: 'there is none, and another configuration is at hand',
+    prepare: () => undefined,
+    waitMs: 60_000,
+    orAbsent: true,
+    expected: 'decided',
+  },
   { name: 'there is none and the time is over', prepare: () => undefined, waitMs: 20, expected: 'decided' },
-  { name: 'the server fails', prepare: () => server.listFaults.push({ status: 500 }), waitMs: 60_000, expected: 'still waiting' },
+  {
+    name: 'the server fails',
+    prepare: () => server.listFaults.push({ status: 500 }),
+    waitMs: 60_000,
+    expected: 'still waiting',
+  },
 ])('waits, unless it is clear: $name', async ({ prepare, waitMs, orAbsent, expected }) => {
   prepare();
   source.start();

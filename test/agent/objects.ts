@@ -8,7 +8,10 @@ export interface ServiceOptions {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-export function service(name: string, { clusterIPs = ['10.96.0.10'], port = 80, protocol = 'TCP', labels = {} }: ServiceOptions = {}): object {
+export function service(
+  name: string,
+  { clusterIPs = ['10.96.0.10'], port = 80, protocol = 'TCP', labels = {} }: ServiceOptions = {},
+): object {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -24,12 +27,23 @@ export interface SliceOptions {
   readonly triggerTime?: string;
 }
 
-export function slice(serviceName: string, { name = `${serviceName}-1`, addresses = ['10.1.0.1'], addressType = 'IPv4', triggerTime }: SliceOptions = {}): object {
-  const annotations = triggerTime === undefined ? {} : { 'endpoints.kubernetes.io/last-change-trigger-time': triggerTime };
+export function slice(
+  serviceName: string,
+  { name = `${serviceName}-1`, addresses = ['10.1.0.1'], addressType = 'IPv4', triggerTime }: SliceOptions = {},
+): object {
+  const annotations =
+    triggerTime === undefined ? {} : { 'endpoints.kubernetes.io/last-change-trigger-time': triggerTime };
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
-    metadata: { name, namespace: 'default', uid: `uid-${name}`, labels: { 'kubernetes.io/service-name': serviceName }, annotations, resourceVersion: '1' },
+    metadata: {
+      name,
+      namespace: 'default',
+      uid: `uid-${name}`,
+      labels: { 'kubernetes.io/service-name': serviceName },
+      annotations,
+      resourceVersion: '1',
+    },
     addressType,
     ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
     endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),

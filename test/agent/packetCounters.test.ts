@@ -1,5 +1,6 @@
 /**
- * Metrics that speak of rules and of packets, compared with the rules that the kernel holds and with packets that were really sent.
+ * Metrics that speak of rules and of packets, compared with the rules that the kernel holds and with packets that were
+ * really sent.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -61,9 +62,12 @@ describeWhere(['root', 'cluster', 'iptables'], 'metrics of rules and packets', (
     return Number(line?.split(' ').at(-1));
   }
 
-  const ofTable = (name: string, table: string): Promise<number> => metric(`kubeproxy_sync_proxy_rules_iptables_${name}`, `{ip_family="IPv4",table="${table}"}`);
-  const dropped = (family: string): Promise<number> => metric('kubeproxy_iptables_ct_state_invalid_dropped_packets_total', `{ip_family="${family}"}`);
-  const send = (family: string, destination: string, count: number): Promise<string> => host.run(['nsenter', '-t', String(peer), '-n', 'python3', '-c', strayAnswers, family, destination, String(count)]);
+  const ofTable = (name: string, table: string): Promise<number> =>
+    metric(`kubeproxy_sync_proxy_rules_iptables_${name}`, `{ip_family="IPv4",table="${table}"}`);
+  const dropped = (family: string): Promise<number> =>
+    metric('kubeproxy_iptables_ct_state_invalid_dropped_packets_total', `{ip_family="${family}"}`);
+  const send = (family: string, destination: string, count: number): Promise<string> =>
+    host.run(['nsenter', '-t', String(peer), '-n', 'python3', '-c', strayAnswers, family, destination, String(count)]);
 
   async function rulesIn(table: string): Promise<readonly string[]> {
     const saved = await host.run(['iptables-save', '-t', table]);
@@ -81,7 +85,9 @@ describeWhere(['root', 'cluster', 'iptables'], 'metrics of rules and packets', (
     // A chain of the endpoint with its masquerading and its DNAT, and the Service's one rule that leads there.
     await until('it is counted', async () => (await ofTable('last', 'nat')) === 3);
     expect(await ofTable('last', 'filter')).toBe(0);
-    expect(await ofTable('total', 'nat')).toBe((await rulesIn('nat')).filter((rule) => rule.startsWith('-A KUBE-')).length);
+    expect(await ofTable('total', 'nat')).toBe(
+      (await rulesIn('nat')).filter((rule) => rule.startsWith('-A KUBE-')).length,
+    );
   }, 60_000);
 
   test('packets of no connection, also when the rule that counts them was written anew', async () => {
@@ -103,6 +109,9 @@ describeWhere(['root', 'cluster', 'iptables'], 'metrics of rules and packets', (
 });
 
 function dualStackNode(name: string): object {
-  const addresses = [{ type: 'InternalIP', address: '192.168.0.1' }, { type: 'ExternalIP', address: 'fd00:168::1' }];
+  const addresses = [
+    { type: 'InternalIP', address: '192.168.0.1' },
+    { type: 'ExternalIP', address: 'fd00:168::1' },
+  ];
   return { ...node(name), status: { addresses } };
 }

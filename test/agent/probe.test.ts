@@ -10,7 +10,11 @@ import { until } from '../kube/until.ts';
 import { service } from './objects.ts';
 import { silentLogger } from '../silentLogger.ts';
 
-const probe: ProbeSpec = { periodSeconds: 0.01, failureThreshold: 3, services: [{ namespace: 'default', name: 'web', port: 80 }] };
+const probe: ProbeSpec = {
+  periodSeconds: 0.01,
+  failureThreshold: 3,
+  services: [{ namespace: 'default', name: 'web', port: 80 }],
+};
 const inForce = (revision: string): DesiredConfig => ({ ...builtIn(), source: 'NodeProxy', revision });
 
 let store: Store;
@@ -22,8 +26,14 @@ let prober: Prober;
 beforeEach(() => {
   store = new Store();
   store.setService('default/web', decodeService(service('web', { clusterIPs: ['10.96.0.10', 'fd00::10'] })));
-  store.setService('default/kubernetes', decodeService(service('kubernetes', { clusterIPs: ['10.96.0.1'], port: 443 })));
-  store.setService('default/dns', decodeService(service('dns', { clusterIPs: ['10.96.0.9'], port: 53, protocol: 'UDP' })));
+  store.setService(
+    'default/kubernetes',
+    decodeService(service('kubernetes', { clusterIPs: ['10.96.0.1'], port: 443 })),
+  );
+  store.setService(
+    'default/dns',
+    decodeService(service('dns', { clusterIPs: ['10.96.0.9'], port: 53, protocol: 'UDP' })),
+  );
   dialled = [];
   answers = [];
   findings = [];
@@ -45,12 +55,18 @@ function newProber(): Prober {
 
 const kind = (): string => prober.finding?.kind ?? 'none';
 
-function nodeProxy(revision: string, { asked = probe, status }: { asked?: ProbeSpec | undefined; status?: NodeProxy['status'] } = {}): NodeProxy {
+function nodeProxy(
+  revision: string,
+  { asked = probe, status }: { asked?: ProbeSpec | undefined; status?: NodeProxy['status'] } = {},
+): NodeProxy {
   const spec = { configRef: { name: 'all', uid: 'u', generation: 1 }, revision, ...(asked && { probe: asked }) };
   return { apiVersion: '', kind: 'NodeProxy', metadata: { name: 'node-1' }, spec, ...(status && { status }) };
 }
 
-const readyWith = (revision: string): NodeProxy['status'] => ({ revision, conditions: [{ type: 'Ready', status: 'True', reason: 'Synced', message: '', lastTransitionTime: '' }] });
+const readyWith = (revision: string): NodeProxy['status'] => ({
+  revision,
+  conditions: [{ type: 'Ready', status: 'True', reason: 'Synced', message: '', lastTransitionTime: '' }],
+});
 
 test('a new revision is tried once it is in force, on each address, and passes', async () => {
   prober.follow(nodeProxy('r1'), inForce('r0'));
@@ -74,7 +90,13 @@ test('the finding names the Service, the address and the error', async () => {
   answers = ['ECONNREFUSED'];
   prober.follow(nodeProxy('r1', { asked: { ...probe, failureThreshold: 1, periodSeconds: 300 } }), inForce('r1'));
   await until('it has failed', () => kind() === 'failed');
-  expect(prober.finding).toEqual({ kind: 'failed', why: { reason: 'ProbeFailed', message: 'probe of Service default/web port 80: no connection from this node to 10.96.0.10: ECONNREFUSED' } });
+  expect(prober.finding).toEqual({
+    kind: 'failed',
+    why: {
+      reason: 'ProbeFailed',
+      message: 'probe of Service default/web port 80: no connection from this node to 10.96.0.10: ECONNREFUSED',
+    },
+  });
 });
 
 describe('what is not tried again', () => {
@@ -94,7 +116,10 @@ describe('what is not tried again', () => {
   });
 
   test('a revision without a probe, even if one is asked for later', () => {
-    prober.follow({ ...nodeProxy('r1'), spec: { ...nodeProxy('r1').spec, probe: undefined } as unknown as NodeProxy['spec'] }, inForce('r1'));
+    prober.follow(
+      { ...nodeProxy('r1'), spec: { ...nodeProxy('r1').spec, probe: undefined } as unknown as NodeProxy['spec'] },
+      inForce('r1'),
+    );
     prober.follow(nodeProxy('r1'), inForce('r1'));
     expect({ kind: kind(), dialled }).toEqual({ kind: 'none', dialled: [] });
   });
@@ -102,11 +127,29 @@ describe('what is not tried again', () => {
 
 test.each([
   { name: 'none named: the API server', services: undefined, tries: ['10.96.0.1 443'], problem: undefined },
-  { name: 'UDP alone is passed over', services: [{ namespace: 'default', name: 'dns', port: 53 }], tries: [], problem: undefined },
-  { name: 'a Service that is not there', services: [{ namespace: 'default', name: 'wbe', port: 80 }], tries: [], problem: 'there is no such Service' },
-  { name: 'a port that is not there', services: [{ namespace: 'default', name: 'web', port: 81 }], tries: [], problem: 'the Service has no such port' },
+  {
+    name: 'UDP alone is passed over',
+    services: [{ namespace: 'default', name: 'dns', port: 53 }],
+    tries: [],
+    problem: undefined,
+  },
+  {
+    name: 'a Service that is not there',
+    services: [{ namespace: 'default', name: 'wbe', port: 80 }],
+    tries: [],
+    problem: 'there is no such Service',
+  },
+  {
+    name: 'a port that is not there',
+    services: [{ namespace: 'default', name: 'web', port: 81 }],
+    tries: [],
+    problem: 'the Service has no such port',
+  },
 ])('Services to try: $name', async ({ services, tries, problem }) => {
-  prober.follow(nodeProxy('r1', { asked: { periodSeconds: 300, failureThreshold: 1, ...(services && { services }) } }), inForce('r1'));
+  prober.follow(
+    nodeProxy('r1', { asked: { periodSeconds: 300, failureThreshold: 1, ...(services && { services }) } }),
+    inForce('r1'),
+  );
   await until('there is an answer', () => findings.length > 0);
   expect(dialled).toEqual(tries);
   const { finding } = prober;

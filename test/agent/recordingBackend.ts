@@ -2,7 +2,14 @@
  * A backend that programs nothing: it writes down what it was asked for, and fails or drifts when told to.
  */
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
-import { type Backend, type Outdated, type Refusal, SyncError, type SyncRequest, type SyncResult } from '../../src/backend/backend.ts';
+import {
+  type Backend,
+  type Outdated,
+  type Refusal,
+  SyncError,
+  type SyncRequest,
+  type SyncResult,
+} from '../../src/backend/backend.ts';
 
 export interface RecordedSync {
   /** Milliseconds since the backend was made. */
@@ -28,7 +35,11 @@ export class RecordingBackend implements Backend {
   }
 
   async sync({ state, changed }: SyncRequest): Promise<SyncResult> {
-    this.syncs.push({ at: Math.round(performance.now() - this.#madeAt), changed: changed === 'all' ? 'all' : [...changed].sort(), config: state.config });
+    this.syncs.push({
+      at: Math.round(performance.now() - this.#madeAt),
+      changed: changed === 'all' ? 'all' : [...changed].sort(),
+      config: state.config,
+    });
     await this.#alone(async () => {
       if (this.durationMs > 0) await new Promise((resolve) => setTimeout(resolve, this.durationMs));
     });
@@ -38,9 +49,20 @@ export class RecordingBackend implements Backend {
     }
     this.drift = undefined;
     const keys = [...state.keys()];
-    const endpoints = keys.flatMap((key) => state.ports(key)).reduce((sum, port) => sum + port.clusterEndpoints.length, 0);
+    const endpoints = keys
+      .flatMap((key) => state.ports(key))
+      .reduce((sum, port) => sum + port.clusterEndpoints.length, 0);
     const computed = changed === 'all' ? keys.length : changed.size;
-    return { full: changed === 'all', fragmentsComputed: computed, linesSent: computed, commandsRun: 1, services: keys.length, endpoints, rulesHash: `hash-${keys.length}-${endpoints}`, rulesByTable: { nat: keys.length } };
+    return {
+      full: changed === 'all',
+      fragmentsComputed: computed,
+      linesSent: computed,
+      commandsRun: 1,
+      services: keys.length,
+      endpoints,
+      rulesHash: `hash-${keys.length}-${endpoints}`,
+      rulesByTable: { nat: keys.length },
+    };
   }
 
   async findDrift(): Promise<string | Outdated | undefined> {

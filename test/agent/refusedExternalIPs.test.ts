@@ -13,13 +13,19 @@ test('the NodeProxy names some of the Services and counts the others; nothing is
   refused.set('shop/web', withIPs('198.51.100.7', '203.0.113.7'), allowing('198.51.100.0/24'));
   for (const name of ['d', 'c', 'b', 'a']) refused.set(`bank/${name}`, withIPs('203.0.113.7'), {});
   const condition = { type: 'ExternalIPs', status: 'False', reason: 'ExternalIPsNotAllowed' };
-  expect(refused.conditions()).toEqual([{ ...condition, message: 'External IPs of bank/a, bank/b and 3 more are not served: externalIPs.allowedCIDRs does not hold them.' }]);
+  expect(refused.conditions()).toEqual([
+    {
+      ...condition,
+      message: 'External IPs of bank/a, bank/b and 3 more are not served: externalIPs.allowedCIDRs does not hold them.',
+    },
+  ]);
   for (const key of [...refused.keys()].filter((each) => each !== 'shop/web')) refused.set(key, undefined, {});
   expect(refused.conditions()).toMatchObject([{ message: expect.stringContaining('of shop/web are not') }]);
 });
 
 test('the longest names fit into a condition', () => {
   const refused = new RefusedExternalIPs();
-  for (const last of ['a', 'b', 'c']) refused.set(`${'n'.repeat(63)}/${'s'.repeat(62)}${last}`, withIPs('203.0.113.7'), {});
+  for (const last of ['a', 'b', 'c'])
+    refused.set(`${'n'.repeat(63)}/${'s'.repeat(62)}${last}`, withIPs('203.0.113.7'), {});
   expect(Buffer.byteLength(refused.conditions()[0]?.message ?? '')).toBeLessThanOrEqual(256);
 });

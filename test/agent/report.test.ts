@@ -8,36 +8,151 @@ import { SyncError } from '../../src/backend/backend.ts';
 
 const config = builtIn();
 const now = new Date('2026-01-02T03:04:05.678Z');
-const result = { full: true, fragmentsComputed: 3, linesSent: 30, commandsRun: 1, services: 3, endpoints: 7, rulesHash: 'abcdef0123456789abcdef', rulesByTable: { nat: 30 } };
-const synced: SyncStatus = { family: 'ipv4', result, configInForce: config.config, error: undefined, failures: 0, drift: undefined, drifts: 0, lastDriftTime: undefined, lastSuccess: now, queuedSince: undefined };
-const failed = (failures: number): SyncStatus => ({ ...synced, failures, error: new SyncError('RestoreFailed', 'iptables-restore ended with 2', { cause: new Error("tool's words") }) });
+const result = {
+  full: true,
+  fragmentsComputed: 3,
+  linesSent: 30,
+  commandsRun: 1,
+  services: 3,
+  endpoints: 7,
+  rulesHash: 'abcdef0123456789abcdef',
+  rulesByTable: { nat: 30 },
+};
+const synced: SyncStatus = {
+  family: 'ipv4',
+  result,
+  configInForce: config.config,
+  error: undefined,
+  failures: 0,
+  drift: undefined,
+  drifts: 0,
+  lastDriftTime: undefined,
+  lastSuccess: now,
+  queuedSince: undefined,
+};
+const failed = (failures: number): SyncStatus => ({
+  ...synced,
+  failures,
+  error: new SyncError('RestoreFailed', 'iptables-restore ended with 2', { cause: new Error("tool's words") }),
+});
 const neverWorked: SyncStatus = { ...failed(1), lastSuccess: undefined, result: undefined, configInForce: undefined };
-const refusal = { reason: 'ModeNotAvailable', message: 'this agent does not have mode ipvs; set spec.mode to iptables' };
+const refusal = {
+  reason: 'ModeNotAvailable',
+  message: 'this agent does not have mode ipvs; set spec.mode to iptables',
+};
 
 function facts({ family = synced, ...others }: Partial<Facts> & { family?: SyncStatus } = {}): Facts {
   const inForce = family.configInForce === undefined ? undefined : config;
-  return { agentVersion: '1', kernel: '6.18', generation: 4, dataplane: { accepted: config, inForce, families: [family] }, refusal: undefined, invalidServices: [], selfServedAddress: undefined, ...others };
+  return {
+    agentVersion: '1',
+    kernel: '6.18',
+    generation: 4,
+    dataplane: { accepted: config, inForce, families: [family] },
+    refusal: undefined,
+    invalidServices: [],
+    selfServedAddress: undefined,
+    ...others,
+  };
 }
 
 describe('what a node says of itself', () => {
-  const cases: { name: string; facts: Facts; state: string; ready: [string, string]; settled?: boolean; message?: string }[] = [
+  const cases: {
+    name: string;
+    facts: Facts;
+    state: string;
+    ready: [string, string];
+    settled?: boolean;
+    message?: string;
+  }[] = [
     { name: 'all is programmed', facts: facts(), state: 'Ready', ready: ['True', 'Synced'] },
-    { name: 'all but a Service that the kernel refused', facts: facts({ family: { ...synced, result: { ...result, quarantined: [{ service: 'a/b', reason: 'KernelRefused', message: '' }] } } }), state: 'Ready', ready: ['True', 'Synced'], message: 'all Services but 1 that it refused' },
-    { name: 'one failure after success is retried and no news', facts: facts({ family: failed(1) }), state: 'Ready', ready: ['True', 'Synced'] },
-    { name: 'two failures in a row', facts: facts({ family: failed(2) }), state: 'Degraded', ready: ['False', 'RestoreFailed'], message: 'iptables-restore ended with 2' },
-    { name: 'a failure before anything worked', facts: facts({ family: neverWorked }), state: 'Degraded', ready: ['False', 'RestoreFailed'] },
-    { name: 'nothing tried yet', facts: facts({ family: { ...synced, configInForce: undefined, lastSuccess: undefined, result: undefined } }), state: 'Pending', ready: ['False', 'Pending'], settled: false },
-    { name: 'a configuration that is refused', facts: facts({ refusal }), state: 'Degraded', ready: ['False', 'ModeNotAvailable'], message: `set spec.mode to iptables. Still in force: mode iptables, revision ${config.revision}.` },
-    { name: 'in force, and the first probe is not over', facts: facts({ probe: { kind: 'trying' } }), state: 'Ready', ready: ['True', 'Synced'], settled: false },
-    { name: 'in force, and a probe has failed', facts: facts({ probe: { kind: 'verifying', why: { reason: 'Verifying', message: 'no connection' } } }), state: 'Verifying', ready: ['False', 'Verifying'], message: 'no connection' },
-    { name: 'in force, and too many probes have failed', facts: facts({ probe: { kind: 'failed', why: { reason: 'ProbeFailed', message: 'no connection' } } }), state: 'Degraded', ready: ['False', 'ProbeFailed'], message: 'no connection' },
-    { name: 'a drift that is only reported', facts: facts({ family: { ...synced, drift: 'chain missing', drifts: 1, lastDriftTime: now } }), state: 'Drifted', ready: ['True', 'Synced'] },
-    { name: 'a configuration accepted and not in force yet', facts: facts({ dataplane: { accepted: builtIn(), inForce: config, families: [synced] } }), state: 'Ready', ready: ['True', 'Synced'], settled: false },
+    {
+      name: 'all but a Service that the kernel refused',
+      facts: facts({
+        family: {
+          ...synced,
+          result: { ...result, quarantined: [{ service: 'a/b', reason: 'KernelRefused', message: '' }] },
+        },
+      }),
+      state: 'Ready',
+      ready: ['True', 'Synced'],
+      message: 'all Services but 1 that it refused',
+    },
+    {
+      name: 'one failure after success is retried and no news',
+      facts: facts({ family: failed(1) }),
+      state: 'Ready',
+      ready: ['True', 'Synced'],
+    },
+    {
+      name: 'two failures in a row',
+      facts: facts({ family: failed(2) }),
+      state: 'Degraded',
+      ready: ['False', 'RestoreFailed'],
+      message: 'iptables-restore ended with 2',
+    },
+    {
+      name: 'a failure before anything worked',
+      facts: facts({ family: neverWorked }),
+      state: 'Degraded',
+      ready: ['False', 'RestoreFailed'],
+    },
+    {
+      name: 'nothing tried yet',
+      facts: facts({ family: { ...synced, configInForce: undefined, lastSuccess: undefined, result: undefined } }),
+      state: 'Pending',
+      ready: ['False', 'Pending'],
+      settled: false,
+    },
+    {
+      name: 'a configuration that is refused',
+      facts: facts({ refusal }),
+      state: 'Degraded',
+      ready: ['False', 'ModeNotAvailable'],
+      message: `set spec.mode to iptables. Still in force: mode iptables, revision ${config.revision}.`,
+    },
+    {
+      name: 'in force, and the first probe is not over',
+      facts: facts({ probe: { kind: 'trying' } }),
+      state: 'Ready',
+      ready: ['True', 'Synced'],
+      settled: false,
+    },
+    {
+      name: 'in force, and a probe has failed',
+      facts: facts({ probe: { kind: 'verifying', why: { reason: 'Verifying', message: 'no connection' } } }),
+      state: 'Verifying',
+      ready: ['False', 'Verifying'],
+      message: 'no connection',
+    },
+    {
+      name: 'in force, and too many probes have failed',
+      facts: facts({ probe: { kind: 'failed', why: { reason: 'ProbeFailed', message: 'no connection' } } }),
+      state: 'Degraded',
+      ready: ['False', 'ProbeFailed'],
+      message: 'no connection',
+    },
+    {
+      name: 'a drift that is only reported',
+      facts: facts({ family: { ...synced, drift: 'chain missing', drifts: 1, lastDriftTime: now } }),
+      state: 'Drifted',
+      ready: ['True', 'Synced'],
+    },
+    {
+      name: 'a configuration accepted and not in force yet',
+      facts: facts({ dataplane: { accepted: builtIn(), inForce: config, families: [synced] } }),
+      state: 'Ready',
+      ready: ['True', 'Synced'],
+      settled: false,
+    },
   ];
   test.each(cases)('$name', ({ facts: given, state, ready, settled = true, message = '' }) => {
     const status = nodeProxyStatus(given, undefined, now);
     const condition = status.conditions?.find(({ type }) => type === 'Ready');
-    expect({ state: status.state, ready: [condition?.status, condition?.reason], settled: isSettled(given) }).toEqual({ state, ready, settled });
+    expect({ state: status.state, ready: [condition?.status, condition?.reason], settled: isSettled(given) }).toEqual({
+      state,
+      ready,
+      settled,
+    });
     expect(condition?.message).toContain(message);
     expect(JSON.stringify(status)).not.toContain("tool's words");
   });
@@ -58,29 +173,63 @@ test('mode, revision and counts are those in force, also while another configura
 });
 
 test('the last error is named without the words of a tool, and gone after a success', () => {
-  expect(nodeProxyStatus(facts({ family: failed(1) }), undefined, now).dataplane?.lastError).toBe('RestoreFailed: iptables-restore ended with 2');
+  expect(nodeProxyStatus(facts({ family: failed(1) }), undefined, now).dataplane?.lastError).toBe(
+    'RestoreFailed: iptables-restore ended with 2',
+  );
   expect(nodeProxyStatus(facts(), undefined, now).dataplane).not.toHaveProperty('lastError');
 });
 
 test('both families are summed up: Services are counted once, endpoints together', () => {
-  const six: SyncStatus = { ...synced, family: 'ipv6', result: { ...result, services: 2, endpoints: 5, rulesHash: '66' } };
-  const status = nodeProxyStatus(facts({ dataplane: { accepted: config, inForce: config, families: [synced, six] } }), undefined, now);
+  const six: SyncStatus = {
+    ...synced,
+    family: 'ipv6',
+    result: { ...result, services: 2, endpoints: 5, rulesHash: '66' },
+  };
+  const status = nodeProxyStatus(
+    facts({ dataplane: { accepted: config, inForce: config, families: [synced, six] } }),
+    undefined,
+    now,
+  );
   expect(status.dataplane).toMatchObject({ services: 3, endpoints: 12, rulesHash: 'abcdef0123456789-66' });
 });
 
 test('an agent that reaches the API server through what it serves itself says so', () => {
-  const condition = nodeProxyStatus(facts({ selfServedAddress: '10.96.0.1' }), undefined, now).conditions?.find(({ type }) => type === 'BootstrapAddress');
-  expect(condition).toMatchObject({ status: 'False', reason: 'ServiceAddress', message: expect.stringContaining('10.96.0.1') });
+  const condition = nodeProxyStatus(facts({ selfServedAddress: '10.96.0.1' }), undefined, now).conditions?.find(
+    ({ type }) => type === 'BootstrapAddress',
+  );
+  expect(condition).toMatchObject({
+    status: 'False',
+    reason: 'ServiceAddress',
+    message: expect.stringContaining('10.96.0.1'),
+  });
 });
 
 test('a status stays within the bounds of the API, whatever happens', () => {
   const longName = 'x'.repeat(63);
-  const invalid = Array.from({ length: 200 }, (_, index): InvalidService => ({ service: `${longName}/${index}${longName}`, reason: 'InvalidService', message: 'ü'.repeat(1000) }));
+  const invalid = Array.from({ length: 200 }, (_, index): InvalidService => ({
+    service: `${longName}/${index}${longName}`,
+    reason: 'InvalidService',
+    message: 'ü'.repeat(1000),
+  }));
   const loud = { ...failed(2), error: new SyncError('RestoreFailed', 'ß'.repeat(5000)) };
-  const given = facts({ family: loud, invalidServices: invalid, selfServedAddress: 'fd00::1', kernel: 'k'.repeat(100), refusal: { reason: 'ConfigInvalid', message: 'y'.repeat(5000) } });
+  const given = facts({
+    family: loud,
+    invalidServices: invalid,
+    selfServedAddress: 'fd00::1',
+    kernel: 'k'.repeat(100),
+    refusal: { reason: 'ConfigInvalid', message: 'y'.repeat(5000) },
+  });
   const status = nodeProxyStatus(given, undefined, now);
   const spec = { configRef: { name: 'a', uid: 'b', generation: 1 }, revision: 'r' };
-  expect(validateNodeProxy({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'n' }, spec, status })).toEqual([]);
+  expect(
+    validateNodeProxy({
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'NodeProxy',
+      metadata: { name: 'n' },
+      spec,
+      status,
+    }),
+  ).toEqual([]);
   expect(status.dataplane?.quarantinedCount).toBe(200);
   expect(status.dataplane?.quarantined).toHaveLength(10);
   expect(Buffer.byteLength(status.dataplane?.lastError ?? '')).toBeLessThanOrEqual(512);

@@ -36,10 +36,36 @@ interface Given {
 
 function news({ generation = 1, uid = 'n', services = 1, failures = 0, pending = false, before }: Given = {}): News {
   const spec = { configRef: { name: 'default', uid: 'u', generation }, revision: config.revision };
-  const nodeProxy: NodeProxy = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'node-1', uid, generation }, spec, ...(before === undefined ? {} : { status: before }) };
-  const result = { full: true, fragmentsComputed: 0, linesSent: 0, commandsRun: 0, services, endpoints: 0, rulesHash: 'a', rulesByTable: {} };
+  const nodeProxy: NodeProxy = {
+    apiVersion: 'proxyconfig.dev/v1alpha1',
+    kind: 'NodeProxy',
+    metadata: { name: 'node-1', uid, generation },
+    spec,
+    ...(before === undefined ? {} : { status: before }),
+  };
+  const result = {
+    full: true,
+    fragmentsComputed: 0,
+    linesSent: 0,
+    commandsRun: 0,
+    services,
+    endpoints: 0,
+    rulesHash: 'a',
+    rulesByTable: {},
+  };
   const error = failures > 0 ? new SyncError('RestoreFailed', 'failed') : undefined;
-  const family = { family: 'ipv4', result, configInForce: config.config, error, failures, drift: undefined, drifts: 0, lastDriftTime: undefined, lastSuccess: new Date(0), queuedSince: undefined } as const;
+  const family = {
+    family: 'ipv4',
+    result,
+    configInForce: config.config,
+    error,
+    failures,
+    drift: undefined,
+    drifts: 0,
+    lastDriftTime: undefined,
+    lastSuccess: new Date(0),
+    queuedSince: undefined,
+  } as const;
   const dataplane = { accepted: pending ? builtIn() : config, inForce: config, families: [family] };
   return { answer: { nodeProxy, refusal: undefined }, dataplane, invalidServices: [], selfServedAddress: undefined };
 }
@@ -84,6 +110,9 @@ test.each([
   { server: 'https://kubernetes.default.svc', expected: 'kubernetes.default.svc' },
 ])('reached through the Service that it serves itself: $server', ({ server, expected }) => {
   const store = new Store();
-  store.setService('default/kubernetes', decodeService(service('kubernetes', { clusterIPs: ['10.96.0.1', 'fd00::1'] })));
+  store.setService(
+    'default/kubernetes',
+    decodeService(service('kubernetes', { clusterIPs: ['10.96.0.1', 'fd00::1'] })),
+  );
   expect(selfServedAddress(server, store)).toBe(expected);
 });

@@ -1,6 +1,11 @@
 import http from 'node:http';
 import { expect, test } from '@jest/globals';
-import { healthCheckAddresses, localEndpoints, ServiceHealth, serviceHealthAnswer } from '../../src/agent/serviceHealth.ts';
+import {
+  healthCheckAddresses,
+  localEndpoints,
+  ServiceHealth,
+  serviceHealthAnswer,
+} from '../../src/agent/serviceHealth.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
@@ -12,7 +17,9 @@ import { until } from '../kube/until.ts';
 const ready = { ready: true, serving: true, terminating: false };
 const draining = { ready: false, serving: true, terminating: true };
 
-function sliceOf(...endpoints: readonly { address: string; nodeName: string; conditions: object }[]): EndpointSliceRecord {
+function sliceOf(
+  ...endpoints: readonly { address: string; nodeName: string; conditions: object }[]
+): EndpointSliceRecord {
   const { record } = decodeEndpointSlice({
     metadata: { namespace: 'default', name: 'web-1', labels: { 'kubernetes.io/service-name': 'web' } },
     addressType: endpoints.some(({ address }) => address.includes(':')) ? 'IPv6' : 'IPv4',
@@ -28,7 +35,12 @@ const counts = [
   { name: 'one here', slices: [sliceOf(here)], ipv4: 1, ipv6: 0 },
   { name: 'one in two slices', slices: [sliceOf(here), sliceOf(here)], ipv4: 1, ipv6: 0 },
   { name: 'one elsewhere', slices: [sliceOf({ ...here, nodeName: 'node-2' })], ipv4: 0, ipv6: 0 },
-  { name: 'one that drains: it still answers, but new connections are better sent elsewhere', slices: [sliceOf({ ...here, conditions: draining })], ipv4: 0, ipv6: 0 },
+  {
+    name: 'one that drains: it still answers, but new connections are better sent elsewhere',
+    slices: [sliceOf({ ...here, conditions: draining })],
+    ipv4: 0,
+    ipv6: 0,
+  },
   { name: 'one pod with an address of each family', slices: [sliceOf(here), sliceOf(here6)], ipv4: 1, ipv6: 1 },
   { name: 'one of IPv6 alone', slices: [sliceOf({ ...here, nodeName: 'node-2' }), sliceOf(here6)], ipv4: 0, ipv6: 1 },
 ];
@@ -62,32 +74,58 @@ const hosts = { ipv4: '127.0.0.1', ipv6: '[::1]' };
 
 test('each family serves the port while the Service asks for it, with what of its own was last in the kernel', async () => {
   const port = await freePort();
-  const balanced = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', clusterIPs: ['10.96.0.1', 'fd00:96::1'], clusterIP: '10.96.0.1', healthCheckNodePort: port, ports: [{ port: 80 }] };
+  const balanced = {
+    type: 'LoadBalancer',
+    externalTrafficPolicy: 'Local',
+    clusterIPs: ['10.96.0.1', 'fd00:96::1'],
+    clusterIP: '10.96.0.1',
+    healthCheckNodePort: port,
+    ports: [{ port: 80 }],
+  };
   let spec: object = balanced;
   let slices = [sliceOf(here), sliceOf(here6)];
   const warnings: unknown[] = [];
-  const logger = { error: () => undefined, warn: (...words: unknown[]) => void warnings.push(words), info: () => undefined, debug: () => undefined };
+  const logger = {
+    error: () => undefined,
+    warn: (...words: unknown[]) => void warnings.push(words),
+    info: () => undefined,
+    debug: () => undefined,
+  };
   const service = () => decodeService({ metadata: { namespace: 'default', name: 'web' }, spec }).record;
   const node = decodeNode({ metadata: { name: 'node-1' } }).record as NodeRecord;
-  const of = (family: IPFamily): ServiceHealth => new ServiceHealth({ family, service, slicesOf: () => slices, nodeName: 'node-1', isHealthy: () => true, logger });
+  const of = (family: IPFamily): ServiceHealth =>
+    new ServiceHealth({ family, service, slicesOf: () => slices, nodeName: 'node-1', isHealthy: () => true, logger });
   const health = { ipv4: of('ipv4'), ipv6: of('ipv6') };
   const synced = async (...families: readonly IPFamily[]): Promise<void> => {
-    for (const family of families) await health[family].synced(['default/web'], () => healthCheckAddresses({}, node, family));
+    for (const family of families)
+      await health[family].synced(['default/web'], () => healthCheckAddresses({}, node, family));
   };
   const ask = async (family: IPFamily): Promise<unknown> => {
     const response = await fetch(`http://${hosts[family]}:${port}/whatever`, { headers: { connection: 'close' } });
     return [response.status, response.headers.get('x-load-balancing-endpoint-weight')];
   };
-  const untilOpen = (family: IPFamily): Promise<void> => until('the port answers', async () => ask(family).then(() => true, () => false));
+  const untilOpen = (family: IPFamily): Promise<void> =>
+    until('the port answers', async () =>
+      ask(family).then(
+        () => true,
+        () => false,
+      ),
+    );
   try {
     await synced('ipv4', 'ipv6');
     await untilOpen('ipv4');
     await untilOpen('ipv6');
-    expect([await ask('ipv4'), await ask('ipv6')]).toEqual([[200, '1'], [200, '1']]);
+    expect([await ask('ipv4'), await ask('ipv6')]).toEqual([
+      [200, '1'],
+      [200, '1'],
+    ]);
     slices = [sliceOf(here6)];
     expect(await ask('ipv4')).toEqual([200, '1']);
     await synced('ipv4', 'ipv6');
-    expect([await ask('ipv4'), await ask('ipv6')]).toEqual([[503, '0'], [200, '1']]);
+    expect([await ask('ipv4'), await ask('ipv6')]).toEqual([
+      [503, '0'],
+      [200, '1'],
+    ]);
     spec = { ...balanced, clusterIPs: ['10.96.0.1'] };
     await synced('ipv4', 'ipv6');
     expect(await ask('ipv4')).toEqual([503, '0']);

@@ -21,7 +21,9 @@ class GatedApi implements KubeClient {
   async get<T>(url: string, _query?: object, signal?: AbortSignal): Promise<T> {
     const kind = url.split('/').at(-1) ?? '';
     this.asked.push(kind);
-    const cut = new Promise<never>((_resolve, reject) => signal?.addEventListener('abort', () => reject(new Error('cut'))));
+    const cut = new Promise<never>((_resolve, reject) =>
+      signal?.addEventListener('abort', () => reject(new Error('cut'))),
+    );
     return { metadata: { resourceVersion: '1' }, items: await Promise.race([this.#gate(kind).promise, cut]) } as T;
   }
 
@@ -68,9 +70,26 @@ beforeEach(async () => {
   stop = new AbortController();
   stateDirectory = await mkdtemp(path.join(tmpdir(), 'proxyconfig-start-'));
   const anyPort = { host: '127.0.0.1', port: 0 };
-  const config: AgentConfig = { version: '1', kubernetes: {}, nodeName: 'node-1', healthAddress: anyPort, metricsAddress: anyPort, stateDirectory, logLevel: 'error' };
+  const config: AgentConfig = {
+    version: '1',
+    kubernetes: {},
+    nodeName: 'node-1',
+    healthAddress: anyPort,
+    metricsAddress: anyPort,
+    stateDirectory,
+    logLevel: 'error',
+  };
   const logger = silentLogger;
-  running = runAgent(config, stop.signal, { client: api, logger, kernel: { makeBackend: () => backend, conntrack: idleConntrack, sysctls: noSysctls, guard: async () => ({ stop: () => Promise.resolve() }) } });
+  running = runAgent(config, stop.signal, {
+    client: api,
+    logger,
+    kernel: {
+      makeBackend: () => backend,
+      conntrack: idleConntrack,
+      sysctls: noSysctls,
+      guard: async () => ({ stop: () => Promise.resolve() }),
+    },
+  });
   await until('everything is asked for', () => api.asked.length === 4);
 });
 

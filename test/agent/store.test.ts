@@ -23,35 +23,103 @@ beforeEach(() => {
   });
 });
 
-const setService = (name: string, options?: Parameters<typeof service>[1]): void => store.setService(`default/${name}`, decodeService(service(name, options)));
-const setSlice = (name: string, options?: SliceOptions): void => store.setSlice(`default/${options?.name ?? `${name}-1`}`, decodeEndpointSlice(slice(name, options)));
+const setService = (name: string, options?: Parameters<typeof service>[1]): void =>
+  store.setService(`default/${name}`, decodeService(service(name, options)));
+const setSlice = (name: string, options?: SliceOptions): void =>
+  store.setSlice(`default/${options?.name ?? `${name}-1`}`, decodeEndpointSlice(slice(name, options)));
 
 function endpointsOf(key: string, family: 'ipv4' | 'ipv6' = 'ipv4'): string[] {
   const record = decodeNode(node()).record;
   if (record === undefined) throw new Error('the test Node does not decode');
-  return store.state(family, record, builtInConfig()).ports(key).flatMap((port) => port.clusterEndpoints.map(({ address }) => address));
+  return store
+    .state(family, record, builtInConfig())
+    .ports(key)
+    .flatMap((port) => port.clusterEndpoints.map(({ address }) => address));
 }
 
 describe('what is news', () => {
   const dualStack = ['10.96.0.10', 'fd00::10'];
   const cases: { name: string; before?: () => void; change: () => void; expected: string[] }[] = [
     { name: 'a new Service', change: () => setService('web'), expected: ['ipv4 service default/web'] },
-    { name: 'a new Service of both families', change: () => setService('web', { clusterIPs: dualStack }), expected: ['ipv4 service default/web', 'ipv6 service default/web'] },
-    { name: 'a Service touched without a difference that matters', before: () => setService('web'), change: () => setService('web', { labels: { a: 'b' } }), expected: [] },
-    { name: 'another port', before: () => setService('web'), change: () => setService('web', { port: 81 }), expected: ['ipv4 service default/web'] },
-    { name: 'a Service that loses a family', before: () => setService('web', { clusterIPs: dualStack }), change: () => setService('web'), expected: ['ipv4 service default/web', 'ipv6 service default/web'] },
-    { name: 'a Service that another proxy takes over', before: () => setService('web'), change: () => setService('web', { labels: { 'service.kubernetes.io/service-proxy-name': 'x' } }), expected: ['ipv4 service default/web'] },
-    { name: 'a Service deleted', before: () => setService('web'), change: () => store.removeService('default/web'), expected: ['ipv4 service default/web'] },
+    {
+      name: 'a new Service of both families',
+      change: () => setService('web', { clusterIPs: dualStack }),
+      expected: ['ipv4 service default/web', 'ipv6 service default/web'],
+    },
+    {
+      name: 'a Service touched without a difference that matters',
+      before: () => setService('web'),
+      change: () => setService('web', { labels: { a: 'b' } }),
+      expected: [],
+    },
+    {
+      name: 'another port',
+      before: () => setService('web'),
+      change: () => setService('web', { port: 81 }),
+      expected: ['ipv4 service default/web'],
+    },
+    {
+      name: 'a Service that loses a family',
+      before: () => setService('web', { clusterIPs: dualStack }),
+      change: () => setService('web'),
+      expected: ['ipv4 service default/web', 'ipv6 service default/web'],
+    },
+    {
+      name: 'a Service that another proxy takes over',
+      before: () => setService('web'),
+      change: () => setService('web', { labels: { 'service.kubernetes.io/service-proxy-name': 'x' } }),
+      expected: ['ipv4 service default/web'],
+    },
+    {
+      name: 'a Service deleted',
+      before: () => setService('web'),
+      change: () => store.removeService('default/web'),
+      expected: ['ipv4 service default/web'],
+    },
     { name: 'a Service deleted that was never known', change: () => store.removeService('default/web'), expected: [] },
     { name: 'a new slice', change: () => setSlice('web'), expected: ['ipv4 endpoints default/web'] },
-    { name: 'a slice touched', before: () => setSlice('web'), change: () => setSlice('web', { triggerTime: '2026-01-01T00:00:00Z' }), expected: [] },
-    { name: 'another endpoint', before: () => setSlice('web'), change: () => setSlice('web', { addresses: ['10.1.0.2'] }), expected: ['ipv4 endpoints default/web'] },
-    { name: 'an IPv6 slice', change: () => setSlice('web', { addresses: ['fd00::1'], addressType: 'IPv6' }), expected: ['ipv6 endpoints default/web'] },
-    { name: 'a slice that goes over to another Service', before: () => setSlice('web'), change: () => setSlice('api', { name: 'web-1' }), expected: ['ipv4 endpoints default/api', 'ipv4 endpoints default/web'] },
-    { name: 'a slice deleted', before: () => setSlice('web'), change: () => store.removeSlice('default/web-1'), expected: ['ipv4 endpoints default/web'] },
+    {
+      name: 'a slice touched',
+      before: () => setSlice('web'),
+      change: () => setSlice('web', { triggerTime: '2026-01-01T00:00:00Z' }),
+      expected: [],
+    },
+    {
+      name: 'another endpoint',
+      before: () => setSlice('web'),
+      change: () => setSlice('web', { addresses: ['10.1.0.2'] }),
+      expected: ['ipv4 endpoints default/web'],
+    },
+    {
+      name: 'an IPv6 slice',
+      change: () => setSlice('web', { addresses: ['fd00::1'], addressType: 'IPv6' }),
+      expected: ['ipv6 endpoints default/web'],
+    },
+    {
+      name: 'a slice that goes over to another Service',
+      before: () => setSlice('web'),
+      change: () => setSlice('api', { name: 'web-1' }),
+      expected: ['ipv4 endpoints default/api', 'ipv4 endpoints default/web'],
+    },
+    {
+      name: 'a slice deleted',
+      before: () => setSlice('web'),
+      change: () => store.removeSlice('default/web-1'),
+      expected: ['ipv4 endpoints default/web'],
+    },
     { name: 'a new Node', change: () => store.setNode(decodeNode(node()).record), expected: ['node'] },
-    { name: 'a Node touched', before: () => store.setNode(decodeNode(node()).record), change: () => store.setNode(decodeNode(node()).record), expected: [] },
-    { name: 'a Node that is gone stays as it was', before: () => store.setNode(decodeNode(node()).record), change: () => store.setNode(undefined), expected: [] },
+    {
+      name: 'a Node touched',
+      before: () => store.setNode(decodeNode(node()).record),
+      change: () => store.setNode(decodeNode(node()).record),
+      expected: [],
+    },
+    {
+      name: 'a Node that is gone stays as it was',
+      before: () => store.setNode(decodeNode(node()).record),
+      change: () => store.setNode(undefined),
+      expected: [],
+    },
   ];
   test.each(cases)('$name', ({ before, change, expected }) => {
     before?.();

@@ -19,7 +19,11 @@ beforeEach(() => {
   jest.useFakeTimers();
   backend = new RecordingBackend();
   store = new Store();
-  config = { ...builtInConfig(), sync: { periodSeconds: 30, minPeriodSeconds: 1 }, drift: { policy: 'Enforce', checkPeriodSeconds: 60 } };
+  config = {
+    ...builtInConfig(),
+    sync: { periodSeconds: 30, minPeriodSeconds: 1 },
+    drift: { policy: 'Enforce', checkPeriodSeconds: 60 },
+  };
   told = [];
   const { record } = decodeNode(node()) as { record: NodeRecord };
   loop = new SyncLoop({
@@ -73,7 +77,10 @@ describe('pace', () => {
     change('c');
     change('b');
     await pass(2000);
-    expect(runs()).toEqual([[5000, ['default/a']], [6000, ['default/b', 'default/c']]]);
+    expect(runs()).toEqual([
+      [5000, ['default/a']],
+      [6000, ['default/b', 'default/c']],
+    ]);
   });
 
   test('the pause is counted from the end of a run', async () => {
@@ -83,7 +90,10 @@ describe('pace', () => {
     await pass(100);
     change('b');
     await pass(3000);
-    expect(runs()).toEqual([[5000, ['default/a']], [6700, ['default/b']]]);
+    expect(runs()).toEqual([
+      [5000, ['default/a']],
+      [6700, ['default/b']],
+    ]);
     expect(backend.mostConcurrent).toBe(1);
   });
 
@@ -95,7 +105,10 @@ describe('pace', () => {
     await pass(10);
     change('b');
     await pass(1000);
-    expect(runs()).toEqual([[5000, ['default/a']], [5400, ['default/b']]]);
+    expect(runs()).toEqual([
+      [5000, ['default/a']],
+      [5400, ['default/b']],
+    ]);
   });
 
   test('everything is made equal once an hour', async () => {
@@ -111,7 +124,10 @@ describe('pace', () => {
     await pass(50);
     loop.requestFull();
     await pass(500);
-    expect(runs()).toEqual([[5000, ['default/a']], [5101, 'all']]);
+    expect(runs()).toEqual([
+      [5000, ['default/a']],
+      [5101, 'all'],
+    ]);
   });
 });
 
@@ -121,22 +137,50 @@ describe('failure', () => {
     backend.failing = 7;
     change('a');
     await pass(200_000);
-    expect(runs()).toEqual([5000, 6000, 8000, 12_000, 20_000, 36_000, 66_000, 96_000].map((at, index) => [at, index === 0 ? ['default/a'] : 'all']));
+    expect(runs()).toEqual(
+      [5000, 6000, 8000, 12_000, 20_000, 36_000, 66_000, 96_000].map((at, index) => [
+        at,
+        index === 0 ? ['default/a'] : 'all',
+      ]),
+    );
     expect(loop.status).toMatchObject({ failures: 0, error: undefined });
     expect(loop.status.queuedSince).toBeUndefined();
   });
 
   test.each([
-    { name: 'rules that were heard to go before they were read back: at once', reason: 'VerificationFailed', heardAfterMs: 100, secondRunAt: 501 },
-    { name: 'the same, heard only after the run: as soon as it is heard', reason: 'VerificationFailed', heardAfterMs: 700, secondRunAt: 701 },
-    { name: 'rules that are not there although nobody was heard: after a pause', reason: 'VerificationFailed', heardAfterMs: undefined, secondRunAt: 1500 },
-    { name: 'another failure: after a pause, whoever was heard', reason: 'ToolFailed', heardAfterMs: 100, secondRunAt: 1500 },
+    {
+      name: 'rules that were heard to go before they were read back: at once',
+      reason: 'VerificationFailed',
+      heardAfterMs: 100,
+      secondRunAt: 501,
+    },
+    {
+      name: 'the same, heard only after the run: as soon as it is heard',
+      reason: 'VerificationFailed',
+      heardAfterMs: 700,
+      secondRunAt: 701,
+    },
+    {
+      name: 'rules that are not there although nobody was heard: after a pause',
+      reason: 'VerificationFailed',
+      heardAfterMs: undefined,
+      secondRunAt: 1500,
+    },
+    {
+      name: 'another failure: after a pause, whoever was heard',
+      reason: 'ToolFailed',
+      heardAfterMs: 100,
+      secondRunAt: 1500,
+    },
   ])('retried: $name', async ({ reason, heardAfterMs, secondRunAt }) => {
     Object.assign(backend, { failing: 1, failureReason: reason, durationMs: 500 });
     loop.start();
     if (heardAfterMs !== undefined) setTimeout(() => loop.requestCheck(), heardAfterMs);
     await pass(4000);
-    expect(runs()).toEqual([[0, 'all'], [secondRunAt, 'all']]);
+    expect(runs()).toEqual([
+      [0, 'all'],
+      [secondRunAt, 'all'],
+    ]);
   });
 
   test('somebody who flushes all the time gets pauses in the end', async () => {
@@ -193,15 +237,18 @@ describe('drift', () => {
     expect(loop.status.drift).toBeUndefined();
   });
 
-  test.each(['Enforce', 'Report'] as const)('%s: where the node is different, all is written anew, and nobody is said to have changed rules', async (policy) => {
-    config = { ...config, drift: { policy, checkPeriodSeconds: 60 } };
-    await started();
-    backend.drift = { outdated: 'another address' };
-    await pass(60_000);
-    expect(backend.syncs.map(({ changed }) => changed)).toEqual(['all']);
-    expect(loop.status).toMatchObject({ drifts: 0, drift: undefined });
-    expect(told).toEqual(['success', 'outdated: another address', 'success']);
-  });
+  test.each(['Enforce', 'Report'] as const)(
+    '%s: where the node is different, all is written anew, and nobody is said to have changed rules',
+    async (policy) => {
+      config = { ...config, drift: { policy, checkPeriodSeconds: 60 } };
+      await started();
+      backend.drift = { outdated: 'another address' };
+      await pass(60_000);
+      expect(backend.syncs.map(({ changed }) => changed)).toEqual(['all']);
+      expect(loop.status).toMatchObject({ drifts: 0, drift: undefined });
+      expect(told).toEqual(['success', 'outdated: another address', 'success']);
+    },
+  );
 });
 
 test('a configuration is in force once a full run with it succeeded', async () => {

@@ -19,7 +19,10 @@ import { defaultConfig, node } from '../scenarios/objects.ts';
 import { silentLogger } from '../silentLogger.ts';
 
 /** What the words of an address begin with, by family. */
-const networks = { ipv4: { service: '10.96.0.', pod: '10.1.0.', client: '10.2.0.' }, ipv6: { service: 'fd00:96::', pod: 'fd00:1::', client: 'fd00:2::' } };
+const networks = {
+  ipv4: { service: '10.96.0.', pod: '10.1.0.', client: '10.2.0.' },
+  ipv6: { service: 'fd00:96::', pod: 'fd00:1::', client: 'fd00:2::' },
+};
 const key = 'kube-system/dns';
 const replaced = Array.from({ length: 50 }, (_, index) => index + 1);
 
@@ -49,7 +52,14 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
         programs.push(command.file.split('/').at(-1) ?? '');
         return kernel.runOnNode(command);
       };
-      const options = { family, conntrack: conntrack({ run }), slicesOf: () => slices, metrics, logger: silentLogger, label: { ip_family: family } };
+      const options = {
+        family,
+        conntrack: conntrack({ run }),
+        slicesOf: () => slices,
+        metrics,
+        logger: silentLogger,
+        label: { ip_family: family },
+      };
       cleaner = new UdpCleaner({ ...options, mostAtOnce: 120 });
     });
     afterEach(async () => {
@@ -62,11 +72,20 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
       const addressType = family === 'ipv4' ? 'IPv4' : 'IPv6';
       const metadata = { namespace: 'kube-system', name: 'dns', labels: { 'kubernetes.io/service-name': 'dns' } };
       const ports = [{ name: 'dns', port: 53, protocol: 'UDP' }];
-      const record = decodeService({ metadata, spec: { clusterIPs: [`${service}10`], clusterIP: `${service}10`, externalIPs: [`${service}11`], ports } }).record as ServiceRecord;
+      const record = decodeService({
+        metadata,
+        spec: { clusterIPs: [`${service}10`], clusterIP: `${service}10`, externalIPs: [`${service}11`], ports },
+      }).record as ServiceRecord;
       const endpoints = pods.map((each) => ({ addresses: [`${pod}${each}`], conditions: { ready: true } }));
       slices = [decodeEndpointSlice({ metadata, addressType, ports, endpoints }).record as EndpointSliceRecord];
       const config = { ...defaultConfig, externalIPs: { allowedCIDRs: ['0.0.0.0/0', '::/0'] } };
-      const state = serviceStateOf({ services: new Map([[key, record]]), slices: new Map([[key, slices]]), node, config, family });
+      const state = serviceStateOf({
+        services: new Map([[key, record]]),
+        slices: new Map([[key, slices]]),
+        node,
+        config,
+        family,
+      });
       cleaner.syncing(new Set([key]), state);
       cleaner.synced();
     }
@@ -83,7 +102,12 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
 
     async function tracked(): Promise<readonly string[]> {
       const lines: string[] = [];
-      await kernel.runOnNode({ file: '/usr/sbin/conntrack', args: ['-L', '-f', family], onLine: (line) => lines.push(line.replace(/ \d+ (?=src|ESTABLISHED)/, ' ')), timeoutMs: 10_000 });
+      await kernel.runOnNode({
+        file: '/usr/sbin/conntrack',
+        args: ['-L', '-f', family],
+        onLine: (line) => lines.push(line.replace(/ \d+ (?=src|ESTABLISHED)/, ' ')),
+        timeoutMs: 10_000,
+      });
       return lines.sort();
     }
 
@@ -98,7 +122,10 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
       { client: 2, to: 10, pod: 1, protocol: 'tcp' },
     ];
     /** Those of a zone are found and deleted in it, and not mistaken for those of the same addresses in none. */
-    const zoned: readonly Entry[] = [{ client: 3, to: 10, pod: 100 }, { client: 3, to: 10, pod: 1, zone: 5 }];
+    const zoned: readonly Entry[] = [
+      { client: 3, to: 10, pod: 100 },
+      { client: 3, to: 10, pod: 1, zone: 5 },
+    ];
 
     test('50 replaced endpoints behind two addresses: their flows end by one dump and one deletion, and no other does', async () => {
       await track(others);
@@ -137,8 +164,10 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
   test('an entry that another took the place of is left alone, and one that ended by itself is no failure', async () => {
     const kernel = createEmptyNode();
     try {
-      const insert = 'conntrack -I -p udp -s 10.2.0.1 -d 10.96.0.10 --sport 4000 --dport 53 -r 10.1.0.1 -q 10.2.0.1 --reply-port-src 53 --reply-port-dst 4000 -t 600';
-      const inKernel = (script: string): Promise<string> => kernel.runOnNode({ file: '/bin/sh', args: ['-ec', script], timeoutMs: 10_000 });
+      const insert =
+        'conntrack -I -p udp -s 10.2.0.1 -d 10.96.0.10 --sport 4000 --dport 53 -r 10.1.0.1 -q 10.2.0.1 --reply-port-src 53 --reply-port-dst 4000 -t 600';
+      const inKernel = (script: string): Promise<string> =>
+        kernel.runOnNode({ file: '/bin/sh', args: ['-ec', script], timeoutMs: 10_000 });
       await inKernel(insert);
       const table = conntrack({ run: kernel.runOnNode });
       const found: UdpFlow[] = [];
@@ -157,9 +186,28 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
     const kernel = createEmptyNode();
     try {
       const powerless = ['--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];
-      const table = conntrack({ run: (command) => kernel.runOnNode({ ...command, file: '/usr/bin/setpriv', args: [...powerless, command.file, ...command.args] }) });
-      const flow = { source: '10.2.0.1', sourcePort: 1, destination: '10.96.0.1', port: 53, replySource: '10.1.0.1', replyPort: 53, zone: 0, id: 1 };
-      await expect(table.deleteUdp([flow])).rejects.toMatchObject({ reason: 'Failed', stderr: expect.stringContaining('not permitted') });
+      const table = conntrack({
+        run: (command) =>
+          kernel.runOnNode({
+            ...command,
+            file: '/usr/bin/setpriv',
+            args: [...powerless, command.file, ...command.args],
+          }),
+      });
+      const flow = {
+        source: '10.2.0.1',
+        sourcePort: 1,
+        destination: '10.96.0.1',
+        port: 53,
+        replySource: '10.1.0.1',
+        replyPort: 53,
+        zone: 0,
+        id: 1,
+      };
+      await expect(table.deleteUdp([flow])).rejects.toMatchObject({
+        reason: 'Failed',
+        stderr: expect.stringContaining('not permitted'),
+      });
     } finally {
       await kernel.close();
     }

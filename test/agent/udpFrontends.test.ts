@@ -2,10 +2,22 @@ import { expect, test } from '@jest/globals';
 import { UdpFrontends, type UdpService } from '../../src/agent/udpFrontends.ts';
 import { parseFlow, type UdpFlow } from '../../src/system/conntrack.ts';
 
-const dns = (...servers: string[]): UdpService => ({ frontends: new Set(['10.96.0.10 53', '* 30053']), servers: new Set(servers) });
+const dns = (...servers: string[]): UdpService => ({
+  frontends: new Set(['10.96.0.10 53', '* 30053']),
+  servers: new Set(servers),
+});
 const flow = (destination: string, port: number, reply: string): UdpFlow => {
   const [replySource = '', replyPort] = reply.split(' ');
-  return { source: '10.0.0.1', sourcePort: 4000, destination, port, replySource, replyPort: Number(replyPort), zone: 0, id: 7 };
+  return {
+    source: '10.0.0.1',
+    sourcePort: 4000,
+    destination,
+    port,
+    replySource,
+    replyPort: Number(replyPort),
+    zone: 0,
+    id: 7,
+  };
 };
 const toService = (reply: string): UdpFlow => flow('10.96.0.10', 53, reply);
 
@@ -19,19 +31,74 @@ interface Row {
 
 const one = dns('10.1.0.1 53');
 const rows: readonly Row[] = [
-  { name: 'to an endpoint that was replaced', steps: [[one], [dns('10.1.0.2 53')]], flow: toService('10.1.0.1 53'), stale: true },
-  { name: 'to an endpoint that stays beside a replaced one', steps: [[dns('10.1.0.1 53', '10.1.0.3 53')], [dns('10.1.0.2 53', '10.1.0.3 53')]], flow: toService('10.1.0.3 53'), stale: false },
-  { name: 'to the same pod at another target port', steps: [[one], [dns('10.1.0.1 5353')]], flow: toService('10.1.0.1 53'), stale: true },
-  { name: 'of a Service that lost all endpoints', steps: [[one], [dns()]], flow: toService('10.1.0.1 53'), stale: true },
+  {
+    name: 'to an endpoint that was replaced',
+    steps: [[one], [dns('10.1.0.2 53')]],
+    flow: toService('10.1.0.1 53'),
+    stale: true,
+  },
+  {
+    name: 'to an endpoint that stays beside a replaced one',
+    steps: [[dns('10.1.0.1 53', '10.1.0.3 53')], [dns('10.1.0.2 53', '10.1.0.3 53')]],
+    flow: toService('10.1.0.3 53'),
+    stale: false,
+  },
+  {
+    name: 'to the same pod at another target port',
+    steps: [[one], [dns('10.1.0.1 5353')]],
+    flow: toService('10.1.0.1 53'),
+    stale: true,
+  },
+  {
+    name: 'of a Service that lost all endpoints',
+    steps: [[one], [dns()]],
+    flow: toService('10.1.0.1 53'),
+    stale: true,
+  },
   { name: 'of a Service that was deleted', steps: [[one], []], flow: toService('10.1.0.1 53'), stale: true },
-  { name: 'untranslated, from before the Service was served', steps: [[], [one]], flow: toService('10.96.0.10 53'), stale: true },
-  { name: 'untranslated, from while the Service had no endpoint', steps: [[dns()], [one]], flow: toService('10.96.0.10 53'), stale: true },
-  { name: 'while an endpoint only comes', steps: [[one], [dns('10.1.0.1 53', '10.1.0.2 53')]], flow: toService('10.1.0.1 53'), stale: 'not looked for' },
+  {
+    name: 'untranslated, from before the Service was served',
+    steps: [[], [one]],
+    flow: toService('10.96.0.10 53'),
+    stale: true,
+  },
+  {
+    name: 'untranslated, from while the Service had no endpoint',
+    steps: [[dns()], [one]],
+    flow: toService('10.96.0.10 53'),
+    stale: true,
+  },
+  {
+    name: 'while an endpoint only comes',
+    steps: [[one], [dns('10.1.0.1 53', '10.1.0.2 53')]],
+    flow: toService('10.1.0.1 53'),
+    stale: 'not looked for',
+  },
   { name: 'while nothing changes', steps: [[one], [one]], flow: toService('10.1.0.1 53'), stale: 'not looked for' },
-  { name: 'to an address that is not ours', steps: [[one], []], flow: flow('192.0.2.53', 53, '192.0.2.53 53'), stale: false },
-  { name: 'to a NodePort at this node', steps: [[one], []], flow: flow('192.168.0.1', 30_053, '10.1.0.1 53'), stale: true },
-  { name: 'to a NodePort at this node, untranslated', steps: [[], [one]], flow: flow('192.168.0.1', 30_053, '192.168.0.1 30053'), stale: true },
-  { name: 'of somebody else to the number of a NodePort', steps: [[one], []], flow: flow('192.0.2.1', 30_053, '192.0.2.1 30053'), stale: false },
+  {
+    name: 'to an address that is not ours',
+    steps: [[one], []],
+    flow: flow('192.0.2.53', 53, '192.0.2.53 53'),
+    stale: false,
+  },
+  {
+    name: 'to a NodePort at this node',
+    steps: [[one], []],
+    flow: flow('192.168.0.1', 30_053, '10.1.0.1 53'),
+    stale: true,
+  },
+  {
+    name: 'to a NodePort at this node, untranslated',
+    steps: [[], [one]],
+    flow: flow('192.168.0.1', 30_053, '192.168.0.1 30053'),
+    stale: true,
+  },
+  {
+    name: 'of somebody else to the number of a NodePort',
+    steps: [[one], []],
+    flow: flow('192.0.2.1', 30_053, '192.0.2.1 30053'),
+    stale: false,
+  },
 ];
 
 test.each(rows)('a flow $name', ({ steps, flow: subject, stale }) => {
@@ -40,7 +107,9 @@ test.each(rows)('a flow $name', ({ steps, flow: subject, stale }) => {
     frontends.set('kube-system/dns', services);
     if (index < steps.length - 1) frontends.takeSuspects();
   }
-  expect(frontends.takeSuspects()?.isStale(subject, (address) => address === '192.168.0.1') ?? 'not looked for').toBe(stale);
+  expect(frontends.takeSuspects()?.isStale(subject, (address) => address === '192.168.0.1') ?? 'not looked for').toBe(
+    stale,
+  );
   expect(frontends.takeSuspects()).toBeUndefined();
 });
 
@@ -64,14 +133,46 @@ test('what could not be looked at is looked at again', () => {
 });
 
 const lines = [
-  { name: 'answered', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=5353 dport=4000 [ASSURED] mark=0 use=1 id=7', flow: toService('10.1.0.2 5353') },
-  { name: 'unanswered', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 [UNREPLIED] src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 use=1 id=7', flow: toService('10.1.0.2 53') },
-  { name: 'counted', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 packets=1 bytes=2 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 packets=1 bytes=2 [ASSURED] mark=0 use=1 id=7', flow: toService('10.1.0.2 53') },
-  { name: 'in a zone', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone=5 use=1 id=7', flow: { ...toService('10.1.0.2 53'), zone: 5 } },
-  { name: 'in a zone on its way to us', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone-orig=5 use=1 id=7', flow: { ...toService('10.1.0.2 53'), zone: 5 } },
-  { name: 'in a zone on its way back', line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone-reply=5 use=1 id=7', flow: toService('10.1.0.2 53') },
-  { name: 'IPv6', line: 'udp      17 3 src=fd00::1 dst=fd00::a sport=4000 dport=53 src=fd00::2 dst=fd00::1 sport=53 dport=4000 mark=0 use=1 id=7', flow: { ...flow('fd00::a', 53, 'fd00::2 53'), source: 'fd00::1' } },
-  { name: 'TCP', line: 'tcp      6 9 TIME_WAIT src=10.0.0.1 dst=10.96.0.1 sport=4000 dport=443 src=10.1.0.2 dst=10.0.0.1 sport=443 dport=4000 mark=0 use=1 id=7', flow: undefined },
+  {
+    name: 'answered',
+    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=5353 dport=4000 [ASSURED] mark=0 use=1 id=7',
+    flow: toService('10.1.0.2 5353'),
+  },
+  {
+    name: 'unanswered',
+    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 [UNREPLIED] src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 use=1 id=7',
+    flow: toService('10.1.0.2 53'),
+  },
+  {
+    name: 'counted',
+    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 packets=1 bytes=2 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 packets=1 bytes=2 [ASSURED] mark=0 use=1 id=7',
+    flow: toService('10.1.0.2 53'),
+  },
+  {
+    name: 'in a zone',
+    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone=5 use=1 id=7',
+    flow: { ...toService('10.1.0.2 53'), zone: 5 },
+  },
+  {
+    name: 'in a zone on its way to us',
+    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone-orig=5 use=1 id=7',
+    flow: { ...toService('10.1.0.2 53'), zone: 5 },
+  },
+  {
+    name: 'in a zone on its way back',
+    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone-reply=5 use=1 id=7',
+    flow: toService('10.1.0.2 53'),
+  },
+  {
+    name: 'IPv6',
+    line: 'udp      17 3 src=fd00::1 dst=fd00::a sport=4000 dport=53 src=fd00::2 dst=fd00::1 sport=53 dport=4000 mark=0 use=1 id=7',
+    flow: { ...flow('fd00::a', 53, 'fd00::2 53'), source: 'fd00::1' },
+  },
+  {
+    name: 'TCP',
+    line: 'tcp      6 9 TIME_WAIT src=10.0.0.1 dst=10.96.0.1 sport=4000 dport=443 src=10.1.0.2 dst=10.0.0.1 sport=443 dport=4000 mark=0 use=1 id=7',
+    flow: undefined,
+  },
 ];
 test.each(lines)('a line of conntrack: $name', ({ line, flow: expected }) => {
   expect(parseFlow(line)).toEqual(expected);

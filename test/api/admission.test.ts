@@ -14,7 +14,9 @@ describeWhere(['cluster'], 'admission by the real API server', () => {
   beforeAll(async () => {
     server = await startApiServer();
     expect(await server.kubectl(['apply', '-k', 'crds'])).toMatchObject({ exitCode: 0 });
-    expect(await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all'])).toMatchObject({ exitCode: 0 });
+    expect(await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all'])).toMatchObject({
+      exitCode: 0,
+    });
     client = createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig }));
     for (const { base } of kinds) expect(await applied(base)).toMatchObject({ exitCode: 0 });
   }, 120_000);
@@ -36,15 +38,25 @@ describeWhere(['cluster'], 'admission by the real API server', () => {
     });
   });
 
-  /** What the API server says to an object, without storing it; a status goes to its subresource of an object that stands. */
+  /**
+   * What the API server says to an object, without storing it; a status goes to its subresource of an object that
+   * stands.
+   */
   async function refusal({ plural }: Kind, { field, object }: Example): Promise<string | undefined> {
     const path = `/apis/proxyconfig.dev/v1alpha1/${plural}`;
     const query = { dryRun: 'All', fieldValidation: 'Strict' };
     const { metadata, status, ...rest } = object as { metadata: { name: string }; status?: unknown };
     const isStatus = field.startsWith('status');
-    const body = isStatus ? { status } : { ...rest, metadata: { ...metadata, name: field.startsWith('metadata') ? metadata.name : 'another' } };
+    const body = isStatus
+      ? { status }
+      : { ...rest, metadata: { ...metadata, name: field.startsWith('metadata') ? metadata.name : 'another' } };
     try {
-      if (isStatus) await client.send('PATCH', `${path}/${metadata.name}/status`, { body, query, contentType: 'application/merge-patch+json' });
+      if (isStatus)
+        await client.send('PATCH', `${path}/${metadata.name}/status`, {
+          body,
+          query,
+          contentType: 'application/merge-patch+json',
+        });
       else await client.send('POST', path, { body, query });
       return undefined;
     } catch (error) {
@@ -71,7 +83,9 @@ describeWhere(['cluster'], 'admission by the real API server', () => {
   });
 
   test('the defaults are the documented ones', async () => {
-    expect(await client.get('/apis/proxyconfig.dev/v1alpha1/proxyconfigs/example')).toMatchObject({ spec: documentedDefaults });
+    expect(await client.get('/apis/proxyconfig.dev/v1alpha1/proxyconfigs/example')).toMatchObject({
+      spec: documentedDefaults,
+    });
   });
 
   const documentedDefaults = {
@@ -81,7 +95,13 @@ describeWhere(['cluster'], 'admission by the real API server', () => {
     masquerade: { bit: 14, all: false },
     sessionAffinity: { timeoutPolicy: 'Service' },
     sync: { periodSeconds: 30, minPeriodSeconds: 0 },
-    conntrack: { maxPerCore: 32_768, min: 131_072, tcpEstablishedTimeoutSeconds: 86_400, tcpCloseWaitTimeoutSeconds: 3600, tcpBeLiberal: false },
+    conntrack: {
+      maxPerCore: 32_768,
+      min: 131_072,
+      tcpEstablishedTimeoutSeconds: 86_400,
+      tcpCloseWaitTimeoutSeconds: 3600,
+      tcpBeLiberal: false,
+    },
     migration: { strategy: 'PreserveConnections', drainTimeoutSeconds: 600 },
     drift: { policy: 'Enforce', checkPeriodSeconds: 60 },
     rollout: {
@@ -97,7 +117,9 @@ describeWhere(['cluster'], 'admission by the real API server', () => {
 
   test('offline defaulting gives what the API server stores', async () => {
     for (const { base, plural, schema } of kinds) {
-      const stored = await client.get<{ spec: unknown; status: unknown }>(`/apis/proxyconfig.dev/v1alpha1/${plural}/example`);
+      const stored = await client.get<{ spec: unknown; status: unknown }>(
+        `/apis/proxyconfig.dev/v1alpha1/${plural}/example`,
+      );
       expect(withDefaults(base, schema)).toMatchObject({ spec: stored.spec, status: stored.status });
     }
   });
@@ -117,7 +139,9 @@ describeWhere(['cluster'], 'admission by the real API server', () => {
   test('a ProxyConfig can be applied again without a difference, client-side and server-side', async () => {
     for (const how of [[], ['--server-side']]) {
       expect(await applied(kinds[0]?.base ?? {}, how)).toMatchObject({ exitCode: 0 });
-      expect(await server.kubectl(['diff', ...how, '-f', '-'], { input: JSON.stringify(kinds[0]?.base) })).toMatchObject({ exitCode: 0 });
+      expect(
+        await server.kubectl(['diff', ...how, '-f', '-'], { input: JSON.stringify(kinds[0]?.base) }),
+      ).toMatchObject({ exitCode: 0 });
     }
   });
 

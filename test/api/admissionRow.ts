@@ -29,7 +29,10 @@ export const atMost = (field: string, characters: number, given?: Given): Row =>
   row(field, given, ['a'.repeat(characters)], ['a'.repeat(characters + 1)]);
 
 export const oneOf = (field: string, values: readonly string[], given?: Given): Row =>
-  row(field, given, values, ['', values[0]?.toLowerCase() === values[0] ? values[0]?.toUpperCase() : values[0]?.toLowerCase()]);
+  row(field, given, values, [
+    '',
+    values[0]?.toLowerCase() === values[0] ? values[0]?.toUpperCase() : values[0]?.toLowerCase(),
+  ]);
 
 export const time = (field: string, given?: Given): Row => row(field, given, ['2026-01-31T12:00:00Z'], ['yesterday']);
 
@@ -39,12 +42,16 @@ export const required = (field: string, value: unknown, given?: Given): Row => r
 export const distinct = (field: string, count: number, entry: (index: number) => unknown, given?: Given): Row =>
   row(field, given, [many(count, entry)], [many(count + 1, entry), [entry(0), entry(0)]]);
 
-export const many = <Item>(count: number, entry: (index: number) => Item): Item[] => Array.from({ length: count }, (_, index) => entry(index));
+export const many = <Item>(count: number, entry: (index: number) => Item): Item[] =>
+  Array.from({ length: count }, (_, index) => entry(index));
 
 type Tree = Record<string | number, unknown>;
 
 /** A copy of an object in which these paths hold these values; what leads there is made as needed. */
-export function withValues(object: Readonly<Record<string, unknown>>, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function withValues(
+  object: Readonly<Record<string, unknown>>,
+  values: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const copy = structuredClone(object);
   for (const [path, value] of Object.entries(values))
     put(

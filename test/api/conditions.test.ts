@@ -3,11 +3,16 @@ import { findCondition, mergeConditions, type ConditionNow } from '../../src/api
 
 const ready: ConditionNow = { type: 'Ready', status: 'True', reason: 'AllReady', message: '3 of 3 nodes' };
 const drifted: ConditionNow = { type: 'Drifted', status: 'False', reason: 'AsApplied', message: '' };
-const first = mergeConditions(undefined, [ready, drifted], { observedGeneration: 1, now: new Date('2026-01-01T10:00:00.123Z') });
+const first = mergeConditions(undefined, [ready, drifted], {
+  observedGeneration: 1,
+  now: new Date('2026-01-01T10:00:00.123Z'),
+});
 const later = { observedGeneration: 2, now: new Date('2026-01-01T11:00:00Z') };
 
 test('new conditions are stamped with the time in whole seconds, and sorted', () => {
-  expect(first.map(({ type, lastTransitionTime, observedGeneration }) => [type, lastTransitionTime, observedGeneration])).toEqual([
+  expect(
+    first.map(({ type, lastTransitionTime, observedGeneration }) => [type, lastTransitionTime, observedGeneration]),
+  ).toEqual([
     ['Drifted', '2026-01-01T10:00:00Z', 1],
     ['Ready', '2026-01-01T10:00:00Z', 1],
   ]);
@@ -26,7 +31,9 @@ test('a new reason, message and generation do not move the transition time', () 
 });
 
 test('a new status moves it', () => {
-  expect(findCondition(mergeConditions(first, [{ ...ready, status: 'False' }], later), 'Ready')?.lastTransitionTime).toBe('2026-01-01T11:00:00Z');
+  expect(
+    findCondition(mergeConditions(first, [{ ...ready, status: 'False' }], later), 'Ready')?.lastTransitionTime,
+  ).toBe('2026-01-01T11:00:00Z');
 });
 
 test('a condition that no longer holds is gone', () => {

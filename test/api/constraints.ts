@@ -12,7 +12,18 @@ export interface Constraint {
   readonly at: readonly (string | number)[];
 }
 
-const bounds = ['enum', 'pattern', 'minimum', 'maximum', 'minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties'];
+const bounds = [
+  'enum',
+  'pattern',
+  'minimum',
+  'maximum',
+  'minLength',
+  'maxLength',
+  'minItems',
+  'maxItems',
+  'minProperties',
+  'maxProperties',
+];
 
 export function constraintsOf(schema: CrdSchema, field = '', at: readonly (string | number)[] = []): Constraint[] {
   return [
@@ -22,8 +33,14 @@ export function constraintsOf(schema: CrdSchema, field = '', at: readonly (strin
 }
 
 function ownConstraints(schema: CrdSchema, field: string, at: readonly (string | number)[]): Constraint[] {
-  const keywords = bounds.filter((keyword) => keyword in schema).map((keyword) => ({ field, what: keyword, at: [...at, keyword] }));
-  const required = (schema.required ?? []).map((name, index) => ({ field, what: `required ${name}`, at: [...at, 'required', index] }));
+  const keywords = bounds
+    .filter((keyword) => keyword in schema)
+    .map((keyword) => ({ field, what: keyword, at: [...at, keyword] }));
+  const required = (schema.required ?? []).map((name, index) => ({
+    field,
+    what: `required ${name}`,
+    at: [...at, 'required', index],
+  }));
   const rules = (schema['x-kubernetes-validations'] ?? []).map(({ rule }, index) => ({
     field,
     what: `rule ${rule}`,
@@ -60,7 +77,10 @@ export function without(schema: CrdSchema, { at }: Constraint): CrdSchema {
   const copy = structuredClone(schema);
   const parent = at
     .slice(0, -1)
-    .reduce<Record<string | number, unknown>>((node, key) => node[key] as Record<string | number, unknown>, copy as Record<string, unknown>);
+    .reduce<Record<string | number, unknown>>(
+      (node, key) => node[key] as Record<string | number, unknown>,
+      copy as Record<string, unknown>,
+    );
   const last = at.at(-1) ?? '';
   if (Array.isArray(parent)) parent.splice(Number(last), 1);
   else delete parent[last];

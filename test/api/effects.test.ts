@@ -15,13 +15,19 @@ function leavesOf(schema: CrdSchema, field: string): string[] {
 }
 
 const spec = proxyconfigSchema.properties?.['spec'] ?? {};
-const proofs = Object.entries(effects).flatMap(([field, effect]): [string, ...Proof][] => ('mode' in effect ? [] : [[field, ...effect]]));
-const notYet = Object.entries(effects).flatMap(([field, effect]) => ('mode' in effect ? [{ field, mode: effect.mode }] : []));
+const proofs = Object.entries(effects).flatMap(([field, effect]): [string, ...Proof][] =>
+  'mode' in effect ? [] : [[field, ...effect]],
+);
+const notYet = Object.entries(effects).flatMap(([field, effect]) =>
+  'mode' in effect ? [{ field, mode: effect.mode }] : [],
+);
 
 /** Names stand in quotes of one kind or another, behind `test(`, `name:` or in a title of rows. */
 function names(file: string): string[] {
   const source = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  return [...source.matchAll(/(?:test(?:\.each|\w+)?\(|\)\(|name: )\s*(['"`])((?:\\.|(?!\1).)*)\1/g)].map(([, , name = '']) => name);
+  return [...source.matchAll(/(?:test(?:\.each|\w+)?\(|\)\(|name: )\s*(['"`])((?:\\.|(?!\1).)*)\1/g)].map(
+    ([, , name = '']) => name,
+  );
 }
 
 test('every setting has an entry, and every entry is of a setting', () => {

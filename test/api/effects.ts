@@ -1,5 +1,6 @@
 /**
- * @module Where each setting of a ProxyConfig is shown to have its effect: on packets, on the kernel, or on what the operator does.
+ * @module Where each setting of a ProxyConfig is shown to have its effect: on packets, on the kernel, or on what the
+ * operator does.
  */
 
 /** A test file and words of the name of one of its tests, or of its row in a table that the test reads. */
@@ -44,7 +45,10 @@ export const effects: Readonly<Record<string, Proof | NotYet>> = {
   'spec.conntrack.udpTimeoutSeconds': conntrack('all of them'),
   'spec.conntrack.udpStreamTimeoutSeconds': conntrack('all of them'),
   'spec.conntrack.tcpBeLiberal': conntrack('all of them'),
-  'spec.iptables.backend': ['test/backend/iptables/kernel.test.ts', 'the configuration moves the rules to the other variant'],
+  'spec.iptables.backend': [
+    'test/backend/iptables/kernel.test.ts',
+    'the configuration moves the rules to the other variant',
+  ],
   'spec.nftables.tableName': { mode: 'nftables' },
   'spec.ipvs.scheduler': ['test/backend/ipvs/ledger.test.ts', 'another scheduler is changed'],
   'spec.ipvs.strictARP': ['test/backend/ipvs/checks/sync.ts', 'and strictARP as asked'],

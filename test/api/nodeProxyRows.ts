@@ -6,11 +6,22 @@ import { conditionRows } from './proxyConfigRows.ts';
 
 const probe = { 'spec.probe': { periodSeconds: 10, failureThreshold: 3 } };
 const services = 'spec.probe.services';
-const service = { ...probe, [`${services}[0].namespace`]: 'default', [`${services}[0].name`]: 'kubernetes', [`${services}[0].port`]: 443 };
-const quarantined = { 'status.dataplane.quarantined[0]': { namespace: 'default', name: 'bad', reason: 'InvalidAddress' } };
+const service = {
+  ...probe,
+  [`${services}[0].namespace`]: 'default',
+  [`${services}[0].name`]: 'kubernetes',
+  [`${services}[0].port`]: 443,
+};
+const quarantined = {
+  'status.dataplane.quarantined[0]': { namespace: 'default', name: 'bad', reason: 'InvalidAddress' },
+};
 
 export const nodeProxyRows: readonly Row[] = [
-  { field: 'spec', accepted: [{ configRef: { name: 'all', uid: 'u', generation: 1 }, revision: 'r' }], refused: [undefined] },
+  {
+    field: 'spec',
+    accepted: [{ configRef: { name: 'all', uid: 'u', generation: 1 }, revision: 'r' }],
+    refused: [undefined],
+  },
   required('spec.configRef', { name: 'all', uid: 'u', generation: 1 }),
   required('spec.configRef.name', 'all'),
   required('spec.configRef.uid', 'u'),
@@ -19,7 +30,11 @@ export const nodeProxyRows: readonly Row[] = [
   atMost('spec.configRef.uid', 36),
   required('spec.revision', 'r'),
   atMost('spec.revision', 64),
-  { field: 'spec.config', accepted: [undefined, { mode: 'iptables', fieldOfALaterVersion: [1] }], refused: ['iptables'] },
+  {
+    field: 'spec.config',
+    accepted: [undefined, { mode: 'iptables', fieldOfALaterVersion: [1] }],
+    refused: ['iptables'],
+  },
   required('spec.probe.periodSeconds', 10, probe),
   required('spec.probe.failureThreshold', 3, probe),
   range('spec.probe.periodSeconds', 1, 300, probe),
@@ -40,8 +55,14 @@ export const nodeProxyRows: readonly Row[] = [
   time('status.lastChangeTime'),
   atMost('status.dataplane.rulesHash', 64),
   time('status.dataplane.lastDriftTime'),
-  distinct('status.dataplane.quarantined', 10, (index) => ({ namespace: 'default', name: `bad-${index}`, reason: 'InvalidAddress' })),
-  ...['namespace', 'name', 'reason'].map((name) => required(`status.dataplane.quarantined[0].${name}`, 'a', quarantined)),
+  distinct('status.dataplane.quarantined', 10, (index) => ({
+    namespace: 'default',
+    name: `bad-${index}`,
+    reason: 'InvalidAddress',
+  })),
+  ...['namespace', 'name', 'reason'].map((name) =>
+    required(`status.dataplane.quarantined[0].${name}`, 'a', quarantined),
+  ),
   atMost('status.dataplane.quarantined[0].namespace', 63, quarantined),
   atMost('status.dataplane.quarantined[0].name', 63, quarantined),
   atMost('status.dataplane.quarantined[0].reason', 64, quarantined),

@@ -13,7 +13,16 @@ const userspace = { 'spec.mode': 'userspace' };
 const cidr = (index: number): string => `10.0.${index}.0/24`;
 /** 44 characters, which is longer than any canonical CIDR. */
 const longCIDR = '1111:2222:3333:4444:5555:6666:7777:8888/0128';
-const notCanonical = [['10.0.0.1/8'], ['10.0.0.0'], ['010.0.0.0/8'], ['FD00::/8'], ['::ffff:10.0.0.0/104'], ['::ffff:a00:0/104'], ['example.com/8'], [longCIDR]];
+const notCanonical = [
+  ['10.0.0.1/8'],
+  ['10.0.0.0'],
+  ['010.0.0.0/8'],
+  ['FD00::/8'],
+  ['::ffff:10.0.0.0/104'],
+  ['::ffff:a00:0/104'],
+  ['example.com/8'],
+  [longCIDR],
+];
 const percentages = { accepted: [1, 5000, '1%', '100%'], refused: [0, -1, '0%', '101%', '5', '1000%'] };
 
 const spec: Row[] = [
@@ -32,11 +41,18 @@ const spec: Row[] = [
   { field: 'spec.unheardOf', accepted: [undefined], refused: [1] },
   range('spec.masquerade.bit', 0, 31),
   { field: 'spec.masquerade.all', accepted: [true, false], refused: [1] },
-  oneOf('spec.sessionAffinity.timeoutPolicy', ['ReplaceDefault', 'Cap', 'Override'], { 'spec.sessionAffinity.timeoutSeconds': 60 }),
+  oneOf('spec.sessionAffinity.timeoutPolicy', ['ReplaceDefault', 'Cap', 'Override'], {
+    'spec.sessionAffinity.timeoutSeconds': 60,
+  }),
   { field: 'spec.sessionAffinity.timeoutPolicy', accepted: ['Service'], refused: ['None'] },
   range('spec.sessionAffinity.timeoutSeconds', 1, 86_400, { 'spec.sessionAffinity.timeoutPolicy': 'Cap' }),
   required('spec.sessionAffinity.timeoutSeconds', 60, { 'spec.sessionAffinity.timeoutPolicy': 'Override' }),
-  { field: 'spec.sessionAffinity.timeoutSeconds', given: { 'spec.sessionAffinity.timeoutPolicy': 'Service' }, accepted: [undefined], refused: [60] },
+  {
+    field: 'spec.sessionAffinity.timeoutSeconds',
+    given: { 'spec.sessionAffinity.timeoutPolicy': 'Service' },
+    accepted: [undefined],
+    refused: [60],
+  },
   { field: 'spec.sessionAffinity.timeoutSeconds', accepted: [undefined], refused: [60] },
   range('spec.sync.periodSeconds', 1, 3600),
   range('spec.sync.minPeriodSeconds', 0, 3600, { 'spec.sync.periodSeconds': 3600 }),
@@ -61,7 +77,14 @@ const nodeSelector: Row[] = [
   {
     field: 'spec.nodeSelector.matchLabels',
     accepted: [{}, { pool: '' }, { 'example.com/pool': 'a'.repeat(63) }, labels(32)],
-    refused: [labels(33), { pool: 'a'.repeat(64) }, { pool: 'edge!' }, { 'pool!': 'edge' }, { 'EXAMPLE.com/pool': 'edge' }, { 'a/b/c': 'edge' }],
+    refused: [
+      labels(33),
+      { pool: 'a'.repeat(64) },
+      { pool: 'edge!' },
+      { 'pool!': 'edge' },
+      { 'EXAMPLE.com/pool': 'edge' },
+      { 'a/b/c': 'edge' },
+    ],
   },
   {
     field: 'spec.nodeSelector.matchExpressions',
@@ -77,7 +100,12 @@ const nodeSelector: Row[] = [
   },
   required(`${expression}.operator`, 'Exists', { [`${expression}.key`]: 'pool' }),
   { field: `${expression}.operator`, given: exists, accepted: ['Exists', 'DoesNotExist'], refused: ['', 'exists'] },
-  { field: `${expression}.operator`, given: { ...exists, [`${expression}.values`]: ['edge'] }, accepted: ['In', 'NotIn'], refused: ['in'] },
+  {
+    field: `${expression}.operator`,
+    given: { ...exists, [`${expression}.values`]: ['edge'] },
+    accepted: ['In', 'NotIn'],
+    refused: ['in'],
+  },
   {
     field: `${expression}.values`,
     given: isIn,
@@ -126,14 +154,24 @@ const addresses: Row[] = [
       ...notCanonical,
     ],
   },
-  { field: 'spec.localTraffic.clusterCIDRs', given: { 'spec.localTraffic.detect': 'NodeCIDR' }, accepted: [undefined], refused: [['10.244.0.0/16']] },
+  {
+    field: 'spec.localTraffic.clusterCIDRs',
+    given: { 'spec.localTraffic.detect': 'NodeCIDR' },
+    accepted: [undefined],
+    refused: [['10.244.0.0/16']],
+  },
   {
     field: 'spec.localTraffic.interface',
     given: bridge,
     accepted: ['cni0', '_', 'a'.repeat(15)],
     refused: [undefined, '', 'a'.repeat(16), '-cni0', 'cni 0', 'cni0/1'],
   },
-  { field: 'spec.localTraffic.interface', given: { 'spec.localTraffic.detect': 'NodeCIDR' }, accepted: [undefined], refused: ['cni0'] },
+  {
+    field: 'spec.localTraffic.interface',
+    given: { 'spec.localTraffic.detect': 'NodeCIDR' },
+    accepted: [undefined],
+    refused: ['cni0'],
+  },
   distinct('spec.nodePorts.addresses', 32, cidr),
   {
     field: 'spec.nodePorts.addresses',
@@ -162,14 +200,29 @@ const modes: Row[] = [
     field: 'spec.userspace.portRange',
     given: userspace,
     accepted: ['1024-65535', '40000-40000'],
-    refused: ['', '40000', '40000:41000', '1023-2000', '41000-40000', '60000-65536', '040000-41000', '123456-7', 'a-b', '10000-20000 '],
+    refused: [
+      '',
+      '40000',
+      '40000:41000',
+      '1023-2000',
+      '41000-40000',
+      '60000-65536',
+      '040000-41000',
+      '123456-7',
+      'a-b',
+      '10000-20000 ',
+    ],
   },
   range('spec.userspace.udpIdleTimeoutSeconds', 1, 86_400, userspace),
 ];
 
 const step = 'spec.rollout.steps[0]';
 const services = 'spec.rollout.probe.services';
-const service = { [`${services}[0].namespace`]: 'default', [`${services}[0].name`]: 'kubernetes', [`${services}[0].port`]: 443 };
+const service = {
+  [`${services}[0].namespace`]: 'default',
+  [`${services}[0].name`]: 'kubernetes',
+  [`${services}[0].port`]: 443,
+};
 const rollout: Row[] = [
   { field: 'spec.rollout.maxUnavailable', ...percentages },
   { field: 'spec.rollout.maxFailures', ...percentages },
@@ -177,7 +230,11 @@ const rollout: Row[] = [
   range('spec.rollout.minReadySeconds', 0, 3600),
   range('spec.rollout.progressDeadlineSeconds', 30, 86_400),
   oneOf('spec.rollout.onFailure', ['Rollback', 'Pause', 'Continue']),
-  { field: 'spec.rollout.steps', accepted: [many(10, () => ({ setNodes: 1 }))], refused: [many(11, () => ({ setNodes: 1 }))] },
+  {
+    field: 'spec.rollout.steps',
+    accepted: [many(10, () => ({ setNodes: 1 }))],
+    refused: [many(11, () => ({ setNodes: 1 }))],
+  },
   { field: step, accepted: [{ setNodes: 1 }, { pause: {} }], refused: [{}, { setNodes: 1, pause: {} }] },
   { field: `${step}.setNodes`, ...percentages },
   range(`${step}.pause.seconds`, 1, 604_800),
@@ -190,7 +247,13 @@ const rollout: Row[] = [
   range(`${services}[0].port`, 1, 65_535, service),
 ];
 
-const condition = { type: 'Ready', status: 'True', reason: 'AllReady', message: '', lastTransitionTime: '2026-01-31T12:00:00Z' };
+const condition = {
+  type: 'Ready',
+  status: 'True',
+  reason: 'AllReady',
+  message: '',
+  lastTransitionTime: '2026-01-31T12:00:00Z',
+};
 const ready = { 'status.conditions[0]': condition };
 const failure = { 'status.failures[0]': { node: 'node-1', reason: 'ModeNotSupported' } };
 
@@ -235,4 +298,11 @@ function modeCounts(count: number): Record<string, number> {
   return Object.fromEntries(many(count, (index) => [`mode${index}`, index]));
 }
 
-export const proxyConfigRows: readonly Row[] = [...spec, ...nodeSelector, ...addresses, ...modes, ...rollout, ...status];
+export const proxyConfigRows: readonly Row[] = [
+  ...spec,
+  ...nodeSelector,
+  ...addresses,
+  ...modes,
+  ...rollout,
+  ...status,
+];

@@ -3,7 +3,12 @@ import { governingConfig, matches, type Candidate, type NodeSelector } from '../
 
 const edge: NodeSelector = { matchLabels: { pool: 'edge' } };
 
-function config(name: string, priority = 0, creationTimestamp = '2026-01-01T00:00:00Z', nodeSelector?: NodeSelector): Candidate {
+function config(
+  name: string,
+  priority = 0,
+  creationTimestamp = '2026-01-01T00:00:00Z',
+  nodeSelector?: NodeSelector,
+): Candidate {
   return { metadata: { name, creationTimestamp }, spec: { priority, ...(nodeSelector && { nodeSelector }) } };
 }
 
@@ -15,15 +20,34 @@ describe('who governs a node', () => {
   const older = '2025-01-01T00:00:00Z';
   const rows = [
     { name: 'nobody, where there is no ProxyConfig', configs: [], winner: undefined },
-    { name: 'nobody, where none selects the node', configs: [config('other', 9, older, { matchLabels: { pool: 'core' } })], winner: undefined },
+    {
+      name: 'nobody, where none selects the node',
+      configs: [config('other', 9, older, { matchLabels: { pool: 'core' } })],
+      winner: undefined,
+    },
     {
       name: 'the only one that selects it',
       configs: [config('a', 0, older, edge), config('b', 9, older, { matchLabels: { pool: 'core' } })],
       winner: 'a',
     },
-    { name: 'the higher priority, however young', configs: [config('old', 0, older), config('high', 1)], winner: 'high', overridden: ['old'] },
-    { name: 'the older of equal priority', configs: [config('a'), config('old', 0, older)], winner: 'old', tiedWith: ['a'] },
-    { name: 'the first name of equal priority and age', configs: [config('b'), config('a')], winner: 'a', tiedWith: ['b'] },
+    {
+      name: 'the higher priority, however young',
+      configs: [config('old', 0, older), config('high', 1)],
+      winner: 'high',
+      overridden: ['old'],
+    },
+    {
+      name: 'the older of equal priority',
+      configs: [config('a'), config('old', 0, older)],
+      winner: 'old',
+      tiedWith: ['a'],
+    },
+    {
+      name: 'the first name of equal priority and age',
+      configs: [config('b'), config('a')],
+      winner: 'a',
+      tiedWith: ['b'],
+    },
     {
       name: 'one winner over ties and lower ones',
       configs: [config('low'), config('b', 5), config('a', 5)],
@@ -64,7 +88,12 @@ describe('a selector', () => {
     { name: 'equal label', selector: edge, labels: { pool: 'edge' }, expected: true },
     { name: 'other value', selector: edge, labels: { pool: 'core' }, expected: false },
     { name: 'absent label', selector: edge, labels: {}, expected: false },
-    { name: 'one of two labels', selector: { matchLabels: { pool: 'edge', zone: 'a' } }, labels: { pool: 'edge' }, expected: false },
+    {
+      name: 'one of two labels',
+      selector: { matchLabels: { pool: 'edge', zone: 'a' } },
+      labels: { pool: 'edge' },
+      expected: false,
+    },
     { name: 'In, listed', selector: expression('In', 'core', 'edge'), labels: { pool: 'edge' }, expected: true },
     { name: 'In, not listed', selector: expression('In', 'core'), labels: { pool: 'edge' }, expected: false },
     { name: 'In, absent', selector: expression('In', 'core'), labels: {}, expected: false },

@@ -40,7 +40,9 @@ test('defaulting never changes what is there, and a second time changes nothing'
       record({ mode: string(), masquerade: record({ bit: nat() }), paused: boolean(), unknown: jsonValue() }),
       (given) => {
         const once = withDefaults({ spec: given });
-        expect(once).toMatchObject({ spec: { mode: given.mode, paused: given.paused, masquerade: { bit: given.masquerade.bit, all: false } } });
+        expect(once).toMatchObject({
+          spec: { mode: given.mode, paused: given.paused, masquerade: { bit: given.masquerade.bit, all: false } },
+        });
         expect(withDefaults(once)).toEqual(once);
       },
     ),
@@ -48,5 +50,7 @@ test('defaulting never changes what is there, and a second time changes nothing'
 });
 
 test('a field with nothing after it counts as absent', () => {
-  expect(withDefaults({ spec: { mode: 'iptables', masquerade: null } })).toMatchObject({ spec: { masquerade: { bit: 14, all: false } } });
+  expect(withDefaults({ spec: { mode: 'iptables', masquerade: null } })).toMatchObject({
+    spec: { masquerade: { bit: 14, all: false } },
+  });
 });

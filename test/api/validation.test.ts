@@ -27,7 +27,12 @@ describe.each(kinds)('$kind', (kind) => {
   test('every value of an enumeration is accepted somewhere', () => {
     const missing = enumerations(kind).flatMap(({ field, schema }) =>
       (schema.enum ?? [])
-        .filter((value) => !examples.some((example) => example.accepted && general(example.field) === field && example.value === value))
+        .filter(
+          (value) =>
+            !examples.some(
+              (example) => example.accepted && general(example.field) === field && example.value === value,
+            ),
+        )
         .map((value) => `${field}: ${String(value)}`),
     );
     expect(missing).toEqual([]);
@@ -35,7 +40,8 @@ describe.each(kinds)('$kind', (kind) => {
 
   test('every field has a description for kubectl explain', () => {
     const silent = fieldsOf(kind).filter(
-      ({ field, schema }) => !/[[{]/.test(field.slice(-2)) && field !== 'metadata' && (schema.description ?? '').length < 5,
+      ({ field, schema }) =>
+        !/[[{]/.test(field.slice(-2)) && field !== 'metadata' && (schema.description ?? '').length < 5,
     );
     expect(silent.map(({ field }) => field)).toEqual([]);
   });
@@ -54,10 +60,13 @@ describe.each(kinds)('$kind', (kind) => {
 function isShown(constraint: Constraint, kind: Kind, examples: readonly Example[]): boolean {
   const lenient = without(kind.schema, constraint);
   const near = examples.filter(
-    ({ field }) => field === 'spec' || general(field).startsWith(constraint.field) || constraint.field.startsWith(general(field)),
+    ({ field }) =>
+      field === 'spec' || general(field).startsWith(constraint.field) || constraint.field.startsWith(general(field)),
   );
   const decides = near.some(
-    ({ accepted, object }) => !accepted && JSON.stringify(validateObject(object, lenient)) !== JSON.stringify(validateObject(object, kind.schema)),
+    ({ accepted, object }) =>
+      !accepted &&
+      JSON.stringify(validateObject(object, lenient)) !== JSON.stringify(validateObject(object, kind.schema)),
   );
   return decides && near.some(({ accepted }) => accepted);
 }

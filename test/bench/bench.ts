@@ -1,6 +1,7 @@
 /**
- * @module `npm run bench`: the product beside the real kube-proxy, in one run and by turns, on one machine; and what a change costs when
- * it goes to thousands of nodes. Another comparison is a file like iptables-nft.ts and an entry in `contests`.
+ * @module `npm run bench`: the product beside the real kube-proxy, in one run and by turns, on one machine; and what a
+ * change costs when it goes to thousands of nodes. Another comparison is a file like iptables-nft.ts and an entry in
+ * `contests`.
  *
  * Everything runs in network and mount namespaces of its own and ends with this process.
  */
@@ -85,8 +86,25 @@ function settings(): Settings | undefined {
   const changes = Number(values.changes ?? usual.changes);
   const parts = allParts.filter((part) => (only as readonly string[]).includes(part));
   const isUnknown = positionals.some((name) => !known.includes(name)) || only.length > parts.length;
-  if (help || isUnknown || ![...services, ...nodes, repetitions ?? 1, changes].every(isCount) || services.some((size) => size > mostServices)) return undefined;
-  return { names: positionals.length > 0 ? positionals : known, quick, add, page, services, ipvsServices, parts, nodes, repetitions, changes };
+  if (
+    help ||
+    isUnknown ||
+    ![...services, ...nodes, repetitions ?? 1, changes].every(isCount) ||
+    services.some((size) => size > mostServices)
+  )
+    return undefined;
+  return {
+    names: positionals.length > 0 ? positionals : known,
+    quick,
+    add,
+    page,
+    services,
+    ipvsServices,
+    parts,
+    nodes,
+    repetitions,
+    changes,
+  };
 }
 
 function isCount(number: number): boolean {
@@ -121,9 +139,19 @@ async function measureProxies(chosen: readonly ProxyContest[], how: Settings, di
   const measure = async (contest: ProxyContest, what: Omit<CompareSettings, 'changes'>): Promise<void> => {
     await ground.populate(what.services);
     const comparison = await compare(contest, ground, { ...what, changes });
-    const place = sections.findIndex((each) => each.contest.name === contest.name && each.services === what.services && each.endpoints === ground.endpoints());
+    const place = sections.findIndex(
+      (each) =>
+        each.contest.name === contest.name && each.services === what.services && each.endpoints === ground.endpoints(),
+    );
     const run = runDetails({ changes, kubeProxy: ground.kubeProxy, minutes: Math.ceil(performance.now() / 60_000) });
-    sections.splice(place === -1 ? sections.length : place, place === -1 ? 0 : 1, { contest, services: what.services, endpoints: ground.endpoints(), repetitions: what.repetitions, comparison, run });
+    sections.splice(place === -1 ? sections.length : place, place === -1 ? 0 : 1, {
+      contest,
+      services: what.services,
+      endpoints: ground.endpoints(),
+      repetitions: what.repetitions,
+      comparison,
+      run,
+    });
     if (quick) return;
     await saveMeasured(sections);
     await writeReport(sections);
@@ -146,9 +174,21 @@ async function measureProxies(chosen: readonly ProxyContest[], how: Settings, di
 }
 
 /** The tables. */
-async function measureInKernel({ quick, ipvsServices, repetitions, changes }: Settings, directory: string): Promise<string> {
+async function measureInKernel(
+  { quick, ipvsServices, repetitions, changes }: Settings,
+  directory: string,
+): Promise<string> {
   const onResult = async (result: IpvsResult): Promise<void> => (quick ? undefined : writeIpvs(result));
-  return printIpvs(await measureIpvs({ sizes: ipvsServices, repetitions: repetitions ?? (quick ? 3 : undefined), changes, directory, progress, onResult }));
+  return printIpvs(
+    await measureIpvs({
+      sizes: ipvsServices,
+      repetitions: repetitions ?? (quick ? 3 : undefined),
+      changes,
+      directory,
+      progress,
+      onResult,
+    }),
+  );
 }
 
 /** The table. */
@@ -163,10 +203,22 @@ function explain(): never {
   process.exit(2);
 }
 
-/** The same program again, in namespaces of its own, where it may make bridges and rules; what it leaves behind when it is stopped goes here. */
+/**
+ * The same program again, in namespaces of its own, where it may make bridges and rules; what it leaves behind when it
+ * is stopped goes here.
+ */
 async function enterNamespaces(): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'proxyconfig-bench-'));
-  const command = ['--net', '--mount', 'setpriv', '--pdeathsig', 'TERM', process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const command = [
+    '--net',
+    '--mount',
+    'setpriv',
+    '--pdeathsig',
+    'TERM',
+    process.execPath,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ];
   const child = spawn('unshare', command, { stdio: 'inherit', env: { ...process.env, [inside]: directory } });
   // Ctrl-C in a terminal reaches the child by itself.
   process.on('SIGINT', () => {});

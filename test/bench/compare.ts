@@ -1,5 +1,6 @@
 /**
- * One contest: the same Services, the same API server and the same kind of node, served by ours and by kube-proxy by turns.
+ * One contest: the same Services, the same API server and the same kind of node, served by ours and by kube-proxy by
+ * turns.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createService, deleteService, type Ground, moveEndpoint, type SideName, writeNodeProxy } from './ground.ts';
@@ -34,7 +35,10 @@ export interface Measures {
   readonly cpuPerChange: number;
   readonly rss: number;
   readonly rssPeak: number;
-  /** connect(2) on a node without a rule, to all Services by turns, to one of them again and again, and past all Services. */
+  /**
+   * connect(2) on a node without a rule, to all Services by turns, to one of them again and again, and past all
+   * Services.
+   */
   readonly direct: number;
   readonly hit: number;
   readonly one: number;
@@ -61,7 +65,9 @@ export async function compare(contest: ProxyContest, ground: Ground, settings: C
     for (const side of sides) {
       const measures = await measure(side, contest, ground, settings);
       measured[side].push(measures);
-      ground.progress(`${contest.name}, ${settings.services} Services, ${repetition + 1}/${settings.repetitions}, ${side}: ${inWords(measures)}`);
+      ground.progress(
+        `${contest.name}, ${settings.services} Services, ${repetition + 1}/${settings.repetitions}, ${side}: ${inWords(measures)}`,
+      );
     }
   }
   return { ours: medians(measured.ours), 'kube-proxy': medians(measured['kube-proxy']) };
@@ -69,7 +75,9 @@ export async function compare(contest: ProxyContest, ground: Ground, settings: C
 
 function medians(repetitions: readonly Measures[]): Measures {
   const names = Object.keys(repetitions[0] ?? {}) as (keyof Measures)[];
-  return Object.fromEntries(names.map((name) => [name, median(repetitions.map((each) => each[name]))])) as unknown as Measures;
+  return Object.fromEntries(
+    names.map((name) => [name, median(repetitions.map((each) => each[name]))]),
+  ) as unknown as Measures;
 }
 
 function inWords(measures: Measures): string {
@@ -78,7 +86,12 @@ function inWords(measures: Measures): string {
     .join(', ');
 }
 
-async function measure(side: SideName, contest: ProxyContest, ground: Ground, settings: CompareSettings): Promise<Measures> {
+async function measure(
+  side: SideName,
+  contest: ProxyContest,
+  ground: Ground,
+  settings: CompareSettings,
+): Promise<Measures> {
   const node = await BenchNode.start(contest.variant, ground);
   try {
     return await new Trial({ side, contest, ground, node }, settings).run();
@@ -110,8 +123,12 @@ class Trial {
     try {
       await cold.proxy.settled();
       await this.#expectAllRules();
-      const connecting = this.#wants('connect') ? await this.#connect() : { direct: Number.NaN, hit: Number.NaN, one: Number.NaN, miss: Number.NaN };
-      const changes = this.#wants('change') ? await this.#change(cold.proxy.pid) : { change: Number.NaN, cpuPerChange: Number.NaN };
+      const connecting = this.#wants('connect')
+        ? await this.#connect()
+        : { direct: Number.NaN, hit: Number.NaN, one: Number.NaN, miss: Number.NaN };
+      const changes = this.#wants('change')
+        ? await this.#change(cold.proxy.pid)
+        : { change: Number.NaN, cpuPerChange: Number.NaN };
       const rss = residentMiB(cold.proxy.pid);
       await cold.proxy.end();
       const restart = this.#wants('restart') ? await this.#restart() : { ms: Number.NaN, rssPeak: 0 };
@@ -174,7 +191,12 @@ class Trial {
       await bare.stop();
     }
     const medianOf = (of: (round: (typeof rounds)[number]) => number): number => median(rounds.map(of));
-    return { direct: medianOf(({ direct }) => direct), hit: medianOf(({ hit }) => hit), one: medianOf(({ one }) => one), miss: medianOf(({ miss }) => miss) };
+    return {
+      direct: medianOf(({ direct }) => direct),
+      hit: medianOf(({ hit }) => hit),
+      one: medianOf(({ one }) => one),
+      miss: medianOf(({ miss }) => miss),
+    };
   }
 
   /** There and back; what the process uses while nothing changes is not counted to the changes. */
@@ -199,7 +221,10 @@ class Trial {
     await sleep(betweenChangesMs);
     const written = performance.now();
     await moveEndpoint(ground.client, service, address);
-    return (await node.until(clusterIP(service), servicePort, address ?? endpointAddress(service, 2), longestSyncMs)) - written;
+    return (
+      (await node.until(clusterIP(service), servicePort, address ?? endpointAddress(service, 2), longestSyncMs)) -
+      written
+    );
   }
 
   async #cpuIn(pid: number, work: () => Promise<unknown>): Promise<{ readonly cpuMs: number; readonly ms: number }> {

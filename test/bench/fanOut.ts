@@ -1,6 +1,7 @@
 /**
- * What one change of a ProxyConfig costs when it goes to all nodes at once and their answers are summed up: a real API server, the operator as
- * a process of its own with its own permissions and priority, and agents that are simulated by one watch and a status patch for each change.
+ * What one change of a ProxyConfig costs when it goes to all nodes at once and their answers are summed up: a real API
+ * server, the operator as a process of its own with its own permissions and priority, and agents that are simulated by
+ * one watch and a status patch for each change.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -29,7 +30,9 @@ export interface FanOutSettings {
 export interface FanOutRow {
   readonly nodes: number;
   readonly changes: number;
-  /** Seconds from the change until the last node was told, and until the ProxyConfig's status said that all are ready. */
+  /**
+   * Seconds from the change until the last node was told, and until the ProxyConfig's status said that all are ready.
+   */
   readonly toldSeconds: number;
   readonly readySeconds: number;
   /** Of the operator, as the API server counts them; of the agents. */
@@ -48,7 +51,10 @@ export interface FanOut {
 }
 
 const longestSizeMs = 600_000;
-/** The operator's place in the cluster; its client certificate names it, and so it has its own roles and the priority of all service accounts. */
+/**
+ * The operator's place in the cluster; its client certificate names it, and so it has its own roles and the priority of
+ * all service accounts.
+ */
 const namespace = 'proxyconfig-system';
 const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
 const flowSchema = 'service-accounts';
@@ -67,9 +73,23 @@ export async function measureFanOut(settings: FanOutSettings): Promise<FanOut> {
   try {
     await cluster.kubectl(['apply', '-k', 'config/rbac']);
     const kubeconfig = await cluster.server.kubeconfigFor(`system:serviceaccount:${namespace}:operator`, groups);
-    const command = ['--pdeathsig', 'KILL', process.execPath, ...(await flagsOfImage()), join(dist, 'proxyconfig.js'), 'operator', '--kubeconfig', kubeconfig];
+    const command = [
+      '--pdeathsig',
+      'KILL',
+      process.execPath,
+      ...(await flagsOfImage()),
+      join(dist, 'proxyconfig.js'),
+      'operator',
+      '--kubeconfig',
+      kubeconfig,
+    ];
     const ports = ['--health-address', '127.0.0.1:9001', '--metrics-address', '127.0.0.1:9002'];
-    const operator = execa('setpriv', [...command, ...ports], { reject: false, stdio: 'ignore', cancelSignal: stopping.signal, env: { NODE_ENV: 'production' } });
+    const operator = execa('setpriv', [...command, ...ports], {
+      reject: false,
+      stdio: 'ignore',
+      cancelSignal: stopping.signal,
+      env: { NODE_ENV: 'production' },
+    });
     await cluster.addConfig('all', { rollout });
     const result = await new Rollouts(cluster, fleet, operator.pid ?? 0).measure(settings);
     stopping.abort();
@@ -84,7 +104,8 @@ export async function measureFanOut(settings: FanOutSettings): Promise<FanOut> {
 
 /** What the image starts Node with. */
 async function flagsOfImage(): Promise<string[]> {
-  const [, entrypoint = '[]'] = /^ENTRYPOINT (\[.*\])$/m.exec(await readFile(join(import.meta.dirname, '..', '..', 'Dockerfile'), 'utf8')) ?? [];
+  const [, entrypoint = '[]'] =
+    /^ENTRYPOINT (\[.*\])$/m.exec(await readFile(join(import.meta.dirname, '..', '..', 'Dockerfile'), 'utf8')) ?? [];
   return (JSON.parse(entrypoint) as string[]).slice(1, -1);
 }
 
@@ -117,7 +138,11 @@ class Rollouts {
         await this.#fleet.growTo(nodes, deadline);
         await this.#until('the nodes are ready', nodes, deadline);
         const measured: FanOutRow[] = [];
-        for (let change = 0; change < changes && (change === 0 || performance.now() < deadline - longestSizeMs / 3); change += 1) {
+        for (
+          let change = 0;
+          change < changes && (change === 0 || performance.now() < deadline - longestSizeMs / 3);
+          change += 1
+        ) {
           const row = await this.#change(nodes, deadline);
           measured.push(row);
           progress(`fan-out: ${nodes} nodes, ${change + 1}/${changes}: ${inWords(row)}`);
@@ -140,13 +165,22 @@ class Rollouts {
     const started = performance.now();
     try {
       await this.#cluster.changeConfig('all', { masquerade: { bit: this.#bit } });
-      await waitFor('all nodes are told', async () => this.#fleet.toldBit(this.#bit) === nodes, { timeoutMs: deadline - performance.now(), everyMs: 20, explain: () => this.#fleet.explain() });
+      await waitFor('all nodes are told', async () => this.#fleet.toldBit(this.#bit) === nodes, {
+        timeoutMs: deadline - performance.now(),
+        everyMs: 20,
+        explain: () => this.#fleet.explain(),
+      });
       const toldSeconds = (performance.now() - started) / 1000;
       await this.#until('the status says that all are ready', nodes, deadline);
       const readySeconds = (performance.now() - started) / 1000;
       const after = await this.#counts();
       const requests = after.requests - before.requests;
-      const spent = { requests, answers: after.answers - before.answers, refused: after.refused - before.refused, cpuSeconds: after.cpu - before.cpu };
+      const spent = {
+        requests,
+        answers: after.answers - before.answers,
+        refused: after.refused - before.refused,
+        cpuSeconds: after.cpu - before.cpu,
+      };
       return { nodes, changes: 1, toldSeconds, readySeconds, ...spent, peakMiB: peak() };
     } finally {
       peak();
@@ -155,30 +189,48 @@ class Rollouts {
 
   async #until(what: string, nodes: number, deadline: number): Promise<void> {
     const condition = async (): Promise<boolean> => isReady(await this.#cluster.config('all'), nodes);
-    await waitFor(what, condition, { timeoutMs: deadline - performance.now(), everyMs: 50, explain: () => this.#fleet.explain() });
+    await waitFor(what, condition, {
+      timeoutMs: deadline - performance.now(),
+      everyMs: 50,
+      explain: () => this.#fleet.explain(),
+    });
   }
 
   async #counts(): Promise<Counts> {
     const exposed = await this.#cluster.kubectl(['get', '--raw=/metrics']);
     const ofOperator = (metric: string): number => sumOf(exposed, `apiserver_flowcontrol_${metric}_requests_total`);
-    return { requests: ofOperator('dispatched'), refused: ofOperator('rejected'), answers: this.#fleet.answers, cpu: cpuSeconds(this.#pid) };
+    return {
+      requests: ofOperator('dispatched'),
+      refused: ofOperator('rejected'),
+      answers: this.#fleet.answers,
+      cpu: cpuSeconds(this.#pid),
+    };
   }
 }
 
 /** Over all lines of the operator's flow schema, which nobody else here belongs to. */
 function sumOf(exposed: string, metric: string): number {
-  const lines = exposed.split('\n').filter((line) => line.startsWith(`${metric}{`) && line.includes(`flow_schema="${flowSchema}"`));
+  const lines = exposed
+    .split('\n')
+    .filter((line) => line.startsWith(`${metric}{`) && line.includes(`flow_schema="${flowSchema}"`));
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
 function isReady({ metadata, status }: ProxyConfig, nodes: number): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  return ready?.status === 'True' && ready.observedGeneration === metadata.generation && status?.nodes?.ready === nodes && status.rollout?.state === 'Complete';
+  return (
+    ready?.status === 'True' &&
+    ready.observedGeneration === metadata.generation &&
+    status?.nodes?.ready === nodes &&
+    status.rollout?.state === 'Complete'
+  );
 }
 
 function medians(rows: readonly FanOutRow[]): FanOutRow {
   const names = Object.keys(rows[0] ?? {}) as (keyof FanOutRow)[];
-  const middle = Object.fromEntries(names.map((name) => [name, median(rows.map((row) => row[name]))])) as unknown as FanOutRow;
+  const middle = Object.fromEntries(
+    names.map((name) => [name, median(rows.map((row) => row[name]))]),
+  ) as unknown as FanOutRow;
   return { ...middle, changes: rows.length };
 }
 

@@ -61,7 +61,9 @@ function verdict(row: FanOutRow, above: FanOutRow): string {
 }
 
 function page({ rows, remarks }: FanOut): string {
-  const head = [columns.map(({ title }) => ` ${title} `), columns.map(() => '---:')].map((line) => `|${line.join('|')}|`);
+  const head = [columns.map(({ title }) => ` ${title} `), columns.map(() => '---:')].map(
+    (line) => `|${line.join('|')}|`,
+  );
   const body = cells(rows).map((line) => `| ${line.join(' | ')} |`);
   const changes = rows.map((row) => row.changes).join(', ');
   return `## One change of a ProxyConfig to all nodes
@@ -86,11 +88,26 @@ ${growthAllowed} times what it was.
 
 function draw(rows: readonly FanOutRow[]): string {
   const bars = (of: (row: FanOutRow) => number, unit: string) =>
-    rows.map((row) => ({ label: `${row.nodes.toLocaleString('en')} nodes`, bars: [{ value: of(row), unit, side: 'ours' as const }] }));
-  const perNode = nodeCosts.map(({ what, unit, of }) => ({ title: what, groups: bars(of, unit), scale: 'linear' as const }));
+    rows.map((row) => ({
+      label: `${row.nodes.toLocaleString('en')} nodes`,
+      bars: [{ value: of(row), unit, side: 'ours' as const }],
+    }));
+  const perNode = nodeCosts.map(({ what, unit, of }) => ({
+    title: what,
+    groups: bars(of, unit),
+    scale: 'linear' as const,
+  }));
   const inAll = [
-    { title: 'from the change until all nodes are told', groups: bars(({ toldSeconds }) => toldSeconds, 's'), scale: 'linear' as const },
-    { title: 'from the change until the status says Ready', groups: bars(({ readySeconds }) => readySeconds, 's'), scale: 'linear' as const },
+    {
+      title: 'from the change until all nodes are told',
+      groups: bars(({ toldSeconds }) => toldSeconds, 's'),
+      scale: 'linear' as const,
+    },
+    {
+      title: 'from the change until the status says Ready',
+      groups: bars(({ readySeconds }) => readySeconds, 's'),
+      scale: 'linear' as const,
+    },
     { title: 'memory of the operator, peak', groups: bars(({ peakMiB }) => peakMiB, 'MiB'), scale: 'linear' as const },
   ];
   return plotBars({ legend: [], note: 'shorter is better; scales are linear', panels: [...perNode, ...inAll] });

@@ -1,5 +1,6 @@
 /**
- * What all benchmarks stand on: a real API server with many Services, the bundle of the product as its image holds it, and the real kube-proxy.
+ * What all benchmarks stand on: a real API server with many Services, the bundle of the product as its image holds it,
+ * and the real kube-proxy.
  */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -42,7 +43,11 @@ const atOnce = 48;
 export async function prepareGround(directory: string, progress: (line: string) => void): Promise<Ground> {
   await prepareNetwork();
   const programs = await preparePrograms(directory, progress);
-  const server = await startApiServer({ address: serverAddress, progress, apiServerArguments: ['--max-mutating-requests-inflight=400'] });
+  const server = await startApiServer({
+    address: serverAddress,
+    progress,
+    apiServerArguments: ['--max-mutating-requests-inflight=400'],
+  });
   const client = createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig }));
   await prepareObjects(server, client);
   let populated = 0;
@@ -80,7 +85,10 @@ export async function prepareGround(directory: string, progress: (line: string) 
 }
 
 /** Built in the directory. */
-export async function preparePrograms(directory: string, progress: (line: string) => void): Promise<Pick<Ground, 'product' | 'kubeProxy' | 'probe'>> {
+export async function preparePrograms(
+  directory: string,
+  progress: (line: string) => void,
+): Promise<Pick<Ground, 'product' | 'kubeProxy' | 'probe'>> {
   const { 'kube-proxy': kubeProxy } = await ensureBinaries({ which: ['kube-proxy'], progress });
   progress('building the product');
   const dist = join(directory, 'dist');
@@ -93,18 +101,28 @@ export async function preparePrograms(directory: string, progress: (line: string
 function productCommand(dist: string): readonly string[] {
   const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
   const entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[];
-  const ours: Readonly<Record<string, string>> = { node: process.execPath, 'proxyconfig.js': join(dist, 'proxyconfig.js') };
+  const ours: Readonly<Record<string, string>> = {
+    node: process.execPath,
+    'proxyconfig.js': join(dist, 'proxyconfig.js'),
+  };
   const environment = [...dockerfile.matchAll(/^ENV (.*)$/gm)].map(([, words = '']) => words);
   return ['/usr/bin/env', ...environment, ...entrypoint.map((word) => ours[basename(word)] ?? word)];
 }
 
 async function prepareObjects(server: ApiServer, client: KubeClient): Promise<void> {
-  const { exitCode, stderr } = await server.kubectl(['apply', '--server-side', '-f', join(root, 'crds', 'nodeproxies.yaml')]);
+  const { exitCode, stderr } = await server.kubectl([
+    'apply',
+    '--server-side',
+    '-f',
+    join(root, 'crds', 'nodeproxies.yaml'),
+  ]);
   if (exitCode !== 0) throw new Error(`the CRD could not be made: ${stderr}`);
   await server.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/nodeproxies.proxyconfig.dev']);
   await client.send('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
   for (const name of ['ours', 'kube-proxy'] satisfies SideName[]) {
-    await client.send('POST', '/api/v1/nodes', { body: { metadata: { name }, spec: { podCIDRs: ['10.244.255.0/24'], podCIDR: '10.244.255.0/24' } } });
+    await client.send('POST', '/api/v1/nodes', {
+      body: { metadata: { name }, spec: { podCIDRs: ['10.244.255.0/24'], podCIDR: '10.244.255.0/24' } },
+    });
     const addresses = Object.values(nodeAddresses).map((address) => ({ type: 'InternalIP', address }));
     const patch = { body: { status: { addresses } }, contentType: 'application/merge-patch+json' };
     await client.send('PATCH', `/api/v1/nodes/${name}/status`, patch);
@@ -114,7 +132,11 @@ async function prepareObjects(server: ApiServer, client: KubeClient): Promise<vo
 /** What the agent on the node `ours` is to run. */
 export async function writeNodeProxy({ client }: Ground, config: object): Promise<void> {
   const path = '/apis/proxyconfig.dev/v1alpha1/nodeproxies/ours';
-  await client.send('PATCH', path, { body: nodeProxyOf(config), contentType: 'application/apply-patch+yaml', query: { fieldManager: 'bench', force: true } });
+  await client.send('PATCH', path, {
+    body: nodeProxyOf(config),
+    contentType: 'application/apply-patch+yaml',
+    query: { fieldManager: 'bench', force: true },
+  });
 }
 
 export async function createService(client: KubeClient, index: number): Promise<void> {
@@ -141,14 +163,25 @@ export async function moveEndpoint(client: KubeClient, index: number, address?: 
 /** The addresses come after those of `mostWide` Services. */
 async function widenSlice(client: KubeClient, index: number): Promise<void> {
   const more = [0, 1].map((each) => endpointAddress(mostWide, 2 * index + each));
-  const endpoints = [...sliceOf(index).endpoints, ...more.flatMap((address) => sliceOf(index, address).endpoints.slice(2))];
-  await client.send('PATCH', `${slicesPath}/${serviceName(index)}-1`, { body: { endpoints }, contentType: 'application/merge-patch+json' });
+  const endpoints = [
+    ...sliceOf(index).endpoints,
+    ...more.flatMap((address) => sliceOf(index, address).endpoints.slice(2)),
+  ];
+  await client.send('PATCH', `${slicesPath}/${serviceName(index)}-1`, {
+    body: { endpoints },
+    contentType: 'application/merge-patch+json',
+  });
 }
 
 const mostWide = 10_400;
 const slicesPath = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
 
-async function inParallel(from: number, to: number, work: (index: number) => Promise<void>, progress: (line: string) => void): Promise<void> {
+async function inParallel(
+  from: number,
+  to: number,
+  work: (index: number) => Promise<void>,
+  progress: (line: string) => void,
+): Promise<void> {
   let next = from;
   const worker = async (): Promise<void> => {
     while (next < to) {

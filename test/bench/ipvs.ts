@@ -1,5 +1,6 @@
 /**
- * Mode ipvs beside the real kube-proxy in the same mode, in a kernel that has ip_vs: the one that the tests boot too (test/uml). A size is a boot.
+ * Mode ipvs beside the real kube-proxy in the same mode, in a kernel that has ip_vs: the one that the tests boot too
+ * (test/uml). A size is a boot.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -52,7 +53,14 @@ export interface IpvsSettings {
 /** Power-on to halt, with everything. */
 const timeoutMs = 10_800_000;
 
-export async function measureIpvs({ sizes, changes, directory, progress, onResult, ...settings }: IpvsSettings): Promise<IpvsResult> {
+export async function measureIpvs({
+  sizes,
+  changes,
+  directory,
+  progress,
+  onResult,
+  ...settings
+}: IpvsSettings): Promise<IpvsResult> {
   const programs = await preparePrograms(directory, progress);
   const result = { sections: [] as IpvsSection[], kernel: '', kubeProxy: programs.kubeProxy, changes };
   for (const services of sizes) {
@@ -65,8 +73,18 @@ export async function measureIpvs({ sizes, changes, directory, progress, onResul
     };
     const file = join(directory, 'ipvs.json');
     await writeFile(file, JSON.stringify({ ...programs, services, repetitions, changes } satisfies IpvsTask));
-    result.kernel = await runInKernel({ program: '../bench/ipvsInKernel.ts', args: [file], timeoutMs, memory: '3G', onLine });
-    result.sections.push({ services, repetitions, comparison: { ours: medians(measured.ours), 'kube-proxy': medians(measured['kube-proxy']) } });
+    result.kernel = await runInKernel({
+      program: '../bench/ipvsInKernel.ts',
+      args: [file],
+      timeoutMs,
+      memory: '3G',
+      onLine,
+    });
+    result.sections.push({
+      services,
+      repetitions,
+      comparison: { ours: medians(measured.ours), 'kube-proxy': medians(measured['kube-proxy']) },
+    });
     await onResult(result);
   }
   return result;

@@ -1,6 +1,6 @@
 /**
- * Runs inside the kernel under test: both proxies in mode ipvs, by turns, each on a fresh node and from the same server of objects. Prints a
- * line of JSON for each.
+ * Runs inside the kernel under test: both proxies in mode ipvs, by turns, each on a fresh node and from the same server
+ * of objects. Prints a line of JSON for each.
  *   node ipvsInKernel.ts TASK.json
  */
 import { execFile } from 'node:child_process';
@@ -26,7 +26,9 @@ const longestSyncMs = 3_600_000;
 /** Where everybody may write; a node's own mounts hide /run. */
 const directory = '/mnt';
 
-const { services, repetitions, changes, product, kubeProxy, probe } = JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')) as IpvsTask;
+const { services, repetitions, changes, product, kubeProxy, probe } = JSON.parse(
+  await readFile(process.argv[2] ?? '', 'utf8'),
+) as IpvsTask;
 
 await promisify(execFile)('mount', ['-t', 'tmpfs', 'none', directory]);
 await prepareNetwork();
@@ -47,15 +49,32 @@ server.stop();
 
 function allObjects(): readonly KubeObject[] {
   const addresses = Object.values(nodeAddresses).map((address) => ({ type: 'InternalIP', address }));
-  const nodes = sides.map((name) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name }, spec: { podCIDRs: ['10.244.255.0/24'], podCIDR: '10.244.255.0/24' }, status: { addresses } }));
+  const nodes = sides.map((name) => ({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name },
+    spec: { podCIDRs: ['10.244.255.0/24'], podCIDR: '10.244.255.0/24' },
+    status: { addresses },
+  }));
   const numbers = Array.from({ length: services }, (_, index) => index);
-  return [...nodes, nodeProxyOf(contest.config), ...numbers.map((index) => sliceOf(index)), ...numbers.map((index) => serviceWithDefaults(index))];
+  return [
+    ...nodes,
+    nodeProxyOf(contest.config),
+    ...numbers.map((index) => sliceOf(index)),
+    ...numbers.map((index) => serviceWithDefaults(index)),
+  ];
 }
 
 /** With what an API server would have added. */
 function serviceWithDefaults(index: number): KubeObject {
   const service = serviceOf(index);
-  const spec = { type: 'ClusterIP', clusterIPs: [clusterIP(index)], ipFamilies: ['IPv4'], sessionAffinity: 'None', internalTrafficPolicy: 'Cluster' };
+  const spec = {
+    type: 'ClusterIP',
+    clusterIPs: [clusterIP(index)],
+    ipFamilies: ['IPv4'],
+    sessionAffinity: 'None',
+    internalTrafficPolicy: 'Cluster',
+  };
   return { ...service, spec: { ...spec, ...service.spec } } as KubeObject;
 }
 
@@ -85,9 +104,14 @@ async function expectEverything(side: SideName, node: BenchNode): Promise<void> 
   const servers = await node.run(['ipvsadm', '-Sn']);
   const addresses = await node.run(['ip', '-4', '-o', 'addr', 'show', 'kube-ipvs0']);
   const set = await node.run(['ipset', 'save', 'KUBE-CLUSTER-IP']);
-  const found = [servers.match(/^-A/gm), servers.match(/^-a/gm), addresses.match(/^/gm), set.match(/^add/gm)].map((lines) => lines?.length ?? 0);
+  const found = [servers.match(/^-A/gm), servers.match(/^-a/gm), addresses.match(/^/gm), set.match(/^add/gm)].map(
+    (lines) => lines?.length ?? 0,
+  );
   const wanted = [services, 3 * services, services, services];
-  if (found.some((count, index) => count < (wanted[index] ?? 0))) throw new Error(`${side} has ${found.join(', ')} virtual servers, real servers, addresses and entries instead of ${wanted.join(', ')}`);
+  if (found.some((count, index) => count < (wanted[index] ?? 0)))
+    throw new Error(
+      `${side} has ${found.join(', ')} virtual servers, real servers, addresses and entries instead of ${wanted.join(', ')}`,
+    );
 }
 
 async function change(proxy: Proxy, node: BenchNode): Promise<Pick<IpvsMeasures, 'change' | 'cpuPerChange'>> {
@@ -109,7 +133,10 @@ async function change(proxy: Proxy, node: BenchNode): Promise<Pick<IpvsMeasures,
   return { change: median(times), cpuPerChange: median(cpu) };
 }
 
-/** More than kube-proxy's shortest time between two syncs, and then until it rests: a sync goes on when what was asked for is there. */
+/**
+ * More than kube-proxy's shortest time between two syncs, and then until it rests: a sync goes on when what was asked
+ * for is there.
+ */
 async function calm(proxy: Proxy): Promise<void> {
   await sleep(1300);
   await proxy.settled();

@@ -1,4 +1,7 @@
-/** Mode ipvs beside kube-proxy's, as a table for people and a part of the page: ratios only, because the kernel inside is slow in its own way. */
+/**
+ * Mode ipvs beside kube-proxy's, as a table for people and a part of the page: ratios only, because the kernel inside
+ * is slow in its own way.
+ */
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 import type { IpvsMeasures, IpvsResult, IpvsSection } from './ipvs.ts';
@@ -37,7 +40,11 @@ export function printIpvs({ sections }: IpvsResult): string {
   const blocks = sections.map((section) => {
     const lines = [header, ...cells(section)];
     const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-    const text = lines.map((line) => line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '));
+    const text = lines.map((line) =>
+      line
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+        .join('  '),
+    );
     return [titleOf(section), ...text].join('\n');
   });
   return [...blocks, `Targets are judged from ${targetsFrom.toLocaleString('en')} Services on.`].join('\n\n');
@@ -70,8 +77,13 @@ minutes for each 1,000 Services there, and more on a machine that has other work
 
 function judgement(sections: readonly IpvsSection[]): string {
   const judged = sections.filter(({ services }) => services >= targetsFrom);
-  if (judged.length === 0) return `Not judged: this run stopped before ${targetsFrom.toLocaleString('en')} Services, and what kube-proxy does for a change grows with their number.`;
-  const missed = judged.flatMap((section) => cells(section).filter((row) => row.at(-1) === 'missed').map(([what, ratio, target]) => `- ${titleOf(section)}: ${what}: ${ratio} instead of ${target}`));
+  if (judged.length === 0)
+    return `Not judged: this run stopped before ${targetsFrom.toLocaleString('en')} Services, and what kube-proxy does for a change grows with their number.`;
+  const missed = judged.flatMap((section) =>
+    cells(section)
+      .filter((row) => row.at(-1) === 'missed')
+      .map(([what, ratio, target]) => `- ${titleOf(section)}: ${what}: ${ratio} instead of ${target}`),
+  );
   return missed.length === 0 ? 'No target was missed.' : `Missed:\n\n${missed.join('\n')}`;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A node of the benchmarks: a network and mount namespace with one cable to the API server, in which every endpoint's address is local, so
- * that a connection through the rules costs the rules and nothing else. It goes with this process.
+ * A node of the benchmarks: a network and mount namespace with one cable to the API server, in which every endpoint's
+ * address is local, so that a connection through the rules costs the rules and nothing else. It goes with this process.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,10 @@ export const neighbourAddresses: Addresses = { ipv4: '192.0.2.11', ipv6: 'fd00:b
 
 /** The API server's end, in this process' own network namespace. */
 export async function prepareNetwork(): Promise<void> {
-  await run('sh', ['-ec', `ip link set lo up; ip link add ${bridge} type bridge; ip addr add ${serverAddress}/24 dev ${bridge}; ip link set ${bridge} up`]);
+  await run('sh', [
+    '-ec',
+    `ip link set lo up; ip link add ${bridge} type bridge; ip addr add ${serverAddress}/24 dev ${bridge}; ip link set ${bridge} up`,
+  ]);
 }
 
 const run = promisify(execFile);
@@ -81,7 +84,8 @@ export class BenchNode {
   /** When somebody answered at the address: milliseconds as `performance.now()` counts. */
   async until(address: string, port: number, expected: string, timeoutMs: number): Promise<number> {
     const answer = await this.#ask(`until ${address} ${port} ${expected} ${timeoutMs}`);
-    if (answer === 'late') throw new Error(`no answer of ${expected} at ${address}:${port} within ${timeoutMs / 1000} s`);
+    if (answer === 'late')
+      throw new Error(`no answer of ${expected} at ${address}:${port} within ${timeoutMs / 1000} s`);
     // Both clocks are CLOCK_MONOTONIC; performance.now() counts from the start of this process.
     return performance.now() - Number(process.hrtime.bigint() - BigInt(answer)) / 1e6;
   }
@@ -124,7 +128,10 @@ function wire(pid: number): string {
   return `ip link add ${cableOf(pid)} type veth peer name eth0 netns ${pid}; ip link set ${cableOf(pid)} master ${bridge} up`;
 }
 
-/** A packet for a Service address without rules vanishes in a cable that leads nowhere, and does not wait for anybody's refusal. */
+/**
+ * A packet for a Service address without rules vanishes in a cable that leads nowhere, and does not wait for anybody's
+ * refusal.
+ */
 function setUp(variant: Variant, { ipv4, ipv6 }: Addresses): string {
   return `
     ip link set lo up; ip addr add ${ipv4}/24 dev eth0; ip -6 addr add ${ipv6}/64 dev eth0 nodad; ip link set eth0 up

@@ -23,7 +23,12 @@ export function serviceName(index: number): string {
 
 export function serviceOf(index: number) {
   const ports = [{ name: 'http', port: servicePort, targetPort, protocol: 'TCP' }];
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name: serviceName(index), namespace }, spec: { clusterIP: clusterIP(index), ports } };
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: serviceName(index), namespace },
+    spec: { clusterIP: clusterIP(index), ports },
+  };
 }
 
 export function sliceOf(index: number, third = endpointAddress(index, 2)) {
@@ -35,13 +40,21 @@ export function sliceOf(index: number, third = endpointAddress(index, 2)) {
     metadata: { name: `${name}-1`, namespace, labels: { 'kubernetes.io/service-name': name } },
     addressType: 'IPv4',
     ports: [{ name: 'http', port: targetPort, protocol: 'TCP' }],
-    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true, serving: true, terminating: false }, nodeName: 'elsewhere' })),
+    endpoints: addresses.map((address) => ({
+      addresses: [address],
+      conditions: { ready: true, serving: true, terminating: false },
+      nodeName: 'elsewhere',
+    })),
   };
 }
 
 /** What the agent on the node `ours` is to run, as the operator would say it. */
 export function nodeProxyOf(config: object) {
   const localTraffic = { detect: 'ClusterCIDR', clusterCIDRs: [podRanges[0]] };
-  const spec = { configRef: { name: 'bench', uid: 'bench', generation: 1 }, revision: JSON.stringify(config).length.toString(16), config: { ...config, localTraffic } };
+  const spec = {
+    configRef: { name: 'bench', uid: 'bench', generation: 1 },
+    revision: JSON.stringify(config).length.toString(16),
+    config: { ...config, localTraffic },
+  };
   return { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'ours' }, spec };
 }

@@ -1,4 +1,6 @@
-/** docs/performance.md: parts that are measured apart, of which a run writes its own and leaves the others as they were. */
+/**
+ * docs/performance.md: parts that are measured apart, of which a run writes its own and leaves the others as they were.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';

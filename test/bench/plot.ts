@@ -51,8 +51,13 @@ export function plot(sections: readonly Section[]): string {
     const groups = shown.flatMap((section) => {
       const row = rowsOf(section).find(({ what }) => what === title);
       if (row === undefined) return [];
-      const bars = [{ side: 'ours', value: row.ours, unit: row.unit } as const, { side: 'kube-proxy', value: row.theirs, unit: row.unit } as const];
-      return [{ label: `${section.contest.name}, ${section.services.toLocaleString('en')} × ${section.endpoints}`, bars }];
+      const bars = [
+        { side: 'ours', value: row.ours, unit: row.unit } as const,
+        { side: 'kube-proxy', value: row.theirs, unit: row.unit } as const,
+      ];
+      return [
+        { label: `${section.contest.name}, ${section.services.toLocaleString('en')} × ${section.endpoints}`, bars },
+      ];
     });
     return { title, scale: 'logarithmic' as const, groups };
   });
@@ -60,7 +65,9 @@ export function plot(sections: readonly Section[]): string {
 }
 
 export function plotBars({ legend, note, panels }: BarChart): string {
-  const words = legend.map((side, index) => text(10 + 40 * index, 20, side, `fill="${colours[side]}" font-weight="bold"`));
+  const words = legend.map((side, index) =>
+    text(10 + 40 * index, 20, side, `fill="${colours[side]}" font-weight="bold"`),
+  );
   const parts = [...words, text(legend.length > 0 ? 130 : 10, 20, note)];
   let y = 20;
   for (const panel of panels) {
@@ -76,12 +83,18 @@ ${parts.join('\n')}
 `;
 }
 
-function drawPanel({ title, scale: kind, groups }: Panel, top: number): { readonly lines: readonly string[]; readonly bottom: number } {
+function drawPanel(
+  { title, scale: kind, groups }: Panel,
+  top: number,
+): { readonly lines: readonly string[]; readonly bottom: number } {
   const scale = scales[kind](groups.flatMap(({ bars }) => bars.map(({ value }) => value)));
   let y = top + 28;
   const lines = [text(10, y, title, 'font-weight="bold"')];
   for (const { label, bars } of groups) {
-    lines.push(text(20, y + barStep, label), ...bars.map((bar, index) => drawBar(y + (index + 1) * barStep, bar, scale)));
+    lines.push(
+      text(20, y + barStep, label),
+      ...bars.map((bar, index) => drawBar(y + (index + 1) * barStep, bar, scale)),
+    );
     y += bars.length * barStep + 4;
   }
   return { lines, bottom: y };

@@ -1,7 +1,10 @@
 /** What a program and its children cost, as /proc counts it. */
 import { readFileSync } from 'node:fs';
 
-/** Seconds of CPU that a program, its live children and all children that it waited for have used; the kernel counts in steps of 10 ms. */
+/**
+ * Seconds of CPU that a program, its live children and all children that it waited for have used; the kernel counts in
+ * steps of 10 ms.
+ */
 export function cpuSeconds(pid: number): number {
   return treeOf(pid).reduce((sum, each) => sum + ticksOf(each), 0) / 100;
 }

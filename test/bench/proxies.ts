@@ -37,21 +37,35 @@ export function startProxy(side: SideName, contest: Contest, programs: Programs,
   const log = join(node.directory, `${side}.log`);
   const output = openSync(log, 'a');
   // kube-proxy takes the `iptables` that it finds first.
-  const child = spawn(file, args, { stdio: ['ignore', output, output], env: { PATH: '/run/tools:/usr/sbin:/usr/bin:/sbin:/bin', NODE_ENV: 'production' } });
+  const child = spawn(file, args, {
+    stdio: ['ignore', output, output],
+    env: { PATH: '/run/tools:/usr/sbin:/usr/bin:/sbin:/bin', NODE_ENV: 'production' },
+  });
   closeSync(output);
   return { pid: child.pid ?? 0, settled: () => settled(child, log), end: () => end(child) };
 }
 
-function commandOf(side: SideName, { kubeProxyFlags }: Contest, { product, kubeProxy, server }: Programs, node: BenchNode): readonly string[] {
-  if (side === 'ours') return [...product, 'agent', '--kubeconfig', server.kubeconfig, '--node', 'ours', '--state-dir', node.directory];
-  const flags = [`--kubeconfig=${server.kubeconfig}`, '--hostname-override=kube-proxy', '--conntrack-max-per-core=0', `--cluster-cidr=${podRanges[0]}`];
+function commandOf(
+  side: SideName,
+  { kubeProxyFlags }: Contest,
+  { product, kubeProxy, server }: Programs,
+  node: BenchNode,
+): readonly string[] {
+  if (side === 'ours')
+    return [...product, 'agent', '--kubeconfig', server.kubeconfig, '--node', 'ours', '--state-dir', node.directory];
+  const flags = [
+    `--kubeconfig=${server.kubeconfig}`,
+    '--hostname-override=kube-proxy',
+    '--conntrack-max-per-core=0',
+    `--cluster-cidr=${podRanges[0]}`,
+  ];
   return [kubeProxy, ...flags, ...kubeProxyFlags];
 }
 
 async function settled(child: ChildProcess, log: string): Promise<void> {
   const pid = child.pid ?? 0;
   const deadline = performance.now() + longestSettleMs;
-  for (let quiet = 0; quiet < 2 && performance.now() < deadline; ) {
+  for (let quiet = 0; quiet < 2 && performance.now() < deadline;) {
     if (hasEnded(child)) throw new Error(`a proxy ended: ${readFileSync(log, 'utf8').slice(-2000)}`);
     const before = cpuSeconds(pid);
     await sleep(500);

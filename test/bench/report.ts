@@ -18,15 +18,30 @@ export function printTable(sections: readonly Section[]): string {
     const header = ['', 'ours', 'kube-proxy', 'ours / kube-proxy', 'target', ''];
     const lines = [header, ...rowsOf(section).map(cells)];
     const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-    const text = lines.map((line) => line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '));
+    const text = lines.map((line) =>
+      line
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+        .join('  '),
+    );
     return [titleOf(section), ...text].join('\n');
   });
-  return [...blocks, ...growth(sections).map(({ text }) => text), `Targets are judged from ${targetsFrom.toLocaleString('en')} Services on.`].join('\n\n');
+  return [
+    ...blocks,
+    ...growth(sections).map(({ text }) => text),
+    `Targets are judged from ${targetsFrom.toLocaleString('en')} Services on.`,
+  ].join('\n\n');
 }
 
 function cells({ what, unit, ours, theirs, target, verdict }: Row): readonly string[] {
   const ratio = theirs > 0 ? (ours / theirs).toFixed(3) : '-';
-  return [what, `${round(ours)} ${unit}`, `${round(theirs)} ${unit}`, ratio, target === undefined ? '' : `≤ ${target}`, verdict ?? ''];
+  return [
+    what,
+    `${round(ours)} ${unit}`,
+    `${round(theirs)} ${unit}`,
+    ratio,
+    target === undefined ? '' : `≤ ${target}`,
+    verdict ?? '',
+  ];
 }
 
 function round(value: number): string {
@@ -46,7 +61,10 @@ export async function saveMeasured(sections: readonly Section[]): Promise<void> 
 
 export async function readMeasured(): Promise<readonly Section[]> {
   // JSON has null for what was not measured.
-  const { sections } = JSON.parse(await readFile(measuredFile, 'utf8'), (_name, value: unknown) => value ?? Number.NaN) as { sections: Section[] };
+  const { sections } = JSON.parse(
+    await readFile(measuredFile, 'utf8'),
+    (_name, value: unknown) => value ?? Number.NaN,
+  ) as { sections: Section[] };
   return sections;
 }
 
@@ -55,7 +73,10 @@ function page(sections: readonly Section[]): string {
   const missedRows = sections.flatMap((section) =>
     rowsOf(section)
       .filter(({ verdict }) => verdict === 'missed')
-      .map(({ what, ours, theirs, target }) => `- ${titleOf(section)}: ${what}: ${(ours / theirs).toFixed(3)} instead of ${target}`),
+      .map(
+        ({ what, ours, theirs, target }) =>
+          `- ${titleOf(section)}: ${what}: ${(ours / theirs).toFixed(3)} instead of ${target}`,
+      ),
   );
   const missed = [...missedRows, ...grown.filter(({ verdict }) => verdict === 'missed').map(({ text }) => `- ${text}`)];
   return `Written by \`npm run bench\`, which runs the product and the real kube-proxy on one machine by turns, fed by one real API server. Read the
@@ -91,12 +112,22 @@ A load average much higher than the number of CPUs means that both sides waited 
 
 function nothingMissed(sections: readonly Section[]): string {
   const isJudged = sections.some(({ services }) => services >= targetsFrom);
-  return isJudged ? 'None.' : `Not judged: this run stopped before ${targetsFrom.toLocaleString('en')} Services. What is here says nothing about the targets.`;
+  return isJudged
+    ? 'None.'
+    : `Not judged: this run stopped before ${targetsFrom.toLocaleString('en')} Services. What is here says nothing about the targets.`;
 }
 
 function markdownTable(section: Section): string {
   const lines = rowsOf(section).map((row) => `| ${cells(row).join(' | ')} |`);
-  return [`## ${titleOf(section)}`, '', howOften(section), '', '| | ours | kube-proxy | ours / kube-proxy | target | |', '|---|---:|---:|---:|---:|---|', ...lines].join('\n');
+  return [
+    `## ${titleOf(section)}`,
+    '',
+    howOften(section),
+    '',
+    '| | ours | kube-proxy | ours / kube-proxy | target | |',
+    '|---|---:|---:|---:|---:|---|',
+    ...lines,
+  ].join('\n');
 }
 
 function howOften({ repetitions, comparison, run: { changes, minutes, load } }: Section): string {

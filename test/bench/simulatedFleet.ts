@@ -1,4 +1,7 @@
-/** Nodes whose agents are one watch: each change of a NodeProxy is answered at once with a status that says it is in force. */
+/**
+ * Nodes whose agents are one watch: each change of a NodeProxy is answered at once with a status that says it is in
+ * force.
+ */
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import type { NodeProxy } from '../../src/api/nodeProxy.ts';
 import { createReflector, type Reflector } from '../../src/kube/reflector.ts';
@@ -33,7 +36,8 @@ export class SimulatedFleet {
     const numbers = Array.from({ length: nodes - this.#nodes }, (_, index) => this.#nodes + index).values();
     const worker = async (): Promise<void> => {
       for (const number of numbers) {
-        if (performance.now() > deadline) throw new Error(`making nodes took too long: ${number} of ${nodes} were there`);
+        if (performance.now() > deadline)
+          throw new Error(`making nodes took too long: ${number} of ${nodes} were there`);
         await this.#cluster.addNode(`node-${String(number).padStart(5, '0')}`);
       }
     };
@@ -59,10 +63,26 @@ export class SimulatedFleet {
     this.#told.set(metadata.name, (spec.config as unknown as NodeConfig).masquerade.bit);
     if (status?.observedGeneration === metadata.generation) return;
     this.answers += 1;
-    const ready = { type: 'Ready', status: 'True', reason: 'Synced', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' };
-    const body = { status: { observedGeneration: metadata.generation, state: 'Ready', mode: 'iptables', revision: spec.revision, conditions: [ready] } };
-    this.#cluster.client.send('PATCH', `${nodeProxies}/${metadata.name}/status`, { contentType: 'application/merge-patch+json', body }).catch((error: unknown) => {
-      this.#failure = error;
-    });
+    const ready = {
+      type: 'Ready',
+      status: 'True',
+      reason: 'Synced',
+      message: '',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    };
+    const body = {
+      status: {
+        observedGeneration: metadata.generation,
+        state: 'Ready',
+        mode: 'iptables',
+        revision: spec.revision,
+        conditions: [ready],
+      },
+    };
+    this.#cluster.client
+      .send('PATCH', `${nodeProxies}/${metadata.name}/status`, { contentType: 'application/merge-patch+json', body })
+      .catch((error: unknown) => {
+        this.#failure = error;
+      });
   }
 }

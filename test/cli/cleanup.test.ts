@@ -7,8 +7,14 @@ import { proxyconfig } from './proxyconfig.ts';
 
 const unshare = process.getuid?.() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net', '--mount'];
 
-/** Runs a script in a network namespace of its own; `before` and `after` are what stands there before and after the clean-up. */
-async function cleanUpAfter(rules: string, flags = ''): Promise<{ stdout: string; before: string; after: string; second: string }> {
+/**
+ * Runs a script in a network namespace of its own; `before` and `after` are what stands there before and after the
+ * clean-up.
+ */
+async function cleanUpAfter(
+  rules: string,
+  flags = '',
+): Promise<{ stdout: string; before: string; after: string; second: string }> {
   const script = `
     iptables-restore <<'FOREIGN'
 *nat
@@ -22,9 +28,13 @@ FOREIGN
     iptables-save | grep -v '^#' > "$DIRECTORY/after"
     src/main.ts cleanup ${flags} > "$DIRECTORY/second"
     for file in before after second; do echo "== $file"; cat "$DIRECTORY/$file"; done`;
-  const result = await execa('unshare', [...unshare, 'sh', '-c', `DIRECTORY=$(mktemp -d); trap 'rm -r "$DIRECTORY"' EXIT; ${script}`], {
-    input: rules,
-  });
+  const result = await execa(
+    'unshare',
+    [...unshare, 'sh', '-c', `DIRECTORY=$(mktemp -d); trap 'rm -r "$DIRECTORY"' EXIT; ${script}`],
+    {
+      input: rules,
+    },
+  );
   const [stdout = '', before = '', after = '', second = ''] = result.stdout.split(/^== (?:before|after|second)\n/m);
   return { stdout, before, after, second };
 }
@@ -36,7 +46,9 @@ describeWhere(['iptables', 'netns'], 'proxyconfig cleanup', () => {
     expect(stdout).toContain('chain KUBE-SVC-FWZO4IPCTY5IWGE6 of table nat');
     expect(stdout).toMatch(/^\d+ objects removed\nexit 0$/m);
     expect(before).toContain('of another');
-    expect(withoutCounters(after).filter((line) => !isEmptyTable(line))).toEqual(withoutCounters(before).filter((line) => !isEmptyTable(line)));
+    expect(withoutCounters(after).filter((line) => !isEmptyTable(line))).toEqual(
+      withoutCounters(before).filter((line) => !isEmptyTable(line)),
+    );
     expect(second).toContain('nothing of ours was found');
   });
 

@@ -3,7 +3,11 @@ import { manifest, proxyconfig } from './proxyconfig.ts';
 
 describe('help and version', () => {
   const rows = [
-    { args: ['--help'], exitCode: 0, stdout: ['agent', 'operator', 'status', 'render', 'cleanup', 'Exit status: 0', 'kubectl explain'] },
+    {
+      args: ['--help'],
+      exitCode: 0,
+      stdout: ['agent', 'operator', 'status', 'render', 'cleanup', 'Exit status: 0', 'kubectl explain'],
+    },
     { args: ['--version'], exitCode: 0, stdout: ['0.1.0'] },
     {
       args: ['agent', '--help'],
@@ -11,7 +15,18 @@ describe('help and version', () => {
       stdout: ['NODE_NAME', '0.0.0.0:10256', '127.0.0.1:10249', '/var/lib/proxyconfig', 'Example', 'Exit status'],
     },
     { args: ['operator', '--help'], exitCode: 0, stdout: ['--kubeconfig', '127.0.0.1:8080', 'Example', 'Exit status'] },
-    { args: ['status', '--help'], exitCode: 0, stdout: ['--watch', 'NO_COLOR', 'kubectl proxyconfig status', 'Examples', 'Exit status: 0 every ProxyConfig is Ready', '3 some'] },
+    {
+      args: ['status', '--help'],
+      exitCode: 0,
+      stdout: [
+        '--watch',
+        'NO_COLOR',
+        'kubectl proxyconfig status',
+        'Examples',
+        'Exit status: 0 every ProxyConfig is Ready',
+        '3 some',
+      ],
+    },
     { args: ['render', '--help'], exitCode: 0, stdout: ['iptables-restore --noflush', 'Examples', 'Exit status'] },
     { args: ['cleanup', '--help'], exitCode: 0, stdout: ['stop the agent first', 'Exit status'] },
   ];
@@ -33,7 +48,10 @@ describe('wrong usage ends with status 2 and names the flag', () => {
     { args: ['agent', '--kubeconfig', 'package.json'], stderr: '--node is required' },
     { args: ['agent', '--node', 'node-1'], stderr: 'give --kubeconfig FILE, or run as a Pod' },
     { args: [...agent, '--kubeconfig', ''], stderr: '--kubeconfig must name a file' },
-    { args: [...agent, '--kubeconfig', '/nowhere'], stderr: '--kubeconfig must name a file that can be read; /nowhere cannot' },
+    {
+      args: [...agent, '--kubeconfig', '/nowhere'],
+      stderr: '--kubeconfig must name a file that can be read; /nowhere cannot',
+    },
     { args: [...agent, '--health-address', '10256'], stderr: '--health-address must be ADDRESS:PORT' },
     { args: [...agent, '--metrics-address', '127.0.0.1:65536'], stderr: '--metrics-address must be ADDRESS:PORT' },
     { args: [...agent, '--metrics-address', '::1:10249'], stderr: '--metrics-address must be ADDRESS:PORT' },
@@ -54,7 +72,10 @@ describe('wrong usage ends with status 2 and names the flag', () => {
     { args: ['status'], env: { KUBECONFIG: '/nowhere' }, stderr: 'the kubeconfig cannot be used' },
     { args: ['render', '--node', 'node-1'], stderr: "required option '-f, --filename <file>'" },
     { args: render, stderr: "required option '--node <name>'" },
-    { args: [...render, '--node', 'node-1', '--mode', 'ebpf'], stderr: 'Allowed choices are iptables, ipvs, nftables, userspace' },
+    {
+      args: [...render, '--node', 'node-1', '--mode', 'ebpf'],
+      stderr: 'Allowed choices are iptables, ipvs, nftables, userspace',
+    },
     { args: [...render, '--node', 'node-1', '--family', 'ipv5'], stderr: 'Allowed choices are ipv4, ipv6' },
     { args: [...render, '--node', 'node-1', '-o', 'yaml'], stderr: 'Allowed choices are text, json' },
     { args: [...render, '--node', 'Node 1'], stderr: '--node must be the name of a Node' },

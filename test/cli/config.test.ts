@@ -27,9 +27,21 @@ test('flags become one frozen configuration', () => {
 
 describe('the environment of a Pod', () => {
   const rows = [
-    { name: 'IPv4', env: { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '6443' }, server: 'https://10.96.0.1:6443' },
-    { name: 'IPv6', env: { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '443' }, server: 'https://[fd00::1]:443' },
-    { name: 'a name and no port', env: { KUBERNETES_SERVICE_HOST: 'api.example.com' }, server: 'https://api.example.com:443' },
+    {
+      name: 'IPv4',
+      env: { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '6443' },
+      server: 'https://10.96.0.1:6443',
+    },
+    {
+      name: 'IPv6',
+      env: { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '443' },
+      server: 'https://[fd00::1]:443',
+    },
+    {
+      name: 'a name and no port',
+      env: { KUBERNETES_SERVICE_HOST: 'api.example.com' },
+      server: 'https://api.example.com:443',
+    },
   ];
   test.each(rows)('$name', ({ env, server }) => {
     expect(operatorConfig(inPod, '', env).kubernetes).toEqual({ server });
@@ -42,7 +54,9 @@ describe('the environment of a Pod', () => {
   });
 
   test('a kubeconfig names its own API server', () => {
-    expect(operatorConfig(flags, '', { KUBERNETES_SERVICE_HOST: '10.96.0.1' }).kubernetes).toEqual({ kubeconfig: 'package.json' });
+    expect(operatorConfig(flags, '', { KUBERNETES_SERVICE_HOST: '10.96.0.1' }).kubernetes).toEqual({
+      kubeconfig: 'package.json',
+    });
   });
 });
 
@@ -56,12 +70,37 @@ test.each([
 describe('what a terminal is taken to show', () => {
   const xterm = { TERM: 'xterm', LANG: 'de_DE.UTF-8' };
   const rows = [
-    { name: 'a terminal with a UTF-8 locale', isTerminal: true, env: xterm, terminal: { live: true, color: true, unicode: true } },
+    {
+      name: 'a terminal with a UTF-8 locale',
+      isTerminal: true,
+      env: xterm,
+      terminal: { live: true, color: true, unicode: true },
+    },
     { name: 'a pipe', isTerminal: false, env: xterm, terminal: { live: false, color: false, unicode: false } },
-    { name: 'NO_COLOR', isTerminal: true, env: { ...xterm, NO_COLOR: '1' }, terminal: { live: true, color: false, unicode: true } },
-    { name: 'NO_COLOR that is empty does not count', isTerminal: true, env: { ...xterm, NO_COLOR: '' }, terminal: { live: true, color: true, unicode: true } },
-    { name: 'a terminal that knows no escape sequences', isTerminal: true, env: { ...xterm, TERM: 'dumb' }, terminal: { live: false, color: false, unicode: false } },
-    { name: 'LC_ALL is stronger than LANG', isTerminal: true, env: { ...xterm, LC_ALL: 'C' }, terminal: { live: true, color: true, unicode: false } },
+    {
+      name: 'NO_COLOR',
+      isTerminal: true,
+      env: { ...xterm, NO_COLOR: '1' },
+      terminal: { live: true, color: false, unicode: true },
+    },
+    {
+      name: 'NO_COLOR that is empty does not count',
+      isTerminal: true,
+      env: { ...xterm, NO_COLOR: '' },
+      terminal: { live: true, color: true, unicode: true },
+    },
+    {
+      name: 'a terminal that knows no escape sequences',
+      isTerminal: true,
+      env: { ...xterm, TERM: 'dumb' },
+      terminal: { live: false, color: false, unicode: false },
+    },
+    {
+      name: 'LC_ALL is stronger than LANG',
+      isTerminal: true,
+      env: { ...xterm, LC_ALL: 'C' },
+      terminal: { live: true, color: true, unicode: false },
+    },
     { name: 'no locale at all', isTerminal: true, env: {}, terminal: { live: true, color: true, unicode: false } },
   ];
   test.each(rows)('$name', ({ isTerminal, env, terminal }) => {

@@ -15,8 +15,17 @@ export interface RunOptions {
 }
 
 export async function proxyconfig(args: readonly string[], { input = '', env = {} }: RunOptions = {}): Promise<Run> {
-  const withoutCluster = { NODE_NAME: undefined, KUBERNETES_SERVICE_HOST: undefined, KUBERNETES_SERVICE_PORT: undefined };
-  const result = await execa('src/main.ts', args, { input, reject: false, stripFinalNewline: false, env: { ...withoutCluster, ...env } });
+  const withoutCluster = {
+    NODE_NAME: undefined,
+    KUBERNETES_SERVICE_HOST: undefined,
+    KUBERNETES_SERVICE_PORT: undefined,
+  };
+  const result = await execa('src/main.ts', args, {
+    input,
+    reject: false,
+    stripFinalNewline: false,
+    env: { ...withoutCluster, ...env },
+  });
   return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
 }
 

@@ -9,7 +9,12 @@ const onNode1 = ['--node', 'node-1'];
 const chain = 'KUBE-SVC-FWZO4IPCTY5IWGE6';
 
 function config(name: string, spec: object, metadata: object = {}): string {
-  return JSON.stringify({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', metadata: { name, ...metadata }, spec });
+  return JSON.stringify({
+    apiVersion: 'proxyconfig.dev/v1alpha1',
+    kind: 'ProxyConfig',
+    metadata: { name, ...metadata },
+    spec,
+  });
 }
 
 function mark(bit: number): object {
@@ -41,14 +46,18 @@ describe('a Redis behind a NodePort', () => {
   test('the order of files does not matter', async () => {
     const files = ['redis.yaml', 'nodes.yaml', 'proxyconfig.yaml', 'dual-stack.yaml'].map(manifest);
     const [one, other] = await Promise.all(
-      [files, files.toReversed()].map((order) => proxyconfig(['render', ...order.flatMap((file) => ['-f', file]), ...onNode1])),
+      [files, files.toReversed()].map((order) =>
+        proxyconfig(['render', ...order.flatMap((file) => ['-f', file]), ...onNode1]),
+      ),
     );
     expect(one?.stdout).toContain(chain);
     expect(one?.stdout).toBe(other?.stdout);
   });
 
   test('from standard input, as a List of JSON', async () => {
-    const items = parseAllDocuments(readFileSync(manifest('redis.yaml'), 'utf8')).map((document) => document.toJS() as unknown);
+    const items = parseAllDocuments(readFileSync(manifest('redis.yaml'), 'utf8')).map(
+      (document) => document.toJS() as unknown,
+    );
     const { exitCode, stdout } = await proxyconfig(['render', '-f', '-', ...onNode1], {
       input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
     });
@@ -57,7 +66,9 @@ describe('a Redis behind a NodePort', () => {
   });
 
   test('from a typed list, whose items do not say their kind', async () => {
-    const [, service] = parseAllDocuments(readFileSync(manifest('redis.yaml'), 'utf8')).map((document) => document.toJS() as Record<string, unknown>);
+    const [, service] = parseAllDocuments(readFileSync(manifest('redis.yaml'), 'utf8')).map(
+      (document) => document.toJS() as Record<string, unknown>,
+    );
     const { metadata, spec } = service ?? {};
     const { exitCode, stdout } = await proxyconfig(['render', '-f', '-', ...onNode1], {
       input: JSON.stringify({ apiVersion: 'v1', kind: 'ServiceList', items: [{ metadata, spec }] }),
@@ -83,7 +94,9 @@ describe('families', () => {
 
   test('json has both, each equal to its text', async () => {
     const { stdout } = await proxyconfig(['render', ...all, ...onNode1, '-o', 'json']);
-    const [ipv4, ipv6] = await Promise.all(['ipv4', 'ipv6'].map((family) => proxyconfig(['render', ...all, ...onNode1, '--family', family])));
+    const [ipv4, ipv6] = await Promise.all(
+      ['ipv4', 'ipv6'].map((family) => proxyconfig(['render', ...all, ...onNode1, '--family', family])),
+    );
     expect(JSON.parse(stdout)).toEqual([
       { tool: 'iptables-restore', args: expect.arrayContaining(['--noflush']), family: 'ipv4', input: ipv4?.stdout },
       { tool: 'ip6tables-restore', args: expect.arrayContaining(['--noflush']), family: 'ipv6', input: ipv6?.stdout },
@@ -91,9 +104,19 @@ describe('families', () => {
   });
 
   test('a node without an address of the family is remarked on', async () => {
-    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'v4' }, status: { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] } };
-    const { exitCode, stderr } = await proxyconfig(['render', '-f', '-', '--node', 'v4', '--family', 'ipv6'], { input: JSON.stringify(node) });
-    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('Node v4 has no ipv6 address') });
+    const node = {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'v4' },
+      status: { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] },
+    };
+    const { exitCode, stderr } = await proxyconfig(['render', '-f', '-', '--node', 'v4', '--family', 'ipv6'], {
+      input: JSON.stringify(node),
+    });
+    expect({ exitCode, stderr }).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining('Node v4 has no ipv6 address'),
+    });
   });
 });
 
@@ -115,9 +138,10 @@ describe('which configuration', () => {
     },
     {
       name: 'the one that matches',
-      input: [config('core', { ...mark(5), nodeSelector: { matchLabels: { pool: 'core' } } }), config('edge', { ...mark(6), ...edge })].join(
-        '\n---\n',
-      ),
+      input: [
+        config('core', { ...mark(5), nodeSelector: { matchLabels: { pool: 'core' } } }),
+        config('edge', { ...mark(6), ...edge }),
+      ].join('\n---\n'),
       mark: '0x00000040',
     },
     {
@@ -136,7 +160,8 @@ describe('which configuration', () => {
     },
     {
       name: "the kind ProxyConfig of Istio is somebody else's",
-      input: '{apiVersion: networking.istio.io/v1beta1, kind: ProxyConfig, metadata: {name: x}, spec: {concurrency: 2}}',
+      input:
+        '{apiVersion: networking.istio.io/v1beta1, kind: ProxyConfig, metadata: {name: x}, spec: {concurrency: 2}}',
       mark: '0x00004000',
       note: 'ignored: v1 Namespace (1), networking.istio.io/v1beta1 ProxyConfig (1)',
     },
@@ -151,7 +176,13 @@ describe('which configuration', () => {
 
 describe('the node', () => {
   test('without any Node, --node is taken as one without labels', async () => {
-    const { exitCode, stdout, stderr } = await proxyconfig(['render', '-f', manifest('redis.yaml'), '--node', 'new-node']);
+    const { exitCode, stdout, stderr } = await proxyconfig([
+      'render',
+      '-f',
+      manifest('redis.yaml'),
+      '--node',
+      'new-node',
+    ]);
     expect(exitCode).toBe(0);
     expect(stdout).toContain(chain);
     expect(stderr).toContain('no Node in the manifests: new-node is taken to have no labels and addresses');
@@ -169,14 +200,19 @@ describe('modes that this version does not have', () => {
     { args: ['--mode', 'nftables'], input: '', mode: 'nftables' },
     { args: [], input: config('all', { mode: 'userspace' }), mode: 'userspace' },
   ])('$mode', async ({ args, input, mode }) => {
-    const { exitCode, stdout, stderr } = await proxyconfig(['render', '-f', manifest('redis.yaml'), '-f', '-', ...onNode1, ...args], { input });
+    const { exitCode, stdout, stderr } = await proxyconfig(
+      ['render', '-f', manifest('redis.yaml'), '-f', '-', ...onNode1, ...args],
+      { input },
+    );
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toContain(`mode ${mode} cannot be rendered`);
   });
 
   test('--mode iptables shows what an ipvs ProxyConfig would give', async () => {
     const input = config('all', { mode: 'ipvs', ipvs: { scheduler: 'lc' }, masquerade: { bit: 15 } });
-    expect((await proxyconfig(['render', '-f', '-', ...onNode1, '--mode', 'iptables'], { input })).stdout).toContain('0x00008000');
+    expect((await proxyconfig(['render', '-f', '-', ...onNode1, '--mode', 'iptables'], { input })).stdout).toContain(
+      '0x00008000',
+    );
   });
 });
 
@@ -187,7 +223,12 @@ describe('ipvs mode', () => {
     const { exitCode, stdout } = await proxyconfig(ipvs);
     expect(exitCode).toBe(0);
     const tools = stdout.split('\n').filter((line) => line.startsWith('# '));
-    expect(tools).toEqual(['# ipvsadm -R', '# ipset -exist restore', '# iptables-restore -w 5 --noflush --counters', '# ip -batch -']);
+    expect(tools).toEqual([
+      '# ipvsadm -R',
+      '# ipset -exist restore',
+      '# iptables-restore -w 5 --noflush --counters',
+      '# ip -batch -',
+    ]);
   });
 
   test('has a virtual server for the ClusterIP and for the NodePort on the node', async () => {
@@ -198,7 +239,10 @@ describe('ipvs mode', () => {
   });
 
   test('the kernel is told how long to remember idle connections', async () => {
-    const input = config('all', { mode: 'ipvs', ipvs: { scheduler: 'rr', tcpTimeoutSeconds: 800, tcpFinTimeoutSeconds: 60, udpTimeoutSeconds: 40 } });
+    const input = config('all', {
+      mode: 'ipvs',
+      ipvs: { scheduler: 'rr', tcpTimeoutSeconds: 800, tcpFinTimeoutSeconds: 60, udpTimeoutSeconds: 40 },
+    });
     const { stdout } = await proxyconfig(['render', '-f', '-', ...onNode1, '--tool', 'ipvsadm'], { input });
     expect(stdout).toMatch(/^--set 800 60 40$/m);
   });
@@ -219,15 +263,23 @@ describe('an output of many Services', () => {
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: services });
 
   test('arrives whole, though it is longer than a pipe holds', async () => {
-    const { stdout } = await execa('bash', ['-c', 'src/main.ts render -f - --node node-1 -o json | cat; echo "${PIPESTATUS[*]}"'], { input });
+    const { stdout } = await execa(
+      'bash',
+      ['-c', 'src/main.ts render -f - --node node-1 -o json | cat; echo "${PIPESTATUS[*]}"'],
+      { input },
+    );
     expect(stdout.length).toBeGreaterThan(65_536);
     expect(stdout).toMatch(/\]\n0 0$/);
   });
 
   test('may be cut short by its reader', async () => {
-    const { stdout, stderr } = await execa('bash', ['-c', 'src/main.ts render -f - --node node-1 -o json | head -c 10; echo " ${PIPESTATUS[*]}"'], {
-      input,
-    });
+    const { stdout, stderr } = await execa(
+      'bash',
+      ['-c', 'src/main.ts render -f - --node node-1 -o json | head -c 10; echo " ${PIPESTATUS[*]}"'],
+      {
+        input,
+      },
+    );
     expect(stdout).toMatch(/ 0 0$/);
     expect(stderr).not.toContain('EPIPE');
   });

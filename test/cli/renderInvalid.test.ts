@@ -3,10 +3,12 @@ import { parseManifests } from '../../src/cli/manifests.ts';
 import { renderManifests, type Rendered } from '../../src/cli/render.ts';
 import { proxyconfig } from './proxyconfig.ts';
 
-const service = (spec: string, metadata = 'name: web'): string => `{apiVersion: v1, kind: Service, metadata: {${metadata}}, spec: {${spec}}}`;
+const service = (spec: string, metadata = 'name: web'): string =>
+  `{apiVersion: v1, kind: Service, metadata: {${metadata}}, spec: {${spec}}}`;
 const slice = (body: string): string =>
   `{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}, ${body}}`;
-const proxyConfig = (spec: string): string => `{apiVersion: proxyconfig.dev/v1alpha1, kind: ProxyConfig, metadata: {name: all}, spec: {${spec}}}`;
+const proxyConfig = (spec: string): string =>
+  `{apiVersion: proxyconfig.dev/v1alpha1, kind: ProxyConfig, metadata: {name: all}, spec: {${spec}}}`;
 const web = 'Service default/web';
 
 /** Manifest -> what must be said of it: the object, the field and the remedy. */
@@ -30,9 +32,21 @@ const rows = [
     input: proxyConfig('mode: iptables, masquarade: {bit: 1}'),
     says: ['spec.masquarade', 'is not a field', 'masquerade'],
   },
-  { name: 'ProxyConfig beyond a bound', input: proxyConfig('mode: iptables, masquerade: {bit: 32}'), says: ['spec.masquerade.bit', 'at most 31'] },
-  { name: 'Service without ports', input: service('clusterIP: 10.96.0.1'), says: [web, 'spec.ports', 'give at least one port'] },
-  { name: 'Service with a bad address', input: service('clusterIP: 10.96.0.256, ports: [{port: 80}]'), says: [web, 'spec.clusterIP', 'IP address'] },
+  {
+    name: 'ProxyConfig beyond a bound',
+    input: proxyConfig('mode: iptables, masquerade: {bit: 32}'),
+    says: ['spec.masquerade.bit', 'at most 31'],
+  },
+  {
+    name: 'Service without ports',
+    input: service('clusterIP: 10.96.0.1'),
+    says: [web, 'spec.ports', 'give at least one port'],
+  },
+  {
+    name: 'Service with a bad address',
+    input: service('clusterIP: 10.96.0.256, ports: [{port: 80}]'),
+    says: [web, 'spec.clusterIP', 'IP address'],
+  },
   {
     name: 'Service with a bad port',
     input: service('clusterIP: 10.96.0.1, ports: [{port: 65536}]'),
@@ -100,7 +114,11 @@ const rows = [
     input: slice('addressType: IPv4, endpoints: [{addresses: [127.0.0.1]}]'),
     says: ['EndpointSlice default/web-1', 'endpoints[0].addresses[0]', 'loopback'],
   },
-  { name: 'slice without an address type', input: slice('endpoints: []'), says: ['EndpointSlice default/web-1', 'addressType', 'IPv4'] },
+  {
+    name: 'slice without an address type',
+    input: slice('endpoints: []'),
+    says: ['EndpointSlice default/web-1', 'addressType', 'IPv4'],
+  },
 ];
 
 describe('invalid objects are named, with field and remedy, and nothing is printed', () => {
@@ -142,7 +160,8 @@ describe('what leads to no rule is remarked on', () => {
     },
     {
       name: 'a slice of no Service',
-      input: '{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web}, addressType: IPv4, endpoints: []}',
+      input:
+        '{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web}, addressType: IPv4, endpoints: []}',
       note: 'no label kubernetes.io/service-name',
     },
     { name: 'a cluster IP', input: service('ports: [{port: 80}]'), note: 'no spec.clusterIP, so no rules' },

@@ -8,7 +8,9 @@ const render = ['render', '-f', 'test/cli/manifests', '--node', 'node-1'];
 
 /** Loads rules into a network namespace of their own, and lists what the kernel then holds. */
 async function loaded(tool: 'iptables' | 'ip6tables', input: string): Promise<string> {
-  const { stdout } = await execa('unshare', [...unshare, 'sh', '-ec', `${tool}-restore --noflush && ${tool}-save`], { input });
+  const { stdout } = await execa('unshare', [...unshare, 'sh', '-ec', `${tool}-restore --noflush && ${tool}-save`], {
+    input,
+  });
   return stdout;
 }
 

@@ -1,5 +1,6 @@
 /**
- * `proxyconfig status` as a process against a real API server, whose objects a test writes in the operator's and the agent's place.
+ * `proxyconfig status` as a process against a real API server, whose objects a test writes in the operator's and the
+ * agent's place.
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
@@ -44,15 +45,34 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
   async function operatorSays(name: string, verdict: 'Ready' | 'Reconciling', ready: number): Promise<void> {
     const { metadata } = await cluster.config(name);
     const reason = verdict === 'Ready' ? 'AllNodesReady' : 'RollingOut';
-    const conditions = ['Ready', 'Reconciling', 'Stalled'].map((type) => ({ type, status: type === verdict ? 'True' : 'False', reason, message: `${ready} of 2`, lastTransitionTime }));
-    const body = { status: { observedGeneration: metadata.generation, conditions, nodes: { matched: 2, effective: 2, updated: ready, ready }, modes: { iptables: 2 } } };
+    const conditions = ['Ready', 'Reconciling', 'Stalled'].map((type) => ({
+      type,
+      status: type === verdict ? 'True' : 'False',
+      reason,
+      message: `${ready} of 2`,
+      lastTransitionTime,
+    }));
+    const body = {
+      status: {
+        observedGeneration: metadata.generation,
+        conditions,
+        nodes: { matched: 2, effective: 2, updated: ready, ready },
+        modes: { iptables: 2 },
+      },
+    };
     await cluster.client.send('PATCH', `${ours}/proxyconfigs/${name}/status`, { contentType, body });
   }
 
   async function addNodeProxy(node: string, config: string): Promise<void> {
     const { metadata } = await cluster.config(config);
-    const spec = { configRef: { name: config, uid: metadata.uid, generation: metadata.generation }, revision: 'aaaabbbbcccc', config: { mode: 'iptables' } };
-    await cluster.client.send('POST', `${ours}/nodeproxies`, { body: { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: node }, spec } });
+    const spec = {
+      configRef: { name: config, uid: metadata.uid, generation: metadata.generation },
+      revision: 'aaaabbbbcccc',
+      config: { mode: 'iptables' },
+    };
+    await cluster.client.send('POST', `${ours}/nodeproxies`, {
+      body: { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: node }, spec },
+    });
   }
 
   test('without a ProxyConfig it says so, with status 3', async () => {
@@ -79,8 +99,14 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
     const run = await status('edge');
     expect(run.exitCode).toBe(3);
     expect(run.stdout).toContain('1 of 2 nodes up to date, 1 to go');
-    expect(run.stdout).toMatch(/node-1 {2}Degraded {2}ModeNotAvailable.*\n {4}no mode ipvs here; set spec.mode to iptables\n/);
-    expect(await status('default')).toMatchObject({ exitCode: 0, stderr: '', stdout: 'default  iptables  Ready\n  [########################]  2 of 2 nodes up to date\n' });
+    expect(run.stdout).toMatch(
+      /node-1 {2}Degraded {2}ModeNotAvailable.*\n {4}no mode ipvs here; set spec.mode to iptables\n/,
+    );
+    expect(await status('default')).toMatchObject({
+      exitCode: 0,
+      stderr: '',
+      stdout: 'default  iptables  Ready\n  [########################]  2 of 2 nodes up to date\n',
+    });
   });
 
   test('json and yaml hold the same', async () => {
@@ -91,7 +117,9 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
       ['default', 'Ready'],
       ['edge', 'Reconciling'],
     ]);
-    expect(view.proxyConfigs[1]?.problems).toMatchObject([{ node: 'node-1', state: 'Degraded', reason: 'ModeNotAvailable' }]);
+    expect(view.proxyConfigs[1]?.problems).toMatchObject([
+      { node: 'node-1', state: 'Degraded', reason: 'ModeNotAvailable' },
+    ]);
   });
 
   test('finds the cluster as kubectl does', async () => {
@@ -99,21 +127,40 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
     expect(fromEnvironment.exitCode).toBe(0);
     expect((await status('default', '--context', 'local')).exitCode).toBe(0);
     const wrongContext = await status('--context', 'staging');
-    expect(wrongContext).toMatchObject({ exitCode: 2, stdout: '', stderr: 'proxyconfig: --context staging: there is no such context, but local\n' });
+    expect(wrongContext).toMatchObject({
+      exitCode: 2,
+      stdout: '',
+      stderr: 'proxyconfig: --context staging: there is no such context, but local\n',
+    });
   });
 
   test('is a plug-in of kubectl', async () => {
     const { kubectl } = await ensureBinaries({ which: ['kubectl'] });
-    const { exitCode, stdout } = await execa(kubectl, ['proxyconfig', 'status', 'default', '--kubeconfig', kubeconfig], { preferLocal: true, reject: false });
+    const { exitCode, stdout } = await execa(
+      kubectl,
+      ['proxyconfig', 'status', 'default', '--kubeconfig', kubeconfig],
+      { preferLocal: true, reject: false },
+    );
     expect(exitCode).toBe(0);
     expect(stdout).toContain('default  iptables  Ready');
   });
 
   test('credentials of a plug-in are used, which kubeconfigs of clouds name', async () => {
-    const config = JSON.parse(await cluster.kubectl(['config', 'view', '--raw', '-o', 'json'])) as { users: { user: Record<string, string> }[] };
+    const config = JSON.parse(await cluster.kubectl(['config', 'view', '--raw', '-o', 'json'])) as {
+      users: { user: Record<string, string> }[];
+    };
     const { 'client-certificate-data': cert = '', 'client-key-data': key = '' } = config.users[0]?.user ?? {};
-    const answer = { apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status: { clientCertificateData: decoded(cert), clientKeyData: decoded(key) } };
-    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'printf', args: ['%s', JSON.stringify(answer)], interactiveMode: 'Never' };
+    const answer = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      kind: 'ExecCredential',
+      status: { clientCertificateData: decoded(cert), clientKeyData: decoded(key) },
+    };
+    const exec = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      command: 'printf',
+      args: ['%s', JSON.stringify(answer)],
+      interactiveMode: 'Never',
+    };
     const file = `${kubeconfig}.exec`;
     await writeFile(file, JSON.stringify({ ...config, users: [{ name: 'local', user: { exec } }] }), { mode: 0o600 });
     const run = await proxyconfig(['status', 'default', '--kubeconfig', file]);
@@ -122,10 +169,16 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
   });
 
   test('what cannot be told ends with status 1 and a reason', async () => {
-    expect(await status('nope')).toMatchObject({ exitCode: 1, stdout: '', stderr: 'proxyconfig: there is no ProxyConfig nope, but default, edge\n' });
+    expect(await status('nope')).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr: 'proxyconfig: there is no ProxyConfig nope, but default, edge\n',
+    });
     const stranger = await proxyconfig(['status', '--kubeconfig', await cluster.server.kubeconfigFor('stranger')]);
     expect(stranger).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(stranger.stderr).toMatch(/^proxyconfig: the API server at https:\S+ refuses: .*"stranger" cannot list resource/);
+    expect(stranger.stderr).toMatch(
+      /^proxyconfig: the API server at https:\S+ refuses: .*"stranger" cannot list resource/,
+    );
   });
 
   test('on a terminal it has colours, but not with NO_COLOR', async () => {
@@ -139,7 +192,11 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
 
   test('--watch on a terminal draws in place and gives the terminal back', async () => {
     // exec: a shell that stays in between is interrupted too, and not every shell then hands on how its command ended.
-    const watching = watch('script', ['-qec', `exec src/main.ts status edge --watch --kubeconfig ${kubeconfig}`, '/dev/null'], terminal);
+    const watching = watch(
+      'script',
+      ['-qec', `exec src/main.ts status edge --watch --kubeconfig ${kubeconfig}`, '/dev/null'],
+      terminal,
+    );
     await watching.tells('1 of 2 nodes up to date');
     await operatorSays('edge', 'Ready', 2);
     await watching.tells('2 of 2 nodes up to date');
@@ -157,7 +214,11 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
     await watching.tells('edge: node-1: as wanted');
     await cluster.server.stopServer();
     await watching.tells('does not answer; trying again, what is shown may be old');
-    expect(await status('edge')).toMatchObject({ exitCode: 1, stdout: '', stderr: `proxyconfig: the API server at ${cluster.server.url} does not answer\n` });
+    expect(await status('edge')).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr: `proxyconfig: the API server at ${cluster.server.url} does not answer\n`,
+    });
     const late = watch('src/main.ts', ['status', '--watch', '--kubeconfig', kubeconfig]);
     await late.tells('does not answer; trying again\n');
     late.process.kill('SIGINT');
@@ -175,10 +236,15 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
     const yaml = watch('src/main.ts', ['status', '--watch', '-o', 'yaml', '--kubeconfig', kubeconfig]);
     await Promise.all([json, yaml].map((watching) => watching.tells('Reconciling')));
     await operatorSays('edge', 'Ready', 2);
-    await Promise.all([json, yaml].map((watching) => watching.tells(/AllNodesReady[^]*AllNodesReady[^]*AllNodesReady/)));
+    await Promise.all(
+      [json, yaml].map((watching) => watching.tells(/AllNodesReady[^]*AllNodesReady[^]*AllNodesReady/)),
+    );
     for (const { process } of [json, yaml]) process.kill('SIGTERM');
     await Promise.all([json.process, yaml.process]);
-    const views = json.output.trimEnd().split('\n').map((line) => JSON.parse(line) as StatusView);
+    const views = json.output
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as StatusView);
     expect(views.map(({ proxyConfigs }) => proxyConfigs[1]?.state)).toEqual(['Reconciling', 'Ready']);
     expect([...parseAllDocuments(yaml.output)].map((document) => document.toJS() as unknown)).toEqual(views);
   });
@@ -210,11 +276,16 @@ class Watch {
 
   constructor(command: string, args: readonly string[], env: Record<string, string>) {
     this.process = execa(command, args, { reject: false, env });
-    for (const stream of [this.process.stdout, this.process.stderr]) stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    for (const stream of [this.process.stdout, this.process.stderr])
+      stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
   }
 
   tells(text: string | RegExp): Promise<unknown> {
     const isTold = (): boolean => (typeof text === 'string' ? this.output.includes(text) : text.test(this.output));
-    return waitFor(`the output holds ${String(text)}`, () => Promise.resolve(isTold()), { timeoutMs: 20_000, everyMs: 20, explain: () => this.output });
+    return waitFor(`the output holds ${String(text)}`, () => Promise.resolve(isTold()), {
+      timeoutMs: 20_000,
+      everyMs: 20,
+      explain: () => this.output,
+    });
   }
 }

@@ -20,12 +20,22 @@ function condition(type: string, status: Condition['status'], reason: string, me
 
 /** The kstatus conditions, of which exactly one holds. */
 function verdict(holds: 'Ready' | 'Reconciling' | 'Stalled' | 'none', reason: string, message = ''): Condition[] {
-  return ['Ready', 'Reconciling', 'Stalled'].map((type) => condition(type, type === holds ? 'True' : 'False', reason, message));
+  return ['Ready', 'Reconciling', 'Stalled'].map((type) =>
+    condition(type, type === holds ? 'True' : 'False', reason, message),
+  );
 }
 
 function config(name: string, status: ConfigStatus = { observedGeneration: -1 }, mode = 'iptables'): ProxyConfig {
   const metadata = { name, uid: `uid-of-${name}`, generation: 2 };
-  return { ...(withDefaults({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', metadata, spec: { mode } }) as ProxyConfig), status };
+  return {
+    ...(withDefaults({
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'ProxyConfig',
+      metadata,
+      spec: { mode },
+    }) as ProxyConfig),
+    status,
+  };
 }
 
 function seen(conditions: Condition[], nodes: ConfigStatus['nodes'], more: ConfigStatus = {}): ConfigStatus {
@@ -34,7 +44,13 @@ function seen(conditions: Condition[], nodes: ConfigStatus['nodes'], more: Confi
 
 function nodeProxy(node: string, status: NodeStatus | undefined, of = 'default'): NodeProxy {
   const spec = { configRef: { name: of, uid: `uid-of-${of}`, generation: 2 }, revision: 'aaaa' };
-  return { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: node, generation: 1 }, spec, ...(status === undefined ? {} : { status }) };
+  return {
+    apiVersion: 'proxyconfig.dev/v1alpha1',
+    kind: 'NodeProxy',
+    metadata: { name: node, generation: 1 },
+    spec,
+    ...(status === undefined ? {} : { status }),
+  };
 }
 
 function agentSays(state: NodeStatus['state'], conditions: Condition[], more: NodeStatus = {}): NodeStatus {
@@ -42,9 +58,17 @@ function agentSays(state: NodeStatus['state'], conditions: Condition[], more: No
 }
 
 const well = agentSays('Ready', [condition('Ready', 'True', 'Synced')]);
-const refused = agentSays('Degraded', [condition('Ready', 'False', 'ModeNotAvailable', 'no mode ipvs here; set spec.mode to iptables')]);
-const driftedNode = agentSays('Drifted', [condition('Ready', 'True', 'Synced'), condition('Drifted', 'True', 'RulesChanged', 'somebody changed rules')]);
-const leavesOut = { ...well, dataplane: { quarantinedCount: 1, quarantined: [{ namespace: 'shop', name: 'web', reason: 'InvalidService' }] } };
+const refused = agentSays('Degraded', [
+  condition('Ready', 'False', 'ModeNotAvailable', 'no mode ipvs here; set spec.mode to iptables'),
+]);
+const driftedNode = agentSays('Drifted', [
+  condition('Ready', 'True', 'Synced'),
+  condition('Drifted', 'True', 'RulesChanged', 'somebody changed rules'),
+]);
+const leavesOut = {
+  ...well,
+  dataplane: { quarantinedCount: 1, quarantined: [{ namespace: 'shop', name: 'web', reason: 'InvalidService' }] },
+};
 
 const allReady = seen(verdict('Ready', 'AllNodesReady'), { matched: 2, effective: 2, ready: 2, updated: 2 });
 
@@ -58,18 +82,57 @@ function asText(view: StatusView, width?: number): string {
 
 describe('what the conditions of a ProxyConfig mean', () => {
   const rows: { name: string; status: ConfigStatus | undefined; state: string; reason: string; allReady: boolean }[] = [
-    { name: 'never looked at', status: { observedGeneration: -1 }, state: 'Unseen', reason: 'NotObserved', allReady: false },
+    {
+      name: 'never looked at',
+      status: { observedGeneration: -1 },
+      state: 'Unseen',
+      reason: 'NotObserved',
+      allReady: false,
+    },
     { name: 'without any status', status: undefined, state: 'Unseen', reason: 'NotObserved', allReady: false },
-    { name: 'Ready, all of an earlier generation', status: { ...allReady, observedGeneration: 1 }, state: 'Unseen', reason: 'NotObserved', allReady: false },
+    {
+      name: 'Ready, all of an earlier generation',
+      status: { ...allReady, observedGeneration: 1 },
+      state: 'Unseen',
+      reason: 'NotObserved',
+      allReady: false,
+    },
     { name: 'Ready', status: allReady, state: 'Ready', reason: 'AllNodesReady', allReady: true },
-    { name: 'Ready without nodes', status: seen(verdict('Ready', 'NoNodes'), {}), state: 'Ready', reason: 'NoNodes', allReady: true },
-    { name: 'rolling out', status: seen(verdict('Reconciling', 'RollingOut'), {}), state: 'Reconciling', reason: 'RollingOut', allReady: false },
-    { name: 'stalled', status: seen(verdict('Stalled', 'ModeNotAvailable'), {}), state: 'Stalled', reason: 'ModeNotAvailable', allReady: false },
-    { name: 'paused, where no condition holds', status: seen(verdict('none', 'Paused'), {}), state: 'Paused', reason: 'Paused', allReady: false },
+    {
+      name: 'Ready without nodes',
+      status: seen(verdict('Ready', 'NoNodes'), {}),
+      state: 'Ready',
+      reason: 'NoNodes',
+      allReady: true,
+    },
+    {
+      name: 'rolling out',
+      status: seen(verdict('Reconciling', 'RollingOut'), {}),
+      state: 'Reconciling',
+      reason: 'RollingOut',
+      allReady: false,
+    },
+    {
+      name: 'stalled',
+      status: seen(verdict('Stalled', 'ModeNotAvailable'), {}),
+      state: 'Stalled',
+      reason: 'ModeNotAvailable',
+      allReady: false,
+    },
+    {
+      name: 'paused, where no condition holds',
+      status: seen(verdict('none', 'Paused'), {}),
+      state: 'Paused',
+      reason: 'Paused',
+      allReady: false,
+    },
   ];
   test.each(rows)('$name', ({ status, state, reason, allReady: ready }) => {
     const { status: _, ...withoutStatus } = config('default');
-    const view = statusView({ configs: [status === undefined ? withoutStatus : { ...withoutStatus, status }], nodeProxies: [] });
+    const view = statusView({
+      configs: [status === undefined ? withoutStatus : { ...withoutStatus, status }],
+      nodeProxies: [],
+    });
     expect(view.proxyConfigs[0]).toMatchObject({ state, reason });
     expect(isAllReady(view)).toBe(ready);
   });
@@ -77,7 +140,9 @@ describe('what the conditions of a ProxyConfig mean', () => {
   test('all Ready needs every ProxyConfig, and at least one', () => {
     const stalled = config('edge', seen(verdict('Stalled', 'Conflicted'), {}));
     expect(isAllReady(statusView({ configs: [config('default', allReady), stalled], nodeProxies: [] }))).toBe(false);
-    expect(isAllReady(statusView({ configs: [config('default', allReady), stalled], nodeProxies: [] }, 'default'))).toBe(true);
+    expect(
+      isAllReady(statusView({ configs: [config('default', allReady), stalled], nodeProxies: [] }, 'default')),
+    ).toBe(true);
     expect(isAllReady(statusView({ configs: [], nodeProxies: [] }))).toBe(false);
   });
 });
@@ -86,13 +151,30 @@ describe('which nodes are not as wanted', () => {
   const rows: { name: string; status: NodeStatus | undefined; expected: object[] }[] = [
     { name: 'serves as asked', status: well, expected: [] },
     { name: 'no answer yet', status: undefined, expected: [{ state: 'Waiting', reason: 'NotAnswered' }] },
-    { name: 'answered an earlier spec only', status: { ...well, observedGeneration: 0 }, expected: [{ state: 'Waiting', reason: 'NotAnswered' }] },
-    { name: 'refused', status: refused, expected: [{ state: 'Degraded', reason: 'ModeNotAvailable', since: when.lastTransitionTime }] },
+    {
+      name: 'answered an earlier spec only',
+      status: { ...well, observedGeneration: 0 },
+      expected: [{ state: 'Waiting', reason: 'NotAnswered' }],
+    },
+    {
+      name: 'refused',
+      status: refused,
+      expected: [{ state: 'Degraded', reason: 'ModeNotAvailable', since: when.lastTransitionTime }],
+    },
     { name: 'drifted', status: driftedNode, expected: [{ state: 'Drifted', reason: 'RulesChanged' }] },
-    { name: 'leaves a Service out', status: leavesOut, expected: [{ state: 'Ready', reason: 'ServicesQuarantined', message: '1 Service is left out: shop/web (InvalidService)' }] },
+    {
+      name: 'leaves a Service out',
+      status: leavesOut,
+      expected: [
+        { state: 'Ready', reason: 'ServicesQuarantined', message: '1 Service is left out: shop/web (InvalidService)' },
+      ],
+    },
   ];
   test.each(rows)('$name', ({ status, expected }) => {
-    const { proxyConfigs } = statusView({ configs: [config('default', allReady)], nodeProxies: [nodeProxy('node-1', status)] });
+    const { proxyConfigs } = statusView({
+      configs: [config('default', allReady)],
+      nodeProxies: [nodeProxy('node-1', status)],
+    });
     expect(proxyConfigs[0]?.problems).toHaveLength(expected.length);
     expect(proxyConfigs[0]?.problems).toMatchObject(expected.map((problem) => ({ node: 'node-1', ...problem })));
   });
@@ -120,17 +202,35 @@ describe('which nodes are not as wanted', () => {
 describe('lines for people', () => {
   test('a quiet ProxyConfig takes three lines', () => {
     expect(asText(statusView({ configs: [config('default', allReady)], nodeProxies: [] }))).toBe(
-      ['default  iptables  Ready', '  [########################]  2 of 2 nodes up to date', '  revision aaaa'].join('\n'),
+      ['default  iptables  Ready', '  [########################]  2 of 2 nodes up to date', '  revision aaaa'].join(
+        '\n',
+      ),
     );
   });
 
   test('a rollout with a failed node shows how far it is and what to do, each thing once', () => {
-    const rollout = { revision: 'bbbb', previousRevision: 'aaaa', state: 'Progressing' as const, step: '2/4', startedAt: '2026-01-01T00:50:00Z' };
+    const rollout = {
+      revision: 'bbbb',
+      previousRevision: 'aaaa',
+      state: 'Progressing' as const,
+      step: '2/4',
+      startedAt: '2026-01-01T00:50:00Z',
+    };
     const message = 'no mode ipvs here; set spec.mode to iptables';
     const counts = { matched: 10, effective: 8, updated: 3, ready: 7, failed: 1, stale: 1 };
-    const conditions = [...verdict('Reconciling', 'ModeNotAvailable', `3 of 8; node-1: ${message}`), condition('Degraded', 'True', 'ModeNotAvailable', message)];
-    const status = seen(conditions, counts, { rollout, modes: { iptables: 7, ipvs: 1 }, failures: [{ node: 'node-1', reason: 'ModeNotAvailable', message, since: '2026-01-01T00:58:00Z' }] });
-    const view = statusView({ configs: [config('edge', status, 'ipvs')], nodeProxies: [nodeProxy('node-1', refused, 'edge'), nodeProxy('node-2', undefined, 'edge')] });
+    const conditions = [
+      ...verdict('Reconciling', 'ModeNotAvailable', `3 of 8; node-1: ${message}`),
+      condition('Degraded', 'True', 'ModeNotAvailable', message),
+    ];
+    const status = seen(conditions, counts, {
+      rollout,
+      modes: { iptables: 7, ipvs: 1 },
+      failures: [{ node: 'node-1', reason: 'ModeNotAvailable', message, since: '2026-01-01T00:58:00Z' }],
+    });
+    const view = statusView({
+      configs: [config('edge', status, 'ipvs')],
+      nodeProxies: [nodeProxy('node-1', refused, 'edge'), nodeProxy('node-2', undefined, 'edge')],
+    });
     expect(asText(view)).toBe(
       [
         'edge  ipvs  Reconciling (ModeNotAvailable)',
@@ -143,24 +243,44 @@ describe('lines for people', () => {
   });
 
   test('nodes that nobody has counted are not told as none', () => {
-    expect(asText(statusView({ configs: [config('default')], nodeProxies: [] }))).toMatch(/^default {2}iptables {2}Unseen \(NotObserved\)\n {2}the operator has not looked/);
+    expect(asText(statusView({ configs: [config('default')], nodeProxies: [] }))).toMatch(
+      /^default {2}iptables {2}Unseen \(NotObserved\)\n {2}the operator has not looked/,
+    );
   });
 
   const bars = [
-    { name: 'nearly done is not full', nodes: { effective: 1000, updated: 999, ready: 1000 }, bar: '[#######################.]' },
-    { name: 'one failure of many is seen', nodes: { effective: 1000, updated: 999, ready: 999, failed: 1 }, bar: '[#######################x]' },
+    {
+      name: 'nearly done is not full',
+      nodes: { effective: 1000, updated: 999, ready: 1000 },
+      bar: '[#######################.]',
+    },
+    {
+      name: 'one failure of many is seen',
+      nodes: { effective: 1000, updated: 999, ready: 999, failed: 1 },
+      bar: '[#######################x]',
+    },
     { name: 'nothing done', nodes: { effective: 3, ready: 3 }, bar: '[........................]' },
     { name: 'all failed', nodes: { effective: 3, failed: 3 }, bar: '[xxxxxxxxxxxxxxxxxxxxxxxx]' },
     { name: 'no node', nodes: {}, bar: '  no nodes' },
     { name: 'none governed', nodes: { matched: 3 }, bar: '  none of its 3 nodes is governed by it' },
   ];
   test.each(bars)('bar: $name', ({ nodes, bar }) => {
-    expect(asText(statusView({ configs: [config('default', seen(verdict('Reconciling', 'RollingOut'), nodes))], nodeProxies: [] }))).toContain(bar);
+    expect(
+      asText(
+        statusView({
+          configs: [config('default', seen(verdict('Reconciling', 'RollingOut'), nodes))],
+          nodeProxies: [],
+        }),
+      ),
+    ).toContain(bar);
   });
 
   test('conditions that hold besides are told', () => {
     const degraded = condition('Degraded', 'True', 'AgentsNotReady', 'no ready agent Pod on node-1');
-    const view = statusView({ configs: [config('default', { ...allReady, conditions: [...verdict('Ready', 'AllNodesReady'), degraded] })], nodeProxies: [] });
+    const view = statusView({
+      configs: [config('default', { ...allReady, conditions: [...verdict('Ready', 'AllNodesReady'), degraded] })],
+      nodeProxies: [],
+    });
     expect(asText(view)).toContain('  Degraded (AgentsNotReady): no ready agent Pod on node-1');
   });
 
@@ -172,9 +292,15 @@ describe('lines for people', () => {
   });
 
   test('messages are wrapped where a width is known, and left whole where not', () => {
-    const status = seen(verdict('Stalled', 'Conflicted', 'general of the same priority 0 governs nodes that this selects too'), { matched: 1 });
+    const status = seen(
+      verdict('Stalled', 'Conflicted', 'general of the same priority 0 governs nodes that this selects too'),
+      { matched: 1 },
+    );
     const view = statusView({ configs: [config('default', status)], nodeProxies: [] });
-    expect(asText(view, 40).split('\n').slice(-2)).toEqual(['  general of the same priority 0 governs', '  nodes that this selects too']);
+    expect(asText(view, 40).split('\n').slice(-2)).toEqual([
+      '  general of the same priority 0 governs',
+      '  nodes that this selects too',
+    ]);
     expect(asText(view)).toContain('  general of the same priority 0 governs nodes that this selects too');
   });
 
@@ -186,7 +312,9 @@ describe('lines for people', () => {
   });
 
   test('without a ProxyConfig, what nodes run is said', () => {
-    expect(asText(statusView({ configs: [], nodeProxies: [] }))).toMatch(/^There is no ProxyConfig\..*built-in defaults/);
+    expect(asText(statusView({ configs: [], nodeProxies: [] }))).toMatch(
+      /^There is no ProxyConfig\..*built-in defaults/,
+    );
   });
 
   const ages = [
@@ -205,14 +333,20 @@ describe('the screen of --watch', () => {
 
   test('begins with the context, and with trouble where there is any', () => {
     expect(textOf(screenLines(content))).toMatch(/^\d\d:\d\d:\d\d {2}staging {2}Ctrl-C ends\n\ndefault/);
-    expect(textOf(screenLines({ ...content, trouble: 'the API server does not answer' }))).toContain('ends\nthe API server does not answer\n\ndefault');
+    expect(textOf(screenLines({ ...content, trouble: 'the API server does not answer' }))).toContain(
+      'ends\nthe API server does not answer\n\ndefault',
+    );
     expect(textOf(screenLines({ ...content, view: undefined }))).toContain('asking the API server');
   });
 
   test('never takes more room than there is', () => {
     const lines = fitted(screenLines(content), { rows: 4, columns: 20 });
     expect(lines).toHaveLength(4);
-    expect(textOf(lines).split('\n').every((line) => line.length <= 20)).toBe(true);
+    expect(
+      textOf(lines)
+        .split('\n')
+        .every((line) => line.length <= 20),
+    ).toBe(true);
     expect(textOf(lines)).toContain('2 more lines');
     expect(fitted(screenLines(content), { rows: 5, columns: 80 })).toHaveLength(5);
   });

@@ -117,7 +117,11 @@ class BareApiServer {
     this.url = `https://${hostInUrl(this.#address)}:${this.#port}`;
     progress?.(`starting etcd and kube-apiserver at ${this.url}`);
     this.#etcdUrl = `http://127.0.0.1:${etcdPort}`;
-    const etcd = { dataDirectory: join(directory, 'etcd'), clientUrl: this.#etcdUrl, peerUrl: `http://127.0.0.1:${peerPort}` };
+    const etcd = {
+      dataDirectory: join(directory, 'etcd'),
+      clientUrl: this.#etcdUrl,
+      peerUrl: `http://127.0.0.1:${peerPort}`,
+    };
     const [keys, etcdDaemon] = await Promise.all([
       createKeys(join(directory, 'pki'), [this.#address, '127.0.0.1']),
       this.#startDaemon('etcd', this.#settings.binaries.etcd, etcdArguments(etcd)),

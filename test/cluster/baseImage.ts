@@ -8,9 +8,19 @@ import { withLock } from './lock.ts';
 export const baseImageTag = 'docker.io/library/debian:bookworm-slim';
 
 /** What the slim image leaves out, besides the packages that debootstrap does not install. */
-const leftOut = ['var/cache/apt', 'var/lib/apt/lists', 'var/log', 'usr/share/doc', 'usr/share/man', 'usr/share/info', 'usr/share/locale'];
+const leftOut = [
+  'var/cache/apt',
+  'var/lib/apt/lists',
+  'var/log',
+  'usr/share/doc',
+  'usr/share/man',
+  'usr/share/info',
+  'usr/share/locale',
+];
 
-/** Makes Debian's slim image from Debian's own packages, once: an unchanged Dockerfile then builds without a registry. */
+/**
+ * Makes Debian's slim image from Debian's own packages, once: an unchanged Dockerfile then builds without a registry.
+ */
 export async function baseImage(progress: (line: string) => void = () => {}): Promise<string> {
   if (await hasImage(baseImageTag)) return baseImageTag;
   return withLock(cacheDirectory('images', 'base.lock'), async () => {
@@ -33,7 +43,9 @@ async function makeRoot(root: string): Promise<void> {
   await execa('unshare', ['--mount', 'debootstrap', '--variant=minbase', 'bookworm', root], { stdin: 'ignore' });
   await Promise.all(leftOut.map((path) => rm(join(root, path), { recursive: true, force: true })));
   await Promise.all(
-    ['var/cache/apt/archives/partial', 'var/lib/apt/lists/partial', 'var/log'].map((path) => mkdir(join(root, path), { recursive: true })),
+    ['var/cache/apt/archives/partial', 'var/lib/apt/lists/partial', 'var/log'].map((path) =>
+      mkdir(join(root, path), { recursive: true }),
+    ),
   );
   // Packages must not start their daemons while an image is built.
   await writeFile(join(root, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 });

@@ -56,7 +56,10 @@ function findOnPath(name: BinaryName): string | undefined {
     .replace(/\.\d+$/, '')
     .slice(1);
   try {
-    const version = execFileSync(path, versionArguments(name), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const version = execFileSync(path, versionArguments(name), {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     return version.includes(`${minor}.`) ? path : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 /**
- * Which programs the cluster and tests run, and which Go module beside this file each is built from. Only data and paths: nothing
- * is looked for or built here.
+ * Which programs the cluster and tests run, and which Go module beside this file each is built from. Only data and
+ * paths: nothing is looked for or built here.
  * @module
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -90,7 +90,9 @@ export function moduleVersion(module: GoModule): string {
 export function cachedPath(name: BinaryName): string {
   const module = programs[name].module;
   const folder = moduleFolder(module);
-  const files = readdirSync(folder).sort().map((file) => join(folder, file));
+  const files = readdirSync(folder)
+    .sort()
+    .map((file) => join(folder, file));
   return cacheDirectory('bin', `${module.folder}-${process.arch}-${contentKey(files)}`, name);
 }
 
@@ -99,5 +101,9 @@ function kubernetesProgram(name: string): Program {
 }
 
 function containerdProgram(name: string, versionArgument: string): Program {
-  return { module: containerd, package: `github.com/containerd/containerd/v2/cmd/${name}`, versionArguments: [versionArgument] };
+  return {
+    module: containerd,
+    package: `github.com/containerd/containerd/v2/cmd/${name}`,
+    versionArguments: [versionArgument],
+  };
 }

@@ -3,7 +3,10 @@ import { existsSync, readFileSync, utimesSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where what is costly to make is kept between runs: outside of the work tree, so that `git clean` does not cost minutes. */
+/**
+ * Where what is costly to make is kept between runs: outside of the work tree, so that `git clean` does not cost
+ * minutes.
+ */
 export function cacheDirectory(...parts: readonly string[]): string {
   const base = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   return join(base, 'proxyconfig-operator', ...parts);

@@ -26,14 +26,21 @@ export interface Authority extends Certificate {
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30'];
 
-/** Valid since yesterday, as those of a cluster that was not made this minute, so that a client whose clock is late takes them. */
+/**
+ * Valid since yesterday, as those of a cluster that was not made this minute, so that a client whose clock is late
+ * takes them.
+ */
 const sinceYesterday = { env: wallClockOff(-86_400) };
 
 /** A new authority in `directory`, where the certificates it issues go too. */
 export async function createAuthority(directory: string): Promise<Authority> {
   const own = certificatePaths(directory, 'ca');
   const extensions = ['-addext', 'keyUsage=critical,keyCertSign,cRLSign'];
-  await execa('openssl', ['req', '-x509', ...newKey, ...outputs(own), '-subj', '/CN=proxyconfig-test-cluster', ...extensions], sinceYesterday);
+  await execa(
+    'openssl',
+    ['req', '-x509', ...newKey, ...outputs(own), '-subj', '/CN=proxyconfig-test-cluster', ...extensions],
+    sinceYesterday,
+  );
   return existingAuthority(directory);
 }
 
@@ -45,7 +52,11 @@ export function existingAuthority(directory: string): Authority {
     issue: async (file, request) => {
       const issued = certificatePaths(directory, file);
       const signer = ['-CA', own.certificate, '-CAkey', own.key];
-      await execa('openssl', ['req', '-x509', ...newKey, ...signer, ...outputs(issued), ...subjectArguments(request)], sinceYesterday);
+      await execa(
+        'openssl',
+        ['req', '-x509', ...newKey, ...signer, ...outputs(issued), ...subjectArguments(request)],
+        sinceYesterday,
+      );
       return issued;
     },
   };
@@ -73,7 +84,12 @@ export function serviceAccountKey(directory: string): ServiceAccountKey {
   return { publicKey: join(directory, 'sa.pub'), privateKey: join(directory, 'sa.key') };
 }
 
-function subjectArguments({ commonName, organizations = [], addresses = [], names = [] }: CertificateRequest): string[] {
+function subjectArguments({
+  commonName,
+  organizations = [],
+  addresses = [],
+  names = [],
+}: CertificateRequest): string[] {
   const subject = [...organizations.map((name) => `/O=${escaped(name)}`), `/CN=${escaped(commonName)}`].join('');
   const alternatives = [...addresses.map((address) => `IP:${address}`), ...names.map((name) => `DNS:${name}`)];
   const usage = alternatives.length > 0 ? 'serverAuth,clientAuth' : 'clientAuth';

@@ -20,7 +20,9 @@ export async function createControlGroup(group: string): Promise<void> {
   }
 }
 
-/** A v1 cpuset starts empty and takes no process until it is filled; v2 hands down only the controllers it is told to. */
+/**
+ * A v1 cpuset starts empty and takes no process until it is filled; v2 hands down only the controllers it is told to.
+ */
 async function inherit(parent: string, directory: string): Promise<void> {
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
     if (existsSync(join(directory, 'cgroup.controllers')) || !existsSync(join(directory, file))) continue;
@@ -61,6 +63,8 @@ function hierarchies(): string[] {
   const mounts = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .map((line) => line.split(' '));
-  const found = mounts.filter(([, path, type]) => (type === 'cgroup' || type === 'cgroup2') && path?.startsWith('/sys/fs/cgroup'));
+  const found = mounts.filter(
+    ([, path, type]) => (type === 'cgroup' || type === 'cgroup2') && path?.startsWith('/sys/fs/cgroup'),
+  );
   return [...new Set(found.flatMap(([, path]) => (path === undefined ? [] : [path])))];
 }

@@ -65,7 +65,8 @@ function abortOnSignals(): { signal: AbortSignal; exitCode: () => number } {
 }
 
 function explainUse(cluster: Cluster): void {
-  const command = cluster.name === defaultClusterName ? 'npm run cluster --' : `npm run cluster -- --name ${cluster.name}`;
+  const command =
+    cluster.name === defaultClusterName ? 'npm run cluster --' : `npm run cluster -- --name ${cluster.name}`;
   const machines = [...cluster.nodes, { name: 'outside', ...cluster.outside.addresses }];
   console.log(`
   export KUBECONFIG=${cluster.kubeconfig}
@@ -94,7 +95,9 @@ async function runOnMachine(machine: string, command: readonly string[], { name 
   if (machine === 'outside') return runInTerminal([...enterNetwork(cluster.outside.pid), ...command]);
   const node = cluster.nodes.find((candidate) => candidate.name === machine);
   if (node === undefined) {
-    throw new Error(`no machine "${machine}": use ${[...cluster.nodes.map((candidate) => candidate.name), 'outside'].join(', ')}`);
+    throw new Error(
+      `no machine "${machine}": use ${[...cluster.nodes.map((candidate) => candidate.name), 'outside'].join(', ')}`,
+    );
   }
   return runInTerminal([...runOnNode(node.pid), ...command]);
 }
@@ -112,7 +115,10 @@ async function requireCluster(name: string): Promise<Cluster> {
 }
 
 /** With this terminal's own input and output, so that editors, pagers and shells work; answers the exit code. */
-async function runInTerminal([file = '', ...args]: readonly string[], env: Record<string, string> = {}): Promise<number> {
+async function runInTerminal(
+  [file = '', ...args]: readonly string[],
+  env: Record<string, string> = {},
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...env } });
     // The terminal sends Ctrl-C to both; the child decides what it means.
@@ -153,7 +159,9 @@ function addLifeCycle(program: Command): void {
     .description('start a cluster that stays until "down"')
     .option('--nodes <count>', 'how many nodes', nodeCount, 2)
     .option(nameFlag, 'which cluster')
-    .action((options: Partial<NameOption> & { nodes: number }) => finish(bringUp({ nodes: options.nodes, ...chosen(program, options) })));
+    .action((options: Partial<NameOption> & { nodes: number }) =>
+      finish(bringUp({ nodes: options.nodes, ...chosen(program, options) })),
+    );
   program
     .command('down')
     .description('remove the cluster and all that it left')

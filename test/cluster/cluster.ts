@@ -1,6 +1,6 @@
 /**
- * A whole cluster on this machine: control plane, nodes, pods and DNS, all real, all in namespaces. Nothing in it serves
- * Services: that is for the proxy under test.
+ * A whole cluster on this machine: control plane, nodes, pods and DNS, all real, all in namespaces. Nothing in it
+ * serves Services: that is for the proxy under test.
  * @module
  */
 import { cp, rm } from 'node:fs/promises';
@@ -24,7 +24,10 @@ export interface UpOptions {
   /** How many nodes; 2 by default. */
   readonly nodes?: number | undefined;
   readonly progress?: ((line: string) => void) | undefined;
-  /** Archives of further images that every node starts with: unpacked once and cached, where loadImage() does it on each node. */
+  /**
+   * Archives of further images that every node starts with: unpacked once and cached, where loadImage() does it on each
+   * node.
+   */
   readonly images?: readonly string[] | undefined;
   /** Clusters of different names run side by side. */
   readonly name?: string | undefined;
@@ -39,7 +42,14 @@ const defaultNodes = 2;
 
 /** Starts a cluster and waits until nodes and DNS are ready. When that fails, nothing of it stays behind. */
 export async function up(options: UpOptions = {}): Promise<Cluster> {
-  const { name = defaultClusterName, nodes = defaultNodes, detached = false, images = [], progress = () => {}, signal } = options;
+  const {
+    name = defaultClusterName,
+    nodes = defaultNodes,
+    detached = false,
+    images = [],
+    progress = () => {},
+    signal,
+  } = options;
   checkRequirements();
   return withLock(cacheDirectory('locks', `cluster-${name}`), async () => {
     await clearTheWay(name, progress);
@@ -51,9 +61,12 @@ export async function up(options: UpOptions = {}): Promise<Cluster> {
       const logs = signal?.aborted ? undefined : await keepLogs(name);
       await tearDown(name);
       if (logs === undefined) throw error;
-      throw new Error(`the cluster does not come up, see ${logs}: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      throw new Error(
+        `the cluster does not come up, see ${logs}: ${error instanceof Error ? error.message : String(error)}`,
+        {
+          cause: error,
+        },
+      );
     }
   });
 }
@@ -97,7 +110,9 @@ async function clearTheWay(name: string, progress: (line: string) => void): Prom
   const state = readState(name);
   if (state?.isReady && isRunning(name)) {
     const holder = state.owner ? `by process ${state.owner.pid}` : 'in the background';
-    throw new Error(`cluster "${name}" is already up, started ${holder}; take it down first: npm run cluster -- --name ${name} down`);
+    throw new Error(
+      `cluster "${name}" is already up, started ${holder}; take it down first: npm run cluster -- --name ${name} down`,
+    );
   }
   if (state) progress('removing what an unclean end has left');
   await tearDown(name);

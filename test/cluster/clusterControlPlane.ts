@@ -87,14 +87,26 @@ function adminCertificate({ authority }: ControlPlaneKeys): Promise<Certificate>
   return authority.issue('admin', { commonName: 'admin', organizations: ['system:masters'] });
 }
 
-async function controllerKubeconfig({ paths }: ControlPlaneContext, { authority }: ControlPlaneKeys, name: string): Promise<string> {
+async function controllerKubeconfig(
+  { paths }: ControlPlaneContext,
+  { authority }: ControlPlaneKeys,
+  name: string,
+): Promise<string> {
   const client = await authority.issue(name, { commonName: `system:${name}` });
-  return writeKubeconfig(join(paths.state, `${name}.kubeconfig`), { server: insideUrl, authority: authority.certificate, client });
+  return writeKubeconfig(join(paths.state, `${name}.kubeconfig`), {
+    server: insideUrl,
+    authority: authority.certificate,
+    client,
+  });
 }
 
 type ControlPlaneProgram = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler';
 
-async function startProgram({ paths, binaries }: ControlPlaneContext, name: ControlPlaneProgram, args: readonly string[]): Promise<void> {
+async function startProgram(
+  { paths, binaries }: ControlPlaneContext,
+  name: ControlPlaneProgram,
+  args: readonly string[],
+): Promise<void> {
   const program = [binaries[name], ...args];
   await startRecorded({ paths, name, command: enterControlPlane(rootPid(paths)), program, diesWithParent: false });
 }

@@ -2,7 +2,8 @@
  * How a cluster comes up: what depends on nothing else starts at once, and the slow parts overlap.
  *
  *     programs ─► images ─┐                         ┌─► etcd ─► API server ─► controllers ─┐
- *                         ├─► namespaces and wires ─┤                                      ├─► kubelets ─► nodes, DNS ready
+ *                         ├─► namespaces and wires ─┤                                      ├─► kubelets ─► nodes, DNS
+ *                         ready
  *     keys ───────────────┘                         └─► containerd ────────────────────────┘
  * @module
  */
@@ -65,7 +66,11 @@ export async function constructCluster(options: ConstructionOptions): Promise<Cl
   const owner = detached ? {} : { owner: ownRecord() };
   const state: ClusterState = { name, nodes: nodeAddresses(options.nodes), isReady: false, ...owner };
   const site = await prepareSite(state, options);
-  const nodes = await startMachines(site, { paths: site.paths, pause: await pauseProgram(), diesWithParent: !detached });
+  const nodes = await startMachines(site, {
+    paths: site.paths,
+    pause: await pauseProgram(),
+    diesWithParent: !detached,
+  });
   await together([startControlPlane(site), startRuntimes(site, nodes)]);
   site.progress('starting the kubelets');
   await together(nodes.map(({ settings, pid }) => startKubelet(settings, pid)));
@@ -99,7 +104,9 @@ async function preparePrograms(
 /** All namespaces, and the wires between them. */
 async function startMachines(site: Site, holders: HolderOptions): Promise<NodeSite[]> {
   const { state, progress } = site;
-  progress(`making namespaces for the control plane, ${state.nodes.map(({ name }) => name).join(', ')} and a client outside`);
+  progress(
+    `making namespaces for the control plane, ${state.nodes.map(({ name }) => name).join(', ')} and a client outside`,
+  );
   const machines = [controlPlaneMachine, ...state.nodes, outsideAddress];
   const settings = state.nodes.map((node): NodeSettings => ({ ...site, cluster: state.name, node, machines }));
   const [root] = await together([startRoot(holders), ...settings.map(prepareNode)]);
@@ -107,7 +114,11 @@ async function startMachines(site: Site, holders: HolderOptions): Promise<NodeSi
     startOutside(root, holders),
     ...state.nodes.map(({ name }) => startNodeNamespaces(root, name, holders)),
   ]);
-  const nodes = settings.map((node, index): NodeSite => ({ settings: node, address: node.node, pid: nodePids[index] ?? 0 }));
+  const nodes = settings.map((node, index): NodeSite => ({
+    settings: node,
+    address: node.node,
+    pid: nodePids[index] ?? 0,
+  }));
   await connect(root, outside, nodes);
   return nodes;
 }
@@ -116,7 +127,10 @@ const controlPlaneMachine = { name: 'control-plane', ...controlPlaneAddress };
 
 async function connect(root: number, outside: number, nodes: readonly NodeSite[]): Promise<void> {
   const addresses = nodes.map(({ address }) => address);
-  const machines = [{ name: outsideAddress.name, pid: outside }, ...nodes.map(({ address, pid }) => ({ name: address.name, pid }))];
+  const machines = [
+    { name: outsideAddress.name, pid: outside },
+    ...nodes.map(({ address, pid }) => ({ name: address.name, pid })),
+  ];
   await applyWiring(root, controlPlaneWiring(machines, addresses));
   await together([
     applyWiring(outside, outsideWiring(outsideAddress)),
@@ -145,7 +159,9 @@ async function waitUntilReady(site: Site): Promise<void> {
   const timeout = `--timeout=${readyTimeout}`;
   await together([
     succeed(kubectl, ['wait', '--for=create', timeout, 'serviceaccount/default']),
-    succeed(kubectl, ['wait', '--for=condition=Ready', timeout, 'node', '--all']).then(() => site.progress('the nodes are ready')),
+    succeed(kubectl, ['wait', '--for=condition=Ready', timeout, 'node', '--all']).then(() =>
+      site.progress('the nodes are ready'),
+    ),
   ]);
   await succeed(kubectl, ['--namespace=kube-system', 'rollout', 'status', timeout, 'deployment/coredns']);
   site.progress('CoreDNS is ready');

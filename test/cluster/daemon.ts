@@ -12,7 +12,10 @@ export interface DaemonOptions {
   readonly env?: Record<string, string> | undefined;
 }
 
-/** A long-running program. It has a session of its own: Ctrl-C in the terminal reaches only the process that cares for it. */
+/**
+ * A long-running program. It has a session of its own: Ctrl-C in the terminal reaches only the process that cares for
+ * it.
+ */
 export interface Daemon {
   readonly name: string;
   readonly pid: number;
@@ -26,7 +29,9 @@ export interface Daemon {
 const tailLines = 15;
 
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const [file, ...args] = options.diesWithParent ? ['setpriv', '--pdeathsig', 'KILL', ...options.command] : options.command;
+  const [file, ...args] = options.diesWithParent
+    ? ['setpriv', '--pdeathsig', 'KILL', ...options.command]
+    : options.command;
   if (file === undefined) throw new Error(`${options.name}: empty command`);
   const log = openSync(options.log, 'a');
   const env = { ...process.env, ...options.env };

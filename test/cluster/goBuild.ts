@@ -12,7 +12,9 @@ const reportEveryMs = 5_000;
 
 /** Builds what `missing` names once the lock is ours: another process may have built it meanwhile. */
 export async function buildBinaries(missing: () => readonly BinaryName[], progress: Progress): Promise<void> {
-  progress(`to build from the Go module proxy: ${missing().join(', ')} (about 8 minutes on 2 cores when nothing is cached)`);
+  progress(
+    `to build from the Go module proxy: ${missing().join(', ')} (about 8 minutes on 2 cores when nothing is cached)`,
+  );
   await withLock(cacheDirectory('bin', 'lock'), async () => {
     for (const names of Object.values(Object.groupBy(missing(), (name) => goModule(name).folder))) {
       if (names) await buildModule(names, progress);
@@ -45,7 +47,10 @@ async function goBuild(names: readonly BinaryName[], output: string, progress: P
   const listed = await execa('go', ['list', '-deps', '-f', '.', ...packages], options);
   const total = listed.stdout.length / 2;
   const flags = ['-v', '-trimpath', '-ldflags', linkerFlags(names)];
-  const build = execa('go', ['build', ...flags, '-o', `${output}/`, ...packages], { ...options, buffer: { stdout: true, stderr: true } });
+  const build = execa('go', ['build', ...flags, '-o', `${output}/`, ...packages], {
+    ...options,
+    buffer: { stdout: true, stderr: true },
+  });
   const stopReporting = reportCount(build, (count, seconds) => {
     progress(`${module.folder}: ${count} of at most ${Math.round(total)} packages compiled, ${seconds} s`);
   });
@@ -58,7 +63,10 @@ async function goBuild(names: readonly BinaryName[], output: string, progress: P
 }
 
 /** `go build -v` names each package on standard error as it compiles it. */
-function reportCount(build: { stderr: NodeJS.ReadableStream }, report: (count: number, seconds: number) => void): () => void {
+function reportCount(
+  build: { stderr: NodeJS.ReadableStream },
+  report: (count: number, seconds: number) => void,
+): () => void {
   const started = Date.now();
   let count = 0;
   build.stderr.on('data', (chunk: Buffer | string) => {

@@ -1,6 +1,6 @@
 /**
- * The images of every node, imported and unpacked once. A node's containerd starts with a copy whose image data are hard
- * links: that takes a moment and no space, where an import takes seconds of all cores on each node.
+ * The images of every node, imported and unpacked once. A node's containerd starts with a copy whose image data are
+ * hard links: that takes a moment and no space, where an import takes seconds of all cores on each node.
  * @module
  */
 import { execa } from 'execa';
@@ -31,7 +31,10 @@ const keepUnusedMs = 3_600_000;
 /** A data directory of containerd that holds the images of the archives. */
 export async function imageStore(options: ImageStoreOptions): Promise<string> {
   // The archives' names tell their content.
-  const store = cacheDirectory('images', `containerd-${contentKey([], options.base ?? '', ...options.archives.toSorted())}`);
+  const store = cacheDirectory(
+    'images',
+    `containerd-${contentKey([], options.base ?? '', ...options.archives.toSorted())}`,
+  );
   if (isCached(store)) return store;
   return withLock(cacheDirectory('images', 'containerd.lock'), async () => {
     if (isCached(store)) return store;
@@ -73,8 +76,22 @@ async function importArchives({ binaries, archives }: ImageStoreOptions, store: 
   const socket = join(directory, 'containerd.sock');
   const configuration = join(directory, 'containerd.toml');
   await writeFile(configuration, importerConfiguration({ root: store, state: join(directory, 'state'), socket }));
-  const command = ['unshare', '--mount', '--pid', '--fork', '--kill-child', binaries.containerd, '--config', configuration];
-  const containerd = await startDaemon({ name: 'containerd', command, log: join(directory, 'log'), diesWithParent: true });
+  const command = [
+    'unshare',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    binaries.containerd,
+    '--config',
+    configuration,
+  ];
+  const containerd = await startDaemon({
+    name: 'containerd',
+    command,
+    log: join(directory, 'log'),
+    diesWithParent: true,
+  });
   try {
     await waitFor('containerd serves', () => Promise.resolve(existsSync(socket)), daemonWait(containerd));
     for (const archive of archives) await importArchive([binaries.ctr, '--address', socket], archive);

@@ -38,7 +38,11 @@ const keepUnusedMs = 3_600_000;
 export async function buildImage(options: BuildImageOptions): Promise<string> {
   const files = await filesBelow(options.context, options.inputs ?? ['.']);
   const settings = [options.tag, ...buildArgumentFlags(options)];
-  const key = contentKey([options.dockerfile, ...files], ...settings, ...files.map((file) => file.slice(options.context.length)));
+  const key = contentKey(
+    [options.dockerfile, ...files],
+    ...settings,
+    ...files.map((file) => file.slice(options.context.length)),
+  );
   const name = options.tag.replace(/^.*\//, '').replace(/:.*$/, '');
   const archive = cacheDirectory('images', 'archives', `${name}-${key}.tar`);
   if (isCached(archive)) return archive;
@@ -61,7 +65,10 @@ async function build(options: BuildImageOptions, archive: string): Promise<void>
     if (line.startsWith('STEP')) progress?.(`  ${line}`);
   };
   const isolation = ['--pull-never', '--isolation', 'chroot', '--network', 'host'];
-  await buildah(['bud', '--layers', ...isolation, ...buildArgumentFlags(options), '--tag', tag, '--file', dockerfile, context], onLine);
+  await buildah(
+    ['bud', '--layers', ...isolation, ...buildArgumentFlags(options), '--tag', tag, '--file', dockerfile, context],
+    onLine,
+  );
   await mkdir(dirname(archive), { recursive: true });
   await rm(`${archive}.unfinished`, { force: true });
   await buildah(['push', tag, `docker-archive:${archive}.unfinished:${tag}`]);
@@ -76,7 +83,10 @@ export async function testImages(progress?: Progress): Promise<string[]> {
 /** What the cluster itself runs in pods. */
 export async function systemImages(progress?: Progress): Promise<string[]> {
   const { coredns } = await ensureBinaries({ which: ['coredns'], progress });
-  return Promise.all([programImage('coredns', coredns, progress), programImage('pause', await pauseProgram(), progress)]);
+  return Promise.all([
+    programImage('coredns', coredns, progress),
+    programImage('pause', await pauseProgram(), progress),
+  ]);
 }
 
 /** The product's own image from the working tree. */
@@ -86,7 +96,14 @@ export async function productImage(progress?: Progress): Promise<string> {
   await execa('npm', ['run', 'build'], { cwd: context, stdin: 'ignore' });
   const inputs = ['dist', 'package-lock.json'];
   const buildArguments = { NODE_ARCH: process.arch };
-  return buildImage({ tag: imageTags.product, context, dockerfile: join(context, 'Dockerfile'), inputs, buildArguments, progress });
+  return buildImage({
+    tag: imageTags.product,
+    context,
+    dockerfile: join(context, 'Dockerfile'),
+    inputs,
+    buildArguments,
+    progress,
+  });
 }
 
 async function folderImage(name: 'redis' | 'nginx' | 'client', progress?: Progress): Promise<string> {
@@ -114,7 +131,9 @@ async function filesOf(path: string): Promise<string[]> {
 /** Archives of earlier inputs; the recent ones may still be wanted by another work tree. */
 async function removeOlder(name: string, keep: string): Promise<void> {
   const folder = dirname(keep);
-  const others = (await readdir(folder)).filter((entry) => entry.replace(/-[^-]*$/, '') === name).map((entry) => join(folder, entry));
+  const others = (await readdir(folder))
+    .filter((entry) => entry.replace(/-[^-]*$/, '') === name)
+    .map((entry) => join(folder, entry));
   for (const path of others.filter((other) => other !== keep)) {
     if (Date.now() - (await stat(path)).mtimeMs > keepUnusedMs) await rm(path, { force: true });
   }

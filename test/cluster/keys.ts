@@ -1,5 +1,11 @@
 import { mkdir } from 'node:fs/promises';
-import { certificatePaths, createAuthority, createServiceAccountKey, existingAuthority, serviceAccountKey } from './certificates.ts';
+import {
+  certificatePaths,
+  createAuthority,
+  createServiceAccountKey,
+  existingAuthority,
+  serviceAccountKey,
+} from './certificates.ts';
 import { apiServerNames, apiServerServiceAddresses } from './controlPlane.ts';
 import type { ControlPlaneKeys } from './controlPlane.ts';
 
@@ -10,7 +16,11 @@ const kubeletClientFile = 'apiserver-kubelet-client';
 export async function createKeys(directory: string, addresses: readonly string[]): Promise<ControlPlaneKeys> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const authority = await createAuthority(directory);
-  const serverRequest = { commonName: 'kube-apiserver', addresses: [...addresses, ...apiServerServiceAddresses], names: apiServerNames };
+  const serverRequest = {
+    commonName: 'kube-apiserver',
+    addresses: [...addresses, ...apiServerServiceAddresses],
+    names: apiServerNames,
+  };
   const kubeletClientRequest = { commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] };
   await Promise.all([
     authority.issue(serverFile, serverRequest),

@@ -32,7 +32,11 @@ export function clusterManifests(nodes: readonly NodeAddress[]): string {
 
 /** Made before the kubelet registers: it keeps what it finds, and each node gets the pod ranges that its CNI uses. */
 function nodeManifest({ name, podCIDRs, zone }: NodeAddress): Manifest {
-  const labels = { 'kubernetes.io/hostname': name, 'topology.kubernetes.io/zone': zone, 'topology.kubernetes.io/region': 'local' };
+  const labels = {
+    'kubernetes.io/hostname': name,
+    'topology.kubernetes.io/zone': zone,
+    'topology.kubernetes.io/region': 'local',
+  };
   return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels }, spec: { podCIDR: podCIDRs[0], podCIDRs } };
 }
 
@@ -57,13 +61,23 @@ function dnsAccess(): Manifest[] {
 }
 
 function dnsConfiguration(): Manifest {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'coredns', namespace }, data: { Corefile: corefile } };
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'coredns', namespace },
+    data: { Corefile: corefile },
+  };
 }
 
 function dnsDeployment(): Manifest {
   const template = { metadata: { labels: dnsLabels }, spec: dnsPod() };
   const spec = { replicas: 1, selector: { matchLabels: dnsLabels }, template };
-  return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'coredns', namespace, labels: dnsLabels }, spec };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'coredns', namespace, labels: dnsLabels },
+    spec,
+  };
 }
 
 /** Reaches the API server by its own address: no Service works until the proxy under test runs. */

@@ -1,6 +1,7 @@
 /**
  * The namespaces of the cluster and how to get into them. One process namespace holds all others: when its first
- * process is killed, the kernel ends the control plane, the nodes and all pods, and with them their networks and mounts.
+ * process is killed, the kernel ends the control plane, the nodes and all pods, and with them their networks and
+ * mounts.
  * @module
  */
 import { execa } from 'execa';
@@ -52,7 +53,11 @@ export async function startOutside(rootPid: number, { paths, pause }: HolderOpti
   return startRecorded({ paths, name: 'outside', command, program: [pause], diesWithParent: false });
 }
 
-export async function startNodeNamespaces(rootPid: number, node: string, { paths, pause }: HolderOptions): Promise<number> {
+export async function startNodeNamespaces(
+  rootPid: number,
+  node: string,
+  { paths, pause }: HolderOptions,
+): Promise<number> {
   const namespaces = ['unshare', '--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child'];
   const command = [...enterControlPlane(rootPid), ...namespaces];
   const program = ['bash', nodeScript, node, paths.state, paths.node(node), join(paths.data, node), pause];
@@ -75,12 +80,22 @@ export async function startRecorded({ paths, name, command, program, diesWithPar
   const recorded = paths.record(name);
   // A record of an earlier run, as when the API server is started again.
   await rm(recorded, { force: true });
-  const daemon = await startDaemon({ name, command: [...command, 'sh', recordScript, recorded, ...program], log, diesWithParent });
+  const daemon = await startDaemon({
+    name,
+    command: [...command, 'sh', recordScript, recorded, ...program],
+    log,
+    diesWithParent,
+  });
   const pid = (): Promise<number | undefined> => Promise.resolve(readRecord(recorded)?.pid);
   return waitFor(`${name} starts`, pid, daemonWait(daemon));
 }
 
-export function daemonWait(daemon: Daemon): { timeoutMs: number; everyMs: number; isHopeless: () => boolean; explain: () => string } {
+export function daemonWait(daemon: Daemon): {
+  timeoutMs: number;
+  everyMs: number;
+  isHopeless: () => boolean;
+  explain: () => string;
+} {
   return { timeoutMs: 60_000, everyMs: 20, isHopeless: daemon.hasEnded, explain: daemon.logTail };
 }
 

@@ -37,14 +37,24 @@ export function controlPlaneWiring(machines: readonly Cable[], nodes: readonly N
     `link add ${name} type veth peer name ${uplink} netns ${pid}`,
     `link set ${name} master ${bridge} up`,
   ]);
-  const links = ['link set lo up', `link add ${bridge} type bridge`, ...addressLines(controlPlaneAddress, bridge), ...cables];
+  const links = [
+    'link set lo up',
+    `link add ${bridge} type bridge`,
+    ...addressLines(controlPlaneAddress, bridge),
+    ...cables,
+  ];
   return { links: [...links, ...nodes.flatMap(podRouteLines)], sysctls: routerSysctls };
 }
 
-/** A node forwards for its pods, knows where each other node's pods are, and leaves the rest to the bridge's machine. */
+/**
+ * A node forwards for its pods, knows where each other node's pods are, and leaves the rest to the bridge's machine.
+ */
 export function nodeWiring(self: NodeAddress, nodes: readonly NodeAddress[]): Wiring {
   const others = nodes.filter(({ name }) => name !== self.name);
-  const defaults = [`route add default via ${controlPlaneAddress.ipv4}`, `route add default via ${controlPlaneAddress.ipv6}`];
+  const defaults = [
+    `route add default via ${controlPlaneAddress.ipv4}`,
+    `route add default via ${controlPlaneAddress.ipv6}`,
+  ];
   return { links: [...machineLines(self), ...defaults, ...others.flatMap(podRouteLines)], sysctls: routerSysctls };
 }
 

@@ -41,7 +41,10 @@ export async function prepareNode(settings: NodeSettings): Promise<void> {
   await mkdir(cni, { recursive: true });
   await together([
     writeFile(join(cni, '10-pods.conflist'), cniConfiguration(node)),
-    writeFile(join(directory, 'containerd.toml'), containerdConfiguration({ pauseImage: imageTags.pause, cniDirectory: cni })),
+    writeFile(
+      join(directory, 'containerd.toml'),
+      containerdConfiguration({ pauseImage: imageTags.pause, cniDirectory: cni }),
+    ),
     writeFile(join(directory, 'hosts'), hostsFile(settings.machines)),
     writeFile(join(directory, 'resolv.conf'), ''),
     copyFile(keys.authority.certificate, join(directory, 'ca.crt')),
@@ -61,7 +64,11 @@ async function writeKubeletFiles(settings: NodeSettings): Promise<void> {
     names: [node.name],
   });
   const server = `https://${controlPlaneAddress.ipv4}:${apiServerPort}`;
-  await writeKubeconfig(join(directory, 'kubelet.kubeconfig'), { server, authority: keys.authority.certificate, client });
+  await writeKubeconfig(join(directory, 'kubelet.kubeconfig'), {
+    server,
+    authority: keys.authority.certificate,
+    client,
+  });
   const configuration = kubeletConfiguration({
     authority: keys.authority.certificate,
     ...client,

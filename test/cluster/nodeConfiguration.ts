@@ -14,7 +14,9 @@ export interface ContainerdSettings {
 }
 
 /** Snapshotters and services that need what a node here has not; each costs time at the start. */
-const unusedPlugins = ['btrfs', 'devmapper', 'zfs', 'erofs', 'blockfile'].map((name) => `io.containerd.snapshotter.v1.${name}`);
+const unusedPlugins = ['btrfs', 'devmapper', 'zfs', 'erofs', 'blockfile'].map(
+  (name) => `io.containerd.snapshotter.v1.${name}`,
+);
 
 /**
  * For a machine without CAP_SYS_RESOURCE: there, a pod whose OOM score goes below its parent's does not start, and
@@ -48,7 +50,15 @@ SystemdCgroup = false
 }
 
 /** For a containerd that only unpacks images. */
-export function importerConfiguration({ root, state, socket }: { root: string; state: string; socket: string }): string {
+export function importerConfiguration({
+  root,
+  state,
+  socket,
+}: {
+  root: string;
+  state: string;
+  socket: string;
+}): string {
   return `version = 3
 root = '${root}'
 state = '${state}'

@@ -28,7 +28,9 @@ export function checkRequirements(): void {
   if (process.getuid?.() !== 0) throw new Error('the local cluster makes namespaces, which takes root: use sudo');
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   const missingTools = Object.keys(tools).filter((tool) => !folders.some((folder) => isExecutable(join(folder, tool))));
-  const missingPlugins = cniPlugins.filter((plugin) => !cniPluginDirectories.some((folder) => existsSync(join(folder, plugin))));
+  const missingPlugins = cniPlugins.filter(
+    (plugin) => !cniPluginDirectories.some((folder) => existsSync(join(folder, plugin))),
+  );
   const missing = [
     ...missingTools.map((tool) => `${tool} (Debian package ${tools[tool]})`),
     ...missingPlugins.map((plugin) => `CNI plugin ${plugin} (Debian package containernetworking-plugins)`),

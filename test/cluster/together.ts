@@ -1,6 +1,6 @@
 /**
- * Like Promise.all, but a failure is told only when everything has come to its end: what is cleaned up afterwards is then
- * not made anew by a part that was still at work.
+ * Like Promise.all, but a failure is told only when everything has come to its end: what is cleaned up afterwards is
+ * then not made anew by a part that was still at work.
  */
 export async function together<T extends readonly Promise<unknown>[]>(
   parts: readonly [...T],

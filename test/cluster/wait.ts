@@ -10,7 +10,11 @@ export interface WaitOptions {
 }
 
 /** Waits until `condition` gives a value other than undefined and false; the time it may take is bounded. */
-export async function waitFor<T>(what: string, condition: () => Promise<T | undefined | false>, options: WaitOptions): Promise<T> {
+export async function waitFor<T>(
+  what: string,
+  condition: () => Promise<T | undefined | false>,
+  options: WaitOptions,
+): Promise<T> {
   const deadline = performance.now() + options.timeoutMs;
   while (performance.now() < deadline && !options.isHopeless?.()) {
     const value = await condition();

@@ -29,7 +29,9 @@ export function lacks(text: string): Expectation {
 }
 
 export function hasLines(count: number): Expectation {
-  return all(succeeds, ({ stdout }) => (linesOf(stdout).length === count ? undefined : `has ${linesOf(stdout).length} lines, not ${count}`));
+  return all(succeeds, ({ stdout }) =>
+    linesOf(stdout).length === count ? undefined : `has ${linesOf(stdout).length} lines, not ${count}`,
+  );
 }
 
 /** As many times as the cluster has nodes. */
@@ -63,9 +65,13 @@ export function evenSpread(places: number): Expectation {
     const fair = total / places;
     const tolerance = 6 * Math.sqrt(total * (1 / places) * (1 - 1 / places));
     if (counts.length !== places) return `${counts.length} different answers, not ${places}`;
-    return counts.every((count) => Math.abs(count - fair) <= tolerance) ? undefined : `uneven: ${counts.join(', ')} of ${total}`;
+    return counts.every((count) => Math.abs(count - fair) <= tolerance)
+      ? undefined
+      : `uneven: ${counts.join(', ')} of ${total}`;
   });
 }
 
 /** The same line each time. */
-export const alwaysTheSame: Expectation = all(succeeds, (answer) => (countLines(answer).size === 1 ? undefined : `${countLines(answer).size} different answers`));
+export const alwaysTheSame: Expectation = all(succeeds, (answer) =>
+  countLines(answer).size === 1 ? undefined : `${countLines(answer).size} different answers`,
+);

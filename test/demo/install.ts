@@ -1,5 +1,6 @@
 /**
- * @module Installs the product in a local cluster as its users do: `kubectl apply -k` of an overlay over the repository's root.
+ * @module Installs the product in a local cluster as its users do: `kubectl apply -k` of an overlay over the
+ * repository's root.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,13 +20,25 @@ export interface InstallOptions {
 const noNode = [{ op: 'add', path: '/spec/template/spec/nodeSelector/proxyconfig.dev~1no-agent', value: 'true' }];
 
 function overlay(cluster: Cluster, folder: string, withoutAgents: boolean): object {
-  const address = { KUBERNETES_SERVICE_HOST: cluster.apiServer.host, KUBERNETES_SERVICE_PORT: String(cluster.apiServer.port) };
+  const address = {
+    KUBERNETES_SERVICE_HOST: cluster.apiServer.host,
+    KUBERNETES_SERVICE_PORT: String(cluster.apiServer.port),
+  };
   return {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
     resources: [relative(folder, repository)],
-    configMapGenerator: [{ name: 'proxyconfig-api-server', namespace: 'proxyconfig-system', behavior: 'merge', literals: Object.entries(address).map((pair) => pair.join('=')) }],
-    patches: withoutAgents ? [{ target: { kind: 'DaemonSet', name: 'proxyconfig-agent' }, patch: JSON.stringify(noNode) }] : [],
+    configMapGenerator: [
+      {
+        name: 'proxyconfig-api-server',
+        namespace: 'proxyconfig-system',
+        behavior: 'merge',
+        literals: Object.entries(address).map((pair) => pair.join('=')),
+      },
+    ],
+    patches: withoutAgents
+      ? [{ target: { kind: 'DaemonSet', name: 'proxyconfig-agent' }, patch: JSON.stringify(noNode) }]
+      : [],
   };
 }
 
@@ -35,14 +48,20 @@ async function must(cluster: Cluster, argv: readonly string[]): Promise<string> 
   return stdout;
 }
 
-/** Applies the manifests and waits until operator and agents run; the nodes must have the image. Applying again changes what differs. */
+/**
+ * Applies the manifests and waits until operator and agents run; the nodes must have the image. Applying again changes
+ * what differs.
+ */
 export async function install(cluster: Cluster, { withoutAgents = false }: InstallOptions = {}): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'proxyconfig-overlay-'));
   try {
     await writeFile(join(folder, 'kustomization.yaml'), stringify(overlay(cluster, folder, withoutAgents)));
     const applied = await must(cluster, ['apply', '-k', folder]);
-    const workloads = withoutAgents ? ['deployment/proxyconfig-operator'] : ['deployment/proxyconfig-operator', 'daemonset/proxyconfig-agent'];
-    for (const workload of workloads) await must(cluster, ['-n', 'proxyconfig-system', 'rollout', 'status', workload, '--timeout=120s']);
+    const workloads = withoutAgents
+      ? ['deployment/proxyconfig-operator']
+      : ['deployment/proxyconfig-operator', 'daemonset/proxyconfig-agent'];
+    for (const workload of workloads)
+      await must(cluster, ['-n', 'proxyconfig-system', 'rollout', 'status', workload, '--timeout=120s']);
     return applied;
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 /**
- * @module What a person reads while the demo runs: the command, what came back, PASS or FAIL. Colours only on a terminal.
+ * @module What a person reads while the demo runs: the command, what came back, PASS or FAIL. Colours only on a
+ * terminal.
  */
 import { styleText } from 'node:util';
 import { countLines } from './expectations.ts';
@@ -24,14 +25,18 @@ function summaryOf(answer: Answer): string[] {
   const text = answer.stdout.trim() === '' ? answer.stderr : answer.stdout;
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const counts = countLines({ ...answer, stdout: text });
-  if (lines.length > shownLines && counts.size <= shownLines) return [...counts].map(([line, count]) => `${count} x ${line}`);
-  return lines.length <= shownLines ? lines : [...lines.slice(0, shownLines), `... ${lines.length - shownLines} more lines`];
+  if (lines.length > shownLines && counts.size <= shownLines)
+    return [...counts].map(([line, count]) => `${count} x ${line}`);
+  return lines.length <= shownLines
+    ? lines
+    : [...lines.slice(0, shownLines), `... ${lines.length - shownLines} more lines`];
 }
 
 export function printResult(result: Result): void {
   console.log(`\n  ${result.step.title}`);
   console.log(`  ${paint('dim', '$')} ${result.shown}`);
-  for (const line of summaryOf(result.answer)) console.log(`    ${line.length > 200 ? `${line.slice(0, 199)}…` : line}`);
+  for (const line of summaryOf(result.answer))
+    console.log(`    ${line.length > 200 ? `${line.slice(0, 199)}…` : line}`);
   const took = paint('dim', `(${(result.tookMs / 1000).toFixed(1)} s)`);
   if (result.reason === undefined) console.log(`  ${paint('green', 'PASS')} ${took}`);
   else console.log(`  ${paint('red', 'FAIL')} ${result.reason} ${took}`);

@@ -21,7 +21,8 @@ export async function runStep(step: Step, scene: Scene, withinMs = step.withinMs
     const answer = await step.action.perform(scene);
     const reason = step.expect(answer, scene);
     const tookMs = performance.now() - started;
-    if (reason === undefined || tookMs >= withinMs) return { step, shown: step.action.shown(scene), answer, reason, tookMs };
+    if (reason === undefined || tookMs >= withinMs)
+      return { step, shown: step.action.shown(scene), answer, reason, tookMs };
     await pause(betweenTriesMs);
   }
 }

@@ -1,5 +1,6 @@
 /**
- * @module What the demo's steps act on, and the few ways in which they act: kubectl, a command on a node, in a pod, or outside of the cluster.
+ * @module What the demo's steps act on, and the few ways in which they act: kubectl, a command on a node, in a pod, or
+ * outside of the cluster.
  */
 import type { Cluster, ClusterNode } from '../cluster/cluster.ts';
 
@@ -35,7 +36,8 @@ export interface Step {
 type Argv = readonly string[] | ((scene: Scene) => readonly string[]);
 
 const resolved = (argv: Argv, scene: Scene): readonly string[] => (typeof argv === 'function' ? argv(scene) : argv);
-const quoted = (argv: readonly string[]): string => argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`)).join(' ');
+const quoted = (argv: readonly string[]): string =>
+  argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`)).join(' ');
 
 export function node(scene: Scene, index: number): ClusterNode {
   const found = scene.cluster.nodes[index];

@@ -1,6 +1,6 @@
 /**
- * The whole product on a real cluster: the demo's steps as assertions. First without agents, where whatever needs packets must fail,
- * so that no step passes by itself.
+ * The whole product on a real cluster: the demo's steps as assertions. First without agents, where whatever needs
+ * packets must fail, so that no step passes by itself.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Cluster, up } from '../cluster/cluster.ts';
@@ -32,11 +32,15 @@ describeWhere(['root', 'cluster'], 'the product on a real cluster', () => {
       await install(cluster, { withoutAgents: true });
     }, upMs);
 
-    test.each(steps(serviceChapters))('$title', async (step) => {
-      const { reason, answer } = await runStep(step, { cluster }, step.needsAgents ? hopelessMs : step.withinMs);
-      if (step.needsAgents) expect(reason).toBeDefined();
-      else expect({ reason, answer }).toEqual({ reason: undefined, answer });
-    }, stepMs);
+    test.each(steps(serviceChapters))(
+      '$title',
+      async (step) => {
+        const { reason, answer } = await runStep(step, { cluster }, step.needsAgents ? hopelessMs : step.withinMs);
+        if (step.needsAgents) expect(reason).toBeDefined();
+        else expect({ reason, answer }).toEqual({ reason: undefined, answer });
+      },
+      stepMs,
+    );
   });
 
   describe('with agents', () => {
@@ -46,10 +50,14 @@ describeWhere(['root', 'cluster'], 'the product on a real cluster', () => {
 
     for (const chapter of chapters) {
       describe(chapter.title, () => {
-        test.each([...chapter.steps])('$title', async (step) => {
-          const { reason, answer } = await runStep(step, { cluster });
-          expect({ reason, answer }).toEqual({ reason: undefined, answer });
-        }, stepMs);
+        test.each([...chapter.steps])(
+          '$title',
+          async (step) => {
+            const { reason, answer } = await runStep(step, { cluster });
+            expect({ reason, answer }).toEqual({ reason: undefined, answer });
+          },
+          stepMs,
+        );
       });
     }
   });

@@ -1,6 +1,6 @@
 /**
- * @module What the test of an installation's life needs besides the cluster: kube-proxy as kubeadm installs it, a newer image, and
- * words for what an administrator does.
+ * @module What the test of an installation's life needs besides the cluster: kube-proxy as kubeadm installs it, a newer
+ * image, and words for what an administrator does.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,11 @@ export async function buildNewerImage(archiveOfPresent: string): Promise<string>
   ].join('\n');
   try {
     await writeFile(join(context, 'Dockerfile'), dockerfile);
-    return await buildImage({ tag: `docker.io/library/${newerImage}`, context, dockerfile: join(context, 'Dockerfile') });
+    return await buildImage({
+      tag: `docker.io/library/${newerImage}`,
+      context,
+      dockerfile: join(context, 'Dockerfile'),
+    });
   } finally {
     await rm(context, { recursive: true, force: true });
   }
@@ -63,26 +67,44 @@ export class Administrator {
   async installKubeProxy(): Promise<void> {
     const { host, port } = this.#cluster.apiServer;
     const template = await readFile(join(repository, 'test/install/manifests/kube-proxy.yaml'), 'utf8');
-    const manifest = template.replace('{path: /}', `{path: ${dirname(cachedPath('kube-proxy'))}}`).replace('192.0.2.1', host).replace('"6443"', `"${port}"`);
+    const manifest = template
+      .replace('{path: /}', `{path: ${dirname(cachedPath('kube-proxy'))}}`)
+      .replace('192.0.2.1', host)
+      .replace('"6443"', `"${port}"`);
     const { exitCode, stderr } = await this.#cluster.kubectl(['apply', '-f', '-'], { input: manifest });
     if (exitCode !== 0) throw new Error(stderr);
     await this.rolledOut('kube-system', 'daemonset/kube-proxy');
   }
 
   async patchKubeProxy(): Promise<void> {
-    await this.kubectl('-n', 'kube-system', 'patch', 'daemonset', 'kube-proxy', '--patch-file', join(component('replace-kube-proxy'), 'kube-proxy-patch.yaml'));
+    await this.kubectl(
+      '-n',
+      'kube-system',
+      'patch',
+      'daemonset',
+      'kube-proxy',
+      '--patch-file',
+      join(component('replace-kube-proxy'), 'kube-proxy-patch.yaml'),
+    );
     await this.rolledOut('kube-system', 'daemonset/kube-proxy');
   }
 
   /** Which Pods program the node, by the name of their DaemonSet. */
   async proxies(): Promise<string[]> {
-    const pods = await this.kubectl('get', 'pods', '-A', '-o', 'jsonpath={range .items[*]}{.metadata.ownerReferences[0].name}{"\\n"}{end}');
+    const pods = await this.kubectl(
+      'get',
+      'pods',
+      '-A',
+      '-o',
+      'jsonpath={range .items[*]}{.metadata.ownerReferences[0].name}{"\\n"}{end}',
+    );
     return pods.split('\n').filter((owner) => owner === 'kube-proxy' || owner === 'proxyconfig-agent');
   }
 
   /** Hands the node over to an agent, or back to kube-proxy, as the component's page says. */
   async handTo(proxy: 'proxyconfig-agent' | 'kube-proxy'): Promise<void> {
-    const label = (text: string): Promise<string> => this.kubectl('label', 'node', this.node.name, '--overwrite', `proxyconfig.dev/proxy${text}`);
+    const label = (text: string): Promise<string> =>
+      this.kubectl('label', 'node', this.node.name, '--overwrite', `proxyconfig.dev/proxy${text}`);
     if (proxy === 'kube-proxy') {
       await label('=none');
       await this.#isProgrammedBy('');
@@ -95,7 +117,10 @@ export class Administrator {
 
   async #isProgrammedBy(proxy: string): Promise<void> {
     const all = async (): Promise<string> => (await this.proxies()).join();
-    await waitFor(`${proxy || 'nobody'} alone programs the node`, async () => (await all()) === proxy, { timeoutMs: 60_000, explain: all });
+    await waitFor(`${proxy || 'nobody'} alone programs the node`, async () => (await all()) === proxy, {
+      timeoutMs: 60_000,
+      explain: all,
+    });
   }
 
   /** With the directory of an overlay that has this cluster's address, moves nodes by label and is measured. */
@@ -108,7 +133,9 @@ export class Administrator {
       kind: 'Kustomization',
       resources: [relative(directory, repository)],
       components: ['replace-kube-proxy', 'prometheus'].map((name) => relative(directory, component(name))),
-      configMapGenerator: [{ name: 'proxyconfig-api-server', namespace: 'proxyconfig-system', behavior: 'merge', literals }],
+      configMapGenerator: [
+        { name: 'proxyconfig-api-server', namespace: 'proxyconfig-system', behavior: 'merge', literals },
+      ],
     };
     try {
       await writeFile(join(directory, 'kustomization.yaml'), stringify(overlay));
@@ -120,13 +147,24 @@ export class Administrator {
 
   /** The version of the agent that reports for the node, once it is this one and the node is Ready. */
   async agentIs(version: string | undefined): Promise<void> {
-    const says = async (): Promise<string> => this.kubectl('get', 'nodeproxy', this.node.name, '-o', 'jsonpath={.status.agentVersion} {.status.state}');
-    await waitFor(`an agent ${version} reports`, async () => (await says()) === `${version} Ready`, { timeoutMs: 30_000, explain: says });
+    const says = async (): Promise<string> =>
+      this.kubectl('get', 'nodeproxy', this.node.name, '-o', 'jsonpath={.status.agentVersion} {.status.state}');
+    await waitFor(`an agent ${version} reports`, async () => (await says()) === `${version} Ready`, {
+      timeoutMs: 30_000,
+      explain: says,
+    });
   }
 
   /** A program of the image on the node itself, as one who has no agent there any more would run it. */
   async onNode(...command: readonly string[]): Promise<string> {
-    const made = await this.kubectl('debug', `node/${this.node.name}`, '--profile=sysadmin', '--image=proxyconfig-operator:dev', '--', ...command);
+    const made = await this.kubectl(
+      'debug',
+      `node/${this.node.name}`,
+      '--profile=sysadmin',
+      '--image=proxyconfig-operator:dev',
+      '--',
+      ...command,
+    );
     const pod = /node-debugger-\S+/.exec(made)?.[0].replace(/\.$/, '') ?? '';
     await this.kubectl('wait', '--for=jsonpath={.status.phase}=Succeeded', `pod/${pod}`, '--timeout=60s');
     const output = await this.kubectl('logs', pod);
@@ -136,8 +174,11 @@ export class Administrator {
 
   /** Every rule and chain of the node, without what counts packets. */
   async rules(): Promise<string> {
-    const [ipv4, ipv6] = await Promise.all(['iptables-save', 'ip6tables-save'].map((program) => this.node.exec([program])));
-    // The real kube-proxy makes an empty KUBE-FIREWALL in IPv6, which the kubelet has in IPv4 only: the kubelet's name, so not ours to remove.
+    const [ipv4, ipv6] = await Promise.all(
+      ['iptables-save', 'ip6tables-save'].map((program) => this.node.exec([program])),
+    );
+    // The real kube-proxy makes an empty KUBE-FIREWALL in IPv6, which the kubelet has in IPv4 only: the kubelet's name,
+    // so not ours to remove.
     const lines = ipv6?.stdout.split('\n').filter((line) => !line.includes('KUBE-FIREWALL')) ?? [];
     return withoutEmptyTables(ipv4?.stdout ?? '') + withoutEmptyTables(lines.join('\n'));
   }
@@ -145,7 +186,10 @@ export class Administrator {
 
 /** Tables that hold nothing stay once they were used. */
 function withoutEmptyTables(saved: string): string {
-  const lines = saved.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.replace(/ \[\d+:\d+\]$/, ''));
+  const lines = saved
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.replace(/ \[\d+:\d+\]$/, ''));
   const tables = lines.join('\n').split(/^COMMIT$/m);
   return tables.filter((table) => /^-A/m.test(table) || /^:\S+ -$/m.test(table)).join('COMMIT');
 }

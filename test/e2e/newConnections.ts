@@ -1,6 +1,6 @@
 /**
- * @module A program: opens a new connection to a URL every few milliseconds, asks again and again on one that it keeps, and answers each line of
- * its standard input with what became of them. Ends with its standard input.
+ * @module A program: opens a new connection to a URL every few milliseconds, asks again and again on one that it keeps,
+ * and answers each line of its standard input with what became of them. Ends with its standard input.
  */
 import http from 'node:http';
 import type { Socket } from 'node:net';
@@ -45,7 +45,10 @@ function knock(): void {
   });
 }
 
-const timers = [setInterval(knock, everyMs), setInterval(() => ask(stayingUrl, keeping).once('socket', (socket) => kept.add(socket)), askEveryMs)];
+const timers = [
+  setInterval(knock, everyMs),
+  setInterval(() => ask(stayingUrl, keeping).once('socket', (socket) => kept.add(socket)), askEveryMs),
+];
 const input = createInterface({ input: process.stdin });
 input.on('line', () => process.stdout.write(`${JSON.stringify(report())}\n`));
 input.on('close', () => {

@@ -1,5 +1,6 @@
 /**
- * @module Traffic from outside of the cluster that never stops: new connections all the time, and one that is kept, counted.
+ * @module Traffic from outside of the cluster that never stops: new connections all the time, and one that is kept,
+ * counted.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +25,18 @@ export interface Traffic {
 }
 
 export function startTraffic(cluster: Pick<Cluster, 'outside'>, url: string): Traffic {
-  const program = spawn('nsenter', ['--target', String(cluster.outside.pid), '--net', process.execPath, join(import.meta.dirname, 'newConnections.ts'), url], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const program = spawn(
+    'nsenter',
+    [
+      '--target',
+      String(cluster.outside.pid),
+      '--net',
+      process.execPath,
+      join(import.meta.dirname, 'newConnections.ts'),
+      url,
+    ],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
   const ended = once(program, 'close');
   const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
   return {

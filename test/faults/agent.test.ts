@@ -1,6 +1,7 @@
 /**
- * What people and an API server do to a node while it serves: an agent as a process of its own, the real API server, the real iptables, a flow
- * that stays open and new connections all the time. Promised times are awaited three times as long, and what was measured is printed.
+ * What people and an API server do to a node while it serves: an agent as a process of its own, the real API server,
+ * the real iptables, a flow that stays open and new connections all the time. Promised times are awaited three times as
+ * long, and what was measured is printed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -57,7 +58,11 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
       expect(await node.host.run(['nft', 'list', 'tables'])).toMatch(/proxyconfig-anchor-held/);
       const took = await node.host.untilRules('the rules are back', isWhole, 3000);
       await untilAnswered(flushed);
-      await until('the lasting anchor is back', async () => /^table ip proxyconfig-anchor$/m.test(await node.host.run(['nft', 'list', 'tables'])), 3000);
+      await until(
+        'the lasting anchor is back',
+        async () => /^table ip proxyconfig-anchor$/m.test(await node.host.run(['nft', 'list', 'tables'])),
+        3000,
+      );
       say(`nft flush ruleset was repaired after ${took} ms`);
     }, fewConnections);
     expectFlowUnharmed(outcome);
@@ -79,10 +84,15 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
 
   test('50 rules and chains of others are byte for byte as before, whatever happens to the agent', async () => {
     const chains = Array.from({ length: 25 }, (_, index) => `OTHERS-${index}`);
-    const rules = chains.map((chain, index) => `-A ${chain} -s 203.0.113.${index}/32 -m comment --comment "KUBE-SERVICES? no: of others \\"${index}\\"" -j RETURN`);
-    const input = (table: string): string => `*${table}\n${chains.map((chain) => `:${chain} - [0:0]`).join('\n')}\n${rules.join('\n')}\nCOMMIT\n`;
+    const rules = chains.map(
+      (chain, index) =>
+        `-A ${chain} -s 203.0.113.${index}/32 -m comment --comment "KUBE-SERVICES? no: of others \\"${index}\\"" -j RETURN`,
+    );
+    const input = (table: string): string =>
+      `*${table}\n${chains.map((chain) => `:${chain} - [0:0]`).join('\n')}\n${rules.join('\n')}\nCOMMIT\n`;
     for (const table of ['nat', 'filter']) await node.host.run(['iptables-restore', '--noflush'], input(table));
-    const foreign = async (): Promise<string[]> => (await node.host.rules()).split('\n').filter((line) => line.includes('OTHERS-'));
+    const foreign = async (): Promise<string[]> =>
+      (await node.host.rules()).split('\n').filter((line) => line.includes('OTHERS-'));
     const before = await foreign();
     expect(before).toHaveLength(100);
     const outcome = await node.underTraffic(async () => {
@@ -106,7 +116,10 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
 
   test('an API server that goes silent with open watches costs nothing, and is followed within 10 s of its return', async () => {
     const { server } = node.host;
-    await followedAfter('is silent', { leave: () => server.signalServer('SIGSTOP'), comeBack: () => server.signalServer('SIGCONT') });
+    await followedAfter('is silent', {
+      leave: () => server.signalServer('SIGSTOP'),
+      comeBack: () => server.signalServer('SIGCONT'),
+    });
   }, 300_000);
 
   interface Absence {
@@ -133,8 +146,12 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
   }
 
   test('no interface of the node routes localnet, after all that', async () => {
-    const settings = (await node.host.run(['sh', '-c', 'grep -H . /proc/sys/net/ipv4/conf/*/route_localnet'])).split('\n');
-    expect(settings.map((line) => line.split('/').at(-2))).toEqual(expect.arrayContaining(['all', 'default', 'eth0', 'lo']));
+    const settings = (await node.host.run(['sh', '-c', 'grep -H . /proc/sys/net/ipv4/conf/*/route_localnet'])).split(
+      '\n',
+    );
+    expect(settings.map((line) => line.split('/').at(-2))).toEqual(
+      expect.arrayContaining(['all', 'default', 'eth0', 'lo']),
+    );
     expect(settings.filter((line) => !line.endsWith(':0'))).toEqual([]);
   });
 });

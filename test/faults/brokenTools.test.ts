@@ -1,6 +1,6 @@
 /**
- * The kernel's tools fail an agent that serves: they hang, fail, are gone, or wait for a lock that another program holds. The old rules serve, the
- * node says what is wrong, and follows when the tools are well again.
+ * The kernel's tools fail an agent that serves: they hang, fail, are gone, or wait for a lock that another program
+ * holds. The old rules serve, the node says what is wrong, and follows when the tools are well again.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,10 +25,16 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
     node = await FaultNode.start();
     programs = path.join(node.host.stateDirectory, 'sbin');
     tool = path.join(programs, 'xtables-nft-multi');
-    await node.host.run(['sh', '-ec', `mkdir ${programs}; cp -a /usr/sbin/*tables* /usr/sbin/nft /usr/sbin/conntrack ${programs}; mv ${tool} ${tool}.real`]);
+    await node.host.run([
+      'sh',
+      '-ec',
+      `mkdir ${programs}; cp -a /usr/sbin/*tables* /usr/sbin/nft /usr/sbin/conntrack ${programs}; mv ${tool} ${tool}.real`,
+    ]);
     await become('well');
     const ownView = `mount --bind ${programs} /usr/sbin; mount -t tmpfs none /run; exec "$@"`;
-    await node.restart('SIGTERM', { wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', ownView, 'sh'] });
+    await node.restart('SIGTERM', {
+      wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', ownView, 'sh'],
+    });
     await node.configure({});
     await node.untilSynced();
   }, 150_000);
@@ -48,10 +54,13 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
 
   /** Where the agent finds files, too. */
   function besideAgent(...command: readonly string[]): ChildProcess {
-    return spawn('nsenter', ['-t', String(node.agent.pid), '-n', '-m', ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
+    return spawn('nsenter', ['-t', String(node.agent.pid), '-n', '-m', ...command], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
   }
 
-  const condition = (): Promise<string> => node.status('{.status.state} {.status.conditions[?(@.type=="Ready")].reason}');
+  const condition = (): Promise<string> =>
+    node.status('{.status.state} {.status.conditions[?(@.type=="Ready")].reason}');
 
   interface Fault {
     readonly begin: () => Promise<void>;
@@ -59,18 +68,30 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
     readonly end: () => Promise<void>;
     /** Reads the rules of the variant that the node uses. */
     readonly save?: string;
-    /** Where the fault shows: in the status, which speaks of the second failure in a row, or in the log, which speaks of the first. */
+    /**
+     * Where the fault shows: in the status, which speaks of the second failure in a row, or in the log, which speaks of
+     * the first.
+     */
     readonly toldIn?: 'status' | 'log';
   }
 
-  async function changeIsFollowedAfter({ begin, reason, end, save = 'iptables-save', toldIn = 'status' }: Fault): Promise<void> {
+  async function changeIsFollowedAfter({
+    begin,
+    reason,
+    end,
+    save = 'iptables-save',
+    toldIn = 'status',
+  }: Fault): Promise<void> {
     const rules = async (): Promise<string> => (await node.host.run([save])).replaceAll(/ \[\d+:\d+\]$|^#.*$/gm, '');
     const outcome = await node.underTraffic(async () => {
       const before = await rules();
       await begin();
       const started = performance.now();
       await node.invite(true);
-      const isTold = { status: async () => (await condition()) === `Degraded ${reason}`, log: async () => node.agent.log().includes(`"reason":"${reason}"`) };
+      const isTold = {
+        status: async () => (await condition()) === `Degraded ${reason}`,
+        log: async () => node.agent.log().includes(`"reason":"${reason}"`),
+      };
       await until('the node says so', isTold[toldIn], 120_000);
       say(`${reason} was told after ${Math.round(performance.now() - started)} ms`);
       expect(await rules()).toBe(before);
@@ -88,14 +109,21 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
   }, 300_000);
 
   test('an iptables-restore that hangs is ended after its time', async () => {
-    await changeIsFollowedAfter({ begin: () => become('hanging'), reason: 'ToolTimedOut', end: () => become('well'), toldIn: 'log' });
+    await changeIsFollowedAfter({
+      begin: () => become('hanging'),
+      reason: 'ToolTimedOut',
+      end: () => become('well'),
+      toldIn: 'log',
+    });
     expect(await node.host.run(['ps', '-eo', 'args'])).not.toContain('\nsleep 3601.5');
   }, 300_000);
 
   test('an iptables-restore that is gone', async () => {
     const restores = ['iptables-restore', 'iptables-nft-restore'].map((name) => path.join(programs, name));
-    const begin = async (): Promise<void> => void (await Promise.all(restores.map((file) => rename(file, `${file}.gone`))));
-    const end = async (): Promise<void> => void (await Promise.all(restores.map((file) => rename(`${file}.gone`, file))));
+    const begin = async (): Promise<void> =>
+      void (await Promise.all(restores.map((file) => rename(file, `${file}.gone`))));
+    const end = async (): Promise<void> =>
+      void (await Promise.all(restores.map((file) => rename(`${file}.gone`, file))));
     await changeIsFollowedAfter({ begin, reason: 'ToolMissing', end });
   }, 300_000);
 
@@ -124,7 +152,9 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
         await once(besideAgent('iptables-legacy', '-t', 'nat', '-F'), 'exit');
         expect(isWhole(await node.host.run([save]))).toBe(false);
         await until('the rules are back', async () => isWhole(await node.host.run([save])), 30_000);
-        say(`iptables-legacy -t nat -F was repaired after ${Math.round(performance.now() - flushed)} ms, checked every 10 s`);
+        say(
+          `iptables-legacy -t nat -F was repaired after ${Math.round(performance.now() - flushed)} ms, checked every 10 s`,
+        );
         await until('new connections are answered again', () => node.answers(), 30_000 - (performance.now() - flushed));
         say(`and a new connection answered after ${Math.round(performance.now() - flushed)} ms`);
       }, fewConnections);

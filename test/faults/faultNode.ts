@@ -1,6 +1,7 @@
 /**
- * @module A node that serves while things happen to it: an agent as a process of its own, the real API server, the real iptables, and
- * Services that answer: `web`, whose endpoints tests change, `flow`, whose never change, and as many more as are asked for.
+ * @module A node that serves while things happen to it: an agent as a process of its own, the real API server, the real
+ * iptables, and Services that answer: `web`, whose endpoints tests change, `flow`, whose never change, and as many more
+ * as are asked for.
  */
 import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
 import { node, service, slice, withoutIdentity } from '../agent/objects.ts';
@@ -15,12 +16,16 @@ export const endpoints = ['10.1.0.1', '10.1.0.2'];
 /** Serves like the others, and is an endpoint only for a while. */
 export const guest = '10.1.0.3';
 
-const serves = (rules: string): boolean => rules.includes(`-d ${web}/32`) && rules.includes(`--to-destination ${endpoints[0]}:8080`);
+const serves = (rules: string): boolean =>
+  rules.includes(`-d ${web}/32`) && rules.includes(`--to-destination ${endpoints[0]}:8080`);
 const hasJumps = (rules: string): boolean => /-A PREROUTING .*-j KUBE-SERVICES/.test(rules);
 export const isWhole = (rules: string): boolean => serves(rules) && hasJumps(rules);
 export const leadsToGuest = (rules: string): boolean => rules.includes(`--to-destination ${guest}:8080`);
 
-/** Where connections must fail for a while: those that were due meanwhile are made up for, and should not keep the machine busy. */
+/**
+ * Where connections must fail for a while: those that were due meanwhile are made up for, and should not keep the
+ * machine busy.
+ */
 export const fewConnections = { perSecond: 20 };
 
 export interface Neighbour {
@@ -30,7 +35,10 @@ export interface Neighbour {
 
 /** More Services, of two endpoints each. */
 export function neighbours(count: number): readonly Neighbour[] {
-  return Array.from({ length: count }, (_, index) => ({ name: `svc-${index}`, address: `10.96.${1 + (index >> 8)}.${index & 255}` }));
+  return Array.from({ length: count }, (_, index) => ({
+    name: `svc-${index}`,
+    address: `10.96.${1 + (index >> 8)}.${index & 255}`,
+  }));
 }
 
 export class FaultNode {
@@ -82,9 +90,19 @@ export class FaultNode {
   async configure(config: Partial<NodeConfig>): Promise<void> {
     this.#generation += 1;
     const revision = `r${this.#generation}`;
-    const spec = { configRef: { name: 'default', uid: 'u', generation: this.#generation }, revision, config: { ...builtIn().config, ...config } };
-    await this.host.apply({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: this.host.name }, spec });
-    const isInForce = async (): Promise<boolean> => (await this.status('{.status.revision} {.status.state}')) === `${revision} Ready`;
+    const spec = {
+      configRef: { name: 'default', uid: 'u', generation: this.#generation },
+      revision,
+      config: { ...builtIn().config, ...config },
+    };
+    await this.host.apply({
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'NodeProxy',
+      metadata: { name: this.host.name },
+      spec,
+    });
+    const isInForce = async (): Promise<boolean> =>
+      (await this.status('{.status.revision} {.status.state}')) === `${revision} Ready`;
     await until('it is in force', isInForce, 30_000).catch((cause: unknown) => {
       throw new Error(this.agent.log().slice(-3000), { cause });
     });
@@ -105,7 +123,10 @@ export class FaultNode {
   }
 
   /** To `web`, where no others are named. */
-  underTraffic(action: () => Promise<void>, { connectTo = [web], ...rest }: Partial<TrafficPlan> = {}): Promise<Outcome> {
+  underTraffic(
+    action: () => Promise<void>,
+    { connectTo = [web], ...rest }: Partial<TrafficPlan> = {},
+  ): Promise<Outcome> {
     return underTraffic(this.host, { flow, connectTo, ...rest }, action);
   }
 
@@ -123,7 +144,9 @@ async function serving(host: AgentNode, more: readonly Neighbour[]): Promise<Fau
   await host.run(['sh', '-ec', network]);
   const others = [{ name: 'web', address: web }, ...more];
   const flowSlice = { ...slice('flow'), ports: [{ name: 'http', protocol: 'TCP', port: 8081 }] };
-  const services = [...others, { name: 'flow', address: flow }].map(({ name, address }) => service(name, { clusterIPs: [address] }));
+  const services = [...others, { name: 'flow', address: flow }].map(({ name, address }) =>
+    service(name, { clusterIPs: [address] }),
+  );
   const slices = others.map(({ name }) => slice(name, { addresses: endpoints }));
   await host.apply(...[node(host.name, ['192.168.0.1']), ...services, flowSlice, ...slices].map(withoutIdentity));
   await host.kubectl(['apply', '-k', 'crds']);

@@ -1,6 +1,6 @@
 /**
- * No text of an object reaches a rule unchecked: every string of every object that an agent reads is replaced by hostile ones, and whatever
- * comes out is made of nothing but the tokens that rules may have.
+ * No text of an object reaches a rule unchecked: every string of every object that an agent reads is replaced by
+ * hostile ones, and whatever comes out is made of nothing but the tokens that rules may have.
  */
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
@@ -18,22 +18,70 @@ import { ipFamilies } from '../../src/model/ipFamily.ts';
 import { scaled } from '../scale.ts';
 
 const injections = [
-  '\n', '\r\n', '"', "'", '\\', '\u0000', '\u2028', '$(reboot)', '`reboot`', '; flush ruleset; #', '#', ' -j ACCEPT', '\nCOMMIT\n*filter\n-I INPUT -j DROP\nCOMMIT\n', 'x" -j DROP', '{', '}', 'é', '%s',
+  '\n',
+  '\r\n',
+  '"',
+  "'",
+  '\\',
+  '\u0000',
+  '\u2028',
+  '$(reboot)',
+  '`reboot`',
+  '; flush ruleset; #',
+  '#',
+  ' -j ACCEPT',
+  '\nCOMMIT\n*filter\n-I INPUT -j DROP\nCOMMIT\n',
+  'x" -j DROP',
+  '{',
+  '}',
+  'é',
+  '%s',
 ] as const;
-const addresses = ['010.0.0.010', '10.0.0.256', '0x0a000001', '10.1', '167772161', 'evil.example.com', 'localhost', '::ffff:10.0.0.1', 'fe80::1%eth0', '127.0.0.1', '0.0.0.0/0', '10.0.0.1/32', '10.0.0.1 ', '', '!10.0.0.1', '-j'] as const;
+const addresses = [
+  '010.0.0.010',
+  '10.0.0.256',
+  '0x0a000001',
+  '10.1',
+  '167772161',
+  'evil.example.com',
+  'localhost',
+  '::ffff:10.0.0.1',
+  'fe80::1%eth0',
+  '127.0.0.1',
+  '0.0.0.0/0',
+  '10.0.0.1/32',
+  '10.0.0.1 ',
+  '',
+  '!10.0.0.1',
+  '-j',
+] as const;
 
 /** A valid text with something in it, or something else entirely. */
 const hostile = (text: string): fc.Arbitrary<string> =>
   fc.oneof(
     fc.constantFrom(...addresses),
-    fc.tuple(fc.constantFrom(...injections), fc.nat(text.length)).map(([injection, at]) => text.slice(0, at) + injection + text.slice(at)),
+    fc
+      .tuple(fc.constantFrom(...injections), fc.nat(text.length))
+      .map(([injection, at]) => text.slice(0, at) + injection + text.slice(at)),
     fc.string({ unit: 'binary', maxLength: 40 }),
     fc.constant('a'.repeat(300)),
   );
 
-const endpoint = { nodeName: 'node-1', zone: 'a', hostname: 'web-0', hints: { forZones: [{ name: 'a' }], forNodes: [{ name: 'node-1' }] }, targetRef: { name: 'web-0' } };
+const endpoint = {
+  nodeName: 'node-1',
+  zone: 'a',
+  hostname: 'web-0',
+  hints: { forZones: [{ name: 'a' }], forNodes: [{ name: 'node-1' }] },
+  targetRef: { name: 'web-0' },
+};
 const slice = (name: string, addressType: string, address: string) => ({
-  metadata: { namespace: 'default', name, uid: `uid-${name}`, labels: { 'kubernetes.io/service-name': 'web' }, annotations: { 'endpoints.kubernetes.io/last-change-trigger-time': '2026-01-01T00:00:00Z' } },
+  metadata: {
+    namespace: 'default',
+    name,
+    uid: `uid-${name}`,
+    labels: { 'kubernetes.io/service-name': 'web' },
+    annotations: { 'endpoints.kubernetes.io/last-change-trigger-time': '2026-01-01T00:00:00Z' },
+  },
   addressType,
   ports: [{ name: 'http', protocol: 'TCP', port: 8080, appProtocol: 'http' }],
   endpoints: [{ addresses: [address], ...endpoint }],
@@ -43,17 +91,37 @@ const objects = {
   service: {
     metadata: { namespace: 'default', name: 'web', uid: 'uid-1', labels: { app: 'web' }, annotations: { note: 'x' } },
     spec: {
-      type: 'LoadBalancer', clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.1', 'fd00:96::1'], externalIPs: ['198.51.100.1', '2001:db8:3::1'], loadBalancerSourceRanges: ['192.0.2.0/24', '2001:db8:9::/64'], externalTrafficPolicy: 'Local',
-      internalTrafficPolicy: 'Cluster', sessionAffinity: 'ClientIP', healthCheckNodePort: 31_000, ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30_080, targetPort: 'web' }],
+      type: 'LoadBalancer',
+      clusterIP: '10.96.0.1',
+      clusterIPs: ['10.96.0.1', 'fd00:96::1'],
+      externalIPs: ['198.51.100.1', '2001:db8:3::1'],
+      loadBalancerSourceRanges: ['192.0.2.0/24', '2001:db8:9::/64'],
+      externalTrafficPolicy: 'Local',
+      internalTrafficPolicy: 'Cluster',
+      sessionAffinity: 'ClientIP',
+      healthCheckNodePort: 31_000,
+      ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30_080, targetPort: 'web' }],
     },
-    status: { loadBalancer: { ingress: [{ ip: '203.0.113.1', ipMode: 'VIP', hostname: 'lb.example.com' }, { ip: '2001:db8:2::1', ipMode: 'VIP' }] } },
+    status: {
+      loadBalancer: {
+        ingress: [
+          { ip: '203.0.113.1', ipMode: 'VIP', hostname: 'lb.example.com' },
+          { ip: '2001:db8:2::1', ipMode: 'VIP' },
+        ],
+      },
+    },
   },
   slice: slice('web-1', 'IPv4', '10.244.1.2'),
   sliceIPv6: slice('web-2', 'IPv6', 'fd00:244::2'),
   node: {
     metadata: { name: 'node-1', labels: { 'topology.kubernetes.io/zone': 'a' } },
     spec: { podCIDR: '10.244.1.0/24', podCIDRs: ['10.244.1.0/24', 'fd00:244::/64'] },
-    status: { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }, { type: 'InternalIP', address: '2001:db8::1' }] },
+    status: {
+      addresses: [
+        { type: 'InternalIP', address: '192.0.2.1' },
+        { type: 'InternalIP', address: '2001:db8::1' },
+      ],
+    },
   },
   config: {
     ...builtInConfig(),
@@ -79,7 +147,9 @@ function fieldsIn(value: unknown, path: Path = []): readonly Field[] {
   if (typeof value === 'string') return [{ path, text: value }];
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, child]) => {
-    const keys: readonly Field[] = namedByPeople.has(path.at(-1) ?? '') ? [{ path: [...path, key], text: key, isKey: true }] : [];
+    const keys: readonly Field[] = namedByPeople.has(path.at(-1) ?? '')
+      ? [{ path: [...path, key], text: key, isKey: true }]
+      : [];
     return keys.concat(fieldsIn(child, [...path, Array.isArray(value) ? Number(key) : key]));
   });
 }
@@ -96,7 +166,10 @@ function withText(original: Objects, { path, isKey }: Pick<Field, 'path' | 'isKe
 }
 
 /** A configuration names networks or an interface. */
-const withInterface = { ...objects, config: { ...objects.config, localTraffic: { detect: 'InterfaceNamePrefix', interface: 'veth' } } } as unknown as Objects;
+const withInterface = {
+  ...objects,
+  config: { ...objects.config, localTraffic: { detect: 'InterfaceNamePrefix', interface: 'veth' } },
+} as unknown as Objects;
 const bases = [objects, withInterface] as const;
 const fields = fieldsIn(objects);
 
@@ -107,35 +180,54 @@ interface Change {
 
 /** One to three fields replaced, each by a text of its own. */
 const single = (all: readonly Field[]): fc.Arbitrary<readonly Change[]> =>
-  fc.uniqueArray(fc.constantFrom(...all), { minLength: 1, maxLength: 3 }).chain((chosen) => fc.tuple(...chosen.map((field) => hostile(field.text).map((bad) => ({ field, bad })))));
+  fc
+    .uniqueArray(fc.constantFrom(...all), { minLength: 1, maxLength: 3 })
+    .chain((chosen) => fc.tuple(...chosen.map((field) => hostile(field.text).map((bad) => ({ field, bad })))));
 
-/** The same text in several places, as the name of a port is: where it is not attacked in all of them at once, it leads nowhere. */
+/**
+ * The same text in several places, as the name of a port is: where it is not attacked in all of them at once, it leads
+ * nowhere.
+ */
 const everywhere = (all: readonly Field[]): fc.Arbitrary<readonly Change[]> => {
   const repeated = [...Map.groupBy(all, ({ text }) => text).values()].filter((same) => same.length > 1);
-  return fc.constantFrom(...repeated).chain((same) => hostile(same[0]?.text ?? '').map((bad) => same.map((field) => ({ field, bad }))));
+  return fc
+    .constantFrom(...repeated)
+    .chain((same) => hostile(same[0]?.text ?? '').map((bad) => same.map((field) => ({ field, bad }))));
 };
 
 const attack = fc
   .constantFrom(...bases)
-  .chain((base) => fc.oneof({ weight: 3, arbitrary: single(fieldsIn(base)) }, { weight: 1, arbitrary: everywhere(fieldsIn(base)) }).map((changes) => attacked(base, changes)));
+  .chain((base) =>
+    fc
+      .oneof({ weight: 3, arbitrary: single(fieldsIn(base)) }, { weight: 1, arbitrary: everywhere(fieldsIn(base)) })
+      .map((changes) => attacked(base, changes)),
+  );
 
 /** Values before keys, which their paths hold. */
 function attacked(base: Objects, changes: readonly Change[]): Objects {
-  const keysLast = changes.toSorted((one, other) => Number(one.field.isKey ?? false) - Number(other.field.isKey ?? false));
+  const keysLast = changes.toSorted(
+    (one, other) => Number(one.field.isKey ?? false) - Number(other.field.isKey ?? false),
+  );
   return keysLast.reduce((all, { field, bad }) => withText(all, field, bad), base);
 }
 
 /** Every line that iptables-restore may be given, with nothing in it that is more than one token. */
 const address = String.raw`(?:\d{1,3}(?:\.\d{1,3}){3}\/\d{1,2}|[0-9a-f:.]*:[0-9a-f:.]*\/\d{1,3})`;
 const word = String.raw`(?:${address}|[A-Za-z0-9][A-Za-z0-9_.,:/+-]*|\[[0-9a-f:]+\]:\d+|--?[a-z][a-z-]*|!)`;
-const line = new RegExp(String.raw`^(?:\*(?:nat|filter|mangle)|COMMIT|:KUBE-[A-Z0-9-]+ - \[0:0\]|-[AIX] [A-Z0-9-]+(?: (?:"[A-Za-z0-9 .,:;/>[\]_()-]{1,255}"|${word}))*)$`);
+const line = new RegExp(
+  String.raw`^(?:\*(?:nat|filter|mangle)|COMMIT|:KUBE-[A-Z0-9-]+ - \[0:0\]|-[AIX] [A-Z0-9-]+(?: (?:"[A-Za-z0-9 .,:;/>[\]_()-]{1,255}"|${word}))*)$`,
+);
 const addressOption = new RegExp(String.raw`(?:^| )-[sd] (?!${address}(?: |$))`);
 
 /** What the agent would write, by all that lies between an object and a rule. */
 function rulesOf({ service, slice: ofIPv4, sliceIPv6: ofIPv6, node, config }: Objects): string[] {
   const store = new Store();
   const nodeRecord = decodeNode(node).record;
-  const spec = { configRef: { name: 'c', uid: 'u', generation: 1 }, revision: 'r', config } as unknown as NodeProxy['spec'];
+  const spec = {
+    configRef: { name: 'c', uid: 'u', generation: 1 },
+    revision: 'r',
+    config,
+  } as unknown as NodeProxy['spec'];
   const desired = configOfNodeProxy(spec);
   if (nodeRecord === undefined || 'reason' in desired || refusalOf(desired.config.mode) !== undefined) return [];
   store.setService('default/web', decodeService(service));
@@ -143,7 +235,9 @@ function rulesOf({ service, slice: ofIPv4, sliceIPv6: ofIPv6, node, config }: Ob
   store.setSlice('default/web-2', decodeEndpointSlice(ofIPv6));
   return ipFamilies.flatMap((family) => {
     try {
-      return render(store.state(family, nodeRecord, desired.config)).flatMap(({ input }) => input.trimEnd().split('\n'));
+      return render(store.state(family, nodeRecord, desired.config)).flatMap(({ input }) =>
+        input.trimEnd().split('\n'),
+      );
     } catch (error) {
       // The last barrier holds; the Service is then quarantined.
       if (error instanceof UnprintableRule) return [];
@@ -174,14 +268,28 @@ describe('hostile objects', () => {
   });
 
   test('the test would see an injected rule, an octal address and a host name', () => {
-    expect(suspicious(['-I INPUT -j DROP"', '-A KUBE-SERVICES -d evil.example.com -j DROP', '-A X -m comment --comment "a\\" -j DROP', '-A KUBE-SERVICES -s 10.0.0.1 -j RETURN'])).toHaveLength(4);
+    expect(
+      suspicious([
+        '-I INPUT -j DROP"',
+        '-A KUBE-SERVICES -d evil.example.com -j DROP',
+        '-A X -m comment --comment "a\\" -j DROP',
+        '-A KUBE-SERVICES -s 10.0.0.1 -j RETURN',
+      ]),
+    ).toHaveLength(4);
   });
 
   test.each([
-    { name: 'an octal-looking address is read as decimal, as Kubernetes does', text: '010.096.000.010', expected: '-d 10.96.0.10/32' },
+    {
+      name: 'an octal-looking address is read as decimal, as Kubernetes does',
+      text: '010.096.000.010',
+      expected: '-d 10.96.0.10/32',
+    },
     { name: 'an IPv4-mapped one as IPv4', text: '::ffff:10.96.0.9', expected: '-d 10.96.0.9/32' },
   ])('$name', ({ text, expected }) => {
-    const paths = [['service', 'spec', 'clusterIPs', 0], ['service', 'spec', 'clusterIP']];
+    const paths = [
+      ['service', 'spec', 'clusterIPs', 0],
+      ['service', 'spec', 'clusterIP'],
+    ];
     expect(rulesOf(paths.reduce((all, path) => withText(all, { path }, text), objects)).join('\n')).toContain(expected);
   });
 
@@ -196,7 +304,9 @@ describe('hostile objects', () => {
       }),
       { numRuns: inputs },
     );
-    process.stdout.write(`${inputs} hostile inputs over ${fields.length} fields; rules lead to the endpoint after ${served.ipv4} of them in IPv4, ${served.ipv6} in IPv6\n`);
+    process.stdout.write(
+      `${inputs} hostile inputs over ${fields.length} fields; rules lead to the endpoint after ${served.ipv4} of them in IPv4, ${served.ipv6} in IPv6\n`,
+    );
     // Where an attack is refused before there are rules, it says nothing of them.
     for (const family of ipFamilies) expect(served[family]).toBeGreaterThan(inputs / 5);
   }, 900_000);

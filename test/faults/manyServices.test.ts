@@ -1,6 +1,6 @@
 /**
- * What happens to a node with a tree of dispatch, whose full sync takes many COMMITs: agents that are killed while they write, and the way from
- * kube-proxy and back. Each connection goes to another Service.
+ * What happens to a node with a tree of dispatch, whose full sync takes many COMMITs: agents that are killed while they
+ * write, and the way from kube-proxy and back. Each connection goes to another Service.
  */
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
@@ -50,7 +50,11 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
           // Never those of a round before: its agent may have been killed before the first COMMIT.
           await node.applySlices(names, [`10.1.1.${2 * round + 1}`, `10.1.1.${2 * round + 2}`]);
           node.agent = node.host.startAgent();
-          await until('rules are being loaded', async () => (await restoringChild(node.agent.pid)) !== undefined, 60_000);
+          await until(
+            'rules are being loaded',
+            async () => (await restoringChild(node.agent.pid)) !== undefined,
+            60_000,
+          );
           await sleep(afterMs);
           const child = await restoringChild(node.agent.pid);
           // The end of a container ends both; that of the agent alone leaves the other with what it was given so far.
@@ -75,8 +79,18 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
   test('from a running kube-proxy, and back, fails no connection at 500 a second, and kube-proxy can delete what it took over', async () => {
     await node.agent.end('SIGTERM');
     const { 'kube-proxy': program } = await ensureBinaries({ which: ['kube-proxy'] });
-    const command = [program, `--kubeconfig=${node.host.server.kubeconfig}`, `--hostname-override=${node.host.name}`, '--conntrack-max-per-core=0', '--proxy-mode=iptables'];
-    const healthy = (): Promise<boolean> => node.host.get(10_256, '/healthz').then(({ status }) => status === 200, () => false);
+    const command = [
+      program,
+      `--kubeconfig=${node.host.server.kubeconfig}`,
+      `--hostname-override=${node.host.name}`,
+      '--conntrack-max-per-core=0',
+      '--proxy-mode=iptables',
+    ];
+    const healthy = (): Promise<boolean> =>
+      node.host.get(10_256, '/healthz').then(
+        ({ status }) => status === 200,
+        () => false,
+      );
     await node.host.run(['src/main.ts', 'cleanup']);
     let kubeProxy = node.host.spawn(command);
     const stay = addresses.slice(0, -1);
@@ -98,7 +112,11 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
           kubeProxy = node.host.spawn(command);
           await until('kube-proxy is healthy', healthy, 30_000);
           await node.host.kubectl(['delete', 'service', nameGone]);
-          await until('the chains of the Service are gone', async () => !(await node.host.rules()).includes(`default/${nameGone}:`), 30_000);
+          await until(
+            'the chains of the Service are gone',
+            async () => !(await node.host.rules()).includes(`default/${nameGone}:`),
+            30_000,
+          );
           expect(await unserved()).toEqual([gone]);
         },
         { connectTo: stay, perSecond: 600 },
@@ -117,7 +135,10 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
   /** Leaves what an agent leaves that is killed while it looks for a Service that the kernel refuses. */
   async function tryOut(rules: string, address: string): Promise<void> {
     const chain = new RegExp(`^-A KUBE-SB-\\S+ -d ${address}/32 .* -j (KUBE-SVC-\\S+)$`, 'm').exec(rules)?.[1];
-    await node.host.run(['iptables-restore', '--noflush'], `*nat\n:KUBE-PROXY-TRIAL - [0:0]\n-A KUBE-PROXY-TRIAL -d ${address}/32 -j ${chain}\nCOMMIT\n`);
+    await node.host.run(
+      ['iptables-restore', '--noflush'],
+      `*nat\n:KUBE-PROXY-TRIAL - [0:0]\n-A KUBE-PROXY-TRIAL -d ${address}/32 -j ${chain}\nCOMMIT\n`,
+    );
   }
 });
 
@@ -126,7 +147,8 @@ async function restoringChild(parent: number): Promise<number | undefined> {
   const children = await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8').catch(() => '');
   for (const child of children.split(' ').filter((each) => each !== '')) {
     const command = await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '');
-    if (command.includes('iptables') && command.includes('-restore') && !/--(?:test|version)/.test(command)) return Number(child);
+    if (command.includes('iptables') && command.includes('-restore') && !/--(?:test|version)/.test(command))
+      return Number(child);
   }
   return undefined;
 }
@@ -145,6 +167,8 @@ function killIfRunning(pid: number): void {
 
 /** Over all IP families. kube-proxy shows a counter when it has counted something. */
 function sumOf(metrics: string, name: string): number {
-  const values = [...metrics.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))].map(([, value]) => Number(value));
+  const values = [...metrics.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))].map(([, value]) =>
+    Number(value),
+  );
   return values.reduce((sum, each) => sum + each, 0);
 }

@@ -1,5 +1,6 @@
 /**
- * The kernel's tools in other hands: a lock that somebody holds, a monitor that cannot run, a flushed table in the legacy variant.
+ * The kernel's tools in other hands: a lock that somebody holds, a monitor that cannot run, a flushed table in the
+ * legacy variant.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +22,10 @@ describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its ow
   let backend: Backend;
   let loop: SyncLoop | undefined;
   const told: string[] = [];
-  const config = { iptables: { backend: 'Legacy' as const }, drift: { policy: 'Enforce' as const, checkPeriodSeconds: 1 } };
+  const config = {
+    iptables: { backend: 'Legacy' as const },
+    drift: { policy: 'Enforce' as const, checkPeriodSeconds: 1 },
+  };
   const observer: SyncObserver = {
     onQueued: () => undefined,
     onSuccess: () => void told.push('synced'),
@@ -30,9 +34,16 @@ describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its ow
   };
 
   beforeEach(async () => {
-    holder = spawn('unshare', ['--net', '--mount', 'sh', '-c', 'mount -t tmpfs none /run && echo up && exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    holder = spawn('unshare', ['--net', '--mount', 'sh', '-c', 'mount -t tmpfs none /run && echo up && exec cat'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     if (holder.stdout !== null) await once(holder.stdout, 'data');
-    run = (command) => runCommand({ ...command, file: '/usr/bin/nsenter', args: ['-t', String(holder.pid), '-n', '-m', command.file, ...command.args] });
+    run = (command) =>
+      runCommand({
+        ...command,
+        file: '/usr/bin/nsenter',
+        args: ['-t', String(holder.pid), '-n', '-m', command.file, ...command.args],
+      });
     backend = createIptablesBackend('ipv4', { run });
     told.length = 0;
   });
@@ -48,7 +59,11 @@ describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its ow
   }
 
   test('a lock that stays held fails the sync after a while, harms no Service, and is forgotten when it goes', async () => {
-    const lock = spawn('nsenter', ['-t', String(holder.pid), '-n', '-m', 'flock', '/run/xtables.lock', 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const lock = spawn(
+      'nsenter',
+      ['-t', String(holder.pid), '-n', '-m', 'flock', '/run/xtables.lock', 'sh', '-c', 'echo held; exec cat'],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    );
     await once(lock.stdout, 'data');
     start();
     await until('the sync has failed', () => told.length > 0, 20_000);
@@ -66,7 +81,9 @@ describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its ow
     await until('it is repaired', () => told.filter((each) => each === 'synced').length > 1, 10_000);
     expect(told).toContain('drift');
     expect(await backend.findDrift(new AbortController().signal)).toBeUndefined();
-    process.stdout.write(`iptables-legacy -t nat -F was repaired after ${Math.round(performance.now() - started)} ms, checked every second\n`);
+    process.stdout.write(
+      `iptables-legacy -t nat -F was repaired after ${Math.round(performance.now() - started)} ms, checked every second\n`,
+    );
   }, 60_000);
 });
 
@@ -86,7 +103,10 @@ describe('what is heard of the kernel', () => {
   });
 });
 
-/** The first families that are told of when a script has run, in a namespace of its own, so fast that nothing was read meanwhile. */
+/**
+ * The first families that are told of when a script has run, in a namespace of its own, so fast that nothing was read
+ * meanwhile.
+ */
 async function firstHeard(count: number, disturb: string, options = ''): Promise<readonly string[]> {
   const file = join(import.meta.dirname, '..', '..', 'src', 'system', 'nftMonitor.ts');
   const listen = `
@@ -100,7 +120,11 @@ async function firstHeard(count: number, disturb: string, options = ''): Promise
     "$0" --input-type=module -e "$1" &
     until listener=$(${listener}); [ -n "$listener" ]; do sleep 0.01; done
     kill -STOP $listener; ${disturb}; kill -CONT $listener; wait`;
-  const output = await runCommand({ file: '/usr/bin/unshare', args: ['--net', 'sh', '-c', script, process.execPath, listen], timeoutMs: 30_000 });
+  const output = await runCommand({
+    file: '/usr/bin/unshare',
+    args: ['--net', 'sh', '-c', script, process.execPath, listen],
+    timeoutMs: 30_000,
+  });
   return output.trim().split('\n');
 }
 
@@ -120,7 +144,9 @@ describeWhere(['root', 'iptables'], 'what is heard of a real kernel', () => {
   }, 40_000);
 
   test('changes of others that there is room for: nothing before a loss that follows them', async () => {
-    expect(await firstHeard(1, `${manyRules}; nft add table ip6 kube-proxy; nft delete table ip6 kube-proxy`)).toEqual(['ipv6']);
+    expect(await firstHeard(1, `${manyRules}; nft add table ip6 kube-proxy; nft delete table ip6 kube-proxy`)).toEqual([
+      'ipv6',
+    ]);
   }, 40_000);
 });
 
@@ -129,7 +155,14 @@ describe('a program that is kept running', () => {
     const lines: string[] = [];
     const ends: string[] = [];
     const script = 'read word; printf "del"; sleep 0.05; printf "ete $word\\nsecond\\n"; exit 3';
-    const running = keepRunning({ program: 'sh', args: ['-c', script], input: 'this\n', onLine: (line) => lines.push(line), onEnd: (why) => ends.push(why), retryMs: 10 });
+    const running = keepRunning({
+      program: 'sh',
+      args: ['-c', script],
+      input: 'this\n',
+      onLine: (line) => lines.push(line),
+      onEnd: (why) => ends.push(why),
+      retryMs: 10,
+    });
     await until('it has run twice', () => ends.length >= 2);
     await running.stop();
     const told = ends.length;

@@ -34,11 +34,24 @@ export interface TrafficPlan {
 /** Linux sends a lost SYN again after so long: a connection that took less never met a missing rule. */
 const firstRetransmissionMs = 1000;
 
-export async function underTraffic(host: AgentNode, { flow, connectTo, perSecond = 100 }: TrafficPlan, action: () => Promise<void>): Promise<Outcome> {
+export async function underTraffic(
+  host: AgentNode,
+  { flow, connectTo, perSecond = 100 }: TrafficPlan,
+  action: () => Promise<void>,
+): Promise<Outcome> {
   // A connection that met no rule is remembered untranslated for two minutes, and its port would be used again.
   await host.run(['conntrack', '-F']);
   // What measures goes before what is measured; else a busy machine shows as a slow connection.
-  const worker = host.spawn(['nice', '-n', '-10', process.execPath, 'test/faults/trafficWorker.ts', flow, String(perSecond), ...connectTo]);
+  const worker = host.spawn([
+    'nice',
+    '-n',
+    '-10',
+    process.execPath,
+    'test/faults/trafficWorker.ts',
+    flow,
+    String(perSecond),
+    ...connectTo,
+  ]);
   let output = '';
   worker.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   worker.stderr.on('data', (text: Buffer) => process.stderr.write(text));

@@ -1,6 +1,6 @@
 /**
- * Runs in a node's network namespace: serves on every address of it, keeps a flow open to one Service, and opens new connections to others at a
- * steady rate. Ends with its standard input, and then says what became of them.
+ * Runs in a node's network namespace: serves on every address of it, keeps a flow open to one Service, and opens new
+ * connections to others at a steady rate. Ends with its standard input, and then says what became of them.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -56,7 +56,11 @@ class Flow {
 
   report(): FlowReport {
     const silentMs = Math.max(this.#longestSilenceMs, performance.now() - this.#lastAnswer);
-    return { exchanges: this.#exchanges, longestSilenceMs: Math.round(silentMs), ...(this.#broken !== undefined && { broken: this.#broken }) };
+    return {
+      exchanges: this.#exchanges,
+      longestSilenceMs: Math.round(silentMs),
+      ...(this.#broken !== undefined && { broken: this.#broken }),
+    };
   }
 
   #answered(): void {
@@ -79,6 +83,15 @@ clients.stdin.end();
 const { connections, failed, slowestMs, seconds } = JSON.parse(await report) as Connections;
 const count = (reasons: Connections['failed']): number => Object.values(reasons).reduce((sum, each) => sum + each, 0);
 /** The API server has some of the ports that connections.py takes in turn: from there nobody tried to connect. */
-const lost = Object.fromEntries(Object.entries(failed).filter(([reason]) => !reason.endsWith('Address already in use')));
-const outcome: Outcome = { ok: connections - count(failed), failed: count(lost), reasons: lost, slowestMs, perSecond: Math.round(connections / seconds), flow: seenOfFlow };
+const lost = Object.fromEntries(
+  Object.entries(failed).filter(([reason]) => !reason.endsWith('Address already in use')),
+);
+const outcome: Outcome = {
+  ok: connections - count(failed),
+  failed: count(lost),
+  reasons: lost,
+  slowestMs,
+  perSecond: Math.round(connections / seconds),
+  flow: seenOfFlow,
+};
 process.stdout.write(`${JSON.stringify(outcome)}\n`, () => process.exit(0));

@@ -1,6 +1,6 @@
 /**
- * A client that keeps its UDP socket, as a resolver does, while the Service behind it changes: an agent as a process of its own, the real API
- * server, real packets, real rules, real conntrack.
+ * A client that keeps its UDP socket, as a resolver does, while the Service behind it changes: an agent as a process of
+ * its own, the real API server, real packets, real rules, real conntrack.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
@@ -9,7 +9,14 @@ import { ipFamilies, type IPFamily } from '../../src/model/ipFamily.ts';
 import { until } from '../kube/until.ts';
 import { describeWhere } from '../requirements.ts';
 import { addresses, type Answer, createNetwork, type Network } from '../scenarios/network.ts';
-import { clusterIP, nodeObject, type ServiceManifest, serviceObject, sliceObjects, stateOf } from '../scenarios/objects.ts';
+import {
+  clusterIP,
+  nodeObject,
+  type ServiceManifest,
+  serviceObject,
+  sliceObjects,
+  stateOf,
+} from '../scenarios/objects.ts';
 
 const ip = clusterIP(10);
 const nodePort = 30_053;
@@ -23,7 +30,13 @@ const dns = (...pods: Pods): ServiceManifest => ({
   pods,
 });
 /** Whose changes come after those of DNS. */
-const later = (...pods: Pods): ServiceManifest => ({ name: 'later', clusterIP: clusterIP(11), ports: [{ name: 'dns', port: 53, protocol: 'UDP' }], spec: dualStack, pods });
+const later = (...pods: Pods): ServiceManifest => ({
+  name: 'later',
+  clusterIP: clusterIP(11),
+  ports: [{ name: 'dns', port: 53, protocol: 'UDP' }],
+  spec: dualStack,
+  pods,
+});
 /** Three times the promised second. */
 const patienceMs = 3000;
 
@@ -37,12 +50,30 @@ function say(what: string): void {
 
 describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', () => {
   let network: Network;
-  const ask = (family: IPFamily): Promise<Answer> => network.ask('podA', { protocol: 'UDP', address: ip[family], port: 53, sourcePort: 4053, timeoutMs: 200 });
-  const askLater = (family: IPFamily): Promise<Answer> => network.ask('podA', { protocol: 'UDP', address: clusterIP(11)[family], port: 53, sourcePort: 4055, timeoutMs: 200 });
+  const ask = (family: IPFamily): Promise<Answer> =>
+    network.ask('podA', { protocol: 'UDP', address: ip[family], port: 53, sourcePort: 4053, timeoutMs: 200 });
+  const askLater = (family: IPFamily): Promise<Answer> =>
+    network.ask('podA', {
+      protocol: 'UDP',
+      address: clusterIP(11)[family],
+      port: 53,
+      sourcePort: 4055,
+      timeoutMs: 200,
+    });
   const atNodePort = (family: IPFamily): Promise<Answer> =>
-    network.ask('client', { protocol: 'UDP', address: addresses.node[family], port: nodePort, sourcePort: 4054, timeoutMs: 200 });
+    network.ask('client', {
+      protocol: 'UDP',
+      address: addresses.node[family],
+      port: nodePort,
+      sourcePort: 4054,
+      timeoutMs: 200,
+    });
   const untilSilent = (): Promise<unknown> =>
-    Promise.all(ipFamilies.map((family) => until(`nobody answers over ${family}`, async () => typeof (await ask(family)) === 'string', patienceMs)));
+    Promise.all(
+      ipFamilies.map((family) =>
+        until(`nobody answers over ${family}`, async () => typeof (await ask(family)) === 'string', patienceMs),
+      ),
+    );
 
   describe('on a node where nobody looks for stale flows', () => {
     beforeAll(async () => {
@@ -50,14 +81,22 @@ describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', (
     }, 60_000);
     afterAll(() => network?.close());
 
-    test.each(ipFamilies)('goes on to an endpoint that is gone: what the other rows are about is real (%s)', async (family) => {
-      const backend = createIptablesBackend(family, { run: network.runOnNode });
-      const become = (manifest: ServiceManifest): Promise<unknown> => backend.sync({ state: stateOf(family, [manifest]), changed: new Set(['default/dns']), signal: new AbortController().signal });
-      await become(dns('podB'));
-      expect(await ask(family)).toMatchObject({ by: 'podB' });
-      await become(dns('podC'));
-      expect(await ask(family)).toMatchObject({ by: 'podB' });
-    });
+    test.each(ipFamilies)(
+      'goes on to an endpoint that is gone: what the other rows are about is real (%s)',
+      async (family) => {
+        const backend = createIptablesBackend(family, { run: network.runOnNode });
+        const become = (manifest: ServiceManifest): Promise<unknown> =>
+          backend.sync({
+            state: stateOf(family, [manifest]),
+            changed: new Set(['default/dns']),
+            signal: new AbortController().signal,
+          });
+        await become(dns('podB'));
+        expect(await ask(family)).toMatchObject({ by: 'podB' });
+        await become(dns('podC'));
+        expect(await ask(family)).toMatchObject({ by: 'podB' });
+      },
+    );
   });
 
   // The rows follow on one another: they are one socket's life.
@@ -67,7 +106,8 @@ describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', (
     beforeAll(async () => {
       network = await createNetwork();
       host = await AgentNode.start({ pid: network.nodePid });
-      for (const write of [['create'], ['replace', '--subresource=status']]) await host.kubectl([...write, '-f', '-'], [nodeObject]);
+      for (const write of [['create'], ['replace', '--subresource=status']])
+        await host.kubectl([...write, '-f', '-'], [nodeObject]);
       await host.apply(serviceObject(dns()));
       agent = host.startAgent();
     }, 120_000);
@@ -93,7 +133,11 @@ describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', (
 
     test('reaches the first endpoint', async () => {
       await serveBy('podB');
-      await until('the agent serves', async () => isFrom(await ask('ipv4'), 'podB') && isFrom(await ask('ipv6'), 'podB'), 30_000);
+      await until(
+        'the agent serves',
+        async () => isFrom(await ask('ipv4'), 'podB') && isFrom(await ask('ipv6'), 'podB'),
+        30_000,
+      );
     }, 60_000);
 
     test('reaches the endpoint that takes the place of another, within a second', async () => {
@@ -104,7 +148,10 @@ describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', (
     test('stays where it is while that endpoint drains', async () => {
       await host.apply(serviceObject(later()), ...sliceObjects(later('podB')));
       await untilAnswered('podB', askLater);
-      await host.apply(...sliceObjects(dns({ pod: 'podC', conditions: { ready: false, serving: true, terminating: true } }, 'podB')), ...sliceObjects(later('podC')));
+      await host.apply(
+        ...sliceObjects(dns({ pod: 'podC', conditions: { ready: false, serving: true, terminating: true } }, 'podB')),
+        ...sliceObjects(later('podC')),
+      );
       // When these flows have been ended, those of DNS have been looked at.
       await untilAnswered('podC', askLater);
       for (const family of ipFamilies) expect(await ask(family)).toMatchObject({ by: 'podC' });
@@ -131,7 +178,10 @@ describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', (
 
     test('what was done is counted', async () => {
       const { body } = await host.get(10_249, '/metrics');
-      for (const family of ['IPv4', 'IPv6']) expect(Number(new RegExp(`deleted_entries_total\\{ip_family="${family}"\\} (\\d+)`).exec(body)?.[1])).toBeGreaterThanOrEqual(4);
+      for (const family of ['IPv4', 'IPv6'])
+        expect(
+          Number(new RegExp(`deleted_entries_total\\{ip_family="${family}"\\} (\\d+)`).exec(body)?.[1]),
+        ).toBeGreaterThanOrEqual(4);
     });
   });
 });

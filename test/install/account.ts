@@ -1,5 +1,6 @@
 /**
- * @module Clients that are a service account of the installation, by tokens as the API server issues them to the kubelet.
+ * @module Clients that are a service account of the installation, by tokens as the API server issues them to the
+ * kubelet.
  */
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
@@ -13,7 +14,14 @@ export interface Binding {
 const namespace = 'proxyconfig-system';
 
 export async function clientFor(cluster: ClusterFixture, account: string, boundTo?: Binding): Promise<KubeClient> {
-  const token = await cluster.kubectl(['create', 'token', account, '-n', namespace, ...(boundTo === undefined ? [] : await bindingFlags(cluster, boundTo))]);
+  const token = await cluster.kubectl([
+    'create',
+    'token',
+    account,
+    '-n',
+    namespace,
+    ...(boundTo === undefined ? [] : await bindingFlags(cluster, boundTo)),
+  ]);
   const { server, tls } = loadKubeConfig({ kubeconfig: cluster.server.kubeconfig });
   return createKubeClient({ server, tls: { ca: tls.ca }, token: () => token.trim() });
 }

@@ -18,7 +18,8 @@ interface PodSpec {
 }
 
 const manifest = readFileSync(new URL('../../config/agent/daemonset.yaml', import.meta.url), 'utf8');
-export const agentPod = (parse(manifest) as { readonly spec: { readonly template: { readonly spec: PodSpec } } }).spec.template.spec;
+export const agentPod = (parse(manifest) as { readonly spec: { readonly template: { readonly spec: PodSpec } } }).spec
+  .template.spec;
 
 /** Asked for before all others. */
 export const missingModule = 'no_such_module';

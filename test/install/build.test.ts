@@ -18,14 +18,16 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-test('the agent\'s part holds neither the operator nor the generated API client', () => {
+test("the agent's part holds neither the operator nor the generated API client", () => {
   expect(forbiddenInAgent(metafile)).toEqual([]);
   expect(partOf(metafile, 'agent').inputs.filter((input) => input.startsWith('src/operator/'))).toEqual([]);
   expect(partOf(metafile, 'agent').bytes).toBeLessThan(1_500_000);
 });
 
-test('that is looked for: the operator\'s part does hold it', () => {
-  expect(partOf(metafile, 'operator').inputs.some((input) => input.startsWith('node_modules/@kubernetes/client-node/'))).toBe(true);
+test("that is looked for: the operator's part does hold it", () => {
+  expect(
+    partOf(metafile, 'operator').inputs.some((input) => input.startsWith('node_modules/@kubernetes/client-node/')),
+  ).toBe(true);
 });
 
 test.each(['agent', 'operator', 'render', 'cleanup'])('proxyconfig %s starts from the bundle', async (command) => {

@@ -1,5 +1,6 @@
 /**
- * Everything that can be applied from this repository, as a real API server takes it: each overlay, and every choice of components.
+ * Everything that can be applied from this repository, as a real API server takes it: each overlay, and every choice of
+ * components.
  */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -10,14 +11,24 @@ import { choicesOf, components, overlays, render, withOverlay } from './kustomiz
 interface Manifest {
   readonly kind: string;
   readonly metadata: { readonly name: string };
-  readonly spec: { readonly replicas?: number; readonly template: { readonly spec: { readonly affinity?: object; readonly containers: readonly { readonly args: readonly string[] }[] } } };
+  readonly spec: {
+    readonly replicas?: number;
+    readonly template: {
+      readonly spec: {
+        readonly affinity?: object;
+        readonly containers: readonly { readonly args: readonly string[] }[];
+      };
+    };
+  };
 }
 
 const here = 'test/install/manifests';
 const component = (name: string): string => `config/components/${name}`;
 const nameOf = (directory: string): string => directory.split('/').at(-1) ?? '';
 const combinations = [
-  ...choicesOf(components).filter(({ length }) => length > 0).map((chosen) => ({ base: '.', chosen })),
+  ...choicesOf(components)
+    .filter(({ length }) => length > 0)
+    .map((chosen) => ({ base: '.', chosen })),
   { base: 'config/samples/overlay', chosen: components },
 ].map(({ base, chosen }) => ({ name: [base, ...chosen.map(nameOf)].join(' + '), base, chosen }));
 
@@ -37,7 +48,9 @@ describeWhere(['cluster'], 'what can be applied', () => {
   }
 
   async function rendered(chosen: readonly string[], kind: string): Promise<Manifest> {
-    const manifests = await withOverlay({ base: '.', chosen }, (directory) => render<Manifest>(cluster.server, directory));
+    const manifests = await withOverlay({ base: '.', chosen }, (directory) =>
+      render<Manifest>(cluster.server, directory),
+    );
     const found = manifests.find((manifest) => manifest.kind === kind);
     if (!found) throw new Error(`no ${kind} is rendered`);
     return found;
@@ -45,8 +58,15 @@ describeWhere(['cluster'], 'what can be applied', () => {
 
   test('without prometheus-operator in the cluster its component is refused', async () => {
     const chosen = [component('prometheus')];
-    const { exitCode, stderr } = await withOverlay({ base: '.', chosen }, (directory) => cluster.server.kubectl(['apply', '--dry-run=server', '-k', directory]));
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining('no matches for kind "PodMonitor" in version "monitoring.coreos.com/v1"') as unknown });
+    const { exitCode, stderr } = await withOverlay({ base: '.', chosen }, (directory) =>
+      cluster.server.kubectl(['apply', '--dry-run=server', '-k', directory]),
+    );
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringContaining(
+        'no matches for kind "PodMonitor" in version "monitoring.coreos.com/v1"',
+      ) as unknown,
+    });
   });
 
   describe('where its kinds are known', () => {
@@ -66,24 +86,51 @@ describeWhere(['cluster'], 'what can be applied', () => {
 
   test("prometheus: an agent's metrics can be read from outside of its node; without it they cannot", async () => {
     const agents = await Promise.all([[component('prometheus')], []].map((chosen) => rendered(chosen, 'DaemonSet')));
-    expect(agents.map(({ spec }) => spec.template.spec.containers[0]?.args)).toEqual([['agent', '--metrics-address=0.0.0.0:10249'], ['agent']]);
+    expect(agents.map(({ spec }) => spec.template.spec.containers[0]?.args)).toEqual([
+      ['agent', '--metrics-address=0.0.0.0:10249'],
+      ['agent'],
+    ]);
   });
 
   test("replace-kube-proxy: no node is for both, for neither only one that says so, and kube-proxy's DaemonSet ends as it was", async () => {
     await cluster.kubectl(['apply', '-f', `${here}/kube-proxy.yaml`]);
-    const podSpec = async (): Promise<{ affinity?: object }> => JSON.parse(await cluster.kubectl(['-n', 'kube-system', 'get', 'daemonset', 'kube-proxy', '-o', 'jsonpath={.spec.template.spec}'])) as { affinity?: object };
-    const patch = (name: string): Promise<string> => cluster.kubectl(['-n', 'kube-system', 'patch', 'daemonset', 'kube-proxy', '--patch-file', `${component('replace-kube-proxy')}/${name}.yaml`]);
+    const podSpec = async (): Promise<{ affinity?: object }> =>
+      JSON.parse(
+        await cluster.kubectl([
+          '-n',
+          'kube-system',
+          'get',
+          'daemonset',
+          'kube-proxy',
+          '-o',
+          'jsonpath={.spec.template.spec}',
+        ]),
+      ) as { affinity?: object };
+    const patch = (name: string): Promise<string> =>
+      cluster.kubectl([
+        '-n',
+        'kube-system',
+        'patch',
+        'daemonset',
+        'kube-proxy',
+        '--patch-file',
+        `${component('replace-kube-proxy')}/${name}.yaml`,
+      ]);
     const before = await podSpec();
 
     await patch('kube-proxy-patch');
     const agents = (await rendered([component('replace-kube-proxy')], 'DaemonSet')).spec.template.spec.affinity;
-    expect(JSON.stringify((await podSpec()).affinity)).toBe(JSON.stringify(agents).replace('"In"', '"NotIn"').replace('["agent"]', '["agent","none"]'));
+    expect(JSON.stringify((await podSpec()).affinity)).toBe(
+      JSON.stringify(agents).replace('"In"', '"NotIn"').replace('["agent"]', '["agent","none"]'),
+    );
 
     await patch('kube-proxy-unpatch');
     expect(await podSpec()).toEqual(before);
   });
 
   test.each([...components])('%s is described where a user looks for it', async (directory) => {
-    expect(await readFile('config/samples/overlay/kustomization.yaml', 'utf8')).toContain(`components/${nameOf(directory)}`);
+    expect(await readFile('config/samples/overlay/kustomization.yaml', 'utf8')).toContain(
+      `components/${nameOf(directory)}`,
+    );
   });
 });

@@ -1,5 +1,6 @@
 /**
- * The image as the Dockerfile makes it: what it weighs on top of its base, and that it starts without root and without a place to write.
+ * The image as the Dockerfile makes it: what it weighs on top of its base, and that it starts without root and without
+ * a place to write.
  */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -35,21 +36,30 @@ describeWhere(['root', 'cluster'], 'the image', () => {
     layers = image.Layers.map((layer) => path.join(directory, layer));
     config = (await readJSON<ImageConfig>(image.Config)).config;
     await mkdir(path.join(directory, 'root'));
-    for (const layer of layers) await execa('tar', ['--extract', '--file', layer, '--directory', path.join(directory, 'root')]);
+    for (const layer of layers)
+      await execa('tar', ['--extract', '--file', layer, '--directory', path.join(directory, 'root')]);
   }, 300_000);
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  const readJSON = async <T>(file: string): Promise<T> => JSON.parse(await readFile(path.join(directory, file), 'utf8')) as T;
+  const readJSON = async <T>(file: string): Promise<T> =>
+    JSON.parse(await readFile(path.join(directory, file), 'utf8')) as T;
 
   /** In the image's files, which are read-only, as a user of no name. */
   async function inImage(command: readonly string[], user = '65532:65532'): Promise<string> {
-    const script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && mount -t proc proc "$0/proc" && exec chroot --userspec="$1" "$0" "${@:2}"';
-    const { all } = await execa('unshare', ['--mount', '--pid', '--fork', 'bash', '-c', script, path.join(directory, 'root'), user, ...command], { all: true, reject: false });
+    const script =
+      'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && mount -t proc proc "$0/proc" && exec chroot --userspec="$1" "$0" "${@:2}"';
+    const { all } = await execa(
+      'unshare',
+      ['--mount', '--pid', '--fork', 'bash', '-c', script, path.join(directory, 'root'), user, ...command],
+      { all: true, reject: false },
+    );
     return all;
   }
 
   test('adds at most 200 MB to its base', async () => {
-    const sizes = await Promise.all(layers.slice(1).map(async (layer) => Number((await execa('stat', ['--format=%s', layer])).stdout)));
+    const sizes = await Promise.all(
+      layers.slice(1).map(async (layer) => Number((await execa('stat', ['--format=%s', layer])).stdout)),
+    );
     const added = sizes.reduce((sum, size) => sum + size, 0);
     console.info(`on top of the base image: ${Math.round(added / megabyte)} MB`);
     expect(added).toBeGreaterThan(0);
@@ -57,7 +67,11 @@ describeWhere(['root', 'cluster'], 'the image', () => {
   });
 
   test('holds nothing that only building it or reading about it needs', async () => {
-    const { stdout } = await execa('sh', ['-c', 'cd "$0" && find var/cache/apt var/lib/apt/lists usr/share/doc usr/share/man usr/share/locale -type f ! -name copyright ! -name ".wh.*"', path.join(directory, 'root')]);
+    const { stdout } = await execa('sh', [
+      '-c',
+      'cd "$0" && find var/cache/apt var/lib/apt/lists usr/share/doc usr/share/man usr/share/locale -type f ! -name copyright ! -name ".wh.*"',
+      path.join(directory, 'root'),
+    ]);
     expect(stdout).toBe('');
   });
 
@@ -66,12 +80,29 @@ describeWhere(['root', 'cluster'], 'the image', () => {
     await execa('cmp', [pinned, path.join(directory, 'root/usr/local/bin/node')]);
   });
 
-  test.each(['operator', 'agent'])('proxyconfig %s starts in it, neither as root nor with a place to write', async (command) => {
-    expect(await inImage([...config.Entrypoint, command, '--help'])).toContain(`Usage: proxyconfig ${command}`);
-    expect(await inImage(['touch', '/tmp/x'])).toContain('Read-only file system');
-  });
+  test.each(['operator', 'agent'])(
+    'proxyconfig %s starts in it, neither as root nor with a place to write',
+    async (command) => {
+      expect(await inImage([...config.Entrypoint, command, '--help'])).toContain(`Usage: proxyconfig ${command}`);
+      expect(await inImage(['touch', '/tmp/x'])).toContain('Read-only file system');
+    },
+  );
 
-  test.each(['iptables-restore', 'iptables-legacy-restore', 'iptables-nft-restore', 'ip6tables-restore', 'nft', 'ipset', 'ipvsadm', 'ip', 'conntrack', 'modprobe', 'setpriv', 'perl', 'proxyconfig'])('has %s', async (program) => {
+  test.each([
+    'iptables-restore',
+    'iptables-legacy-restore',
+    'iptables-nft-restore',
+    'ip6tables-restore',
+    'nft',
+    'ipset',
+    'ipvsadm',
+    'ip',
+    'conntrack',
+    'modprobe',
+    'setpriv',
+    'perl',
+    'proxyconfig',
+  ])('has %s', async (program) => {
     expect(await inImage(['sh', '-c', `command -v ${program}`], '0:0')).toMatch(new RegExp(`/${program}$`));
   });
 });

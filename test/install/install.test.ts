@@ -1,6 +1,6 @@
 /**
- * What `kubectl apply -k .` installs, on a real API server: that it is accepted, and that the accounts in it may do their work and
- * nothing else.
+ * What `kubectl apply -k .` installs, on a real API server: that it is accepted, and that the accounts in it may do
+ * their work and nothing else.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ServerClock } from '../../src/kube/serverClock.ts';
@@ -19,7 +19,11 @@ interface Manifest {
 }
 interface PodSpec {
   readonly [field: string]: unknown;
-  readonly containers: readonly { readonly image: string; readonly envFrom: unknown; readonly securityContext: object }[];
+  readonly containers: readonly {
+    readonly image: string;
+    readonly envFrom: unknown;
+    readonly securityContext: object;
+  }[];
 }
 
 describeWhere(['cluster'], 'the installation', () => {
@@ -32,21 +36,38 @@ describeWhere(['cluster'], 'the installation', () => {
     await cluster?.stop();
   });
 
-  async function mayI(account: string, { verb, resource, subresource = '' }: { verb: string; resource: string; subresource?: string }): Promise<string> {
-    const { stdout } = await cluster.server.kubectl(['auth', 'can-i', verb, resource, `--subresource=${subresource}`, `--as=system:serviceaccount:proxyconfig-system:${account}`]);
+  async function mayI(
+    account: string,
+    { verb, resource, subresource = '' }: { verb: string; resource: string; subresource?: string },
+  ): Promise<string> {
+    const { stdout } = await cluster.server.kubectl([
+      'auth',
+      'can-i',
+      verb,
+      resource,
+      `--subresource=${subresource}`,
+      `--as=system:serviceaccount:proxyconfig-system:${account}`,
+    ]);
     return stdout;
   }
 
-  test('renders without warnings, with one image and one place for the API server\'s address', async () => {
+  test("renders without warnings, with one image and one place for the API server's address", async () => {
     const manifests = await render<Manifest>(cluster.server, '.');
     const pods = manifests.flatMap(({ spec }) => spec?.template?.spec ?? []);
     const addresses = manifests.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name);
-    expect(pods.map(({ containers }) => containers[0]?.image)).toEqual(['proxyconfig-operator:dev', 'proxyconfig-operator:dev']);
-    expect(pods.map(({ containers }) => containers[0]?.envFrom)).toEqual(addresses.flatMap((name) => [[{ configMapRef: { name } }], [{ configMapRef: { name } }]]));
+    expect(pods.map(({ containers }) => containers[0]?.image)).toEqual([
+      'proxyconfig-operator:dev',
+      'proxyconfig-operator:dev',
+    ]);
+    expect(pods.map(({ containers }) => containers[0]?.envFrom)).toEqual(
+      addresses.flatMap((name) => [[{ configMapRef: { name } }], [{ configMapRef: { name } }]]),
+    );
   });
 
-  test('an overlay gives the API server\'s address to agents and operator', async () => {
-    const address = (await render<Manifest>(cluster.server, 'config/samples/overlay')).find(({ kind }) => kind === 'ConfigMap');
+  test("an overlay gives the API server's address to agents and operator", async () => {
+    const address = (await render<Manifest>(cluster.server, 'config/samples/overlay')).find(
+      ({ kind }) => kind === 'ConfigMap',
+    );
     expect(address?.data).toEqual({ KUBERNETES_SERVICE_HOST: '10.0.0.10', KUBERNETES_SERVICE_PORT: '6443' });
   });
 
@@ -62,8 +83,14 @@ describeWhere(['cluster'], 'the installation', () => {
   });
 
   test('agents run on every node, before anything else, with two capabilities', async () => {
-    const agent = (await render<Manifest>(cluster.server, '.')).find(({ kind }) => kind === 'DaemonSet')?.spec?.template?.spec;
-    expect(agent).toMatchObject({ hostNetwork: true, dnsPolicy: 'Default', priorityClassName: 'system-node-critical', tolerations: [{ operator: 'Exists' }] });
+    const agent = (await render<Manifest>(cluster.server, '.')).find(({ kind }) => kind === 'DaemonSet')?.spec?.template
+      ?.spec;
+    expect(agent).toMatchObject({
+      hostNetwork: true,
+      dnsPolicy: 'Default',
+      priorityClassName: 'system-node-critical',
+      tolerations: [{ operator: 'Exists' }],
+    });
     expect(agent?.containers[0]?.securityContext).toMatchObject({
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
@@ -76,7 +103,14 @@ describeWhere(['cluster'], 'the installation', () => {
     const complain = (message: string, fields?: object): void => void complaints.push({ message, ...fields });
     const logger = { error: complain, warn: complain, info: () => undefined, debug: () => undefined };
     const client = await clientFor(cluster, 'operator');
-    const operator = new ProxyConfigOperator({ client, logger, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs: 50, now: new ServerClock().start() });
+    const operator = new ProxyConfigOperator({
+      client,
+      logger,
+      metrics: createOperatorMetrics(),
+      instance: 'test',
+      statusIntervalMs: 50,
+      now: new ServerClock().start(),
+    });
     await operator.start();
     try {
       await cluster.addNode('node-1');
@@ -111,7 +145,7 @@ describeWhere(['cluster'], 'the installation', () => {
 
   test.each([
     { name: 'read secrets', verb: 'get', resource: 'secrets' },
-    { name: 'write a NodeProxy\'s spec', verb: 'patch', resource: 'nodeproxies.proxyconfig.dev' },
+    { name: "write a NodeProxy's spec", verb: 'patch', resource: 'nodeproxies.proxyconfig.dev' },
     { name: 'delete anything of ours', verb: 'delete', resource: 'nodeproxies.proxyconfig.dev' },
     { name: 'read ProxyConfigs', verb: 'get', resource: 'proxyconfigs.proxyconfig.dev' },
     { name: 'read pods', verb: 'list', resource: 'pods' },
@@ -120,8 +154,14 @@ describeWhere(['cluster'], 'the installation', () => {
   });
 
   test('a deprecated mode is accepted with a warning', async () => {
-    const manifest = '{"apiVersion":"proxyconfig.dev/v1alpha1","kind":"ProxyConfig","metadata":{"name":"old"},"spec":{"mode":"ipvs"}}';
-    const { exitCode, stderr } = await cluster.server.kubectl(['create', '--dry-run=server', '-f', '-'], { input: manifest });
-    expect({ exitCode, warned: stderr.includes('mode ipvs is deprecated upstream') }).toEqual({ exitCode: 0, warned: true });
+    const manifest =
+      '{"apiVersion":"proxyconfig.dev/v1alpha1","kind":"ProxyConfig","metadata":{"name":"old"},"spec":{"mode":"ipvs"}}';
+    const { exitCode, stderr } = await cluster.server.kubectl(['create', '--dry-run=server', '-f', '-'], {
+      input: manifest,
+    });
+    expect({ exitCode, warned: stderr.includes('mode ipvs is deprecated upstream') }).toEqual({
+      exitCode: 0,
+      warned: true,
+    });
   });
 });

@@ -16,9 +16,14 @@ interface Kustomization {
 }
 
 function allKustomizations(): Kustomization[] {
-  const files = readdirSync(path.join(repository, 'config'), { recursive: true, encoding: 'utf8' }).filter((file) => path.basename(file) === 'kustomization.yaml');
+  const files = readdirSync(path.join(repository, 'config'), { recursive: true, encoding: 'utf8' }).filter(
+    (file) => path.basename(file) === 'kustomization.yaml',
+  );
   const directories = ['.', 'crds', ...files.map((file) => path.join('config', path.dirname(file)))].sort();
-  return directories.map((directory) => ({ directory, kind: (parse(readFileSync(path.join(repository, directory, 'kustomization.yaml'), 'utf8')) as Kustomization).kind }));
+  return directories.map((directory) => ({
+    directory,
+    kind: (parse(readFileSync(path.join(repository, directory, 'kustomization.yaml'), 'utf8')) as Kustomization).kind,
+  }));
 }
 
 const all = allKustomizations();
@@ -32,10 +37,18 @@ export function choicesOf<T>(items: readonly T[]): T[][] {
 }
 
 /** Calls `use` with the directory of an overlay that adds components to an installation, as a user writes it. */
-export async function withOverlay<T>({ base, chosen }: { readonly base: string; readonly chosen: readonly string[] }, use: (directory: string) => Promise<T>): Promise<T> {
+export async function withOverlay<T>(
+  { base, chosen }: { readonly base: string; readonly chosen: readonly string[] },
+  use: (directory: string) => Promise<T>,
+): Promise<T> {
   const directory = await mkdtemp(path.join(tmpdir(), 'proxyconfig-overlay-'));
   const from = (target: string): string => path.relative(directory, path.join(repository, target));
-  const overlay = { apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources: [from(base)], components: chosen.map(from) };
+  const overlay = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: [from(base)],
+    components: chosen.map(from),
+  };
   try {
     await writeFile(path.join(directory, 'kustomization.yaml'), stringify(overlay));
     return await use(directory);
@@ -45,7 +58,10 @@ export async function withOverlay<T>({ base, chosen }: { readonly base: string; 
 }
 
 /** What `kubectl kustomize` makes of the directory, which must be without warnings. */
-export async function render<Manifest>({ kubectl }: Pick<ApiServer, 'kubectl'>, directory: string): Promise<Manifest[]> {
+export async function render<Manifest>(
+  { kubectl }: Pick<ApiServer, 'kubectl'>,
+  directory: string,
+): Promise<Manifest[]> {
   const { exitCode, stdout, stderr } = await kubectl(['kustomize', directory]);
   if (exitCode !== 0 || stderr !== '') throw new Error(`kubectl kustomize ${directory}: ${stderr}`);
   return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);

@@ -1,6 +1,6 @@
 /**
- * Runs inside the kernel under test, none of whose modules is loaded: what the Pod of an agent does about that. Prints what there is before
- * and after, a line of JSON each.
+ * Runs inside the kernel under test, none of whose modules is loaded: what the Pod of an agent does about that. Prints
+ * what there is before and after, a line of JSON each.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -14,18 +14,29 @@ import { defaultConfig } from '../scenarios/objects.ts';
 import { agentPod, missingModule, type ModulesReport } from './agentPod.ts';
 
 /** This kernel has no other variant. */
-const config: NodeConfig = { ...defaultConfig, mode: 'ipvs', iptables: { ...defaultConfig.iptables, backend: 'Legacy' } };
+const config: NodeConfig = {
+  ...defaultConfig,
+  mode: 'ipvs',
+  iptables: { ...defaultConfig.iptables, backend: 'Legacy' },
+};
 
 /** As the agent's container runs it: also the tools try to load modules, and may not. */
 const asAgent: RunCommand = (command) => {
-  const capabilities = (agentPod.containers[0]?.securityContext.capabilities.add ?? []).map((name) => `+${name.toLowerCase()}`);
-  return runCommand({ ...command, file: '/usr/bin/setpriv', args: [`--bounding-set=-all,${capabilities.join()}`, command.file, ...command.args] });
+  const capabilities = (agentPod.containers[0]?.securityContext.capabilities.add ?? []).map(
+    (name) => `+${name.toLowerCase()}`,
+  );
+  return runCommand({
+    ...command,
+    file: '/usr/bin/setpriv',
+    args: [`--bounding-set=-all,${capabilities.join()}`, command.file, ...command.args],
+  });
 };
 
 async function report(when: ModulesReport['when'], words = ''): Promise<void> {
   const loaded = (await readFile('/proc/modules', 'utf8')).split('\n').map((line) => line.slice(0, line.indexOf(' ')));
   const refusals: string[] = [];
-  for (const family of ipFamilies) refusals.push((await createBackend('ipvs', family, { run: asAgent }).preflight(config))?.message ?? 'none');
+  for (const family of ipFamilies)
+    refusals.push((await createBackend('ipvs', family, { run: asAgent }).preflight(config))?.message ?? 'none');
   const seen: ModulesReport = { when, loaded, words, refusals };
   process.stdout.write(`${JSON.stringify(seen)}\n`);
 }
@@ -33,5 +44,7 @@ async function report(when: ModulesReport['when'], words = ''): Promise<void> {
 await report('before');
 const [loader] = agentPod.initContainers;
 const [file = '', ...args] = [...(loader?.command ?? []), missingModule, ...(loader?.args ?? [])];
-const { stderr } = await promisify(execFile)(file, args, { env: { ...process.env, MODPROBE_OPTIONS: '--dirname=/run/uml' } });
+const { stderr } = await promisify(execFile)(file, args, {
+  env: { ...process.env, MODPROBE_OPTIONS: '--dirname=/run/uml' },
+});
 await report('after', stderr);

@@ -15,7 +15,10 @@ const write = (name: string, text: string): Promise<void> => writeFile(path.join
 async function load(user: object, cluster: object = {}): Promise<ReturnType<typeof loadKubeConfig>> {
   const config = {
     'current-context': 'here',
-    contexts: [{ name: 'there', context: { cluster: 'b', user: 'b' } }, { name: 'here', context: { cluster: 'a', user: 'a' } }],
+    contexts: [
+      { name: 'there', context: { cluster: 'b', user: 'b' } },
+      { name: 'here', context: { cluster: 'a', user: 'a' } },
+    ],
     clusters: [{ name: 'a', cluster: { server: 'https://10.0.0.1:6443/', ...cluster } }],
     users: [{ name: 'a', user }],
   };
@@ -27,14 +30,29 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 describe('a kubeconfig file', () => {
   test('with everything inside', async () => {
-    const config = await load({ 'client-certificate-data': base64('cert'), 'client-key-data': base64('key') }, { 'certificate-authority-data': base64('ca'), 'tls-server-name': 'kubernetes' });
-    expect(config).toMatchObject({ server: 'https://10.0.0.1:6443', tls: { ca: Buffer.from('ca'), cert: Buffer.from('cert'), key: Buffer.from('key'), servername: 'kubernetes', rejectUnauthorized: true } });
+    const config = await load(
+      { 'client-certificate-data': base64('cert'), 'client-key-data': base64('key') },
+      { 'certificate-authority-data': base64('ca'), 'tls-server-name': 'kubernetes' },
+    );
+    expect(config).toMatchObject({
+      server: 'https://10.0.0.1:6443',
+      tls: {
+        ca: Buffer.from('ca'),
+        cert: Buffer.from('cert'),
+        key: Buffer.from('key'),
+        servername: 'kubernetes',
+        rejectUnauthorized: true,
+      },
+    });
     expect(config.token()).toBeUndefined();
   });
 
   test('with files beside it, named relative to it', async () => {
     await Promise.all([write('ca.crt', 'ca'), write('me.crt', 'cert'), write('me.key', 'key')]);
-    const { tls } = await load({ 'client-certificate': 'me.crt', 'client-key': 'me.key' }, { 'certificate-authority': path.join(directory, 'ca.crt') });
+    const { tls } = await load(
+      { 'client-certificate': 'me.crt', 'client-key': 'me.key' },
+      { 'certificate-authority': path.join(directory, 'ca.crt') },
+    );
     expect(tls).toMatchObject({ ca: Buffer.from('ca'), cert: Buffer.from('cert'), key: Buffer.from('key') });
   });
 
@@ -48,7 +66,12 @@ describe('a kubeconfig file', () => {
   });
 
   test.each([
-    { name: 'a login that we do not speak', user: { exec: { command: 'aws' } }, cluster: {}, error: /users\[\]\.user\.exec is not supported; use a client certificate or a token/ },
+    {
+      name: 'a login that we do not speak',
+      user: { exec: { command: 'aws' } },
+      cluster: {},
+      error: /users\[\]\.user\.exec is not supported; use a client certificate or a token/,
+    },
     { name: 'no server', user: {}, cluster: { server: undefined }, error: /has no server/ },
     { name: 'a file that is not there', user: { 'client-certificate': 'none.crt' }, cluster: {}, error: /none\.crt/ },
   ])('that cannot be used says why: $name', async ({ user, cluster, error }) => {
@@ -72,7 +95,9 @@ describe('a service account', () => {
   });
 
   test('that is not there', () => {
-    expect(() => loadKubeConfig({ server: 'https://10.0.0.1:6443', serviceAccountDirectory: directory })).toThrow(/token/);
+    expect(() => loadKubeConfig({ server: 'https://10.0.0.1:6443', serviceAccountDirectory: directory })).toThrow(
+      /token/,
+    );
     expect(() => loadKubeConfig({ serviceAccountDirectory: directory })).toThrow(/--kubeconfig/);
   });
 });

@@ -1,5 +1,6 @@
 /**
- * @module A small HTTP server that lists and watches ConfigMap-like objects as the API server does, and misbehaves when told to.
+ * @module A small HTTP server that lists and watches ConfigMap-like objects as the API server does, and misbehaves when
+ * told to.
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -47,9 +48,26 @@ export class ListWatchServer {
   }
 
   /** Writes an object and tells the watches, unless `silently`: then they miss it. */
-  put(name: string, data: string, { uid = `uid-${name}`, silently = false, generation }: { uid?: string; silently?: boolean; generation?: number } = {}): void {
+  put(
+    name: string,
+    data: string,
+    {
+      uid = `uid-${name}`,
+      silently = false,
+      generation,
+    }: { uid?: string; silently?: boolean; generation?: number } = {},
+  ): void {
     const type = this.objects.has(name) ? 'MODIFIED' : 'ADDED';
-    const object = { metadata: { name, namespace: 'ns', uid, resourceVersion: this.#nextVersion(), ...(generation === undefined ? {} : { generation }) }, data };
+    const object = {
+      metadata: {
+        name,
+        namespace: 'ns',
+        uid,
+        resourceVersion: this.#nextVersion(),
+        ...(generation === undefined ? {} : { generation }),
+      },
+      data,
+    };
     this.objects.set(name, object);
     if (!silently) this.send({ type, object });
   }
@@ -63,7 +81,10 @@ export class ListWatchServer {
   }
 
   bookmark(resourceVersion: number): void {
-    this.send({ type: 'BOOKMARK', object: { kind: 'ConfigMap', metadata: { resourceVersion: String(resourceVersion) } } });
+    this.send({
+      type: 'BOOKMARK',
+      object: { kind: 'ConfigMap', metadata: { resourceVersion: String(resourceVersion) } },
+    });
   }
 
   send(event: object): void {
@@ -107,7 +128,14 @@ export class ListWatchServer {
       return;
     }
     if (fault.retryAfter !== undefined) response.setHeader('retry-after', fault.retryAfter);
-    response.writeHead(fault.status).end(JSON.stringify({ kind: 'Status', code: fault.status, reason: fault.reason ?? 'Unknown', message: 'told to fail' }));
+    response.writeHead(fault.status).end(
+      JSON.stringify({
+        kind: 'Status',
+        code: fault.status,
+        reason: fault.reason ?? 'Unknown',
+        message: 'told to fail',
+      }),
+    );
   }
 
   #watch(response: http.ServerResponse): void {
@@ -122,6 +150,11 @@ export class ListWatchServer {
     const size = Math.min(this.pageSize, Number(url.searchParams.get('limit') ?? this.pageSize));
     const all = [...this.objects.values()];
     const next = from + size < all.length ? { continue: String(from + size) } : {};
-    response.end(JSON.stringify({ metadata: { resourceVersion: String(this.resourceVersion), ...next }, items: all.slice(from, from + size) }));
+    response.end(
+      JSON.stringify({
+        metadata: { resourceVersion: String(this.resourceVersion), ...next },
+        items: all.slice(from, from + size),
+      }),
+    );
   }
 }

@@ -1,5 +1,15 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { errorFromStatus, isAlreadyExists, isConflict, isForbidden, isGone, isInvalid, isNotFound, isUnauthorized, isUnreachable } from '../../src/kube/apiError.ts';
+import {
+  errorFromStatus,
+  isAlreadyExists,
+  isConflict,
+  isForbidden,
+  isGone,
+  isInvalid,
+  isNotFound,
+  isUnauthorized,
+  isUnreachable,
+} from '../../src/kube/apiError.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { createEventRecorder } from '../../src/kube/events.ts';
 import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
@@ -17,7 +27,12 @@ interface ConfigMap {
   readonly data?: { readonly value?: string };
 }
 
-const body = (name: string, value: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels: { test: 'reflector' } }, data: { value } });
+const body = (name: string, value: string) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, labels: { test: 'reflector' } },
+  data: { value },
+});
 
 async function using<T>(other: KubeClient, use: (client: KubeClient) => Promise<T>): Promise<T> {
   try {
@@ -66,7 +81,8 @@ describeWhere(['cluster'], 'against a real API server', () => {
     return reflector;
   }
 
-  const create = (name: string, value: string): Promise<unknown> => client.send('POST', configMaps, { body: body(name, value) });
+  const create = (name: string, value: string): Promise<unknown> =>
+    client.send('POST', configMaps, { body: body(name, value) });
 
   test('lists by pages, follows, and catches up with what happened while the server was away', async () => {
     for (let index = 0; index < 8; index += 1) await create(`listed-${index}`, 'first');
@@ -76,7 +92,13 @@ describeWhere(['cluster'], 'against a real API server', () => {
     await create('watched', 'first');
     await client.send('PUT', `${configMaps}/listed-0`, { body: body('listed-0', 'second') });
     await client.send('DELETE', `${configMaps}/listed-1`);
-    await until('the watch brought all three', () => copy.get('default/watched') === 'first' && copy.get('default/listed-0') === 'second' && !copy.has('default/listed-1'));
+    await until(
+      'the watch brought all three',
+      () =>
+        copy.get('default/watched') === 'first' &&
+        copy.get('default/listed-0') === 'second' &&
+        !copy.has('default/listed-1'),
+    );
 
     await server.stopServer();
     await until('it has noticed', () => errors.some(isUnreachable));
@@ -89,16 +111,32 @@ describeWhere(['cluster'], 'against a real API server', () => {
   const failures: { name: string; cause: () => Promise<unknown>; is: (error: unknown) => boolean }[] = [
     { name: 'not found', cause: () => client.get(`${configMaps}/none`), is: isNotFound },
     { name: 'a kind that is not served', cause: () => client.get('/apis/nowhere.dev/v1/things'), is: isNotFound },
-    { name: 'already there', cause: () => client.send('POST', '/api/v1/namespaces', { body: { metadata: { name: 'default' } } }), is: isAlreadyExists },
-    { name: 'invalid', cause: () => client.send('POST', configMaps, { body: { metadata: { name: 'Not A Name' } } }), is: isInvalid },
+    {
+      name: 'already there',
+      cause: () => client.send('POST', '/api/v1/namespaces', { body: { metadata: { name: 'default' } } }),
+      is: isAlreadyExists,
+    },
+    {
+      name: 'invalid',
+      cause: () => client.send('POST', configMaps, { body: { metadata: { name: 'Not A Name' } } }),
+      is: isInvalid,
+    },
     {
       name: 'a conflict',
-      cause: () => client.send('PATCH', '/api/v1/namespaces/default', { contentType: 'application/merge-patch+json', body: { metadata: { resourceVersion: '1', labels: { a: 'b' } } } }),
+      cause: () =>
+        client.send('PATCH', '/api/v1/namespaces/default', {
+          contentType: 'application/merge-patch+json',
+          body: { metadata: { resourceVersion: '1', labels: { a: 'b' } } },
+        }),
       is: isConflict,
     },
     { name: 'a resourceVersion that is too old', cause: () => firstError(configMaps), is: isGone },
     { name: 'a user that may not', cause: () => as('nobody', (other) => other.get('/api/v1/nodes')), is: isForbidden },
-    { name: 'a token that is wrong', cause: () => withToken('wrong', (other) => other.get('/api/v1/nodes')), is: isUnauthorized },
+    {
+      name: 'a token that is wrong',
+      cause: () => withToken('wrong', (other) => other.get('/api/v1/nodes')),
+      is: isUnauthorized,
+    },
     { name: 'a server that is not there', cause: () => elsewhere((other) => other.get('/api')), is: isUnreachable },
   ];
   test.each(failures)('an error is known for what it is: $name', async ({ cause, is }) => {
@@ -126,30 +164,68 @@ describeWhere(['cluster'], 'against a real API server', () => {
   }
 
   function elsewhere<T>(use: (client: KubeClient) => Promise<T>): Promise<T> {
-    return using(createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig, server: 'https://127.0.0.1:1' })), use);
+    return using(
+      createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig, server: 'https://127.0.0.1:1' })),
+      use,
+    );
   }
 
   test('a status is applied to its subresource, and nothing else of the object is touched', async () => {
     const spec = { configRef: { name: 'default', uid: 'u', generation: 1 }, revision: 'r1' };
-    await client.send('POST', nodeProxies, { body: { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'node-1' }, spec } });
-    const writer = createStatusWriter({ client, apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', name: 'node-1', path: `${nodeProxies}/node-1`, fieldManager: 'test', intervalMs: 10_000 });
-    writer.write({ observedGeneration: 1, state: 'Ready', dataplane: { services: 3, lastError: 'gone with the next write' } });
+    await client.send('POST', nodeProxies, {
+      body: { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'node-1' }, spec },
+    });
+    const writer = createStatusWriter({
+      client,
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'NodeProxy',
+      name: 'node-1',
+      path: `${nodeProxies}/node-1`,
+      fieldManager: 'test',
+      intervalMs: 10_000,
+    });
+    writer.write({
+      observedGeneration: 1,
+      state: 'Ready',
+      dataplane: { services: 3, lastError: 'gone with the next write' },
+    });
     await writer.stop();
-    const next = createStatusWriter({ client, apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', name: 'node-1', path: `${nodeProxies}/node-1`, fieldManager: 'test', intervalMs: 10_000 });
+    const next = createStatusWriter({
+      client,
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'NodeProxy',
+      name: 'node-1',
+      path: `${nodeProxies}/node-1`,
+      fieldManager: 'test',
+      intervalMs: 10_000,
+    });
     next.write({ observedGeneration: 1, state: 'Ready', dataplane: { services: 4 } });
     await next.stop();
-    expect(await client.get(`${nodeProxies}/node-1`)).toMatchObject({ metadata: { generation: 1 }, spec, status: { state: 'Ready', dataplane: { services: 4 } } });
+    expect(await client.get(`${nodeProxies}/node-1`)).toMatchObject({
+      metadata: { generation: 1 },
+      spec,
+      status: { state: 'Ready', dataplane: { services: 4 } },
+    });
     expect(JSON.stringify(await client.get(`${nodeProxies}/node-1`))).not.toContain('"lastError":"gone');
   });
 
   test('an event is created once, however often it is recorded', async () => {
     const lost: unknown[] = [];
-    const recorder = createEventRecorder({ client, controller: 'proxyconfig.dev/test', instance: 'test-1', onError: (error) => lost.push(error) });
+    const recorder = createEventRecorder({
+      client,
+      controller: 'proxyconfig.dev/test',
+      instance: 'test-1',
+      onError: (error) => lost.push(error),
+    });
     const regarding = { apiVersion: 'v1', kind: 'Namespace', name: 'default' };
-    for (let index = 0; index < 3; index += 1) await recorder.record({ regarding, type: 'Warning', reason: 'Tested', action: 'Test', note: 'it was tested' });
+    for (let index = 0; index < 3; index += 1)
+      await recorder.record({ regarding, type: 'Warning', reason: 'Tested', action: 'Test', note: 'it was tested' });
     await recorder.record({ regarding, type: 'Warning', reason: 'Tested', action: 'Test', note: 'x'.repeat(5000) });
     expect(lost).toEqual([]);
-    const { items } = await client.get<{ items: { note: string }[] }>('/apis/events.k8s.io/v1/namespaces/default/events', { fieldSelector: 'reason=Tested' });
+    const { items } = await client.get<{ items: { note: string }[] }>(
+      '/apis/events.k8s.io/v1/namespaces/default/events',
+      { fieldSelector: 'reason=Tested' },
+    );
     expect(items.map(({ note }) => note.length).sort((one, other) => one - other)).toEqual([13, 1024]);
   });
 });

@@ -14,7 +14,10 @@ let errors: { error: unknown; retryInMs: number }[];
 
 beforeEach(async () => {
   server = new ListWatchServer();
-  client = createKubeClient({ server: await server.start(), tls: {}, token: () => 'secret' }, { watchSilenceMs: 300, requestTimeoutMs: 1000 });
+  client = createKubeClient(
+    { server: await server.start(), tls: {}, token: () => 'secret' },
+    { watchSilenceMs: 300, requestTimeoutMs: 1000 },
+  );
   copy = new Map();
   calls = [];
   errors = [];
@@ -61,11 +64,17 @@ const holds = (expected: Record<string, string>): Promise<void> =>
 
 // An etcd restored from a backup: the same name, uid and version, but another content.
 function restore(): void {
-  server.objects.set('a', { metadata: { name: 'a', namespace: 'ns', uid: 'uid-a', resourceVersion: '101' }, data: 'restored' });
+  server.objects.set('a', {
+    metadata: { name: 'a', namespace: 'ns', uid: 'uid-a', resourceVersion: '101' },
+    data: 'restored',
+  });
   server.objects.delete('b');
 }
 
-const goneEvent = { type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' } };
+const goneEvent = {
+  type: 'ERROR',
+  object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' },
+};
 
 describe('list and watch', () => {
   test('lists page by page, then follows the watch', async () => {
@@ -81,7 +90,11 @@ describe('list and watch', () => {
     server.remove('b');
     await holds({ 'ns/a': 'changed', 'ns/c': 'c', 'ns/d': 'd', 'ns/e': 'e', 'ns/f': 'new' });
     const watch = server.requests.at(-1);
-    expect(Object.fromEntries(watch?.searchParams ?? [])).toMatchObject({ labelSelector: '!hidden', allowWatchBookmarks: 'true', resourceVersion: '105' });
+    expect(Object.fromEntries(watch?.searchParams ?? [])).toMatchObject({
+      labelSelector: '!hidden',
+      allowWatchBookmarks: 'true',
+      resourceVersion: '105',
+    });
     expect(Number(watch?.searchParams.get('timeoutSeconds'))).toBeGreaterThan(260);
     expect(Number(watch?.searchParams.get('timeoutSeconds'))).toBeLessThanOrEqual(300);
   });
@@ -118,7 +131,11 @@ describe('list and watch', () => {
 describe('faults of a list', () => {
   const cases: { name: string; fault: Fault; waitsAtLeastMs?: number }[] = [
     { name: 'refused with 500', fault: { status: 500 } },
-    { name: 'refused with 429 and Retry-After', fault: { status: 429, reason: 'TooManyRequests', retryAfter: 1 }, waitsAtLeastMs: 1000 },
+    {
+      name: 'refused with 429 and Retry-After',
+      fault: { status: 429, reason: 'TooManyRequests', retryAfter: 1 },
+      waitsAtLeastMs: 1000,
+    },
     { name: 'connection cut', fault: { cut: true } },
     { name: 'no answer at all', fault: { hang: true } },
     { name: '410 in the middle of paging', fault: { status: 410, reason: 'Expired' } },
@@ -157,8 +174,19 @@ describe('faults of a watch', () => {
     { name: 'closed by the server', happens: () => server.endWatches('closed'), lists: 1 },
     { name: 'silent for too long', happens: () => undefined, lists: 1 },
     { name: '410 as an ERROR event', happens: () => server.send(goneEvent), lists: 2 },
-    { name: '410 as the answer', happens: () => { server.watchFaults.push({ status: 410, reason: 'Expired' }); server.endWatches('closed'); }, lists: 2 },
-    { name: 'another error as an event', happens: () => server.send({ type: 'ERROR', object: { kind: 'Status', code: 500, message: 'etcd' } }), lists: 1 },
+    {
+      name: '410 as the answer',
+      happens: () => {
+        server.watchFaults.push({ status: 410, reason: 'Expired' });
+        server.endWatches('closed');
+      },
+      lists: 2,
+    },
+    {
+      name: 'another error as an event',
+      happens: () => server.send({ type: 'ERROR', object: { kind: 'Status', code: 500, message: 'etcd' } }),
+      lists: 1,
+    },
   ];
   test.each(cases)('$name: watched again', async ({ happens, lists }) => {
     server.put('a', 'a');
@@ -193,21 +221,27 @@ describe('faults of a watch', () => {
     expect(calls).toEqual(['add ns/a', 'delete ns/a', 'add ns/a']);
   });
 
-  const older = { type: 'MODIFIED', object: { metadata: { name: 'c', namespace: 'ns', uid: 'uid-c', resourceVersion: '51' }, data: 'c' } };
+  const older = {
+    type: 'MODIFIED',
+    object: { metadata: { name: 'c', namespace: 'ns', uid: 'uid-c', resourceVersion: '51' }, data: 'c' },
+  };
   test.each([
     { name: 'as a watch shows', now: 102, happens: () => server.send(older) },
     { name: 'as a list shows', now: 50, happens: () => server.send(goneEvent) },
-  ])('a resourceVersion that goes back, $name, drops what is known of versions and lists again', async ({ now, happens }) => {
-    server.put('a', 'a');
-    server.put('b', 'b');
-    await start().synced;
-    await watching();
-    restore();
-    server.resourceVersion = now;
-    happens();
-    await holds({ 'ns/a': 'restored' });
-    expect(server.count('list')).toBe(2);
-  });
+  ])(
+    'a resourceVersion that goes back, $name, drops what is known of versions and lists again',
+    async ({ now, happens }) => {
+      server.put('a', 'a');
+      server.put('b', 'b');
+      await start().synced;
+      await watching();
+      restore();
+      server.resourceVersion = now;
+      happens();
+      await holds({ 'ns/a': 'restored' });
+      expect(server.count('list')).toBe(2);
+    },
+  );
 
   test('what a watch lost in silence is found by the list that is due anyway', async () => {
     server.put('a', 'a');

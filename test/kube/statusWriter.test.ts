@@ -17,12 +17,25 @@ beforeEach(() => {
   const send = (_method: string, path: string, { body, contentType, query }: SendOptions = {}): Promise<never> => {
     const failure = failWith.shift();
     if (failure !== undefined) return Promise.reject(failure);
-    expect({ path, contentType, query }).toEqual({ path: '/things/a/status', contentType: 'application/apply-patch+yaml', query: { fieldManager: 'test', force: true } });
+    expect({ path, contentType, query }).toEqual({
+      path: '/things/a/status',
+      contentType: 'application/apply-patch+yaml',
+      query: { fieldManager: 'test', force: true },
+    });
     writes.push({ at: Math.floor((performance.now() - start) / 1000), status: (body as { status: unknown }).status });
     return Promise.resolve({} as never);
   };
   const client = { send } as unknown as KubeClient;
-  writer = createStatusWriter({ client, apiVersion: 'v1', kind: 'Thing', name: 'a', path: '/things/a', fieldManager: 'test', intervalMs: 10_000, onError: (_error, retryInMs) => errors.push(retryInMs) });
+  writer = createStatusWriter({
+    client,
+    apiVersion: 'v1',
+    kind: 'Thing',
+    name: 'a',
+    path: '/things/a',
+    fieldManager: 'test',
+    intervalMs: 10_000,
+    onError: (_error, retryInMs) => errors.push(retryInMs),
+  });
 });
 afterEach(() => void jest.useRealTimers());
 
@@ -47,7 +60,10 @@ test('what is urgent does not wait; what is equal is not written', async () => {
   await pass(1000);
   writer.write({ n: 2 });
   await pass(30_000);
-  expect(writes).toEqual([{ at: 0, status: { n: 1 } }, { at: 1, status: { n: 2 } }]);
+  expect(writes).toEqual([
+    { at: 0, status: { n: 1 } },
+    { at: 1, status: { n: 2 } },
+  ]);
 });
 
 test('an object made anew is written again', async () => {
@@ -60,7 +76,10 @@ test('an object made anew is written again', async () => {
 });
 
 test('a failed write is tried again, with what is latest then', async () => {
-  failWith = [new ApiError({ status: 503, reason: 'ServiceUnavailable', message: '' }), new ApiError({ status: 0, reason: 'Unreachable', message: '' })];
+  failWith = [
+    new ApiError({ status: 503, reason: 'ServiceUnavailable', message: '' }),
+    new ApiError({ status: 0, reason: 'Unreachable', message: '' }),
+  ];
   writer.write({ n: 1 });
   await pass(100);
   writer.write({ n: 2 });

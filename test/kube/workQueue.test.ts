@@ -14,7 +14,13 @@ function start(options: WorkQueueOptions): WorkQueue {
 test('a key that is added often while it waits gets one turn, and one more when added during its turn', async () => {
   const turns: string[] = [];
   const gate = Promise.withResolvers<void>();
-  const work = start({ reconcile: async (key) => { turns.push(key); await gate.promise; return undefined; } });
+  const work = start({
+    reconcile: async (key) => {
+      turns.push(key);
+      await gate.promise;
+      return undefined;
+    },
+  });
   for (const key of ['a', 'b', 'b', 'b', 'a']) work.add(key);
   await until('the first turn has begun', () => turns.length === 1);
   gate.resolve();
@@ -62,7 +68,12 @@ test('an error is retried with a growing wait, a terminal one is not', async () 
 
 test('a delayed key waits, unless it is added again with a shorter delay', async () => {
   const turns: string[] = [];
-  const work = start({ reconcile: (key) => { turns.push(key); return Promise.resolve(undefined); } });
+  const work = start({
+    reconcile: (key) => {
+      turns.push(key);
+      return Promise.resolve(undefined);
+    },
+  });
   work.add('a', 60_000);
   work.add('b', 60_000);
   work.add('b', 1);
@@ -89,24 +100,27 @@ test('stop waits for the running reconciliation and takes no more keys', async (
   expect({ turns, ended }).toEqual({ turns: ['a'], ended: true });
 });
 
-test.each([0, 5])('no turn begins before the time that the API server asked for, whatever is added with a delay of %d ms during the turn and after it', async (delayMs) => {
-  const overloaded = new ApiError({ status: 429, reason: 'TooManyRequests', message: '', retryAfterSeconds: 1 });
-  const turns: number[] = [];
-  const waits: (number | undefined)[] = [];
-  const work = start({
-    reconcile: () => {
-      turns.push(performance.now());
-      if (turns.length > 1) return Promise.resolve(undefined);
-      work.add('a', delayMs);
-      return Promise.reject(new AggregateError([new Error('cannot write', { cause: overloaded })]));
-    },
-    onError: (_key, _error, wait) => waits.push(wait),
-  });
-  work.add('a');
-  await until('the first turn has failed', () => waits.length === 1);
-  work.add('a', delayMs);
-  await until('the second turn', () => turns.length > 1);
-  expect(waits[0]).toBeGreaterThanOrEqual(1000);
-  // Timers may be a millisecond early.
-  expect((turns[1] ?? 0) - (turns[0] ?? 0)).toBeGreaterThanOrEqual(999);
-});
+test.each([0, 5])(
+  'no turn begins before the time that the API server asked for, whatever is added with a delay of %d ms during the turn and after it',
+  async (delayMs) => {
+    const overloaded = new ApiError({ status: 429, reason: 'TooManyRequests', message: '', retryAfterSeconds: 1 });
+    const turns: number[] = [];
+    const waits: (number | undefined)[] = [];
+    const work = start({
+      reconcile: () => {
+        turns.push(performance.now());
+        if (turns.length > 1) return Promise.resolve(undefined);
+        work.add('a', delayMs);
+        return Promise.reject(new AggregateError([new Error('cannot write', { cause: overloaded })]));
+      },
+      onError: (_key, _error, wait) => waits.push(wait),
+    });
+    work.add('a');
+    await until('the first turn has failed', () => waits.length === 1);
+    work.add('a', delayMs);
+    await until('the second turn', () => turns.length > 1);
+    expect(waits[0]).toBeGreaterThanOrEqual(1000);
+    // Timers may be a millisecond early.
+    expect((turns[1] ?? 0) - (turns[0] ?? 0)).toBeGreaterThanOrEqual(999);
+  },
+);

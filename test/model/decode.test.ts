@@ -7,13 +7,23 @@ type Json = Readonly<Record<string, unknown>>;
 
 function service(spec: Json = {}, rest: { metadata?: Json; status?: Json } = {}): Json {
   const { metadata, status } = rest;
-  return { metadata: { namespace: 'default', name: 'web', uid: 'u1', ...metadata }, spec: { clusterIP: '10.96.0.1', ports: [{ port: 80 }], ...spec }, ...(status && { status }) };
+  return {
+    metadata: { namespace: 'default', name: 'web', uid: 'u1', ...metadata },
+    spec: { clusterIP: '10.96.0.1', ports: [{ port: 80 }], ...spec },
+    ...(status && { status }),
+  };
 }
 
 function slice(fields: Json = {}, metadata: Json = {}): Json {
   return {
     addressType: 'IPv4',
-    metadata: { namespace: 'default', name: 'web-1', uid: 'u2', labels: { 'kubernetes.io/service-name': 'web' }, ...metadata },
+    metadata: {
+      namespace: 'default',
+      name: 'web-1',
+      uid: 'u2',
+      labels: { 'kubernetes.io/service-name': 'web' },
+      ...metadata,
+    },
     ports: [{ name: '', protocol: 'TCP', port: 8080 }],
     endpoints: [{ addresses: ['10.244.1.2'] }],
     ...fields,
@@ -43,27 +53,65 @@ describe('Services', () => {
   });
 
   const taken: readonly { name: string; object: Json; record: Json }[] = [
-    { name: 'addresses with leading zeros are decimal', object: service({ clusterIP: '172.30.0.041' }), record: { clusterIPs: ['172.30.0.41'] } },
-    { name: 'IPv6 addresses get their one spelling', object: service({ clusterIP: 'FD00:0::1', clusterIPs: ['FD00:0::1', '10.0.0.1'] }), record: { clusterIPs: ['fd00::1', '10.0.0.1'] } },
-    { name: 'affinity without a timeout has the default of the API', object: service({ sessionAffinity: 'ClientIP' }), record: { affinityTimeoutSeconds: 10_800 } },
+    {
+      name: 'addresses with leading zeros are decimal',
+      object: service({ clusterIP: '172.30.0.041' }),
+      record: { clusterIPs: ['172.30.0.41'] },
+    },
+    {
+      name: 'IPv6 addresses get their one spelling',
+      object: service({ clusterIP: 'FD00:0::1', clusterIPs: ['FD00:0::1', '10.0.0.1'] }),
+      record: { clusterIPs: ['fd00::1', '10.0.0.1'] },
+    },
+    {
+      name: 'affinity without a timeout has the default of the API',
+      object: service({ sessionAffinity: 'ClientIP' }),
+      record: { affinityTimeoutSeconds: 10_800 },
+    },
     {
       name: 'affinity with a timeout',
       object: service({ sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } }),
       record: { affinityTimeoutSeconds: 60 },
     },
-    { name: 'source ranges lose their blanks and host bits', object: service({ loadBalancerSourceRanges: [' 10.1.2.3/8 '] }), record: { loadBalancerSourceRanges: ['10.0.0.0/8'] } },
+    {
+      name: 'source ranges lose their blanks and host bits',
+      object: service({ loadBalancerSourceRanges: [' 10.1.2.3/8 '] }),
+      record: { loadBalancerSourceRanges: ['10.0.0.0/8'] },
+    },
     {
       name: 'load balancer addresses, but not those that the balancer itself must see',
-      object: service({ type: 'LoadBalancer' }, { status: { loadBalancer: { ingress: [{ ip: '203.0.113.1' }, { ip: '203.0.113.2', ipMode: 'Proxy' }, { hostname: 'lb.example' }, { ip: '203.0.113.3', ipMode: 'VIP' }] } } }),
+      object: service(
+        { type: 'LoadBalancer' },
+        {
+          status: {
+            loadBalancer: {
+              ingress: [
+                { ip: '203.0.113.1' },
+                { ip: '203.0.113.2', ipMode: 'Proxy' },
+                { hostname: 'lb.example' },
+                { ip: '203.0.113.3', ipMode: 'VIP' },
+              ],
+            },
+          },
+        },
+      ),
       record: { loadBalancerIPs: ['203.0.113.1', '203.0.113.3'] },
     },
-    { name: 'load balancer addresses of another type are left over and not served', object: service({}, { status: { loadBalancer: { ingress: [{ ip: '203.0.113.1' }] } } }), record: { loadBalancerIPs: [] } },
+    {
+      name: 'load balancer addresses of another type are left over and not served',
+      object: service({}, { status: { loadBalancer: { ingress: [{ ip: '203.0.113.1' }] } } }),
+      record: { loadBalancerIPs: [] },
+    },
     {
       name: 'a health check port only with the policy that needs one',
       object: service({ type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 31_000 }),
       record: { healthCheckNodePort: 31_000 },
     },
-    { name: 'a health check port without that policy', object: service({ type: 'LoadBalancer', healthCheckNodePort: 31_000 }), record: { healthCheckNodePort: 0 } },
+    {
+      name: 'a health check port without that policy',
+      object: service({ type: 'LoadBalancer', healthCheckNodePort: 31_000 }),
+      record: { healthCheckNodePort: 0 },
+    },
   ];
   test.each(taken)('$name', ({ object, record }) => {
     expect(decodeService(object)).toMatchObject({ problems: [], record });
@@ -71,42 +119,95 @@ describe('Services', () => {
 
   const left: readonly { name: string; object: Json }[] = [
     { name: 'headless', object: service({ clusterIP: 'None' }) },
-    { name: 'headless by its label', object: service({}, { metadata: { labels: { 'service.kubernetes.io/headless': '' } } }) },
+    {
+      name: 'headless by its label',
+      object: service({}, { metadata: { labels: { 'service.kubernetes.io/headless': '' } } }),
+    },
     { name: 'not yet allocated', object: service({ clusterIP: '' }) },
     { name: 'ExternalName', object: service({ type: 'ExternalName' }) },
-    { name: "another proxy's", object: service({}, { metadata: { labels: { 'service.kubernetes.io/service-proxy-name': 'other' } } }) },
+    {
+      name: "another proxy's",
+      object: service({}, { metadata: { labels: { 'service.kubernetes.io/service-proxy-name': 'other' } } }),
+    },
   ];
   test.each(left)('$name: not served, and no problem', ({ object }) => {
     expect(decodeService(object)).toEqual({ record: undefined, problems: [] });
   });
 
   const refused: readonly { name: string; object: Json; field: string }[] = [
-    { name: 'a line end in the name', object: service({}, { metadata: { name: 'web\n-A INPUT -j DROP' } }), field: 'metadata.name' },
-    { name: 'a quote in the namespace', object: service({}, { metadata: { namespace: 'a"b' } }), field: 'metadata.namespace' },
-    { name: 'a backslash in a port name', object: service({ ports: [{ name: 'a\\', port: 80 }] }), field: 'spec.ports[0].name' },
+    {
+      name: 'a line end in the name',
+      object: service({}, { metadata: { name: 'web\n-A INPUT -j DROP' } }),
+      field: 'metadata.name',
+    },
+    {
+      name: 'a quote in the namespace',
+      object: service({}, { metadata: { namespace: 'a"b' } }),
+      field: 'metadata.namespace',
+    },
+    {
+      name: 'a backslash in a port name',
+      object: service({ ports: [{ name: 'a\\', port: 80 }] }),
+      field: 'spec.ports[0].name',
+    },
     { name: 'a host name for an address', object: service({ clusterIP: 'example.org' }), field: 'spec.clusterIP' },
-    { name: 'an octal-looking address out of range', object: service({ clusterIP: '10.0.0.0256' }), field: 'spec.clusterIP' },
-    { name: 'two addresses of a family', object: service({ clusterIPs: ['10.0.0.1', '10.0.0.2'] }), field: 'spec.clusterIPs' },
+    {
+      name: 'an octal-looking address out of range',
+      object: service({ clusterIP: '10.0.0.0256' }),
+      field: 'spec.clusterIP',
+    },
+    {
+      name: 'two addresses of a family',
+      object: service({ clusterIPs: ['10.0.0.1', '10.0.0.2'] }),
+      field: 'spec.clusterIPs',
+    },
     { name: 'port 0', object: service({ ports: [{ port: 0 }] }), field: 'spec.ports[0].port' },
     { name: 'a port that is text', object: service({ ports: [{ port: '80' }] }), field: 'spec.ports[0].port' },
-    { name: 'a node port out of range', object: service({ ports: [{ port: 80, nodePort: 70_000 }] }), field: 'spec.ports[0].nodePort' },
-    { name: 'an unknown protocol', object: service({ ports: [{ port: 80, protocol: 'ICMP' }] }), field: 'spec.ports[0].protocol' },
-    { name: 'an unknown policy', object: service({ externalTrafficPolicy: 'Nearby' }), field: 'spec.externalTrafficPolicy' },
-    { name: 'a source range that is none', object: service({ loadBalancerSourceRanges: ['10.0.0.0/33'] }), field: 'spec.loadBalancerSourceRanges[0]' },
-    { name: 'an external IP that is none', object: service({ externalIPs: ['10.0.0.1; rm'] }), field: 'spec.externalIPs[0]' },
+    {
+      name: 'a node port out of range',
+      object: service({ ports: [{ port: 80, nodePort: 70_000 }] }),
+      field: 'spec.ports[0].nodePort',
+    },
+    {
+      name: 'an unknown protocol',
+      object: service({ ports: [{ port: 80, protocol: 'ICMP' }] }),
+      field: 'spec.ports[0].protocol',
+    },
+    {
+      name: 'an unknown policy',
+      object: service({ externalTrafficPolicy: 'Nearby' }),
+      field: 'spec.externalTrafficPolicy',
+    },
+    {
+      name: 'a source range that is none',
+      object: service({ loadBalancerSourceRanges: ['10.0.0.0/33'] }),
+      field: 'spec.loadBalancerSourceRanges[0]',
+    },
+    {
+      name: 'an external IP that is none',
+      object: service({ externalIPs: ['10.0.0.1; rm'] }),
+      field: 'spec.externalIPs[0]',
+    },
     { name: 'two ports without a name', object: service({ ports: [{ port: 80 }, { port: 81 }] }), field: 'spec.ports' },
     { name: 'ports that are no list', object: service({ ports: { port: 80 } }), field: 'spec.ports' },
-    { name: 'an affinity timeout out of range', object: service({ sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 0 } } }), field: 'spec.sessionAffinityConfig.clientIP.timeoutSeconds' },
+    {
+      name: 'an affinity timeout out of range',
+      object: service({ sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 0 } } }),
+      field: 'spec.sessionAffinityConfig.clientIP.timeoutSeconds',
+    },
   ];
   test.each(refused)('$name: the whole Service is refused', ({ object, field }) => {
     const { record, problems } = decodeService(object);
     expect(record).toBeUndefined();
-    expect(problems).toEqual([{ field, message: expect.any(String), remedy: expect.stringContaining(`set ${field} to`) }]);
+    expect(problems).toEqual([
+      { field, message: expect.any(String), remedy: expect.stringContaining(`set ${field} to`) },
+    ]);
     expect(problems[0]?.message).not.toContain('\n');
   });
 
   test('what is no object at all is left alone', () => {
-    for (const object of [undefined, null, 7, 'text', []]) expect(decodeService(object)).toEqual({ record: undefined, problems: [] });
+    for (const object of [undefined, null, 7, 'text', []])
+      expect(decodeService(object)).toEqual({ record: undefined, problems: [] });
   });
 });
 
@@ -120,28 +221,73 @@ describe('EndpointSlices', () => {
         service: 'default/web',
         family: 'ipv4',
         ports: [{ name: '', protocol: 'TCP', port: 8080 }],
-        endpoints: [{ address: '10.244.1.2', ready: true, serving: true, terminating: false, nodeName: '', nodeHints: [], zoneHints: [] }],
+        endpoints: [
+          {
+            address: '10.244.1.2',
+            ready: true,
+            serving: true,
+            terminating: false,
+            nodeName: '',
+            nodeHints: [],
+            zoneHints: [],
+          },
+        ],
         lastChangeTriggerTime: undefined,
       },
     });
   });
 
   const parts: readonly { name: string; object: Json; record: Json; fields?: readonly string[] }[] = [
-    { name: 'only the first address counts', object: slice({ endpoints: [{ addresses: ['10.1.1.1', 'nonsense'] }] }), record: { endpoints: [{ address: '10.1.1.1' }] } },
-    { name: 'conditions', object: slice({ endpoints: [{ addresses: ['10.1.1.1'], conditions: { ready: false, serving: null, terminating: true } }] }), record: { endpoints: [{ ready: false, serving: true, terminating: true }] } },
+    {
+      name: 'only the first address counts',
+      object: slice({ endpoints: [{ addresses: ['10.1.1.1', 'nonsense'] }] }),
+      record: { endpoints: [{ address: '10.1.1.1' }] },
+    },
+    {
+      name: 'conditions',
+      object: slice({
+        endpoints: [{ addresses: ['10.1.1.1'], conditions: { ready: false, serving: null, terminating: true } }],
+      }),
+      record: { endpoints: [{ ready: false, serving: true, terminating: true }] },
+    },
     {
       name: 'hints and place',
-      object: slice({ endpoints: [{ addresses: ['10.1.1.1'], nodeName: 'n1', hints: { forZones: [{ name: 'z1' }], forNodes: [{ name: 'n1' }] } }] }),
+      object: slice({
+        endpoints: [
+          {
+            addresses: ['10.1.1.1'],
+            nodeName: 'n1',
+            hints: { forZones: [{ name: 'z1' }], forNodes: [{ name: 'n1' }] },
+          },
+        ],
+      }),
       record: { endpoints: [{ nodeName: 'n1', nodeHints: ['n1'], zoneHints: ['z1'] }] },
     },
-    { name: 'ports without a name or a number are not for Services', object: slice({ ports: [{ port: 80 }, { name: 'all' }, { name: 'a', port: 1 }] }), record: { ports: [{ name: 'a', protocol: 'TCP', port: 1 }] } },
+    {
+      name: 'ports without a name or a number are not for Services',
+      object: slice({ ports: [{ port: 80 }, { name: 'all' }, { name: 'a', port: 1 }] }),
+      record: { ports: [{ name: 'a', protocol: 'TCP', port: 1 }] },
+    },
     {
       name: 'the time of the change that led to it',
-      object: slice({}, { annotations: { 'endpoints.kubernetes.io/last-change-trigger-time': '2026-01-02T03:04:05.678901234Z' } }),
+      object: slice(
+        {},
+        { annotations: { 'endpoints.kubernetes.io/last-change-trigger-time': '2026-01-02T03:04:05.678901234Z' } },
+      ),
       record: { lastChangeTriggerTime: Date.UTC(2026, 0, 2, 3, 4, 5, 678) },
     },
-    { name: 'loopback endpoints are left out', object: slice({ endpoints: [{ addresses: ['127.0.0.1'] }, { addresses: ['10.1.1.1'] }] }), record: { endpoints: [{ address: '10.1.1.1' }] }, fields: ['endpoints[0].addresses[0]'] },
-    { name: 'link-local endpoints are left out', object: slice({ endpoints: [{ addresses: ['169.254.169.254'] }] }), record: { endpoints: [] }, fields: ['endpoints[0].addresses[0]'] },
+    {
+      name: 'loopback endpoints are left out',
+      object: slice({ endpoints: [{ addresses: ['127.0.0.1'] }, { addresses: ['10.1.1.1'] }] }),
+      record: { endpoints: [{ address: '10.1.1.1' }] },
+      fields: ['endpoints[0].addresses[0]'],
+    },
+    {
+      name: 'link-local endpoints are left out',
+      object: slice({ endpoints: [{ addresses: ['169.254.169.254'] }] }),
+      record: { endpoints: [] },
+      fields: ['endpoints[0].addresses[0]'],
+    },
     {
       name: 'IPv6 loopback and link-local endpoints are left out',
       object: slice({ addressType: 'IPv6', endpoints: [{ addresses: ['::1'] }, { addresses: ['fe80::1'] }] }),
@@ -154,8 +300,18 @@ describe('EndpointSlices', () => {
       record: { endpoints: [] },
       fields: ['endpoints[0].addresses[0]'],
     },
-    { name: 'a host name is left out, the others serve', object: slice({ endpoints: [{ addresses: ['evil.example'] }, { addresses: ['10.1.1.1'] }] }), record: { endpoints: [{ address: '10.1.1.1' }] }, fields: ['endpoints[0].addresses[0]'] },
-    { name: 'a hostile port name is left out', object: slice({ ports: [{ name: 'a"\n', port: 80 }] }), record: { ports: [] }, fields: ['ports[0].name'] },
+    {
+      name: 'a host name is left out, the others serve',
+      object: slice({ endpoints: [{ addresses: ['evil.example'] }, { addresses: ['10.1.1.1'] }] }),
+      record: { endpoints: [{ address: '10.1.1.1' }] },
+      fields: ['endpoints[0].addresses[0]'],
+    },
+    {
+      name: 'a hostile port name is left out',
+      object: slice({ ports: [{ name: 'a"\n', port: 80 }] }),
+      record: { ports: [] },
+      fields: ['ports[0].name'],
+    },
   ];
   test.each(parts)('$name', ({ object, record, fields = [] }) => {
     const decoded = decodeEndpointSlice(object);
@@ -166,7 +322,10 @@ describe('EndpointSlices', () => {
   const left: readonly { name: string; object: Json }[] = [
     { name: 'of names', object: slice({ addressType: 'FQDN' }) },
     { name: 'of no Service', object: slice({}, { labels: {} }) },
-    { name: 'of a headless Service', object: slice({}, { labels: { 'kubernetes.io/service-name': 'web', 'service.kubernetes.io/headless': '' } }) },
+    {
+      name: 'of a headless Service',
+      object: slice({}, { labels: { 'kubernetes.io/service-name': 'web', 'service.kubernetes.io/headless': '' } }),
+    },
   ];
   test.each(left)('$name: not of interest', ({ object }) => {
     expect(decodeEndpointSlice(object)).toEqual({ record: undefined, problems: [] });
@@ -193,6 +352,11 @@ test('a Node gives its addresses, internal ones first, its zone and its pod rang
     },
   };
   const { record, problems } = decodeNode(object);
-  expect(record).toMatchObject({ name: 'n1', addresses: ['192.0.2.1', '203.0.113.1'], podCIDRs: ['10.244.1.0/24', 'fd00:10:244:1::/64'], zone: 'z1' });
+  expect(record).toMatchObject({
+    name: 'n1',
+    addresses: ['192.0.2.1', '203.0.113.1'],
+    podCIDRs: ['10.244.1.0/24', 'fd00:10:244:1::/64'],
+    zone: 'z1',
+  });
   expect(problems.map(({ field }) => field)).toEqual(['status.addresses[3].address']);
 });

@@ -10,7 +10,17 @@ interface Shape extends Partial<Omit<Candidate, 'address'>> {
 }
 
 function candidate({ last, ...rest }: Shape): Candidate {
-  return { address: `10.0.0.${last}`, port: 80, ready: true, serving: true, terminating: false, nodeName: 'n2', nodeHints: [], zoneHints: [], ...rest };
+  return {
+    address: `10.0.0.${last}`,
+    port: 80,
+    ready: true,
+    serving: true,
+    terminating: false,
+    nodeName: 'n2',
+    nodeHints: [],
+    zoneHints: [],
+    ...rest,
+  };
 }
 
 function lastOctet({ address }: { readonly address: string }): number {
@@ -21,21 +31,115 @@ const leaving = { ready: false, serving: true, terminating: true };
 const gone = { ready: false, serving: false, terminating: true };
 const onNode = { nodeName: 'n1' };
 
-const rows: readonly { name: string; endpoints: readonly Shape[]; cluster: readonly number[]; local: readonly number[] }[] = [
+const rows: readonly {
+  name: string;
+  endpoints: readonly Shape[];
+  cluster: readonly number[];
+  local: readonly number[];
+}[] = [
   { name: 'none', endpoints: [], cluster: [], local: [] },
-  { name: 'ready ones, of which some are local', endpoints: [{ last: 1 }, { last: 2, ...onNode }], cluster: [1, 2], local: [2] },
-  { name: 'one that is not ready', endpoints: [{ last: 1 }, { last: 2, ready: false, ...onNode }], cluster: [1], local: [] },
-  { name: 'only leaving ones: those that still serve', endpoints: [{ last: 1, ...leaving }, { last: 2, ...gone }, { last: 3, ready: false }], cluster: [1], local: [] },
-  { name: 'leaving ones beside ready ones are not used', endpoints: [{ last: 1, ...leaving }, { last: 2 }], cluster: [2], local: [] },
-  { name: 'locally only a leaving one, elsewhere a ready one', endpoints: [{ last: 1, ...leaving, ...onNode }, { last: 2 }], cluster: [2], local: [1] },
-  { name: 'zone hints keep to the zone', endpoints: [{ last: 1, zoneHints: ['z1'] }, { last: 2, zoneHints: ['z2'] }, { last: 3, zoneHints: ['z1', 'z2'] }], cluster: [1, 3], local: [] },
-  { name: 'one without a hint: hints are not followed', endpoints: [{ last: 1, zoneHints: ['z1'] }, { last: 2 }], cluster: [1, 2], local: [] },
-  { name: 'one without a hint that is not ready does not count', endpoints: [{ last: 1, zoneHints: ['z1'] }, { last: 2, ready: false }, { last: 3, zoneHints: ['z2'] }], cluster: [1], local: [] },
-  { name: 'no hint for this zone: hints are not followed', endpoints: [{ last: 1, zoneHints: ['z2'] }], cluster: [1], local: [] },
-  { name: 'node hints come before zone hints', endpoints: [{ last: 1, nodeHints: ['n1'], zoneHints: ['z2'] }, { last: 2, nodeHints: ['n2'], zoneHints: ['z1'] }], cluster: [1], local: [] },
-  { name: 'node hints that do not name this node give way to zone hints', endpoints: [{ last: 1, nodeHints: ['n2'], zoneHints: ['z1'] }, { last: 2, nodeHints: ['n3'], zoneHints: ['z3'] }], cluster: [1], local: [] },
-  { name: 'hints do not hold for leaving endpoints', endpoints: [{ last: 1, ...leaving, zoneHints: ['z2'] }, { last: 2, ...leaving, zoneHints: ['z1'] }], cluster: [1, 2], local: [] },
-  { name: 'hints do not touch the local set', endpoints: [{ last: 1, ...onNode, zoneHints: ['z2'] }, { last: 2, zoneHints: ['z1'] }], cluster: [2], local: [1] },
+  {
+    name: 'ready ones, of which some are local',
+    endpoints: [{ last: 1 }, { last: 2, ...onNode }],
+    cluster: [1, 2],
+    local: [2],
+  },
+  {
+    name: 'one that is not ready',
+    endpoints: [{ last: 1 }, { last: 2, ready: false, ...onNode }],
+    cluster: [1],
+    local: [],
+  },
+  {
+    name: 'only leaving ones: those that still serve',
+    endpoints: [
+      { last: 1, ...leaving },
+      { last: 2, ...gone },
+      { last: 3, ready: false },
+    ],
+    cluster: [1],
+    local: [],
+  },
+  {
+    name: 'leaving ones beside ready ones are not used',
+    endpoints: [{ last: 1, ...leaving }, { last: 2 }],
+    cluster: [2],
+    local: [],
+  },
+  {
+    name: 'locally only a leaving one, elsewhere a ready one',
+    endpoints: [{ last: 1, ...leaving, ...onNode }, { last: 2 }],
+    cluster: [2],
+    local: [1],
+  },
+  {
+    name: 'zone hints keep to the zone',
+    endpoints: [
+      { last: 1, zoneHints: ['z1'] },
+      { last: 2, zoneHints: ['z2'] },
+      { last: 3, zoneHints: ['z1', 'z2'] },
+    ],
+    cluster: [1, 3],
+    local: [],
+  },
+  {
+    name: 'one without a hint: hints are not followed',
+    endpoints: [{ last: 1, zoneHints: ['z1'] }, { last: 2 }],
+    cluster: [1, 2],
+    local: [],
+  },
+  {
+    name: 'one without a hint that is not ready does not count',
+    endpoints: [
+      { last: 1, zoneHints: ['z1'] },
+      { last: 2, ready: false },
+      { last: 3, zoneHints: ['z2'] },
+    ],
+    cluster: [1],
+    local: [],
+  },
+  {
+    name: 'no hint for this zone: hints are not followed',
+    endpoints: [{ last: 1, zoneHints: ['z2'] }],
+    cluster: [1],
+    local: [],
+  },
+  {
+    name: 'node hints come before zone hints',
+    endpoints: [
+      { last: 1, nodeHints: ['n1'], zoneHints: ['z2'] },
+      { last: 2, nodeHints: ['n2'], zoneHints: ['z1'] },
+    ],
+    cluster: [1],
+    local: [],
+  },
+  {
+    name: 'node hints that do not name this node give way to zone hints',
+    endpoints: [
+      { last: 1, nodeHints: ['n2'], zoneHints: ['z1'] },
+      { last: 2, nodeHints: ['n3'], zoneHints: ['z3'] },
+    ],
+    cluster: [1],
+    local: [],
+  },
+  {
+    name: 'hints do not hold for leaving endpoints',
+    endpoints: [
+      { last: 1, ...leaving, zoneHints: ['z2'] },
+      { last: 2, ...leaving, zoneHints: ['z1'] },
+    ],
+    cluster: [1, 2],
+    local: [],
+  },
+  {
+    name: 'hints do not touch the local set',
+    endpoints: [
+      { last: 1, ...onNode, zoneHints: ['z2'] },
+      { last: 2, zoneHints: ['z1'] },
+    ],
+    cluster: [2],
+    local: [1],
+  },
 ];
 
 test.each(rows)('$name', ({ endpoints, cluster, local }) => {
@@ -44,20 +148,38 @@ test.each(rows)('$name', ({ endpoints, cluster, local }) => {
 });
 
 test('a node without a zone follows no zone hint', () => {
-  expect(categorizeEndpoints([candidate({ last: 1, zoneHints: [''] }), candidate({ last: 2, zoneHints: ['z2'] })], { name: 'n1', zone: '' }).cluster).toHaveLength(2);
+  expect(
+    categorizeEndpoints([candidate({ last: 1, zoneHints: [''] }), candidate({ last: 2, zoneHints: ['z2'] })], {
+      name: 'n1',
+      zone: '',
+    }).cluster,
+  ).toHaveLength(2);
 });
 
 function slice(target: number, shapes: readonly Shape[], more: Partial<EndpointSliceRecord> = {}): EndpointSliceRecord {
   const endpoints = shapes.map(candidate);
-  return { namespace: 'd', name: 's', service: 'd/s', family: 'ipv4', ports: [{ name: 'http', protocol: 'TCP', port: target }], endpoints, lastChangeTriggerTime: undefined, ...more };
+  return {
+    namespace: 'd',
+    name: 's',
+    service: 'd/s',
+    family: 'ipv4',
+    ports: [{ name: 'http', protocol: 'TCP', port: target }],
+    endpoints,
+    lastChangeTriggerTime: undefined,
+    ...more,
+  };
 }
 
 describe('from slices', () => {
   const port = { name: 'http', protocol: 'TCP', port: 80, nodePort: 0 } as const;
-  const sockets = (slices: readonly EndpointSliceRecord[]): readonly string[] => candidatesOf(port, slices, 'ipv4').map(({ address, port: number }) => `${address}:${number}`);
+  const sockets = (slices: readonly EndpointSliceRecord[]): readonly string[] =>
+    candidatesOf(port, slices, 'ipv4').map(({ address, port: number }) => `${address}:${number}`);
 
   test('every slice may have its own target port', () => {
-    expect(sockets([slice(8081, [{ last: 2 }]), slice(8080, [{ last: 1 }])])).toEqual(['10.0.0.1:8080', '10.0.0.2:8081']);
+    expect(sockets([slice(8081, [{ last: 2 }]), slice(8080, [{ last: 1 }])])).toEqual([
+      '10.0.0.1:8080',
+      '10.0.0.2:8081',
+    ]);
   });
   test('a slice is matched by the name and the protocol of its port, and by its family', () => {
     expect(
@@ -75,7 +197,12 @@ describe('from slices', () => {
   test.each([
     { name: 'ready before leaving', one: { last: 1 }, other: { last: 1, ...leaving }, kept: { ready: true } },
     { name: 'leaving before gone', one: { last: 1, ...leaving }, other: { last: 1, ...gone }, kept: { serving: true } },
-    { name: 'else the first slice by name', one: { last: 1, zoneHints: ['z2'] }, other: { last: 1, zoneHints: ['z1'] }, kept: { zoneHints: ['z1'] } },
+    {
+      name: 'else the first slice by name',
+      one: { last: 1, zoneHints: ['z2'] },
+      other: { last: 1, zoneHints: ['z1'] },
+      kept: { zoneHints: ['z1'] },
+    },
   ])('what two slices say of one endpoint does not depend on who comes first: $name', ({ one, other, kept }) => {
     const slices = [slice(80, [one], { name: 'b' }), slice(80, [other], { name: 'a' })];
     expect(candidatesOf(port, slices, 'ipv4')).toMatchObject([kept]);

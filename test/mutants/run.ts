@@ -1,9 +1,9 @@
 /**
- * @module `npm run mutants`: breaks the product's decisions one by one, in a copy of the tree, and asks that for each the test fails that is
- * named beside it. Only that test is run.
+ * @module `npm run mutants`: breaks the product's decisions one by one, in a copy of the tree, and asks that for each
+ * the test fails that is named beside it. Only that test is run.
  *
- * A mutant that survives is a decision that no test holds. A mutant whose text is no longer in its file is an error too: it broke nothing.
- * Exit status: 0 every mutant was found, 1 one survived or could not be made.
+ * A mutant that survives is a decision that no test holds. A mutant whose text is no longer in its file is an error
+ * too: it broke nothing. Exit status: 0 every mutant was found, 1 one survived or could not be made.
  */
 import { execa } from 'execa';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -15,11 +15,23 @@ import { type Mutant, mutants } from './mutants.ts';
 type Fate = { readonly kind: 'found'; readonly by: string } | { readonly kind: 'survived' | 'not made' | 'untested' };
 
 interface Report {
-  readonly testResults: readonly { readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[] }[];
+  readonly testResults: readonly {
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
 }
 
 const repository = resolve(import.meta.dirname, '../..');
-const copied = ['src', 'test', 'crds', 'config', '.ci', 'package.json', 'jest.config.ts', 'tsconfig.json', 'kustomization.yaml'];
+const copied = [
+  'src',
+  'test',
+  'crds',
+  'config',
+  '.ci',
+  'package.json',
+  'jest.config.ts',
+  'tsconfig.json',
+  'kustomization.yaml',
+];
 
 async function copyOfTheTree(): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'mutants-'));
@@ -28,17 +40,31 @@ async function copyOfTheTree(): Promise<string> {
   return copy;
 }
 
-/** The tests of a file, or of a folder, that have one of these texts in their names; undefined where they did not come to an end. */
+/**
+ * The tests of a file, or of a folder, that have one of these texts in their names; undefined where they did not come
+ * to an end.
+ */
 async function runTests(test: string, names: readonly string[], tree: string): Promise<Report | undefined> {
   const output = join(tree, 'report.json');
   const chosen = names.map((name) => name.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)).join('|');
-  const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${output}`, `--testNamePattern=${chosen}`, '--', test];
+  const jest = [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    'node_modules/jest/bin/jest.js',
+    '--json',
+    `--outputFile=${output}`,
+    `--testNamePattern=${chosen}`,
+    '--',
+    test,
+  ];
   const { timedOut } = await execa(process.execPath, jest, { cwd: tree, reject: false, timeout: 300_000 });
   return timedOut ? undefined : (JSON.parse(await readFile(output, 'utf8')) as Report);
 }
 
 function fateFrom(report: Report | undefined): Fate {
-  const ran = (report?.testResults ?? []).flatMap(({ assertionResults }) => assertionResults).filter(({ status }) => status === 'passed' || status === 'failed');
+  const ran = (report?.testResults ?? [])
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => status === 'passed' || status === 'failed');
   if (ran.length === 0) return { kind: 'untested' };
   const failed = ran.find(({ status }) => status === 'failed');
   return failed === undefined ? { kind: 'survived' } : { kind: 'found', by: failed.fullName };
@@ -48,7 +74,10 @@ async function fateOf({ file, find, replace, test, killer }: Mutant, tree: strin
   const path = join(tree, file);
   const original = await readFile(path, 'utf8');
   if (original.split(find).length !== 2) return { kind: 'not made' };
-  await writeFile(path, original.replace(find, () => replace));
+  await writeFile(
+    path,
+    original.replace(find, () => replace),
+  );
   try {
     return fateFrom(await runTests(test, [killer], tree));
   } finally {
@@ -56,10 +85,20 @@ async function fateOf({ file, find, replace, test, killer }: Mutant, tree: strin
   }
 }
 
-/** Without a mutant every test passes, or a failure would say nothing about one; on a busy machine perhaps the second time. */
+/**
+ * Without a mutant every test passes, or a failure would say nothing about one; on a busy machine perhaps the second
+ * time.
+ */
 async function testsPass(chosen: readonly Mutant[], tree: string): Promise<boolean> {
   for (const [test, mutantsOfIt] of Map.groupBy(chosen, (mutant) => mutant.test)) {
-    const run = async (): Promise<Fate> => fateFrom(await runTests(test, mutantsOfIt.map(({ killer }) => killer), tree));
+    const run = async (): Promise<Fate> =>
+      fateFrom(
+        await runTests(
+          test,
+          mutantsOfIt.map(({ killer }) => killer),
+          tree,
+        ),
+      );
     const first = await run();
     const fate = first.kind === 'survived' ? first : await run();
     if (fate.kind === 'survived') continue;
@@ -84,7 +123,9 @@ async function main(pattern: string): Promise<number> {
       const started = performance.now();
       const fate = await fateOf(mutant, tree);
       if (fate.kind !== 'found') wrong += 1;
-      console.log(`[${index + 1}/${chosen.length}] ${fate.kind.padEnd(8)} ${mutant.name} (${seconds(started)})\n        in ${mutant.file}\n        ${fate.kind === 'found' ? `by ${fate.by}` : `not by ${mutant.killer}, ${mutant.test}`}`);
+      console.log(
+        `[${index + 1}/${chosen.length}] ${fate.kind.padEnd(8)} ${mutant.name} (${seconds(started)})\n        in ${mutant.file}\n        ${fate.kind === 'found' ? `by ${fate.by}` : `not by ${mutant.killer}, ${mutant.test}`}`,
+      );
     }
     console.log(`\n${chosen.length - wrong} of ${chosen.length} mutants found in ${seconds(began)}`);
   } finally {

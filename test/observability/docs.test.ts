@@ -1,5 +1,6 @@
 /**
- * The pages that people look things up in know every word that the program may say: reasons of conditions and events, and metrics.
+ * The pages that people look things up in know every word that the program may say: reasons of conditions and events,
+ * and metrics.
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,7 +9,10 @@ import type { Registry } from 'prom-client';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 
-/** Where a reason is written down in the source: as a field, as an error's first argument, as the first of a pair with its words. */
+/**
+ * Where a reason is written down in the source: as a field, as an error's first argument, as the first of a pair with
+ * its words.
+ */
 const places = [/\breason:([^,;}]*)/g, /SyncError\(('\w+')/g, /leaveOut\(\w+, ('\w+')/g, /\[('[A-Z]\w+'), ['"`]/g];
 
 function reasonsIn(source: string): string[] {
@@ -17,12 +21,16 @@ function reasonsIn(source: string): string[] {
 }
 
 const reasons = new Map(
-  globSync('src/{operator,agent,backend,cli}/**/*.ts').flatMap((file) => reasonsIn(readFileSync(file, 'utf8')).map((reason) => [reason, file] as const)),
+  globSync('src/{operator,agent,backend,cli}/**/*.ts').flatMap((file) =>
+    reasonsIn(readFileSync(file, 'utf8')).map((reason) => [reason, file] as const),
+  ),
 );
 
 describe('pages lead to files that are there', () => {
   test.each(['README.md', ...globSync('docs/**/*.md'), ...globSync('config/**/*.md')])('%s', (page) => {
-    const links = [...readFileSync(page, 'utf8').matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, link = '']) => path.join(path.dirname(page), link));
+    const links = [...readFileSync(page, 'utf8').matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, link = '']) =>
+      path.join(path.dirname(page), link),
+    );
     expect(links.filter((link) => !existsSync(link))).toEqual([]);
   });
 });
@@ -31,7 +39,9 @@ describe('docs/troubleshooting.md', () => {
   const page = readFileSync('docs/troubleshooting.md', 'utf8');
 
   test('reasons are found in the source', () => {
-    expect([...reasons.keys()]).toEqual(expect.arrayContaining(['Synced', 'ToolMissing', 'ToolTimedOut', 'NoNodes', 'ConflictResolved', 'NotAnswered']));
+    expect([...reasons.keys()]).toEqual(
+      expect.arrayContaining(['Synced', 'ToolMissing', 'ToolTimedOut', 'NoNodes', 'ConflictResolved', 'NotAnswered']),
+    );
   });
 
   test('explains each of them', () => {
@@ -41,7 +51,9 @@ describe('docs/troubleshooting.md', () => {
 
 async function ours(registry: Registry): Promise<string[]> {
   const metrics = await registry.getMetricsAsJSON();
-  return metrics.flatMap(({ name, type }) => (/^(kubeproxy|proxyconfig)_/.test(name) ? [`${name} ${type}`] : [])).sort();
+  return metrics
+    .flatMap(({ name, type }) => (/^(kubeproxy|proxyconfig)_/.test(name) ? [`${name} ${type}`] : []))
+    .sort();
 }
 
 function documented(section: string): string[] {

@@ -15,7 +15,12 @@ const routes = {
 
 async function listening(port = 0, retryMs = 20): Promise<{ base: string; refusals: string[] }> {
   const refusals: string[] = [];
-  const started = startHttpServer({ address: { host: '127.0.0.1', port }, routes, retryMs, onUnavailable: (error) => refusals.push((error as NodeJS.ErrnoException).code ?? '') });
+  const started = startHttpServer({
+    address: { host: '127.0.0.1', port },
+    routes,
+    retryMs,
+    onUnavailable: (error) => refusals.push((error as NodeJS.ErrnoException).code ?? ''),
+  });
   server = started;
   await until('it listens or cannot', () => started.port() !== undefined || refusals.length > 0);
   return { base: `http://127.0.0.1:${started.port()}`, refusals };

@@ -6,21 +6,36 @@ import { describeError } from '../../src/observability/logger.ts';
 async function logged(level: string, statement: string): Promise<Record<string, unknown>[]> {
   const script = `import { createLogger } from './src/observability/logger.ts'; const logger = createLogger('${level}'); ${statement}`;
   const { stdout } = await execa(process.execPath, ['--input-type=module', '--eval', script]);
-  return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 test('a line is one JSON object: time, level, a constant message, and fields', async () => {
   const [line] = await logged('info', "logger.info('synced', { family: 'ipv4', services: 3 })");
-  expect(line).toEqual({ timestamp: expect.any(String), level: 'info', message: 'synced', family: 'ipv4', services: 3 });
+  expect(line).toEqual({
+    timestamp: expect.any(String),
+    level: 'info',
+    message: 'synced',
+    family: 'ipv4',
+    services: 3,
+  });
 });
 
 test('nothing that an object holds can end a line or pass for a level', async () => {
-  const lines = await logged('info', `logger.warn('refused', { what: 'a"\\n{"level":"error"}', level: 'error', message: 'forged' })`);
+  const lines = await logged(
+    'info',
+    `logger.warn('refused', { what: 'a"\\n{"level":"error"}', level: 'error', message: 'forged' })`,
+  );
   expect(lines).toMatchObject([{ level: 'warn', message: 'refused', what: 'a"\n{"level":"error"}' }]);
 });
 
 test('long texts, lists and objects are cut', async () => {
-  const [line] = await logged('info', "const long = 'x'.repeat(100_000); logger.info('big', { long, list: Array(1000).fill(long), object: { long }, error: new Error(long) })");
+  const [line] = await logged(
+    'info',
+    "const long = 'x'.repeat(100_000); logger.info('big', { long, list: Array(1000).fill(long), object: { long }, error: new Error(long) })",
+  );
   expect(JSON.stringify(line).length).toBeLessThan(60_000);
   expect(line).toMatchObject({ long: expect.stringContaining('(100000 characters)') });
 });
@@ -32,6 +47,8 @@ test('what is below the level is not written', async () => {
 test('an error is told with its causes', () => {
   const inner = new Error('iptables-restore ended with 2');
   expect(describeError(new Error('cannot sync', { cause: inner }))).toBe('cannot sync: iptables-restore ended with 2');
-  expect(describeError(new AggregateError([inner, new Error('b')], 'both failed'))).toBe('both failed; iptables-restore ended with 2; b');
+  expect(describeError(new AggregateError([inner, new Error('b')], 'both failed'))).toBe(
+    'both failed; iptables-restore ended with 2; b',
+  );
   expect(describeError('a string')).toBe('a string');
 });

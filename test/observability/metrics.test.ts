@@ -5,12 +5,31 @@ import { SyncError } from '../../src/backend/backend.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
 import { silentLogger } from '../silentLogger.ts';
 
-const result = { full: false, fragmentsComputed: 2, linesSent: 9, commandsRun: 1, services: 3, endpoints: 7, rulesHash: 'a', rulesByTable: { nat: 30, filter: 4 } };
+const result = {
+  full: false,
+  fragmentsComputed: 2,
+  linesSent: 9,
+  commandsRun: 1,
+  services: 3,
+  endpoints: 7,
+  rulesHash: 'a',
+  rulesByTable: { nat: 30, filter: 4 },
+};
 const loop = (queuedSince?: number): SyncLoop => ({ status: { family: 'ipv4', queuedSince } }) as unknown as SyncLoop;
 
-async function measured(): Promise<{ value: (line: string) => number | undefined; observer: ReturnType<typeof createSyncObserver>; read: () => Promise<void> }> {
+async function measured(): Promise<{
+  value: (line: string) => number | undefined;
+  observer: ReturnType<typeof createSyncObserver>;
+  read: () => Promise<void>;
+}> {
   const metrics = createAgentMetrics();
-  const observer = createSyncObserver({ metrics, logger: silentLogger, startedAt: Date.now() - 10_000, onNews: () => undefined, followers: { onStart: () => undefined, onSuccess: () => undefined } });
+  const observer = createSyncObserver({
+    metrics,
+    logger: silentLogger,
+    startedAt: Date.now() - 10_000,
+    onNews: () => undefined,
+    followers: { onStart: () => undefined, onSuccess: () => undefined },
+  });
   let lines: string[] = [];
   const read = async (): Promise<void> => {
     lines = (await metrics.registry.metrics()).split('\n');
@@ -32,7 +51,11 @@ test("kube-proxy's names, so that its dashboards go on working", async () => {
 
   const now = Date.now();
   observer.onSuccess(loop(), { result, durationMs: 50, triggerTimes: [now - 2000, now - 60_000] });
-  observer.onFailure(loop(), { error: new SyncError('ToolFailed', 'x', { tool: 'iptables-restore' }), wasFull: false, retryInMs: 1000 });
+  observer.onFailure(loop(), {
+    error: new SyncError('ToolFailed', 'x', { tool: 'iptables-restore' }),
+    wasFull: false,
+    retryInMs: 1000,
+  });
   await read();
   const family = '{ip_family="IPv4"}';
   expect({
@@ -47,18 +70,60 @@ test("kube-proxy's names, so that its dashboards go on working", async () => {
     partialFailures: value(`kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total${family}`),
     fragments: value(`proxyconfig_fragments_computed_total${family}`),
     lines: value(`proxyconfig_lines_sent_total${family}`),
-  }).toEqual({ syncs: 1, partial: 1, full: undefined, endpointChanges: 1, serviceChanges: 1, pending: 0, rules: 30, failures: 1, partialFailures: 1, fragments: 2, lines: 9 });
+  }).toEqual({
+    syncs: 1,
+    partial: 1,
+    full: undefined,
+    endpointChanges: 1,
+    serviceChanges: 1,
+    pending: 0,
+    rules: 30,
+    failures: 1,
+    partialFailures: 1,
+    fragments: 2,
+    lines: 9,
+  });
   expect(value(`kubeproxy_sync_proxy_rules_last_timestamp_seconds${family}`)).toBeGreaterThan(now / 1000 - 5);
   expect(value(`kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds${family}`)).toBeGreaterThan(now / 1000 - 5);
 });
 
 describe('failures', () => {
   const rows = [
-    { name: 'iptables-restore in a partial sync', error: new SyncError('ToolFailed', 'x', { tool: 'iptables-restore' }), wasFull: false, restore: 1, partial: 1 },
-    { name: 'iptables-restore in a full sync, for the lock', error: new SyncError('LockHeld', 'x', { tool: 'iptables-restore' }), wasFull: true, restore: 1, partial: undefined },
-    { name: 'iptables-save', error: new SyncError('ToolTimedOut', 'x', { tool: 'iptables-save' }), wasFull: true, restore: undefined, partial: undefined },
-    { name: 'ipvsadm', error: new SyncError('ToolFailed', 'x', { tool: 'ipvsadm' }), wasFull: false, restore: undefined, partial: undefined },
-    { name: 'rules that are not there although the tool said so', error: new SyncError('VerificationFailed', 'x'), wasFull: true, restore: undefined, partial: undefined },
+    {
+      name: 'iptables-restore in a partial sync',
+      error: new SyncError('ToolFailed', 'x', { tool: 'iptables-restore' }),
+      wasFull: false,
+      restore: 1,
+      partial: 1,
+    },
+    {
+      name: 'iptables-restore in a full sync, for the lock',
+      error: new SyncError('LockHeld', 'x', { tool: 'iptables-restore' }),
+      wasFull: true,
+      restore: 1,
+      partial: undefined,
+    },
+    {
+      name: 'iptables-save',
+      error: new SyncError('ToolTimedOut', 'x', { tool: 'iptables-save' }),
+      wasFull: true,
+      restore: undefined,
+      partial: undefined,
+    },
+    {
+      name: 'ipvsadm',
+      error: new SyncError('ToolFailed', 'x', { tool: 'ipvsadm' }),
+      wasFull: false,
+      restore: undefined,
+      partial: undefined,
+    },
+    {
+      name: 'rules that are not there although the tool said so',
+      error: new SyncError('VerificationFailed', 'x'),
+      wasFull: true,
+      restore: undefined,
+      partial: undefined,
+    },
   ];
   test.each(rows)('$name', async ({ error, wasFull, restore, partial }) => {
     const { value, observer, read } = await measured();
@@ -79,7 +144,10 @@ test("the latency of changes has kube-proxy's buckets", async () => {
   observer.onSuccess(loop(), { result, durationMs: 50, triggerTimes: [Date.now()] });
   await read();
   for (const le of [...linear(0.25, 0.25, 2), ...linear(1, 1, 59), ...linear(60, 5, 12), ...linear(120, 30, 7)]) {
-    expect([le, value(`kubeproxy_network_programming_duration_seconds_bucket{le="${le}",ip_family="IPv4"}`)]).toEqual([le, 1]);
+    expect([le, value(`kubeproxy_network_programming_duration_seconds_bucket{le="${le}",ip_family="IPv4"}`)]).toEqual([
+      le,
+      1,
+    ]);
   }
 });
 

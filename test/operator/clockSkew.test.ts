@@ -1,6 +1,6 @@
 /**
- * Operators whose machines' clocks are an hour early and an hour late, and follow each other in the middle of a rollout: leadership, waits,
- * deadlines and pauses are as with right clocks.
+ * Operators whose machines' clocks are an hour early and an hour late, and follow each other in the middle of a
+ * rollout: leadership, waits, deadlines and pauses are as with right clocks.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -30,8 +30,13 @@ describeWhere(['cluster', 'faketime'], 'clocks that are an hour off', () => {
     agents = new FleetOfAgents(cluster);
     for (const name of names) await cluster.addNode(name, { pool: 'all' });
     await cluster.addNode(silentNode, { pool: 'silent' });
-    const rollout = { maxUnavailable: 1, minReadySeconds: minReadyMs / 1000, progressDeadlineSeconds: deadlineMs / 1000 };
-    for (const pool of ['all', 'silent']) await cluster.addConfig(pool, { nodeSelector: { matchLabels: { pool } }, rollout });
+    const rollout = {
+      maxUnavailable: 1,
+      minReadySeconds: minReadyMs / 1000,
+      progressDeadlineSeconds: deadlineMs / 1000,
+    };
+    for (const pool of ['all', 'silent'])
+      await cluster.addConfig(pool, { nodeSelector: { matchLabels: { pool } }, rollout });
     agents.start();
   }, 120_000);
   afterAll(async () => {
@@ -40,12 +45,17 @@ describeWhere(['cluster', 'faketime'], 'clocks that are an hour off', () => {
     await cluster?.stop();
   });
 
-  const start = (secondsOff: number): Promise<OperatorProcess> => operators.start(cluster.server.kubeconfig, secondsOff === 0 ? {} : wallClockOff(secondsOff));
+  const start = (secondsOff: number): Promise<OperatorProcess> =>
+    operators.start(cluster.server.kubeconfig, secondsOff === 0 ? {} : wallClockOff(secondsOff));
   const isIn = (config: string, state: string, timeoutMs: number): Promise<unknown> =>
-    waitFor(`${config} is ${state}`, async () => {
-      const { metadata, status } = await cluster.config(config);
-      return status?.observedGeneration === metadata.generation && status?.rollout?.state === state;
-    }, { timeoutMs });
+    waitFor(
+      `${config} is ${state}`,
+      async () => {
+        const { metadata, status } = await cluster.config(config);
+        return status?.observedGeneration === metadata.generation && status?.rollout?.state === state;
+      },
+      { timeoutMs },
+    );
 
   test('a rollout under three leaders: nobody takes the Lease of one that renews it, and waits, deadline and pause are as long as they should be', async () => {
     const late = await start(-hour);
@@ -86,7 +96,9 @@ describeWhere(['cluster', 'faketime'], 'clocks that are an hour off', () => {
     const answers = agents.answers.filter((answer) => answer.bit === 15).map(({ at }) => at);
     expect(answers).toHaveLength(names.length);
     expect((answers[2] ?? 0) - pausedAt).toBeGreaterThan(pauseMs - 5000);
-    expect(Math.min(...answers.slice(1).map((at, index) => at - (answers[index] ?? 0)))).toBeGreaterThanOrEqual(minReadyMs);
+    expect(Math.min(...answers.slice(1).map((at, index) => at - (answers[index] ?? 0)))).toBeGreaterThanOrEqual(
+      minReadyMs,
+    );
     expect(agents.most).toBe(1);
   }, 240_000);
 });

@@ -1,6 +1,6 @@
 /**
- * @module A real API server for the operator's tests, with words for what people and agents do to it. Nothing else runs: nodes are
- * objects only, and agents answer when a test lets them.
+ * @module A real API server for the operator's tests, with words for what people and agents do to it. Nothing else
+ * runs: nodes are objects only, and agents answer when a test lets them.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
@@ -26,15 +26,23 @@ export interface EventObject {
   readonly regarding: { readonly name: string; readonly uid?: string };
 }
 
-export type ConfigTraits = Partial<Omit<ProxyConfig['spec'], 'rollout'>> & { readonly rollout?: Partial<ProxyConfig['spec']['rollout']> };
+export type ConfigTraits = Partial<Omit<ProxyConfig['spec'], 'rollout'>> & {
+  readonly rollout?: Partial<ProxyConfig['spec']['rollout']>;
+};
 
 export const pool = (name: string): ConfigTraits => ({ nodeSelector: { matchLabels: { pool: name } } });
 
 /** For the present spec, not for an earlier one. */
-export const conditionIs = (type: string, status: string, reason?: string) => ({ metadata, status: { conditions } = {} }: ProxyConfig): boolean => {
-  const condition = findCondition(conditions, type);
-  return condition?.observedGeneration === metadata.generation && condition?.status === status && (reason === undefined || condition.reason === reason);
-};
+export const conditionIs =
+  (type: string, status: string, reason?: string) =>
+  ({ metadata, status: { conditions } = {} }: ProxyConfig): boolean => {
+    const condition = findCondition(conditions, type);
+    return (
+      condition?.observedGeneration === metadata.generation &&
+      condition?.status === status &&
+      (reason === undefined || condition.reason === reason)
+    );
+  };
 
 export class ClusterFixture {
   readonly server: ApiServer;
@@ -45,8 +53,14 @@ export class ClusterFixture {
     this.client = createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig }));
   }
 
-  /** `install`: the directory to `kubectl apply -k`; only the CRDs unless told otherwise. `apiServerArguments`: further ones. */
-  static async start({ install = 'crds', apiServerArguments }: { install?: string; apiServerArguments?: readonly string[] } = {}): Promise<ClusterFixture> {
+  /**
+   * `install`: the directory to `kubectl apply -k`; only the CRDs unless told otherwise. `apiServerArguments`: further
+   * ones.
+   */
+  static async start({
+    install = 'crds',
+    apiServerArguments,
+  }: { install?: string; apiServerArguments?: readonly string[] } = {}): Promise<ClusterFixture> {
     const fixture = new ClusterFixture(await startApiServer({ apiServerArguments }));
     try {
       await fixture.kubectl(['apply', '-k', install]);
@@ -73,27 +87,40 @@ export class ClusterFixture {
 
   /** As before the first test. */
   async clear(): Promise<void> {
-    for (const path of [`${ours}/proxyconfigs`, `${ours}/nodeproxies`, '/api/v1/nodes', events]) await this.client.send('DELETE', path);
+    for (const path of [`${ours}/proxyconfigs`, `${ours}/nodeproxies`, '/api/v1/nodes', events])
+      await this.client.send('DELETE', path);
     await this.client.send('DELETE', pods, { query: { gracePeriodSeconds: 0 } });
   }
 
   async addNode(name: string, labels: Record<string, string> = {}): Promise<void> {
-    await this.client.send('POST', '/api/v1/nodes', { body: { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } } });
+    await this.client.send('POST', '/api/v1/nodes', {
+      body: { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } },
+    });
     await this.addAgentPod(name);
   }
 
   async applyService(name: string, externalIPs: readonly string[]): Promise<void> {
-    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { ports: [{ port: 80 }], externalIPs } };
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name },
+      spec: { ports: [{ port: 80 }], externalIPs },
+    };
     await this.kubectl(['apply', '-f', '-'], JSON.stringify(service));
   }
 
   async labelNode(name: string, labels: Record<string, string | null>): Promise<void> {
-    await this.client.send('PATCH', `/api/v1/nodes/${name}`, { contentType: mergePatch, body: { metadata: { labels } } });
+    await this.client.send('PATCH', `/api/v1/nodes/${name}`, {
+      contentType: mergePatch,
+      body: { metadata: { labels } },
+    });
   }
 
   async addAgentPod(node: string): Promise<void> {
     const spec = { nodeName: node, containers: [{ name: 'agent', image: 'agent' }] };
-    await this.client.send('POST', pods, { body: { apiVersion: 'v1', kind: 'Pod', metadata: { name: `agent-${node}`, labels: agentLabels }, spec } });
+    await this.client.send('POST', pods, {
+      body: { apiVersion: 'v1', kind: 'Pod', metadata: { name: `agent-${node}`, labels: agentLabels }, spec },
+    });
     await this.setAgentReady(node, true);
   }
 
@@ -104,7 +131,12 @@ export class ClusterFixture {
 
   /** Rolled out without waits, unless the spec says otherwise. */
   async addConfig(name: string, { rollout, ...spec }: ConfigTraits = {}): Promise<ProxyConfig> {
-    const body = { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', metadata: { name }, spec: { mode: 'iptables', ...spec, rollout: { minReadySeconds: 0, ...rollout } } };
+    const body = {
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'ProxyConfig',
+      metadata: { name },
+      spec: { mode: 'iptables', ...spec, rollout: { minReadySeconds: 0, ...rollout } },
+    };
     return this.client.send('POST', `${ours}/proxyconfigs`, { body });
   }
 
@@ -138,7 +170,9 @@ export class ClusterFixture {
   }
 
   masquerades(node: string, bit: number): Promise<NodeProxy> {
-    return this.nodeProxyThat(node, `masquerades with bit ${bit}`, ({ spec }) => isDeepStrictEqual(spec.config?.['masquerade'], { bit, all: false }));
+    return this.nodeProxyThat(node, `masquerades with bit ${bit}`, ({ spec }) =>
+      isDeepStrictEqual(spec.config?.['masquerade'], { bit, all: false }),
+    );
   }
 
   configThat(name: string, what: string, holds: (config: ProxyConfig) => boolean): Promise<ProxyConfig> {
@@ -151,24 +185,42 @@ export class ClusterFixture {
 
   /** The agent of the node reports that it runs what it was told. */
   async agentApplies(node: string): Promise<void> {
-    await this.#agentReports(node, ({ spec }) => ({ state: 'Ready', mode: spec.config?.['mode'], revision: spec.revision, conditions: [readyCondition('True', 'Synced', 'rules are in force')] }));
+    await this.#agentReports(node, ({ spec }) => ({
+      state: 'Ready',
+      mode: spec.config?.['mode'],
+      revision: spec.revision,
+      conditions: [readyCondition('True', 'Synced', 'rules are in force')],
+    }));
   }
 
   /** The agent of the node reports that it stays with what it ran before. */
   async agentRefuses(node: string, reason: string, message: string): Promise<void> {
-    await this.#agentReports(node, () => ({ state: 'Degraded', mode: 'iptables', conditions: [readyCondition('False', reason, message)] }));
+    await this.#agentReports(node, () => ({
+      state: 'Degraded',
+      mode: 'iptables',
+      conditions: [readyCondition('False', reason, message)],
+    }));
   }
 
   /** The agent of the node reports that it serves all Services but these. */
   async agentLeavesOut(node: string, quarantined: readonly object[]): Promise<void> {
-    await this.#agentReports(node, ({ spec }) => ({ state: 'Ready', mode: spec.config?.['mode'], revision: spec.revision, dataplane: { quarantinedCount: quarantined.length, quarantined }, conditions: [readyCondition('True', 'Synced', 'rules are in force')] }));
+    await this.#agentReports(node, ({ spec }) => ({
+      state: 'Ready',
+      mode: spec.config?.['mode'],
+      revision: spec.revision,
+      dataplane: { quarantinedCount: quarantined.length, quarantined },
+      conditions: [readyCondition('True', 'Synced', 'rules are in force')],
+    }));
   }
 
   async #agentReports(node: string, report: (nodeProxy: NodeProxy) => object): Promise<void> {
     const nodeProxy = await this.nodeProxy(node);
     if (!nodeProxy) throw new Error(`there is no NodeProxy ${node}`);
     const status = { observedGeneration: nodeProxy.metadata.generation, ...report(nodeProxy) };
-    await this.client.send('PATCH', `${ours}/nodeproxies/${node}/status`, { contentType: mergePatch, body: { status } });
+    await this.client.send('PATCH', `${ours}/nodeproxies/${node}/status`, {
+      contentType: mergePatch,
+      body: { status },
+    });
   }
 
   async #eventually<T>(what: string, read: () => Promise<T | undefined>, holds: (value: T) => boolean): Promise<T> {

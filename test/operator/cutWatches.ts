@@ -31,7 +31,8 @@ export function cutWatches(client: KubeClient): CutWatches {
   }
 
   /** Who is told to stop does not wait for more. */
-  const mendedOr = (signal: AbortSignal): Promise<unknown> => Promise.race([mended.promise, signal.aborted || once(signal, 'abort')]);
+  const mendedOr = (signal: AbortSignal): Promise<unknown> =>
+    Promise.race([mended.promise, signal.aborted || once(signal, 'abort')]);
 
   /** A watch is refused by a status, or by the first thing that it says. */
   async function* noting(path: string, events: AsyncIterable<WatchEvent>): AsyncGenerator<WatchEvent> {

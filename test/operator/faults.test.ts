@@ -31,10 +31,13 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
     return operator;
   }
 
-  /** An operator that can be cut off, as a killed process is: nothing that it decides afterwards reaches the API server. */
+  /**
+   * An operator that can be cut off, as a killed process is: nothing that it decides afterwards reaches the API server.
+   */
   async function startMortal(): Promise<{ kill: () => void }> {
     let isDead = false;
-    const send: KubeClient['send'] = (method, path, options) => (isDead ? Promise.reject(new Error('killed')) : cluster.client.send(method, path, options));
+    const send: KubeClient['send'] = (method, path, options) =>
+      isDead ? Promise.reject(new Error('killed')) : cluster.client.send(method, path, options);
     await startOperator({ ...cluster.client, send });
     return { kill: () => void (isDead = true) };
   }
@@ -66,19 +69,32 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
   }
 
   const complete = (): Promise<unknown> =>
-    cluster.configThat('all', 'is complete', ({ metadata, status }) => status?.observedGeneration === metadata.generation && status?.rollout?.state === 'Complete');
+    cluster.configThat(
+      'all',
+      'is complete',
+      ({ metadata, status }) =>
+        status?.observedGeneration === metadata.generation && status?.rollout?.state === 'Complete',
+    );
 
   async function expectDone({ count = names.length, having = 15 } = {}): Promise<void> {
     await complete();
     expect({ running: agents.running(having), most: agents.most }).toEqual({ running: count, most: 1 });
   }
 
-  /** With pauses by what the API server takes for an answer, so that somebody else comes to a word on a slow machine, too. */
+  /**
+   * With pauses by what the API server takes for an answer, so that somebody else comes to a word on a slow machine,
+   * too.
+   */
   async function meddle(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const started = performance.now();
       const body = { status: { observedHash: `${Math.random()}` } };
-      await cluster.client.send('PATCH', '/apis/proxyconfig.dev/v1alpha1/proxyconfigs/all/status', { contentType: 'application/merge-patch+json', body }).catch(() => undefined);
+      await cluster.client
+        .send('PATCH', '/apis/proxyconfig.dev/v1alpha1/proxyconfigs/all/status', {
+          contentType: 'application/merge-patch+json',
+          body,
+        })
+        .catch(() => undefined);
       await sleep(50 + 4 * (performance.now() - started));
     }
   }
@@ -87,7 +103,10 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
   async function compaction(): Promise<void> {
     const { metadata } = await cluster.client.get<{ metadata: { resourceVersion: string } }>(nodes);
     const past = { resourceVersion: metadata.resourceVersion, resourceVersionMatch: 'Exact' };
-    await waitFor('etcd is compacted', () => cluster.client.get(nodes, past).then(() => false, isGone), { timeoutMs: 15_000, everyMs: 50 });
+    await waitFor('etcd is compacted', () => cluster.client.get(nodes, past).then(() => false, isGone), {
+      timeoutMs: 15_000,
+      everyMs: 50,
+    });
   }
 
   test('the operator is killed, and another goes on', async () => {
@@ -131,7 +150,9 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
     await beginRollout();
     const enough = new AbortController();
     const meddling = meddle(enough.signal);
-    await waitFor('all nodes have changed', async () => agents.running(15) === names.length, { timeoutMs: 25_000 }).finally(() => enough.abort());
+    await waitFor('all nodes have changed', async () => agents.running(15) === names.length, {
+      timeoutMs: 25_000,
+    }).finally(() => enough.abort());
     await meddling;
     await expectDone();
   }, 40_000);
@@ -143,7 +164,9 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
     await cluster.configThat('all', 'is paused', ({ status }) => status?.rollout?.state === 'Paused');
     const before = await agents.told();
     await cluster.kubectl(['delete', 'nodeproxies', '--all']);
-    await waitFor('all are back', async () => Object.keys(await agents.told()).length === names.length, { timeoutMs: 10_000 });
+    await waitFor('all are back', async () => Object.keys(await agents.told()).length === names.length, {
+      timeoutMs: 10_000,
+    });
     expect(await agents.told()).toEqual(before);
   });
 
@@ -161,7 +184,12 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
     await cluster.kubectl(['delete', '-k', 'crds']);
     await cluster.kubectl(['apply', '-k', 'crds']);
     await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
-    await waitFor('the API is served again', () => cluster.addConfig('all', { ...bit(16), rollout: { maxUnavailable: 1 } } as never).catch(() => false as const), { timeoutMs: 10_000 });
+    await waitFor(
+      'the API is served again',
+      () =>
+        cluster.addConfig('all', { ...bit(16), rollout: { maxUnavailable: 1 } } as never).catch(() => false as const),
+      { timeoutMs: 10_000 },
+    );
     await expectDone({ having: 16 });
   }, 60_000);
 });

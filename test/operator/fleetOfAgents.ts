@@ -1,5 +1,6 @@
 /**
- * @module Agents for tests with a real API server: each answers what its NodeProxy says, a moment after it was told, as if the kernel had taken it.
+ * @module Agents for tests with a real API server: each answers what its NodeProxy says, a moment after it was told, as
+ * if the kernel had taken it.
  */
 import type { NodeProxy } from '../../src/api/nodeProxy.ts';
 import type { ClusterFixture } from './clusterFixture.ts';
@@ -49,8 +50,13 @@ export class FleetOfAgents {
   async #answerAll(): Promise<void> {
     const all = await this.#all();
     await this.#forgetDeletedNodes();
-    const unanswered = all.filter(({ metadata, status }) => status?.observedGeneration !== metadata.generation && !this.mute.has(metadata.name));
-    this.most = Math.max(this.most, unanswered.filter((nodeProxy) => bitOf(nodeProxy) !== this.#bits.get(nodeProxy.metadata.name)).length);
+    const unanswered = all.filter(
+      ({ metadata, status }) => status?.observedGeneration !== metadata.generation && !this.mute.has(metadata.name),
+    );
+    this.most = Math.max(
+      this.most,
+      unanswered.filter((nodeProxy) => bitOf(nodeProxy) !== this.#bits.get(nodeProxy.metadata.name)).length,
+    );
     for (const nodeProxy of unanswered) {
       const { metadata } = nodeProxy;
       const bit = bitOf(nodeProxy);

@@ -1,6 +1,6 @@
 /**
- * A leader that is frozen in the middle of telling nodes, while another leads and changes what they are told: neither what it had sent
- * before, and arrives late, nor what it does when it goes on may undo that.
+ * A leader that is frozen in the middle of telling nodes, while another leads and changes what they are told: neither
+ * what it had sent before, and arrives late, nor what it does when it goes on may undo that.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -39,8 +39,12 @@ describeWhere(['cluster'], 'a leader that was frozen for 30 s', () => {
     await cluster?.stop();
   });
 
-  const allRun = (value: number): Promise<unknown> => waitFor(`all run bit ${value}`, async () => agents.running(value) === names.length, { timeoutMs: 30_000 });
-  const everything = async (): Promise<unknown> => [await cluster.config('all'), ...(await Promise.all(names.map((name) => cluster.nodeProxy(name))))];
+  const allRun = (value: number): Promise<unknown> =>
+    waitFor(`all run bit ${value}`, async () => agents.running(value) === names.length, { timeoutMs: 30_000 });
+  const everything = async (): Promise<unknown> => [
+    await cluster.config('all'),
+    ...(await Promise.all(names.map((name) => cluster.nodeProxy(name)))),
+  ];
 
   test('writes nothing that undoes what its successor has done', async () => {
     const frozen = await operators.start(gateway.kubeconfig);
@@ -50,7 +54,10 @@ describeWhere(['cluster'], 'a leader that was frozen for 30 s', () => {
 
     gateway.hold((path) => path.includes('/nodeproxies/'));
     await cluster.changeConfig('all', bit(15));
-    await waitFor('it is writing NodeProxies', async () => gateway.held === writtenAtOnce, { timeoutMs: 10_000, everyMs: 10 });
+    await waitFor('it is writing NodeProxies', async () => gateway.held === writtenAtOnce, {
+      timeoutMs: 10_000,
+      everyMs: 10,
+    });
     frozen.signal('SIGSTOP');
     const goesOnAt = performance.now() + frozenForMs;
     const before = gateway.writes.length;
@@ -59,19 +66,33 @@ describeWhere(['cluster'], 'a leader that was frozen for 30 s', () => {
     await allRun(15);
     await cluster.changeConfig('all', bit(16));
     await allRun(16);
-    const settled = await cluster.configThat('all', 'is complete', ({ metadata, status }) => status?.observedGeneration === metadata.generation && status?.rollout?.state === 'Complete');
+    const settled = await cluster.configThat(
+      'all',
+      'is complete',
+      ({ metadata, status }) =>
+        status?.observedGeneration === metadata.generation && status?.rollout?.state === 'Complete',
+    );
     expect(settled.status?.nodes?.ready).toBe(names.length);
     const left = await everything();
 
     await sleep(goesOnAt - performance.now());
     gateway.release();
-    await waitFor('what it had sent is answered', async () => gateway.held === 0 && gateway.writes.length === before + writtenAtOnce, { timeoutMs: 10_000 });
+    await waitFor(
+      'what it had sent is answered',
+      async () => gateway.held === 0 && gateway.writes.length === before + writtenAtOnce,
+      { timeoutMs: 10_000 },
+    );
     frozen.signal('SIGCONT');
-    await waitFor('it steps down', async () => frozen.says('leads no longer'), { timeoutMs: 10_000, explain: () => frozen.log });
+    await waitFor('it steps down', async () => frozen.says('leads no longer'), {
+      timeoutMs: 10_000,
+      explain: () => frozen.log,
+    });
     const asked = gateway.requests;
     await waitFor('it follows', async () => gateway.requests > asked, { timeoutMs: 10_000 });
 
-    expect(gateway.writes.slice(before).map(({ status }) => status)).toEqual(Array.from({ length: writtenAtOnce }, () => 409));
+    expect(gateway.writes.slice(before).map(({ status }) => status)).toEqual(
+      Array.from({ length: writtenAtOnce }, () => 409),
+    );
     expect(await everything()).toEqual(left);
     expect(successor.leads()).toBe(true);
   }, 120_000);

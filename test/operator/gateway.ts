@@ -1,6 +1,6 @@
 /**
- * @module One operator's way to the API server, on which its writes are seen, and can be held up as by a slow network: they arrive whatever
- * becomes of who sent them.
+ * @module One operator's way to the API server, on which its writes are seen, and can be held up as by a slow network:
+ * they arrive whatever becomes of who sent them.
  */
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -49,12 +49,20 @@ export class Gateway {
 
   /** To the API server of that kubeconfig, as its user. */
   static async open(kubeconfig: string): Promise<Gateway> {
-    const gateway = new Gateway(loadKubeConfig({ kubeconfig }), await mkdtemp(path.join(tmpdir(), 'proxyconfig-gateway-')));
+    const gateway = new Gateway(
+      loadKubeConfig({ kubeconfig }),
+      await mkdtemp(path.join(tmpdir(), 'proxyconfig-gateway-')),
+    );
     gateway.#server.listen(0, '127.0.0.1');
     await once(gateway.#server, 'listening');
     const server = `http://127.0.0.1:${(gateway.#server.address() as AddressInfo).port}`;
     const context = { name: 'gateway', context: { cluster: 'gateway', user: 'gateway' } };
-    const file = { 'current-context': 'gateway', contexts: [context], clusters: [{ name: 'gateway', cluster: { server } }], users: [{ name: 'gateway', user: {} }] };
+    const file = {
+      'current-context': 'gateway',
+      contexts: [context],
+      clusters: [{ name: 'gateway', cluster: { server } }],
+      users: [{ name: 'gateway', user: {} }],
+    };
     await writeFile(gateway.kubeconfig, JSON.stringify(file));
     return gateway;
   }

@@ -28,7 +28,11 @@ describeWhere(['cluster'], 'of several operators one leads', () => {
     afterAll(() => operators?.stop());
 
     test('a killed one is replaced within 20 s, a stopped one hands over', async () => {
-      const [killed, second, third] = [await operators.start(cluster.server.kubeconfig), await operators.start(cluster.server.kubeconfig), await operators.start(cluster.server.kubeconfig)];
+      const [killed, second, third] = [
+        await operators.start(cluster.server.kubeconfig),
+        await operators.start(cluster.server.kubeconfig),
+        await operators.start(cluster.server.kubeconfig),
+      ];
       await killed.takesTheLead(5000);
       await cluster.governedBy('node-1', 'all');
       await sleep(1000);
@@ -64,7 +68,10 @@ describeWhere(['cluster'], 'of several operators one leads', () => {
       leading = [];
     });
 
-    function compete(identity: string, { name, client = cluster.client }: { name: string; client?: typeof cluster.client }): { identity: string; election: LeaderElection; stop: AbortController } {
+    function compete(
+      identity: string,
+      { name, client = cluster.client }: { name: string; client?: typeof cluster.client },
+    ): { identity: string; election: LeaderElection; stop: AbortController } {
       const election = new LeaderElection({ client, namespace: 'proxyconfig-system', name, identity, timing });
       const stop = new AbortController();
       stops.push(stop);
@@ -85,21 +92,29 @@ describeWhere(['cluster'], 'of several operators one leads', () => {
         expect(leading).toHaveLength(1);
         expect(competitors.filter(({ election }) => election.isLeader())).toHaveLength(1);
         competitors.find(({ identity }) => identity === leading[0])?.stop.abort();
-        await waitFor('it has ended', async () => leading.length === 0 || leading.length === 1, { timeoutMs: 1000, everyMs: 10 });
+        await waitFor('it has ended', async () => leading.length === 0 || leading.length === 1, {
+          timeoutMs: 1000,
+          everyMs: 10,
+        });
       }
     });
 
     test('one that cannot renew leads no longer, by its own clock and before another does', async () => {
       let isCut = false;
-      const send: typeof cluster.client.send = (method, url, options) => (isCut ? Promise.reject(new Error('cut off')) : cluster.client.send(method, url, options));
+      const send: typeof cluster.client.send = (method, url, options) =>
+        isCut ? Promise.reject(new Error('cut off')) : cluster.client.send(method, url, options);
       const cut = compete('cut', { name: 'cut', client: { ...cluster.client, send } });
       await waitFor('it leads', async () => cut.election.isLeader(), { timeoutMs: 3000, everyMs: 10 });
       const other = compete('other', { name: 'cut' });
       isCut = true;
-      await waitFor('the other leads', async () => {
-        expect(cut.election.isLeader() && other.election.isLeader()).toBe(false);
-        return other.election.isLeader();
-      }, { timeoutMs: 5000, everyMs: 5 });
+      await waitFor(
+        'the other leads',
+        async () => {
+          expect(cut.election.isLeader() && other.election.isLeader()).toBe(false);
+          return other.election.isLeader();
+        },
+        { timeoutMs: 5000, everyMs: 5 },
+      );
       await waitFor('the first has ended its term', async () => !leading.includes('cut'), { timeoutMs: 2000 });
     });
 

@@ -1,5 +1,6 @@
 /**
- * @module Small objects for the operator's pure tests: a row says what matters to it, the rest is as on a quiet cluster.
+ * @module Small objects for the operator's pure tests: a row says what matters to it, the rest is as on a quiet
+ * cluster.
  */
 import { withDefaults } from '../../src/api/defaults.ts';
 import type { NodeProxy } from '../../src/api/nodeProxy.ts';
@@ -17,24 +18,50 @@ export function node(name: string, labels: Record<string, string> = {}): KnownNo
   return { name, uid: `uid-of-${name}`, labels, ready: true };
 }
 
-export function proxyConfig(name: string, { createdAt = '2025-01-01T00:00:00Z', generation = 1, status, ...spec }: ConfigTraits = {}): ProxyConfig {
+export function proxyConfig(
+  name: string,
+  { createdAt = '2025-01-01T00:00:00Z', generation = 1, status, ...spec }: ConfigTraits = {},
+): ProxyConfig {
   const metadata = { name, uid: `uid-of-${name}`, generation, creationTimestamp: createdAt };
-  const config = withDefaults({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', metadata, spec: { mode: 'iptables', ...spec } }) as ProxyConfig;
+  const config = withDefaults({
+    apiVersion: 'proxyconfig.dev/v1alpha1',
+    kind: 'ProxyConfig',
+    metadata,
+    spec: { mode: 'iptables', ...spec },
+  }) as ProxyConfig;
   return status === undefined ? config : { ...config, status };
 }
 
-type ConfigTraits = Partial<ProxyConfig['spec']> & { createdAt?: string; generation?: number; status?: ProxyConfig['status'] };
+type ConfigTraits = Partial<ProxyConfig['spec']> & {
+  createdAt?: string;
+  generation?: number;
+  status?: ProxyConfig['status'];
+};
 
-/** A clock for which everything has been as it is for a minute: longer than minReadySeconds, shorter than the deadline. */
+/**
+ * A clock for which everything has been as it is for a minute: longer than minReadySeconds, shorter than the deadline.
+ */
 export const clock: Clock = { now: now.getTime(), since: () => now.getTime() - 60_000 };
 
 /** What an agent says of its node; `told` alone is a NodeProxy that no agent has answered. */
-export type Report = 'none' | 'told' | 'applied' | 'drifted' | 'refused' | 'syncing' | 'leavesOneOut' | 'appliedBefore' | 'servesBefore';
+export type Report =
+  | 'none'
+  | 'told'
+  | 'applied'
+  | 'drifted'
+  | 'refused'
+  | 'syncing'
+  | 'leavesOneOut'
+  | 'appliedBefore'
+  | 'servesBefore';
 
 /** The NodeProxy of a node that was told the target, as its agent left it. */
 export function reported(at: KnownNode, target: Target, report: Exclude<Report, 'none'>): NodeProxy {
   const { body } = nodeWrite(at, target, undefined).options as { body: NodeProxy };
-  const nodeProxy = { ...body, metadata: { ...body.metadata, uid: `uid-of-proxy-${at.name}`, generation: 3, resourceVersion: '7' } };
+  const nodeProxy = {
+    ...body,
+    metadata: { ...body.metadata, uid: `uid-of-proxy-${at.name}`, generation: 3, resourceVersion: '7' },
+  };
   return { ...nodeProxy, status: statuses[report](target.revision) };
 }
 
@@ -46,12 +73,42 @@ const condition = (status: 'True' | 'False', reason: string, message = ''): NonN
 
 const statuses: Record<Exclude<Report, 'none'>, (revision: string) => Status> = {
   told: () => ({ observedGeneration: -1 }),
-  applied: (revision) => ({ observedGeneration: 3, state: 'Ready', mode: 'iptables', revision, conditions: condition('True', 'Synced') }),
-  appliedBefore: (revision) => ({ observedGeneration: 2, state: 'Ready', mode: 'iptables', revision, conditions: condition('True', 'Synced') }),
+  applied: (revision) => ({
+    observedGeneration: 3,
+    state: 'Ready',
+    mode: 'iptables',
+    revision,
+    conditions: condition('True', 'Synced'),
+  }),
+  appliedBefore: (revision) => ({
+    observedGeneration: 2,
+    state: 'Ready',
+    mode: 'iptables',
+    revision,
+    conditions: condition('True', 'Synced'),
+  }),
   servesBefore: () => statuses.applied('before'),
-  drifted: (revision) => ({ observedGeneration: 3, state: 'Drifted', mode: 'iptables', revision, conditions: condition('True', 'Synced') }),
-  refused: () => ({ observedGeneration: 3, state: 'Degraded', mode: 'iptables', revision: 'before', conditions: condition('False', 'ModeNotSupported', 'no ip_vs in this kernel') }),
-  syncing: () => ({ observedGeneration: 3, state: 'Pending', mode: 'iptables', revision: 'before', conditions: condition('False', 'Pending') }),
+  drifted: (revision) => ({
+    observedGeneration: 3,
+    state: 'Drifted',
+    mode: 'iptables',
+    revision,
+    conditions: condition('True', 'Synced'),
+  }),
+  refused: () => ({
+    observedGeneration: 3,
+    state: 'Degraded',
+    mode: 'iptables',
+    revision: 'before',
+    conditions: condition('False', 'ModeNotSupported', 'no ip_vs in this kernel'),
+  }),
+  syncing: () => ({
+    observedGeneration: 3,
+    state: 'Pending',
+    mode: 'iptables',
+    revision: 'before',
+    conditions: condition('False', 'Pending'),
+  }),
   leavesOneOut: (revision) => ({
     ...statuses.applied(revision),
     dataplane: { quarantinedCount: 1, quarantined: [{ namespace: 'shop', name: 'web', reason: 'AddressInvalid' }] },
@@ -68,9 +125,17 @@ export function situation(
   const [target] = resolveTargets({ nodes, configs: new Map([[config.metadata.name, config]]) });
   if (!target) throw new Error('the ProxyConfig governs nothing');
   const nodeProxies = new Map<string, NodeProxy>();
-  for (const [name, report] of Object.entries(reports)) if (report !== 'none') nodeProxies.set(name, reported(node(name), target, report));
+  for (const [name, report] of Object.entries(reports))
+    if (report !== 'none') nodeProxies.set(name, reported(node(name), target, report));
   const readyAgents = new Set(Object.keys(reports).filter((name) => !agentsDown.includes(name)));
-  const view = { nodes, configs: new Map([[config.metadata.name, config]]), nodeProxies, lostNodeProxies: new Map(), revisions: new Map(), readyAgents };
+  const view = {
+    nodes,
+    configs: new Map([[config.metadata.name, config]]),
+    nodeProxies,
+    lostNodeProxies: new Map(),
+    revisions: new Map(),
+    readyAgents,
+  };
   const outcomes = outcomesOf(target, view, at);
   return { ...situationOf({ target, outcomes, clock: at, hasRevision: () => true }), view };
 }

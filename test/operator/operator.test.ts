@@ -37,8 +37,12 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     expect(nodeProxy.spec.configRef).toEqual({ name: 'web', uid: web.metadata.uid, generation: 1 });
     expect(nodeProxy.spec.config).toMatchObject({ mode: 'iptables', masquerade: { bit: 15, all: false } });
     expect(nodeProxy.spec.config).not.toHaveProperty('nodeSelector');
-    const node = JSON.parse(await cluster.kubectl(['get', 'node', 'web-1', '-o', 'json'])) as { metadata: { uid: string } };
-    expect(nodeProxy.metadata.ownerReferences).toEqual([{ apiVersion: 'v1', kind: 'Node', name: 'web-1', uid: node.metadata.uid }]);
+    const node = JSON.parse(await cluster.kubectl(['get', 'node', 'web-1', '-o', 'json'])) as {
+      metadata: { uid: string };
+    };
+    expect(nodeProxy.metadata.ownerReferences).toEqual([
+      { apiVersion: 'v1', kind: 'Node', name: 'web-1', uid: node.metadata.uid },
+    ]);
   });
 
   test('a setting that the new spec leaves out is gone from the node, too', async () => {
@@ -66,12 +70,28 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.configThat('all', 'reconciles', conditionIs('Reconciling', 'True'));
     await cluster.agentApplies('node-1');
     const half = await cluster.configThat('all', 'counts one', ({ status }) => status?.nodes?.ready === 1);
-    expect(half.status?.nodes).toMatchObject({ matched: 2, effective: 2, updated: 1, ready: 1, unavailable: 1, failed: 0, stale: 0 });
+    expect(half.status?.nodes).toMatchObject({
+      matched: 2,
+      effective: 2,
+      updated: 1,
+      ready: 1,
+      unavailable: 1,
+      failed: 0,
+      stale: 0,
+    });
     expect(conditionIs('Ready', 'False', 'RollingOut')(half)).toBe(true);
     await cluster.agentApplies('node-2');
     const whole = await cluster.configThat('all', 'is ready', conditionIs('Ready', 'True', 'AllNodesReady'));
-    expect(whole.status).toMatchObject({ observedGeneration: 1, modes: { iptables: 2 }, rollout: { state: 'Complete' } });
-    expect(conditionIs('Reconciling', 'False')(whole) && conditionIs('Degraded', 'False')(whole) && conditionIs('Stalled', 'False')(whole)).toBe(true);
+    expect(whole.status).toMatchObject({
+      observedGeneration: 1,
+      modes: { iptables: 2 },
+      rollout: { state: 'Complete' },
+    });
+    expect(
+      conditionIs('Reconciling', 'False')(whole) &&
+        conditionIs('Degraded', 'False')(whole) &&
+        conditionIs('Stalled', 'False')(whole),
+    ).toBe(true);
   });
 
   test('kubectl wait after a change of spec waits for the nodes and does not pass on the old Ready', async () => {
@@ -94,7 +114,11 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.governedBy('node-1', 'all');
     await cluster.addConfig('web', { ...pool('web'), priority: 10 });
     await cluster.governedBy('node-1', 'web');
-    const { status } = await cluster.configThat('all', 'governs nothing', ({ status: now }) => now?.nodes?.effective === 0);
+    const { status } = await cluster.configThat(
+      'all',
+      'governs nothing',
+      ({ status: now }) => now?.nodes?.effective === 0,
+    );
     expect(status?.nodes?.matched).toBe(1);
     expect(findCondition(status?.conditions, 'Conflicted')?.status).toBe('False');
     expect((await cluster.eventsAbout('all')).map(({ reason }) => reason)).not.toContain('Conflicted');
@@ -113,7 +137,10 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.governedBy('node-1', 'b-second');
     await cluster.configThat('b-second', 'is free of conflict', conditionIs('Conflicted', 'False'));
     const told = (await cluster.eventsAbout('b-second')).filter(({ reason }) => reason.startsWith('Conflict'));
-    expect(told.map(({ type, reason }) => `${type} ${reason}`).sort()).toEqual(['Normal ConflictResolved', 'Warning Conflicted']);
+    expect(told.map(({ type, reason }) => `${type} ${reason}`).sort()).toEqual([
+      'Normal ConflictResolved',
+      'Warning Conflicted',
+    ]);
     expect(told.find(({ reason }) => reason === 'Conflicted')?.note).toContain('a-first');
   });
 
@@ -140,7 +167,7 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     expect(await cluster.nodeProxy('node-1')).toEqual(before);
   });
 
-  test('a refused mode: not Ready, Stalled, the node and the agent\'s words in failures', async () => {
+  test("a refused mode: not Ready, Stalled, the node and the agent's words in failures", async () => {
     await cluster.addNode('node-1');
     await cluster.addNode('node-2');
     await cluster.addConfig('all', { mode: 'ipvs' });
@@ -148,16 +175,31 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
       await cluster.governedBy(node, 'all');
       await cluster.agentRefuses(node, 'ModeNotSupported', 'the kernel has no ip_vs: load it or use iptables');
     }
-    const { status } = await cluster.configThat('all', 'is refused', (config) => conditionIs('Stalled', 'True')(config) && config.status?.nodes?.failed === 2);
+    const { status } = await cluster.configThat(
+      'all',
+      'is refused',
+      (config) => conditionIs('Stalled', 'True')(config) && config.status?.nodes?.failed === 2,
+    );
     expect(findCondition(status?.conditions, 'Ready')).toMatchObject({ status: 'False', reason: 'ModeNotSupported' });
     expect(findCondition(status?.conditions, 'Degraded')).toMatchObject({ status: 'True', reason: 'ModeNotSupported' });
     expect(status?.failures).toMatchObject([
       { node: 'node-1', reason: 'ModeNotSupported', message: 'the kernel has no ip_vs: load it or use iptables' },
       { node: 'node-2', reason: 'ModeNotSupported' },
     ]);
-    expect(status).toMatchObject({ modes: { iptables: 2 }, nodes: { failed: 2, ready: 0 }, rollout: { state: 'Failed' } });
-    expect(columnsOf(await cluster.kubectl(['get', 'pxc', 'all']))).toMatchObject({ READY: 'False', REASON: 'ModeNotSupported', FAILURE: 'ModeNotSupported' });
-    expect(columnsOf(await cluster.kubectl(['get', 'nodeproxy', 'node-1']))).toMatchObject({ STATE: 'Degraded', REASON: 'ModeNotSupported' });
+    expect(status).toMatchObject({
+      modes: { iptables: 2 },
+      nodes: { failed: 2, ready: 0 },
+      rollout: { state: 'Failed' },
+    });
+    expect(columnsOf(await cluster.kubectl(['get', 'pxc', 'all']))).toMatchObject({
+      READY: 'False',
+      REASON: 'ModeNotSupported',
+      FAILURE: 'ModeNotSupported',
+    });
+    expect(columnsOf(await cluster.kubectl(['get', 'nodeproxy', 'node-1']))).toMatchObject({
+      STATE: 'Degraded',
+      REASON: 'ModeNotSupported',
+    });
   });
 
   test('an agent whose Pod is not ready makes the ProxyConfig Degraded, not unready', async () => {
@@ -201,20 +243,32 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.governedBy('node-1', 'all');
     await cluster.kubectl(['delete', 'node', 'node-1']);
     await cluster.kubectl(['create', '-f', '-'], '{"apiVersion":"v1","kind":"Node","metadata":{"name":"node-1"}}');
-    const { metadata } = JSON.parse(await cluster.kubectl(['get', 'node', 'node-1', '-o', 'json'])) as { metadata: { uid: string } };
-    await cluster.nodeProxyThat('node-1', 'is owned by the new node', ({ metadata: { ownerReferences } }) => ownerReferences?.[0]?.uid === metadata.uid);
+    const { metadata } = JSON.parse(await cluster.kubectl(['get', 'node', 'node-1', '-o', 'json'])) as {
+      metadata: { uid: string };
+    };
+    await cluster.nodeProxyThat(
+      'node-1',
+      'is owned by the new node',
+      ({ metadata: { ownerReferences } }) => ownerReferences?.[0]?.uid === metadata.uid,
+    );
   });
 
   test('a pause is heard while many nodes are still to be told', async () => {
     await stopOperator(operator);
-    const send: KubeClient['send'] = (method, path, options) => sleep(method === 'PATCH' && path.includes('/nodeproxies/') ? 300 : 0).then(() => cluster.client.send(method, path, options));
+    const send: KubeClient['send'] = (method, path, options) =>
+      sleep(method === 'PATCH' && path.includes('/nodeproxies/') ? 300 : 0).then(() =>
+        cluster.client.send(method, path, options),
+      );
     operator = await startOperator({ ...cluster.client, send });
     const names = Array.from({ length: 40 }, (_, index) => `node-${index + 1}`);
     await Promise.all(names.map((name) => cluster.addNode(name)));
     await cluster.addConfig('all', { rollout: { maxUnavailable: '100%' } });
     for (const name of names) await cluster.governedBy(name, 'all');
     await cluster.changeConfig('all', { masquerade: { bit: 15 } });
-    const told = async (): Promise<number> => (await Promise.all(names.map((name) => cluster.nodeProxy(name)))).filter((nodeProxy) => nodeProxy?.metadata.generation === 2).length;
+    const told = async (): Promise<number> =>
+      (await Promise.all(names.map((name) => cluster.nodeProxy(name)))).filter(
+        (nodeProxy) => nodeProxy?.metadata.generation === 2,
+      ).length;
     await waitFor('some are told', async () => (await told()) > 0, { timeoutMs: 10_000, everyMs: 10 });
     await cluster.changeConfig('all', { paused: true });
     await cluster.configThat('all', 'is paused', conditionIs('Ready', 'False', 'Paused'));
@@ -224,6 +278,9 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
 
 /** The cells of a table of one row, by the heads of their columns; none may be empty. */
 function columnsOf(table: string): Record<string, string | undefined> {
-  const [heads = [], cells = []] = table.trim().split('\n').map((line) => line.trim().split(/\s+/));
+  const [heads = [], cells = []] = table
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
   return Object.fromEntries(heads.map((head, index) => [head, cells[index]]));
 }

@@ -26,7 +26,10 @@ export class OperatorProcesses {
   async start(kubeconfig: string, env: Readonly<Record<string, string>> = {}): Promise<OperatorProcess> {
     const operator = new OperatorProcess(path.join(this.#directory, 'proxyconfig.js'), kubeconfig, env);
     this.#processes.push(operator);
-    await waitFor('it has started', async () => operator.says('operator starts'), { timeoutMs: 20_000, explain: () => operator.log });
+    await waitFor('it has started', async () => operator.says('operator starts'), {
+      timeoutMs: 20_000,
+      explain: () => operator.log,
+    });
     return operator;
   }
 
@@ -42,7 +45,12 @@ export class OperatorProcess {
 
   constructor(program: string, kubeconfig: string, env: Readonly<Record<string, string>>) {
     const flags = ['--kubeconfig', kubeconfig, '--health-address', '127.0.0.1:0', '--metrics-address', '127.0.0.1:0'];
-    this.#process = execa(process.execPath, [program, 'operator', ...flags], { reject: false, all: true, buffer: false, env });
+    this.#process = execa(process.execPath, [program, 'operator', ...flags], {
+      reject: false,
+      all: true,
+      buffer: false,
+      env,
+    });
     this.#process.all.setEncoding('utf8').on('data', (text: string) => (this.log += text));
   }
 
@@ -76,5 +84,9 @@ export class OperatorProcess {
 /** Which one of several that follow leads first, within the time that a lost leader is replaced in. */
 export function firstToLead(operators: readonly OperatorProcess[]): Promise<OperatorProcess> {
   const explain = (): string => operators.map(({ log }) => log).join('\n');
-  return waitFor('one of them leads', async () => operators.find((operator) => operator.leads()), { timeoutMs: 20_000, everyMs: 50, explain });
+  return waitFor('one of them leads', async () => operators.find((operator) => operator.leads()), {
+    timeoutMs: 20_000,
+    everyMs: 50,
+    explain,
+  });
 }

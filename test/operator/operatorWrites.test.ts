@@ -1,5 +1,6 @@
 /**
- * What the operator writes to a real API server and when: nothing on old or partial knowledge, nothing that nobody asked for.
+ * What the operator writes to a real API server and when: nothing on old or partial knowledge, nothing that nobody
+ * asked for.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
@@ -48,7 +49,12 @@ describeWhere(['cluster'], "the operator's writes", () => {
     const node = { name: 'node-1', uid: old.metadata.ownerReferences?.[0]?.uid ?? '', labels: {}, ready: true };
     const [target] = resolveTargets({ nodes: new Map([['node-1', node]]), configs: new Map([['all', config]]) });
     const writes = target ? [nodeWrite(node, target, old)] : [];
-    const refused = await writeNodes(writes, { client: cluster.client, concurrency: 1, longestMs: 1000, onWritten: () => undefined }).catch((error: unknown) => error);
+    const refused = await writeNodes(writes, {
+      client: cluster.client,
+      concurrency: 1,
+      longestMs: 1000,
+      onWritten: () => undefined,
+    }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(AggregateError);
     expect((refused as AggregateError).errors.map(({ cause }: Error) => isConflict(cause))).toEqual([true]);
     expect(await cluster.nodeProxy('node-1')).toEqual(newer);
@@ -124,8 +130,12 @@ describeWhere(['cluster'], "the operator's writes", () => {
     expect(written).toEqual([controllerRevisionsPath, '/apis/proxyconfig.dev/v1alpha1/proxyconfigs/later/status']);
   });
 
-  test.each([{ name: 'client-side', flags: [] }, { name: 'server-side', flags: ['--server-side'] }])('kubectl diff is empty after a $name apply', async ({ flags }) => {
-    const manifest = '{"apiVersion":"proxyconfig.dev/v1alpha1","kind":"ProxyConfig","metadata":{"name":"all"},"spec":{"mode":"iptables"}}';
+  test.each([
+    { name: 'client-side', flags: [] },
+    { name: 'server-side', flags: ['--server-side'] },
+  ])('kubectl diff is empty after a $name apply', async ({ flags }) => {
+    const manifest =
+      '{"apiVersion":"proxyconfig.dev/v1alpha1","kind":"ProxyConfig","metadata":{"name":"all"},"spec":{"mode":"iptables"}}';
     await cluster.kubectl(['apply', ...flags, '-f', '-'], manifest);
     await cluster.configThat('all', 'was looked at', conditionIs('Ready', 'True'));
     expect(await cluster.kubectl(['diff', ...flags, '-f', '-'], manifest)).toBe('');

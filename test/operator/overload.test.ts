@@ -1,5 +1,6 @@
 /**
- * An API server that asks to be left alone: the operator does, although there is much to tell and always news, and then goes on.
+ * An API server that asks to be left alone: the operator does, although there is much to tell and always news, and then
+ * goes on.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
@@ -39,9 +40,12 @@ describeWhere(['cluster'], 'an overloaded API server', () => {
   test('429 ends the turn, and what happens meanwhile begins no other before Retry-After', async () => {
     gateway.overload((path) => path.includes('/nodeproxies'));
     await cluster.addConfig('all');
-    const turns = (): number[] => gateway.refusedAt.filter((at, index) => at - (gateway.refusedAt[index - 1] ?? -Infinity) > 1000);
+    const turns = (): number[] =>
+      gateway.refusedAt.filter((at, index) => at - (gateway.refusedAt[index - 1] ?? -Infinity) > 1000);
     const news = setInterval(() => void cluster.labelNode('node-1', { news: String(performance.now() | 0) }), 100);
-    await waitFor('the second turn is refused', async () => turns().length > 1, { timeoutMs: 20_000 }).finally(() => clearInterval(news));
+    await waitFor('the second turn is refused', async () => turns().length > 1, { timeoutMs: 20_000 }).finally(() =>
+      clearInterval(news),
+    );
     const [first = 0, second = 0] = turns();
     console.log(`turns ${Math.round(second - first)} ms apart, ${gateway.refusedAt.length} requests refused`);
     expect(second - first).toBeGreaterThanOrEqual(retryAfterSeconds * 1000);

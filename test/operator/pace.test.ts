@@ -1,6 +1,6 @@
 /**
- * How much the operator writes when a lot happens: the status at its interval at most, no event that nobody asked for, and nothing that
- * would stand in the way of who owns the ProxyConfig.
+ * How much the operator writes when a lot happens: the status at its interval at most, no event that nobody asked for,
+ * and nothing that would stand in the way of who owns the ProxyConfig.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -24,7 +24,8 @@ describeWhere(['cluster'], 'the pace of writing', () => {
     cluster = await ClusterFixture.start();
     const send: KubeClient['send'] = (method, path, options) => {
       if (path.endsWith('/status')) statusWrites.push(performance.now());
-      if (path.includes('events.k8s.io')) eventWrites.push((options?.body as { reason: string } | undefined)?.reason ?? '');
+      if (path.includes('events.k8s.io'))
+        eventWrites.push((options?.body as { reason: string } | undefined)?.reason ?? '');
       return cluster.client.send(method, path, options);
     };
     operator = await startOperator({ ...cluster.client, send }, statusIntervalMs);
@@ -34,7 +35,9 @@ describeWhere(['cluster'], 'the pace of writing', () => {
       await cluster.governedBy(name, 'all');
       await cluster.agentApplies(name);
     }
-    await waitFor('the rollout is told to be complete', async () => eventWrites.includes('RolloutComplete'), { timeoutMs: 20_000 });
+    await waitFor('the rollout is told to be complete', async () => eventWrites.includes('RolloutComplete'), {
+      timeoutMs: 20_000,
+    });
   }, 120_000);
   afterAll(async () => {
     operator?.stop();
@@ -47,7 +50,10 @@ describeWhere(['cluster'], 'the pace of writing', () => {
     eventWrites.length = 0;
     const until = performance.now() + 5 * statusIntervalMs;
     for (let turn = 0; performance.now() < until; turn += 1) {
-      for (const name of names) await (turn % 2 === 0 ? cluster.agentRefuses(name, 'SyncFailed', `for the ${turn}th time`) : cluster.agentApplies(name));
+      for (const name of names)
+        await (turn % 2 === 0
+          ? cluster.agentRefuses(name, 'SyncFailed', `for the ${turn}th time`)
+          : cluster.agentApplies(name));
       await sleep(50);
     }
     const gaps = statusWrites.slice(1).map((at, index) => at - (statusWrites[index] ?? 0));
@@ -57,9 +63,16 @@ describeWhere(['cluster'], 'the pace of writing', () => {
   });
 
   test('of a ProxyConfig the operator owns the status alone, and no finalizer holds it', async () => {
-    const { metadata } = await cluster.client.get<{ metadata: { finalizers?: string[]; managedFields: { manager: string; subresource?: string; operation: string; fieldsV1: object }[] } }>('/apis/proxyconfig.dev/v1alpha1/proxyconfigs/all');
+    const { metadata } = await cluster.client.get<{
+      metadata: {
+        finalizers?: string[];
+        managedFields: { manager: string; subresource?: string; operation: string; fieldsV1: object }[];
+      };
+    }>('/apis/proxyconfig.dev/v1alpha1/proxyconfigs/all');
     const own = metadata.managedFields.filter(({ manager }) => manager === 'proxyconfig-operator');
-    expect(own.map(({ subresource, operation, fieldsV1 }) => ({ subresource, operation, fields: Object.keys(fieldsV1) }))).toEqual([{ subresource: 'status', operation: 'Apply', fields: ['f:status'] }]);
+    expect(
+      own.map(({ subresource, operation, fieldsV1 }) => ({ subresource, operation, fields: Object.keys(fieldsV1) })),
+    ).toEqual([{ subresource: 'status', operation: 'Apply', fields: ['f:status'] }]);
     expect(metadata.finalizers).toBeUndefined();
   });
 });

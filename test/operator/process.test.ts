@@ -35,13 +35,18 @@ describeWhere(['cluster'], 'proxyconfig operator', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const statusOf = async (route: string): Promise<number | undefined> => (await fetch(`http://${health}${route}`).catch(() => undefined))?.status;
-  const answers = (route: string, status: number): Promise<boolean> => waitFor(`${route} answers ${status}`, async () => (await statusOf(route)) === status, { timeoutMs: 20_000 });
+  const statusOf = async (route: string): Promise<number | undefined> =>
+    (await fetch(`http://${health}${route}`).catch(() => undefined))?.status;
+  const answers = (route: string, status: number): Promise<boolean> =>
+    waitFor(`${route} answers ${status}`, async () => (await statusOf(route)) === status, { timeoutMs: 20_000 });
 
   test('is healthy and not ready while there is no API server', async () => {
     await cluster.server.stopServer();
     const flags = ['--kubeconfig', cluster.server.kubeconfig, '--health-address', health, '--metrics-address', metrics];
-    operator = execa(process.execPath, [path.join(directory, 'proxyconfig.js'), 'operator', ...flags], { reject: false, all: true });
+    operator = execa(process.execPath, [path.join(directory, 'proxyconfig.js'), 'operator', ...flags], {
+      reject: false,
+      all: true,
+    });
     await answers('/healthz', 200);
     expect(await statusOf('/readyz')).toBe(503);
   });

@@ -8,26 +8,67 @@ import { startOperator, stopOperator } from './startOperator.ts';
 
 type Quarantined = NonNullable<NonNullable<NonNullable<NodeProxy['status']>['dataplane']>['quarantined']>[number];
 
-const refused: Quarantined = { namespace: 'default', name: 'bad', reason: 'KernelRefused', message: 'the kernel refused it' };
+const refused: Quarantined = {
+  namespace: 'default',
+  name: 'bad',
+  reason: 'KernelRefused',
+  message: 'the kernel refused it',
+};
 const where = 'status.dataplane.quarantined of the NodeProxies says on which nodes';
 
 function nodeThatLeavesOut(...quarantined: readonly Quarantined[]): NodeProxy {
   const spec = { configRef: { name: 'all', uid: 'u', generation: 1 }, revision: 'r' };
-  return { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'node' }, spec, status: { dataplane: { quarantined: [...quarantined] } } };
+  return {
+    apiVersion: 'proxyconfig.dev/v1alpha1',
+    kind: 'NodeProxy',
+    metadata: { name: 'node' },
+    spec,
+    status: { dataplane: { quarantined: [...quarantined] } },
+  };
 }
 
 describe('what is told of Services that are left out', () => {
   const one = nodeThatLeavesOut(refused);
   const rows = [
     { name: 'nothing, where all are served', nodes: [nodeThatLeavesOut()], told: [] },
-    { name: 'one Service on a hundred nodes, once', nodes: Array.from({ length: 100 }, () => one), told: ['bad KernelRefused: the kernel refused it'] },
-    { name: 'each Service', nodes: [nodeThatLeavesOut({ ...refused, name: 'worse' }), one], told: ['bad KernelRefused: the kernel refused it', 'worse KernelRefused: the kernel refused it'] },
-    { name: 'each reason', nodes: [one, nodeThatLeavesOut({ ...refused, reason: 'InvalidService', message: 'a port' })], told: ['bad InvalidService: a port', 'bad KernelRefused: the kernel refused it'] },
-    { name: 'in the same words, whichever node comes first', nodes: [nodeThatLeavesOut({ ...refused, message: 'z' }), nodeThatLeavesOut({ ...refused, message: 'a' })], told: ['bad KernelRefused: a'] },
-    { name: 'nothing of what is no name, or no reason', nodes: [nodeThatLeavesOut({ ...refused, namespace: '..' }, { ...refused, name: 'a/../b' }, { ...refused, name: '' }, { ...refused, reason: 'not a word' })], told: [] },
+    {
+      name: 'one Service on a hundred nodes, once',
+      nodes: Array.from({ length: 100 }, () => one),
+      told: ['bad KernelRefused: the kernel refused it'],
+    },
+    {
+      name: 'each Service',
+      nodes: [nodeThatLeavesOut({ ...refused, name: 'worse' }), one],
+      told: ['bad KernelRefused: the kernel refused it', 'worse KernelRefused: the kernel refused it'],
+    },
+    {
+      name: 'each reason',
+      nodes: [one, nodeThatLeavesOut({ ...refused, reason: 'InvalidService', message: 'a port' })],
+      told: ['bad InvalidService: a port', 'bad KernelRefused: the kernel refused it'],
+    },
+    {
+      name: 'in the same words, whichever node comes first',
+      nodes: [nodeThatLeavesOut({ ...refused, message: 'z' }), nodeThatLeavesOut({ ...refused, message: 'a' })],
+      told: ['bad KernelRefused: a'],
+    },
+    {
+      name: 'nothing of what is no name, or no reason',
+      nodes: [
+        nodeThatLeavesOut(
+          { ...refused, namespace: '..' },
+          { ...refused, name: 'a/../b' },
+          { ...refused, name: '' },
+          { ...refused, reason: 'not a word' },
+        ),
+      ],
+      told: [],
+    },
   ];
   test.each(rows)('$name', ({ nodes, told }) => {
-    const words = quarantineNotes(nodes).map(({ service, reason, note }) => `${service.name} ${reason}: ${note.replace('left out, or served in part: ', '').replace(`; ${where}`, '')}`);
+    const words = quarantineNotes(nodes).map(
+      ({ service, reason, note }) =>
+        `${service.name} ${reason}: ${note.replace('left out, or served in part: ', '').replace(`; ${where}`, '')}`,
+    );
     expect(words).toEqual(told);
     expect(quarantineNotes(nodes.toReversed())).toEqual(quarantineNotes(nodes));
   });
@@ -37,7 +78,8 @@ describeWhere(['cluster'], 'Services that are left out, on a real API server', (
   test('are told of to their owners: once, however many nodes there are, and not again by the next operator', async () => {
     const cluster = await ClusterFixture.start();
     let operator = await startOperator(cluster.client);
-    const told = async (service: string): Promise<string[]> => (await cluster.eventsAbout(service)).map(({ type, reason, note }) => `${type} ${reason}: ${note}`).sort();
+    const told = async (service: string): Promise<string[]> =>
+      (await cluster.eventsAbout(service)).map(({ type, reason, note }) => `${type} ${reason}: ${note}`).sort();
     try {
       await cluster.addConfig('all');
       await cluster.applyService('bad', []);
@@ -50,9 +92,16 @@ describeWhere(['cluster'], 'Services that are left out, on a real API server', (
       await waitFor('it is told', async () => (await told('bad')).length > 0, { timeoutMs: 10_000 });
       await stopOperator(operator);
       operator = await startOperator(cluster.client);
-      await cluster.agentLeavesOut('node-1', [refused, { ...refused, reason: 'InvalidService', message: 'a port' }].slice(1));
+      await cluster.agentLeavesOut(
+        'node-1',
+        [refused, { ...refused, reason: 'InvalidService', message: 'a port' }].slice(1),
+      );
       await waitFor('the other reason is told', async () => (await told('bad')).length > 1, { timeoutMs: 10_000 });
-      expect(await told('bad')).toEqual(['InvalidService: a port', 'KernelRefused: the kernel refused it'].map((words) => `Warning ${words.replace(': ', ': left out, or served in part: ')}; ${where}`));
+      expect(await told('bad')).toEqual(
+        ['InvalidService: a port', 'KernelRefused: the kernel refused it'].map(
+          (words) => `Warning ${words.replace(': ', ': left out, or served in part: ')}; ${where}`,
+        ),
+      );
       expect(await cluster.eventsAbout('gone')).toEqual([]);
       expect(await cluster.kubectl(['describe', 'service', 'bad'])).toContain('KernelRefused');
     } finally {

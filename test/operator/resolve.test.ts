@@ -7,22 +7,43 @@ import { resolveTargets } from '../../src/operator/resolve.ts';
 import { clock, node, proxyConfig } from './objects.ts';
 
 const pools = ['web', 'db', 'edge'];
-const byName = <Item>(items: readonly Item[], nameOf: (item: Item) => string): Map<string, Item> => new Map(items.map((item) => [nameOf(item), item]));
+const byName = <Item>(items: readonly Item[], nameOf: (item: Item) => string): Map<string, Item> =>
+  new Map(items.map((item) => [nameOf(item), item]));
 
 const anyNodes: fc.Arbitrary<KnownNode[]> = fc
-  .array(fc.record({ pool: fc.constantFrom(...pools), os: fc.constantFrom('linux', 'linux', 'windows') }), { maxLength: 8 })
+  .array(fc.record({ pool: fc.constantFrom(...pools), os: fc.constantFrom('linux', 'linux', 'windows') }), {
+    maxLength: 8,
+  })
   .map((traits) => traits.map(({ pool, os }, index) => node(`node-${index}`, { pool, 'kubernetes.io/os': os })));
 
 const anyConfigs: fc.Arbitrary<ProxyConfig[]> = fc
-  .array(fc.record({ pool: fc.option(fc.constantFrom(...pools)), priority: fc.integer({ min: 0, max: 2 }), day: fc.integer({ min: 1, max: 3 }) }), { maxLength: 6 })
+  .array(
+    fc.record({
+      pool: fc.option(fc.constantFrom(...pools)),
+      priority: fc.integer({ min: 0, max: 2 }),
+      day: fc.integer({ min: 1, max: 3 }),
+    }),
+    { maxLength: 6 },
+  )
   .map((traits) =>
     traits.map(({ pool, priority, day }, index) =>
-      proxyConfig(`config-${index}`, { priority, createdAt: `2025-01-0${day}T00:00:00Z`, ...(pool === null ? {} : { nodeSelector: { matchLabels: { pool } } }) }),
+      proxyConfig(`config-${index}`, {
+        priority,
+        createdAt: `2025-01-0${day}T00:00:00Z`,
+        ...(pool === null ? {} : { nodeSelector: { matchLabels: { pool } } }),
+      }),
     ),
   );
 
 function viewOf(nodes: readonly KnownNode[], configs: readonly ProxyConfig[]): ClusterView {
-  return { nodes: byName(nodes, ({ name }) => name), configs: byName(configs, ({ metadata }) => metadata.name), nodeProxies: new Map(), lostNodeProxies: new Map(), revisions: new Map(), readyAgents: new Set() };
+  return {
+    nodes: byName(nodes, ({ name }) => name),
+    configs: byName(configs, ({ metadata }) => metadata.name),
+    nodeProxies: new Map(),
+    lostNodeProxies: new Map(),
+    revisions: new Map(),
+    readyAgents: new Set(),
+  };
 }
 
 /** Straight from the words of the documentation: higher priority, then older, then the name. */
@@ -34,8 +55,12 @@ function beats(one: ProxyConfig, other: ProxyConfig): boolean {
 
 function unbeaten({ labels }: KnownNode, configs: readonly ProxyConfig[]): string[] {
   if (labels['kubernetes.io/os'] !== 'linux') return [];
-  const matching = configs.filter(({ spec: { nodeSelector } }) => [undefined, labels['pool']].includes(nodeSelector?.matchLabels?.['pool']));
-  return matching.filter((config) => !matching.some((other) => beats(other, config))).map(({ metadata }) => metadata.name);
+  const matching = configs.filter(({ spec: { nodeSelector } }) =>
+    [undefined, labels['pool']].includes(nodeSelector?.matchLabels?.['pool']),
+  );
+  return matching
+    .filter((config) => !matching.some((other) => beats(other, config)))
+    .map(({ metadata }) => metadata.name);
 }
 
 test('whatever the ProxyConfigs and the order in which they were heard of, each node is governed by the one that nobody beats', () => {
@@ -52,13 +77,15 @@ test('whatever the ProxyConfigs and the order in which they were heard of, each 
 });
 
 test('the order in which objects were heard of changes nothing that is written', () => {
-  const inAnyOrder = fc.tuple(anyNodes, anyConfigs).chain(([nodes, configs]) =>
-    fc.tuple(
-      fc.constant({ nodes, configs }),
-      fc.shuffledSubarray(nodes, { minLength: nodes.length }),
-      fc.shuffledSubarray(configs, { minLength: configs.length }),
-    ),
-  );
+  const inAnyOrder = fc
+    .tuple(anyNodes, anyConfigs)
+    .chain(([nodes, configs]) =>
+      fc.tuple(
+        fc.constant({ nodes, configs }),
+        fc.shuffledSubarray(nodes, { minLength: nodes.length }),
+        fc.shuffledSubarray(configs, { minLength: configs.length }),
+      ),
+    );
   fc.assert(
     fc.property(inAnyOrder, ([{ nodes, configs }, otherNodes, otherConfigs]) => {
       expect(reconcile(viewOf(otherNodes, otherConfigs), clock)).toEqual(reconcile(viewOf(nodes, configs), clock));
@@ -78,9 +105,19 @@ test.each([
   { name: 'same priority', priorities: [0, 0], lostTo: ['first'] },
   { name: 'overridden by a higher priority', priorities: [1, 0], lostTo: [] },
 ])('a ProxyConfig knows who won its nodes from it: $name', ({ priorities: [first = 0, second = 0], lostTo }) => {
-  const configs = [proxyConfig('first', { priority: first }), proxyConfig('second', { priority: second, createdAt: '2025-02-01T00:00:00Z' })];
+  const configs = [
+    proxyConfig('first', { priority: first }),
+    proxyConfig('second', { priority: second, createdAt: '2025-02-01T00:00:00Z' }),
+  ];
   const targets = resolveTargets(viewOf([node('a')], configs));
-  expect(targets.map(({ config, lostTo: lost, nodes, matched }) => ({ name: config.metadata.name, lost, nodes: nodes.length, matched }))).toEqual([
+  expect(
+    targets.map(({ config, lostTo: lost, nodes, matched }) => ({
+      name: config.metadata.name,
+      lost,
+      nodes: nodes.length,
+      matched,
+    })),
+  ).toEqual([
     { name: 'first', lost: [], nodes: 1, matched: 1 },
     { name: 'second', lost: lostTo, nodes: 0, matched: 1 },
   ]);

@@ -1,6 +1,6 @@
 /**
- * Random lives of a cluster: whatever people, nodes, agents and crashes do, in any order, what rolloutPromises.ts checks for each
- * write holds, and once everybody behaves the rollouts come to an end and stay there.
+ * Random lives of a cluster: whatever people, nodes, agents and crashes do, in any order, what rolloutPromises.ts
+ * checks for each write holds, and once everybody behaves the rollouts come to an end and stay there.
  */
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
@@ -34,19 +34,78 @@ function makeCrdsAnew(cluster: SimulatedCluster, bit: number): void {
 const deeds: fc.Arbitrary<Deed> = fc.oneof(
   { weight: 6, arbitrary: fc.constant(named('turn', (cluster) => cluster.turn())) },
   { weight: 6, arbitrary: fc.constant(named('agents answer', (cluster) => cluster.agentsAnswer())) },
-  { weight: 4, arbitrary: fc.constantFrom(1, 10, 40, 700).map((seconds) => named(`${seconds} s pass`, (cluster) => (cluster.now += seconds * 1000))) },
-  { weight: 3, arbitrary: fc.constantFrom(30, 120).map((seconds) => named(`all is well for ${seconds} s`, (cluster) => cluster.run(seconds))) },
-  { weight: 3, arbitrary: fc.tuple(bits, quality, anyConfig).map(([bit, how, name]) => named(`${name} bit ${bit} ${JSON.stringify(how)}`, (cluster) => cluster.changeSpec(masquerade(bit), how, name))) },
-  { weight: 2, arbitrary: fc.nat(7).map((index) => named(`node ${index} down`, (cluster) => cluster.setDown(index, true))) },
-  { weight: 2, arbitrary: fc.nat(7).map((index) => named(`node ${index} up`, (cluster) => cluster.setDown(index, false))) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .constantFrom(1, 10, 40, 700)
+      .map((seconds) => named(`${seconds} s pass`, (cluster) => (cluster.now += seconds * 1000))),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .constantFrom(30, 120)
+      .map((seconds) => named(`all is well for ${seconds} s`, (cluster) => cluster.run(seconds))),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(bits, quality, anyConfig)
+      .map(([bit, how, name]) =>
+        named(`${name} bit ${bit} ${JSON.stringify(how)}`, (cluster) => cluster.changeSpec(masquerade(bit), how, name)),
+      ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.nat(7).map((index) => named(`node ${index} down`, (cluster) => cluster.setDown(index, true))),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.nat(7).map((index) => named(`node ${index} up`, (cluster) => cluster.setDown(index, false))),
+  },
   { weight: 2, arbitrary: fc.nat(7).map((index) => named(`node ${index} flaps`, (cluster) => cluster.flap(index))) },
-  { weight: 2, arbitrary: fc.nat(4).map((writes) => named(`killed after ${writes} writes`, (cluster) => { cluster.turn(writes); cluster.restartOperator(); })) },
-  { weight: 1, arbitrary: fc.tuple(fc.boolean(), anyConfig).map(([paused, name]) => named(`${name} paused ${paused}`, (cluster) => cluster.changeSpec({ paused }, undefined, name))) },
-  { weight: 1, arbitrary: fc.tuple(bits, anyConfig).map(([bit, name]) => named(`${name} made anew with bit ${bit}`, (cluster) => cluster.makeConfigAnew(name, masquerade(bit)))) },
-  { weight: 2, arbitrary: bits.map((bit) => named(`CRDs made anew with bit ${bit}`, (cluster) => makeCrdsAnew(cluster, bit))) },
-  { weight: 2, arbitrary: fc.nat(7).map((index) => named(`node ${index} moved`, (cluster) => cluster.moveNode(index))) },
-  { weight: 1, arbitrary: fc.nat(7).map((index) => named(`NodeProxy ${index} deleted`, (cluster) => cluster.deleteNodeProxy(index))) },
-  { weight: 1, arbitrary: fc.nat(7).map((index) => named(`node ${index} deleted`, (cluster) => cluster.deleteNode(index))) },
+  {
+    weight: 2,
+    arbitrary: fc.nat(4).map((writes) =>
+      named(`killed after ${writes} writes`, (cluster) => {
+        cluster.turn(writes);
+        cluster.restartOperator();
+      }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.boolean(), anyConfig)
+      .map(([paused, name]) =>
+        named(`${name} paused ${paused}`, (cluster) => cluster.changeSpec({ paused }, undefined, name)),
+      ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(bits, anyConfig)
+      .map(([bit, name]) =>
+        named(`${name} made anew with bit ${bit}`, (cluster) => cluster.makeConfigAnew(name, masquerade(bit))),
+      ),
+  },
+  {
+    weight: 2,
+    arbitrary: bits.map((bit) => named(`CRDs made anew with bit ${bit}`, (cluster) => makeCrdsAnew(cluster, bit))),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.nat(7).map((index) => named(`node ${index} moved`, (cluster) => cluster.moveNode(index))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .nat(7)
+      .map((index) => named(`NodeProxy ${index} deleted`, (cluster) => cluster.deleteNodeProxy(index))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.nat(7).map((index) => named(`node ${index} deleted`, (cluster) => cluster.deleteNode(index))),
+  },
   { weight: 1, arbitrary: fc.constant(named('node added', (cluster) => cluster.addNode())) },
 );
 
@@ -59,7 +118,12 @@ const rolloutSpec: fc.Arbitrary<Partial<RolloutSpec>> = fc.record({
   steps: fc.constantFrom([], [{ setNodes: 1 }], [{ setNodes: 1 }, { pause: { seconds: 60 } }, { setNodes: '50%' }]),
 });
 
-const lives = fc.record({ count: fc.integer({ min: 1, max: 8 }), inPool: fc.uniqueArray(fc.nat(7), { maxLength: 3 }), rollout: rolloutSpec, story: fc.array(deeds, { maxLength: 60 }) });
+const lives = fc.record({
+  count: fc.integer({ min: 1, max: 8 }),
+  inPool: fc.uniqueArray(fc.nat(7), { maxLength: 3 }),
+  rollout: rolloutSpec,
+  story: fc.array(deeds, { maxLength: 60 }),
+});
 
 const states = (cluster: SimulatedCluster): string[] => configNames.map((name) => cluster.stateOf(name));
 
@@ -70,7 +134,8 @@ function expectPeace(cluster: SimulatedCluster): void {
   const ends = new Set(['Complete', 'RolledBack', 'Failed', 'Idle']);
   expect(states(cluster).filter((state) => !ends.has(state))).toEqual([]);
   const before = { states: states(cluster), writes: cluster.nodeWrites };
-  // Where the first rollout of all has failed, a node whose NodeProxy is gone is left alone until an operator comes that knows nothing of it.
+  // Where the first rollout of all has failed, a node whose NodeProxy is gone is left alone until an operator comes
+  // that knows nothing of it.
   const strangers = cluster.nodes.size - cluster.nodeProxies.size;
   cluster.restartOperator();
   cluster.run(700);
@@ -82,7 +147,8 @@ function expectLastChangeToArrive(cluster: SimulatedCluster): void {
   cluster.run(6000);
   const governing = [...cluster.nodes.keys()].map((name) => cluster.governing(name));
   expect(cluster.running()).toEqual(governing.map((name) => 20 + configNames.indexOf(name)));
-  for (const name of new Set(governing)) expect({ name, state: cluster.stateOf(name) }).toEqual({ name, state: 'Complete' });
+  for (const name of new Set(governing))
+    expect({ name, state: cluster.stateOf(name) }).toEqual({ name, state: 'Complete' });
 }
 
 test('the promises hold for every write, whatever happens, and in the end there is peace', () => {

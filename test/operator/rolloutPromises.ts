@@ -1,6 +1,6 @@
 /**
- * @module What docs/DESIGN.md promises of rollouts, checked for each write to a node against what the simulated cluster really is, not against
- * what the operator knows of it.
+ * @module What docs/DESIGN.md promises of rollouts, checked for each write to a node against what the simulated cluster
+ * really is, not against what the operator knows of it.
  */
 import { expect } from '@jest/globals';
 import type { NodeProxy } from '../../src/api/nodeProxy.ts';
@@ -11,7 +11,10 @@ import type { SimulatedCluster } from './simulatedCluster.ts';
 export type Told = Pick<NodeProxy['spec'], 'revision'> & { readonly bit: number };
 
 export class RolloutPromises {
-  readonly #cluster: Pick<SimulatedCluster, 'nodes' | 'configs' | 'nodeProxies' | 'told' | 'downSince' | 'now' | 'governing'>;
+  readonly #cluster: Pick<
+    SimulatedCluster,
+    'nodes' | 'configs' | 'nodeProxies' | 'told' | 'downSince' | 'now' | 'governing'
+  >;
   /** By ProxyConfig, the revision that was completed last. */
   readonly #completed = new Map<string, string>();
   readonly #givenUp = new Set<string>();
@@ -35,11 +38,13 @@ export class RolloutPromises {
   /** Throws where the node may not be told this now. */
   check(name: string, { configRef, revision }: NodeProxy['spec']): void {
     const config = this.#cluster.configs.get(configRef.name);
-    if (!config || configRef.name !== this.#cluster.governing(name)) throw new Error(`${name} is told by ${configRef.name}, which does not govern it`);
+    if (!config || configRef.name !== this.#cluster.governing(name))
+      throw new Error(`${name} is told by ${configRef.name}, which does not govern it`);
     expect([config.status?.observedHash, this.#completed.get(configRef.name)]).toContain(revision);
     const before = this.#cluster.told.get(name);
     if (before?.revision === revision) return;
-    if (this.#givenUp.has(attempt(config, revision))) throw new Error(`${name} is told the revision that was rolled back`);
+    if (this.#givenUp.has(attempt(config, revision)))
+      throw new Error(`${name} is told the revision that was rolled back`);
     if (before === undefined) return;
     if (config.spec.paused) throw new Error(`${name} is changed while paused`);
     this.#checkBudget(name, config);
@@ -51,10 +56,12 @@ export class RolloutPromises {
     const most = portion(config.spec.rollout.maxUnavailable, own.length);
     const others = own.filter((other) => other !== name && !this.#isLongDown(other, config));
     const idle = others.filter((other) => !this.#isServing(other));
-    if (this.#isServing(name) && idle.length >= most) throw new Error(`${name} is changed while ${idle.join(', ')} of at most ${most} do not serve`);
+    if (this.#isServing(name) && idle.length >= most)
+      throw new Error(`${name} is changed while ${idle.join(', ')} of at most ${most} do not serve`);
     const changing = others.filter((other) => this.#isInChange(other));
     const isRetreat = ['RollingBack', 'RolledBack'].includes(config.status?.rollout?.state ?? '');
-    if (!isRetreat && !this.#isInChange(name) && !this.#isLongDown(name, config) && changing.length >= most) throw new Error(`${name} is changed while ${changing.join(', ')} of at most ${most} are in change`);
+    if (!isRetreat && !this.#isInChange(name) && !this.#isLongDown(name, config) && changing.length >= most)
+      throw new Error(`${name} is changed while ${changing.join(', ')} of at most ${most} are in change`);
   }
 
   /** The last setNodes up to the step that the status names holds; once it names none, all steps are taken. */
@@ -65,7 +72,10 @@ export class RolloutPromises {
     const taken = (config.spec.rollout.steps ?? []).slice(0, Number.parseInt(step, 10));
     const allowed = portion(taken.findLast(({ setNodes }) => setNodes !== undefined)?.setNodes ?? 0, own.length);
     const told = own.filter((other) => this.#cluster.told.get(other)?.revision === revision);
-    if (told.length >= allowed) throw new Error(`${name} is changed in step ${step}, which allows ${allowed} nodes, and ${told.join(', ')} have it`);
+    if (told.length >= allowed)
+      throw new Error(
+        `${name} is changed in step ${step}, which allows ${allowed} nodes, and ${told.join(', ')} have it`,
+      );
   }
 
   #governedBy({ metadata }: ProxyConfig): string[] {
@@ -74,7 +84,8 @@ export class RolloutPromises {
 
   #isServing(name: string): boolean {
     const { spec, status } = this.#cluster.nodeProxies.get(name) ?? {};
-    const isReady = !this.#isInChange(name) && status?.conditions?.[0]?.status === 'True' && status.revision === spec?.revision;
+    const isReady =
+      !this.#isInChange(name) && status?.conditions?.[0]?.status === 'True' && status.revision === spec?.revision;
     return isReady && !this.#cluster.downSince.has(name);
   }
 

@@ -7,20 +7,41 @@ function note(name: string, words = 'left out', reason = 'KernelRefused'): Servi
 
 test('a Service is told of once, and anew after a change or after all was well for a while', () => {
   const serviceNews = new ServiceNews();
-  const turns = [[note('a')], [note('a')], [note('a', 'left out still')], [note('a', 'left out still'), note('a', 'its slice is not valid', 'InvalidEndpointSlice')], [], [note('a')]];
-  expect(turns.map((notes) => serviceNews.take(notes).news.map(({ note: words }) => words))).toEqual([['left out'], [], ['left out still'], ['its slice is not valid'], [], ['left out']]);
+  const turns = [
+    [note('a')],
+    [note('a')],
+    [note('a', 'left out still')],
+    [note('a', 'left out still'), note('a', 'its slice is not valid', 'InvalidEndpointSlice')],
+    [],
+    [note('a')],
+  ];
+  expect(turns.map((notes) => serviceNews.take(notes).news.map(({ note: words }) => words))).toEqual([
+    ['left out'],
+    [],
+    ['left out still'],
+    ['its slice is not valid'],
+    [],
+    ['left out'],
+  ]);
 });
 
 test('a few at a time, and each in the end', () => {
   const serviceNews = new ServiceNews();
   const notes = Array.from({ length: 50 }, (_, index) => note(`svc-${index}`));
   const turns = [1, 2, 3, 4].map(() => serviceNews.take(notes));
-  expect(turns.map(({ news, hasMore }) => [news.length, hasMore])).toEqual([[20, true], [20, true], [10, false], [0, false]]);
+  expect(turns.map(({ news, hasMore }) => [news.length, hasMore])).toEqual([
+    [20, true],
+    [20, true],
+    [10, false],
+    [0, false],
+  ]);
   expect(new Set(turns.flatMap(({ news }) => news.map(({ service: { name } }) => name))).size).toBe(50);
 });
 
 test('the same news about the same Service is the same event, whoever tells it', () => {
   expect(eventOn(note('a'), 'uid-1')).toEqual(eventOn(note('a'), 'uid-1'));
-  const names = [eventOn(note('a'), 'uid-1'), eventOn(note('a'), 'uid-2'), eventOn(note('a', 'else'), 'uid-1')].map(({ name }) => name);
+  const names = [eventOn(note('a'), 'uid-1'), eventOn(note('a'), 'uid-2'), eventOn(note('a', 'else'), 'uid-1')].map(
+    ({ name }) => name,
+  );
   expect(new Set(names).size).toBe(3);
 });

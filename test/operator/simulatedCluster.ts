@@ -1,13 +1,18 @@
 /**
- * @module A cluster with a virtual clock for the operator's pure core: two pools of nodes with a ProxyConfig each, agents that are slow, fail, flap and
- * vanish, an API server that is a few maps, and an operator that may be killed between any two writes. After each write rolloutPromises.ts
- * checks what must always hold.
+ * @module A cluster with a virtual clock for the operator's pure core: two pools of nodes with a ProxyConfig each,
+ * agents that are slow, fail, flap and vanish, an API server that is a few maps, and an operator that may be killed
+ * between any two writes. After each write rolloutPromises.ts checks what must always hold.
  */
 import { expect } from '@jest/globals';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import type { NodeProxy } from '../../src/api/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
-import { decodeRevision, type ClusterView, type KnownNode, type KnownRevision } from '../../src/operator/clusterView.ts';
+import {
+  decodeRevision,
+  type ClusterView,
+  type KnownNode,
+  type KnownRevision,
+} from '../../src/operator/clusterView.ts';
 import { reconcile } from '../../src/operator/reconcile.ts';
 import type { RevisionWrite } from '../../src/operator/revisions.ts';
 import { SinceMemory } from '../../src/operator/since.ts';
@@ -25,12 +30,17 @@ export interface Quality {
 export type ConfigName = 'all' | 'pool';
 export const configNames = ['all', 'pool'] as const;
 
-export type Spec = Partial<Omit<ProxyConfig['spec'], 'rollout' | 'nodeSelector' | 'priority'>> & { readonly rollout?: Partial<ProxyConfig['spec']['rollout']> };
+export type Spec = Partial<Omit<ProxyConfig['spec'], 'rollout' | 'nodeSelector' | 'priority'>> & {
+  readonly rollout?: Partial<ProxyConfig['spec']['rollout']>;
+};
 type Status = NonNullable<ProxyConfig['status']>;
 type Traits = Parameters<typeof proxyConfig>[1];
 
 const poolLabels = { pool: 'special' };
-const ofPool: Record<ConfigName, Traits> = { all: {}, pool: { nodeSelector: { matchLabels: poolLabels }, priority: 1 } };
+const ofPool: Record<ConfigName, Traits> = {
+  all: {},
+  pool: { nodeSelector: { matchLabels: poolLabels }, priority: 1 },
+};
 
 export class SimulatedCluster {
   readonly nodes = new Map<string, KnownNode>();
@@ -90,7 +100,12 @@ export class SimulatedCluster {
 
   #setSpec(name: ConfigName, spec: Spec): void {
     const { metadata, status } = this.configs.get(name) ?? {};
-    const made = proxyConfig(name, { ...spec, ...ofPool[name], generation: (metadata?.generation ?? 0) + 1, ...(status && { status }) } as Traits);
+    const made = proxyConfig(name, {
+      ...spec,
+      ...ofPool[name],
+      generation: (metadata?.generation ?? 0) + 1,
+      ...(status && { status }),
+    } as Traits);
     this.configs.set(name, { ...made, metadata: { ...made.metadata, ...(metadata && { uid: metadata.uid }) } });
   }
 
@@ -157,14 +172,28 @@ export class SimulatedCluster {
     const index = [...this.nodes.keys()].indexOf(name);
     if (hanging.includes(index)) return;
     const serves = isWell && !bad.includes(index);
-    const ready = { type: 'Ready', status: serves ? 'True' : 'False', reason: serves ? 'Synced' : 'RestoreFailed', message: '', lastTransitionTime: 'whenever' } as const;
-    const status = { observedGeneration: nodeProxy.metadata.generation ?? 0, state: serves ? 'Ready' : 'Degraded', revision: told.revision, conditions: [ready] } as const;
+    const ready = {
+      type: 'Ready',
+      status: serves ? 'True' : 'False',
+      reason: serves ? 'Synced' : 'RestoreFailed',
+      message: '',
+      lastTransitionTime: 'whenever',
+    } as const;
+    const status = {
+      observedGeneration: nodeProxy.metadata.generation ?? 0,
+      state: serves ? 'Ready' : 'Degraded',
+      revision: told.revision,
+      conditions: [ready],
+    } as const;
     this.nodeProxies.set(name, { ...nodeProxy, status: { ...status, conditions: [ready] } });
   }
 
   // What the operator does.
 
-  /** Forgets everything that is not on the API server; its successor's clock may be off, and it knows nothing of nodes without a NodeProxy. */
+  /**
+   * Forgets everything that is not on the API server; its successor's clock may be off, and it knows nothing of nodes
+   * without a NodeProxy.
+   */
   restartOperator(): void {
     this.#since = new SinceMemory();
     this.#lost.clear();
@@ -176,7 +205,13 @@ export class SimulatedCluster {
     const { revisionWrites, statusUpdates, nodeWrites } = reconcile(this.#view(), this.#since.turn(this.now));
     const writes = [
       ...revisionWrites.map((write) => () => this.#applyRevision(write)),
-      ...statusUpdates.filter(({ changed }) => changed).map(({ config, status }) => () => this.#applyStatus(config.metadata.name, status)),
+      ...statusUpdates
+        .filter(({ changed }) => changed)
+        .map(
+          ({ config, status }) =>
+            () =>
+              this.#applyStatus(config.metadata.name, status),
+        ),
       ...nodeWrites.map((write) => () => this.#applyNode(write)),
     ];
     expect(new Set(nodeWrites.map(({ node: name }) => name)).size).toBe(nodeWrites.length);
@@ -197,9 +232,18 @@ export class SimulatedCluster {
   }
 
   #view(): ClusterView {
-    const nodes = new Map([...this.nodes].map(([name, known]) => [name, { ...known, ready: !this.downSince.has(name) }]));
+    const nodes = new Map(
+      [...this.nodes].map(([name, known]) => [name, { ...known, ready: !this.downSince.has(name) }]),
+    );
     const readyAgents = new Set([...this.nodes.keys()].filter((name) => !this.downSince.has(name)));
-    return { nodes, configs: this.configs, nodeProxies: this.nodeProxies, lostNodeProxies: this.#lost, revisions: this.revisions, readyAgents };
+    return {
+      nodes,
+      configs: this.configs,
+      nodeProxies: this.nodeProxies,
+      lostNodeProxies: this.#lost,
+      revisions: this.revisions,
+      readyAgents,
+    };
   }
 
   #applyRevision({ method, path, options }: RevisionWrite): void {
@@ -216,7 +260,9 @@ export class SimulatedCluster {
 
   #applyNode({ node: name, options }: NodeWrite): void {
     const body = options.body as NodeProxy | { path: string; value: unknown }[];
-    const spec = Array.isArray(body) ? (body.find(({ path }) => path === '/spec')?.value as NodeProxy['spec']) : body.spec;
+    const spec = Array.isArray(body)
+      ? (body.find(({ path }) => path === '/spec')?.value as NodeProxy['spec'])
+      : body.spec;
     const metadata = Array.isArray(body) ? this.nodeProxies.get(name)?.metadata : body.metadata;
     if (metadata === undefined) throw new Error(`a patch of a NodeProxy that is not there: ${name}`);
     this.#promises.check(name, spec);
@@ -224,8 +270,19 @@ export class SimulatedCluster {
     const { status } = this.nodeProxies.get(name) ?? {};
     const owners = [{ apiVersion: 'v1', kind: 'Node', name, uid: `uid-of-${name}` }];
     this.#version += 1;
-    const stored = { ...metadata, ownerReferences: owners, generation: (metadata.generation ?? 0) + 1, resourceVersion: String(this.#version) };
-    this.nodeProxies.set(name, { apiVersion: '', kind: 'NodeProxy', metadata: stored, spec, ...(status && { status }) });
+    const stored = {
+      ...metadata,
+      ownerReferences: owners,
+      generation: (metadata.generation ?? 0) + 1,
+      resourceVersion: String(this.#version),
+    };
+    this.nodeProxies.set(name, {
+      apiVersion: '',
+      kind: 'NodeProxy',
+      metadata: stored,
+      spec,
+      ...(status && { status }),
+    });
     this.#lost.delete(name);
     this.told.set(name, { revision: spec.revision, bit: (spec.config as unknown as NodeConfig).masquerade.bit });
   }

@@ -8,7 +8,14 @@ import { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { silentLogger } from '../silentLogger.ts';
 
 export function newOperator(client: KubeClient, statusIntervalMs = 50): ProxyConfigOperator {
-  return new ProxyConfigOperator({ client, logger: silentLogger, metrics: createOperatorMetrics(), instance: 'test', statusIntervalMs, now: new ServerClock().start() });
+  return new ProxyConfigOperator({
+    client,
+    logger: silentLogger,
+    metrics: createOperatorMetrics(),
+    instance: 'test',
+    statusIntervalMs,
+    now: new ServerClock().start(),
+  });
 }
 
 /** Resolves when everything has been listed. */

@@ -6,29 +6,72 @@ import { allowedExternalIPs, externalIP, externalLocal, nodePort, single } from 
 import type { ServiceManifest } from './objects.ts';
 import { clusterIP, loadBalancerIP } from './objects.ts';
 import type { Scenario } from './scenario.ts';
-import { dropped, everywhere, fromEach, kept, masqueraded, onlyIn, podsKept, refused, sources, spread } from './scenario.ts';
+import {
+  dropped,
+  everywhere,
+  fromEach,
+  kept,
+  masqueraded,
+  onlyIn,
+  podsKept,
+  refused,
+  sources,
+  spread,
+} from './scenario.ts';
 
-const withExternalIP = (index: number, spec: object = {}): Partial<ServiceManifest> => ({ spec: { externalIPs: Object.values(externalIP(index)), ...spec } });
+const withExternalIP = (index: number, spec: object = {}): Partial<ServiceManifest> => ({
+  spec: { externalIPs: Object.values(externalIP(index)), ...spec },
+});
 const noOwnAddress = { clusterIP: undefined, clusterIPs: undefined };
 
 export const addressTable: readonly Scenario[] = [
-  { name: 'one pod behind a cluster IP', item: 'cluster IP', objects: [single('plain', 100)], rows: fromEach({ name: 'reached', to: clusterIP(100) }, podsKept('podA')) },
+  {
+    name: 'one pod behind a cluster IP',
+    item: 'cluster IP',
+    objects: [single('plain', 100)],
+    rows: fromEach({ name: 'reached', to: clusterIP(100) }, podsKept('podA')),
+  },
   {
     name: 'one pod behind a NodePort',
     item: 'NodePort',
     objects: [single('published', 101, { ports: nodePort(30_101), spec: { type: 'NodePort' } })],
     rows: [
-      ...fromEach({ name: 'masqueraded whoever asks', to: addresses.node, port: 30_101 }, everywhere(masqueraded('podA'))),
-      { name: 'also on an address that faces the pods', from: 'podC', to: gateways.podA, port: 30_101, expect: { by: 'podA', seenFrom: gateways.podA } },
+      ...fromEach(
+        { name: 'masqueraded whoever asks', to: addresses.node, port: 30_101 },
+        everywhere(masqueraded('podA')),
+      ),
+      {
+        name: 'also on an address that faces the pods',
+        from: 'podC',
+        to: gateways.podA,
+        port: 30_101,
+        expect: { by: 'podA', seenFrom: gateways.podA },
+      },
     ],
   },
   {
     name: 'a port of UDP alone',
     item: 'UDP alone',
-    objects: [single('dns', 102, { ports: [{ name: 'dns', port: 53, nodePort: 30_102, protocol: 'UDP' }], spec: { type: 'NodePort' }, pods: ['podA', 'podC'] })],
+    objects: [
+      single('dns', 102, {
+        ports: [{ name: 'dns', port: 53, nodePort: 30_102, protocol: 'UDP' }],
+        spec: { type: 'NodePort' },
+        pods: ['podA', 'podC'],
+      }),
+    ],
     rows: [
-      ...fromEach({ name: 'UDP is answered', to: addresses.node, port: 30_102, protocol: 'UDP' }, everywhere(masqueraded(spread('podA', 'podC')))),
-      { name: 'TCP to the same number is not', from: 'client', to: addresses.node, port: 30_102, protocol: 'TCP', expect: 'REFUSED' },
+      ...fromEach(
+        { name: 'UDP is answered', to: addresses.node, port: 30_102, protocol: 'UDP' },
+        everywhere(masqueraded(spread('podA', 'podC'))),
+      ),
+      {
+        name: 'TCP to the same number is not',
+        from: 'client',
+        to: addresses.node,
+        port: 30_102,
+        protocol: 'TCP',
+        expect: 'REFUSED',
+      },
     ],
   },
   {
@@ -40,10 +83,23 @@ export const addressTable: readonly Scenario[] = [
   {
     name: 'a load balancer that must see the packets itself',
     item: 'ipMode',
-    objects: [single('proxied', 104, { loadBalancerIP: loadBalancerIP(104), ipMode: 'Proxy', ports: nodePort(30_104), spec: { type: 'LoadBalancer' } })],
+    objects: [
+      single('proxied', 104, {
+        loadBalancerIP: loadBalancerIP(104),
+        ipMode: 'Proxy',
+        ports: nodePort(30_104),
+        spec: { type: 'LoadBalancer' },
+      }),
+    ],
     rows: [
       ...fromEach({ name: 'its address is left to it', to: loadBalancerIP(104), protocol: 'TCP' }, everywhere(dropped)),
-      { name: 'what it sends to the NodePort is served', from: 'client', to: addresses.node, port: 30_104, expect: { by: 'podA', seenFrom: gateways.podA } },
+      {
+        name: 'what it sends to the NodePort is served',
+        from: 'client',
+        to: addresses.node,
+        port: 30_104,
+        expect: { by: 'podA', seenFrom: gateways.podA },
+      },
     ],
   },
   {
@@ -52,26 +108,59 @@ export const addressTable: readonly Scenario[] = [
     objects: [
       single('ranged', 105, {
         loadBalancerIP: loadBalancerIP(105),
-        spec: { type: 'LoadBalancer', loadBalancerSourceRanges: [sources['outside client'], sources['pod here']].flatMap((host) => [`${addresses[host].ipv4}/32`, `${addresses[host].ipv6}/128`]) },
+        spec: {
+          type: 'LoadBalancer',
+          loadBalancerSourceRanges: [sources['outside client'], sources['pod here']].flatMap((host) => [
+            `${addresses[host].ipv4}/32`,
+            `${addresses[host].ipv6}/128`,
+          ]),
+        },
       }),
       single('node-ranged', 106, {
         loadBalancerIP: loadBalancerIP(106),
-        spec: { type: 'LoadBalancer', loadBalancerSourceRanges: [`${addresses.node.ipv4}/32`, `${addresses.node.ipv6}/128`] },
+        spec: {
+          type: 'LoadBalancer',
+          loadBalancerSourceRanges: [`${addresses.node.ipv4}/32`, `${addresses.node.ipv6}/128`],
+        },
       }),
       single('at-the-node', 119, {
         loadBalancerIP: addresses.node,
-        spec: { type: 'LoadBalancer', loadBalancerSourceRanges: [`${addresses.otherNode.ipv4}/32`, `${addresses.otherNode.ipv6}/128`] },
+        spec: {
+          type: 'LoadBalancer',
+          loadBalancerSourceRanges: [`${addresses.otherNode.ipv4}/32`, `${addresses.otherNode.ipv6}/128`],
+        },
       }),
     ],
     rows: [
       ...fromEach(
         { name: 'who is named', to: loadBalancerIP(105) },
-        { 'pod here': masqueraded('podA'), 'pod elsewhere': dropped, 'this node': dropped, 'another node': dropped, 'outside client': masqueraded('podA') },
+        {
+          'pod here': masqueraded('podA'),
+          'pod elsewhere': dropped,
+          'this node': dropped,
+          'another node': dropped,
+          'outside client': masqueraded('podA'),
+        },
       ),
       { name: 'another pod of this node is not named', from: 'podC', to: loadBalancerIP(105), expect: 'DROPPED' },
-      { name: 'who is named reaches a balancer whose address is the node\'s own', from: 'otherNode', to: addresses.node, expect: { by: 'podA', seenFrom: gateways.podA } },
-      { name: 'who is not does not reach the node itself there', from: 'client', to: addresses.node, expect: 'DROPPED' },
-      { name: 'the node is let in where it is named', from: 'node', to: loadBalancerIP(106), expect: { by: 'podA', seenFrom: gateways.podA } },
+      {
+        name: "who is named reaches a balancer whose address is the node's own",
+        from: 'otherNode',
+        to: addresses.node,
+        expect: { by: 'podA', seenFrom: gateways.podA },
+      },
+      {
+        name: 'who is not does not reach the node itself there',
+        from: 'client',
+        to: addresses.node,
+        expect: 'DROPPED',
+      },
+      {
+        name: 'the node is let in where it is named',
+        from: 'node',
+        to: loadBalancerIP(106),
+        expect: { by: 'podA', seenFrom: gateways.podA },
+      },
     ],
   },
   {
@@ -79,14 +168,25 @@ export const addressTable: readonly Scenario[] = [
     item: 'external IPs',
     objects: [
       single('announced', 107, withExternalIP(107)),
-      single('announced-local', 108, { ...withExternalIP(108, { externalTrafficPolicy: 'Local' }), pods: ['podA', 'remotePod'] }),
+      single('announced-local', 108, {
+        ...withExternalIP(108, { externalTrafficPolicy: 'Local' }),
+        pods: ['podA', 'remotePod'],
+      }),
       single('claimed', 109, { spec: { externalIPs: ['198.51.101.109', '2001:db8:4::109'] } }),
     ],
     config: allowedExternalIPs,
     rows: [
       ...fromEach({ name: 'allowed', to: externalIP(107) }, everywhere(masqueraded('podA'))),
-      ...fromEach({ name: 'not allowed', to: { ipv4: '198.51.101.109', ipv6: '2001:db8:4::109' }, protocol: 'TCP' }, everywhere(dropped)),
-      { name: 'with policy Local the client keeps its address', from: 'client', to: externalIP(108), expect: { by: 'podA', seenFrom: addresses.client } },
+      ...fromEach(
+        { name: 'not allowed', to: { ipv4: '198.51.101.109', ipv6: '2001:db8:4::109' }, protocol: 'TCP' },
+        everywhere(dropped),
+      ),
+      {
+        name: 'with policy Local the client keeps its address',
+        from: 'client',
+        to: externalIP(108),
+        expect: { by: 'podA', seenFrom: addresses.client },
+      },
     ],
   },
   {
@@ -102,42 +202,88 @@ export const addressTable: readonly Scenario[] = [
       }),
     ],
     rows: [
-      ...fromEach({ name: 'the second leads to its own target port', to: clusterIP(110), port: 81, protocol: 'TCP' }, podsKept('podC:8081')),
-      { name: 'the first to the other', from: 'podB', to: clusterIP(110), protocol: 'TCP', expect: { by: 'podC', seenFrom: addresses.podB } },
-      { name: 'a number between them to neither', from: 'podB', to: clusterIP(110), port: 82, protocol: 'TCP', expect: 'DROPPED' },
+      ...fromEach(
+        { name: 'the second leads to its own target port', to: clusterIP(110), port: 81, protocol: 'TCP' },
+        podsKept('podC:8081'),
+      ),
+      {
+        name: 'the first to the other',
+        from: 'podB',
+        to: clusterIP(110),
+        protocol: 'TCP',
+        expect: { by: 'podC', seenFrom: addresses.podB },
+      },
+      {
+        name: 'a number between them to neither',
+        from: 'podB',
+        to: clusterIP(110),
+        port: 82,
+        protocol: 'TCP',
+        expect: 'DROPPED',
+      },
     ],
   },
   {
     name: 'a Service of one IP family',
     item: 'one IP family',
-    objects: [single('single-stack', 111, { spec: { clusterIPs: [clusterIP(111).ipv4], ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' } })],
-    rows: fromEach({ name: 'the other family does not know it', to: clusterIP(111) }, onlyIn('ipv4', podsKept('podA'), dropped)),
+    objects: [
+      single('single-stack', 111, {
+        spec: { clusterIPs: [clusterIP(111).ipv4], ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' },
+      }),
+    ],
+    rows: fromEach(
+      { name: 'the other family does not know it', to: clusterIP(111) },
+      onlyIn('ipv4', podsKept('podA'), dropped),
+    ),
   },
   {
     name: 'a change of type: LoadBalancer',
     item: 'change of type',
-    objects: [single('changing', 112, { ports: nodePort(30_113), loadBalancerIP: loadBalancerIP(112), spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } })],
-    rows: fromEach({ name: 'its address keeps addresses', to: loadBalancerIP(112), protocol: 'TCP' }, { ...everywhere(kept('podA')), 'this node': masqueraded('podA') }),
+    objects: [
+      single('changing', 112, {
+        ports: nodePort(30_113),
+        loadBalancerIP: loadBalancerIP(112),
+        spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' },
+      }),
+    ],
+    rows: fromEach(
+      { name: 'its address keeps addresses', to: loadBalancerIP(112), protocol: 'TCP' },
+      { ...everywhere(kept('podA')), 'this node': masqueraded('podA') },
+    ),
   },
   {
     name: 'a change of type: ExternalName',
     item: 'change of type',
-    objects: [single('changing', 112, { spec: { type: 'ExternalName', externalName: 'example.com', ...noOwnAddress } })],
+    objects: [
+      single('changing', 112, { spec: { type: 'ExternalName', externalName: 'example.com', ...noOwnAddress } }),
+    ],
     rows: fromEach({ name: 'the cluster IP is gone', to: clusterIP(112), protocol: 'TCP' }, everywhere(dropped)),
   },
   {
     name: 'a change of type: NodePort',
     item: 'change of type',
     objects: [single('changing', 112, { ports: nodePort(30_112), spec: { type: 'NodePort' } })],
-    rows: fromEach({ name: 'NodePort', to: addresses.node, port: 30_112, protocol: 'TCP' }, everywhere(masqueraded('podA'))),
+    rows: fromEach(
+      { name: 'NodePort', to: addresses.node, port: 30_112, protocol: 'TCP' },
+      everywhere(masqueraded('podA')),
+    ),
   },
   {
     name: 'a change of type: ClusterIP',
     item: 'change of type',
     objects: [single('changing', 112)],
     rows: [
-      ...fromEach({ name: 'the NodePort is gone', to: addresses.node, port: 30_112, protocol: 'TCP' }, everywhere(refused)),
-      { name: 'the cluster IP goes on', from: 'podB', to: clusterIP(112), protocol: 'TCP', expect: { by: 'podA', seenFrom: addresses.podB } },
+      ...fromEach(
+        { name: 'the NodePort is gone', to: addresses.node, port: 30_112, protocol: 'TCP' },
+        everywhere(refused),
+      ),
+      {
+        name: 'the cluster IP goes on',
+        from: 'podB',
+        to: clusterIP(112),
+        protocol: 'TCP',
+        expect: { by: 'podA', seenFrom: addresses.podB },
+      },
     ],
   },
   {
@@ -145,7 +291,11 @@ export const addressTable: readonly Scenario[] = [
     item: 'headless and ExternalName',
     objects: [
       single('headless', 113, withExternalIP(113, { clusterIP: 'None', clusterIPs: ['None'] })),
-      single('elsewhere', 114, withExternalIP(114, { type: 'ExternalName', externalName: 'example.com', ...noOwnAddress })),
+      single(
+        'elsewhere',
+        114,
+        withExternalIP(114, { type: 'ExternalName', externalName: 'example.com', ...noOwnAddress }),
+      ),
     ],
     config: allowedExternalIPs,
     rows: [
@@ -156,26 +306,65 @@ export const addressTable: readonly Scenario[] = [
   {
     name: 'a Service of another proxy',
     item: 'service-proxy-name',
-    objects: [single('foreign', 115, { labels: { 'service.kubernetes.io/service-proxy-name': 'another' }, ports: nodePort(30_115), spec: { type: 'NodePort' } })],
+    objects: [
+      single('foreign', 115, {
+        labels: { 'service.kubernetes.io/service-proxy-name': 'another' },
+        ports: nodePort(30_115),
+        spec: { type: 'NodePort' },
+      }),
+    ],
     rows: [
       ...fromEach({ name: 'left alone', to: clusterIP(115), protocol: 'TCP' }, everywhere(dropped)),
-      { name: 'its NodePort too', from: 'client', to: addresses.node, port: 30_115, protocol: 'TCP', expect: 'REFUSED' },
+      {
+        name: 'its NodePort too',
+        from: 'client',
+        to: addresses.node,
+        port: 30_115,
+        protocol: 'TCP',
+        expect: 'REFUSED',
+      },
     ],
   },
   {
     name: 'external policy Local from everywhere',
     item: 'external traffic policy',
     objects: [
-      single('local-only', 116, { ports: nodePort(30_116), loadBalancerIP: loadBalancerIP(116), spec: { type: 'LoadBalancer', ...externalLocal }, pods: ['podA', 'remotePod'] }),
-      single('local-nowhere', 117, { ports: nodePort(30_117), loadBalancerIP: loadBalancerIP(117), spec: { type: 'LoadBalancer', ...externalLocal }, pods: [] }),
+      single('local-only', 116, {
+        ports: nodePort(30_116),
+        loadBalancerIP: loadBalancerIP(116),
+        spec: { type: 'LoadBalancer', ...externalLocal },
+        pods: ['podA', 'remotePod'],
+      }),
+      single('local-nowhere', 117, {
+        ports: nodePort(30_117),
+        loadBalancerIP: loadBalancerIP(117),
+        spec: { type: 'LoadBalancer', ...externalLocal },
+        pods: [],
+      }),
     ],
     rows: [
       ...fromEach(
         { name: 'NodePort', to: addresses.node, port: 30_116 },
-        { ...everywhere(kept('podA')), 'pod here': kept(spread('podA', 'remotePod')), 'pod elsewhere': kept(spread('podA', 'remotePod')), 'this node': masqueraded(spread('podA', 'remotePod')) },
+        {
+          ...everywhere(kept('podA')),
+          'pod here': kept(spread('podA', 'remotePod')),
+          'pod elsewhere': kept(spread('podA', 'remotePod')),
+          'this node': masqueraded(spread('podA', 'remotePod')),
+        },
       ),
-      { name: 'load balancer address, from another node', from: 'otherNode', to: loadBalancerIP(116), expect: { by: 'podA', seenFrom: addresses.otherNode } },
-      { name: 'without endpoints anywhere it is refused', from: 'client', to: addresses.node, port: 30_117, expect: 'REFUSED' },
+      {
+        name: 'load balancer address, from another node',
+        from: 'otherNode',
+        to: loadBalancerIP(116),
+        expect: { by: 'podA', seenFrom: addresses.otherNode },
+      },
+      {
+        name: 'without endpoints anywhere it is refused',
+        from: 'client',
+        to: addresses.node,
+        port: 30_117,
+        expect: 'REFUSED',
+      },
     ],
   },
 ];

@@ -53,9 +53,12 @@ export async function askTable(network: Network, proxy: Proxy, scenarios: readon
 
 /** Rows that wait for an answer go first: beside them, what is answered late would look dropped. */
 async function askRound(network: Network, round: Round, sightings: Sightings): Promise<void> {
-  const cases = ipFamilies.flatMap((family) => round.scenarios.flatMap((scenario) => scenario.rows.map((row) => ({ family, scenario, row }))));
+  const cases = ipFamilies.flatMap((family) =>
+    round.scenarios.flatMap((scenario) => scenario.rows.map((row) => ({ family, scenario, row }))),
+  );
   const isDropped = ({ family, row }: (typeof cases)[number]): boolean => expectationIn(row, family) === 'DROPPED';
-  const ask = async ({ family, scenario, row }: (typeof cases)[number]): Promise<void> => sightings.keep(keyOf(family, scenario, row), await observe(network, family, row));
+  const ask = async ({ family, scenario, row }: (typeof cases)[number]): Promise<void> =>
+    sightings.keep(keyOf(family, scenario, row), await observe(network, family, row));
   await Promise.all(cases.filter((each) => !isDropped(each)).map(ask));
   await Promise.all(cases.filter(isDropped).map(ask));
 }

@@ -38,7 +38,9 @@ export function describeTable({ proxyName, scenarios, start, further }: TableRun
     await proxy?.end();
     await network?.close();
     const rows = scenarios.flatMap((scenario) => scenario.rows).length;
-    process.stdout.write(`${proxyName}: ${ipFamilies.map((family) => `${family} ${passed[family]} of ${rows} rows`).join(', ')}\n`);
+    process.stdout.write(
+      `${proxyName}: ${ipFamilies.map((family) => `${family} ${passed[family]} of ${rows} rows`).join(', ')}\n`,
+    );
   }, timeoutMs);
 
   describe.each(ipFamilies)('%s', (family) => {

@@ -14,7 +14,10 @@ import type { Network } from './network.ts';
 import { createNetwork, iptablesObstacle, manyPort, nodeName } from './network.ts';
 import { clusterIP, defaultConfig, node, serviceObject } from './objects.ts';
 
-/** Chi-squared that equal shares exceed once in a million times, by the number of endpoints, which is the degrees of freedom plus one. */
+/**
+ * Chi-squared that equal shares exceed once in a million times, by the number of endpoints, which is the degrees of
+ * freedom plus one.
+ */
 const limits: Readonly<Record<number, number>> = { 2: 23.93, 3: 27.64, 7: 38.26, 100: 180.8 };
 const sizes = Object.keys(limits).map(Number);
 const connections = 3000;
@@ -32,16 +35,34 @@ describe.each(kernels)('equal shares, iptables $variant, $family', ({ variant, f
   beforeAll(async () => {
     network = await createNetwork();
     await network.addAddresses(addressesFor(family, Math.max(...sizes)));
-    const state = serviceStateOf({ services: new Map(sizes.map(serviceOf)), slices: new Map(sizes.map((size) => slicesOf(family, size))), node, config: { ...defaultConfig, iptables: { backend: variant } }, family });
-    await createIptablesBackend(family, { run: network.runOnNode }).sync({ state, changed: 'all', signal: new AbortController().signal });
+    const state = serviceStateOf({
+      services: new Map(sizes.map(serviceOf)),
+      slices: new Map(sizes.map((size) => slicesOf(family, size))),
+      node,
+      config: { ...defaultConfig, iptables: { backend: variant } },
+      family,
+    });
+    await createIptablesBackend(family, { run: network.runOnNode }).sync({
+      state,
+      changed: 'all',
+      signal: new AbortController().signal,
+    });
   });
   afterAll(() => network.close());
 
-  test.each(sizes)(`%d endpoints, ${connections} connections`, async (size) => {
-    const counts = await network.count('podB', { protocol: 'TCP', address: clusterIP(indexOf(size))[family], port: 80, timeoutMs: 5000 }, connections);
-    expect(Object.keys(counts).sort()).toEqual([...addressesFor(family, size)].sort());
-    expect(chiSquared(Object.values(counts))).toBeLessThan(limits[size] ?? 0);
-  }, 60_000);
+  test.each(sizes)(
+    `%d endpoints, ${connections} connections`,
+    async (size) => {
+      const counts = await network.count(
+        'podB',
+        { protocol: 'TCP', address: clusterIP(indexOf(size))[family], port: 80, timeoutMs: 5000 },
+        connections,
+      );
+      expect(Object.keys(counts).sort()).toEqual([...addressesFor(family, size)].sort());
+      expect(chiSquared(Object.values(counts))).toBeLessThan(limits[size] ?? 0);
+    },
+    60_000,
+  );
 });
 
 test('shares that are far from equal are found out', () => {
@@ -56,7 +77,9 @@ function chiSquared(counts: readonly number[]): number {
 }
 
 function addressesFor(family: IPFamily, size: number): readonly string[] {
-  return Array.from({ length: size }, (_, index) => (family === 'ipv4' ? `10.244.3.${index + 1}` : `fd00:10:244:3::${(index + 1).toString(16)}`));
+  return Array.from({ length: size }, (_, index) =>
+    family === 'ipv4' ? `10.244.3.${index + 1}` : `fd00:10:244:3::${(index + 1).toString(16)}`,
+  );
 }
 
 function indexOf(size: number): number {
@@ -64,7 +87,9 @@ function indexOf(size: number): number {
 }
 
 function serviceOf(size: number): [string, ServiceRecord] {
-  const { record } = decodeService(serviceObject({ name: `of-${size}`, clusterIP: clusterIP(indexOf(size)), ports: [{ name: 'tcp', port: 80 }] }));
+  const { record } = decodeService(
+    serviceObject({ name: `of-${size}`, clusterIP: clusterIP(indexOf(size)), ports: [{ name: 'tcp', port: 80 }] }),
+  );
   return [`default/of-${size}`, record as ServiceRecord];
 }
 

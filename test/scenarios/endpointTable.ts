@@ -9,10 +9,24 @@ import type { Scenario } from './scenario.ts';
 import { everywhere, fromEach, kept, masqueraded, podsKept, refused, spread, sticky } from './scenario.ts';
 
 type Name = Extract<EndpointManifest, string>;
-const leaving = (pod: Name): EndpointManifest => ({ pod, conditions: { ready: false, serving: true, terminating: true } });
-const gone = (pod: Name): EndpointManifest => ({ pod, conditions: { ready: false, serving: false, terminating: true } });
-const forNode = (pod: Name, name: string): EndpointManifest => ({ pod, conditions: { ready: true }, hints: { forNodes: [{ name }] } });
-const forZone = (pod: Name, name: string): EndpointManifest => ({ pod, conditions: { ready: true }, hints: { forZones: [{ name }] } });
+const leaving = (pod: Name): EndpointManifest => ({
+  pod,
+  conditions: { ready: false, serving: true, terminating: true },
+});
+const gone = (pod: Name): EndpointManifest => ({
+  pod,
+  conditions: { ready: false, serving: false, terminating: true },
+});
+const forNode = (pod: Name, name: string): EndpointManifest => ({
+  pod,
+  conditions: { ready: true },
+  hints: { forNodes: [{ name }] },
+});
+const forZone = (pod: Name, name: string): EndpointManifest => ({
+  pod,
+  conditions: { ready: true },
+  hints: { forZones: [{ name }] },
+});
 
 const alwaysOne = masqueraded(sticky('podA', 'podC', 'remotePod'));
 
@@ -22,7 +36,10 @@ export const endpointTable: readonly Scenario[] = [
     item: 'endpoint on the node',
     objects: [single('host-network', 120, { pods: ['node'] })],
     // Of several addresses, the node's UDP server would answer from the one that faces the pod.
-    rows: fromEach({ name: 'nobody is masqueraded on the way in', to: clusterIP(120), protocol: 'TCP' }, everywhere(kept('node'))),
+    rows: fromEach(
+      { name: 'nobody is masqueraded on the way in', to: clusterIP(120), protocol: 'TCP' },
+      everywhere(kept('node')),
+    ),
   },
   {
     name: 'internal policy Local from everywhere',
@@ -33,10 +50,22 @@ export const endpointTable: readonly Scenario[] = [
   {
     name: 'no endpoints from everywhere',
     item: 'no endpoints',
-    objects: [single('deserted', 122, { ports: nodePort(30_122), spec: { type: 'NodePort', internalTrafficPolicy: 'Local', externalTrafficPolicy: 'Local' }, pods: [] })],
+    objects: [
+      single('deserted', 122, {
+        ports: nodePort(30_122),
+        spec: { type: 'NodePort', internalTrafficPolicy: 'Local', externalTrafficPolicy: 'Local' },
+        pods: [],
+      }),
+    ],
     rows: [
       ...fromEach({ name: 'cluster IP with policy Local', to: clusterIP(122) }, everywhere(refused)),
-      { name: 'its NodePort, from another node', from: 'otherNode', to: addresses.node, port: 30_122, expect: 'REFUSED' },
+      {
+        name: 'its NodePort, from another node',
+        from: 'otherNode',
+        to: addresses.node,
+        port: 30_122,
+        expect: 'REFUSED',
+      },
     ],
   },
   {
@@ -45,14 +74,35 @@ export const endpointTable: readonly Scenario[] = [
     objects: [
       single('leaving', 123, { pods: [leaving('podA')] }),
       single('gone', 124, { pods: [gone('podA')] }),
-      single('leaving-here', 125, { ports: nodePort(30_125), spec: { type: 'NodePort', externalTrafficPolicy: 'Local', internalTrafficPolicy: 'Local' }, pods: [leaving('podA'), 'remotePod'] }),
+      single('leaving-here', 125, {
+        ports: nodePort(30_125),
+        spec: { type: 'NodePort', externalTrafficPolicy: 'Local', internalTrafficPolicy: 'Local' },
+        pods: [leaving('podA'), 'remotePod'],
+      }),
     ],
     rows: [
       ...fromEach({ name: 'better than none', to: clusterIP(123) }, podsKept('podA')),
       { name: 'not when they no longer serve', from: 'podB', to: clusterIP(124), expect: 'REFUSED' },
-      { name: 'with external policy Local, the only one here', from: 'client', to: addresses.node, port: 30_125, expect: { by: 'podA', seenFrom: addresses.client } },
-      { name: 'with internal policy Local, the only one here', from: 'podB', to: clusterIP(125), expect: { by: 'podA', seenFrom: addresses.podB } },
-      { name: 'the node itself goes to the ready one', from: 'node', to: addresses.node, port: 30_125, expect: { by: 'remotePod', seenFrom: gateways.remotePod } },
+      {
+        name: 'with external policy Local, the only one here',
+        from: 'client',
+        to: addresses.node,
+        port: 30_125,
+        expect: { by: 'podA', seenFrom: addresses.client },
+      },
+      {
+        name: 'with internal policy Local, the only one here',
+        from: 'podB',
+        to: clusterIP(125),
+        expect: { by: 'podA', seenFrom: addresses.podB },
+      },
+      {
+        name: 'the node itself goes to the ready one',
+        from: 'node',
+        to: addresses.node,
+        port: 30_125,
+        expect: { by: 'remotePod', seenFrom: gateways.remotePod },
+      },
     ],
   },
   {
@@ -65,26 +115,51 @@ export const endpointTable: readonly Scenario[] = [
     ],
     rows: [
       ...fromEach({ name: 'those of this node', to: clusterIP(126) }, podsKept('podA')),
-      { name: 'not followed while one endpoint has none', from: 'podC', to: clusterIP(127), expect: kept(spread('podA', 'remotePod'))('podC') },
-      { name: 'not followed where none names this node', from: 'podC', to: clusterIP(128), expect: kept(spread('podA', 'remotePod'))('podC') },
+      {
+        name: 'not followed while one endpoint has none',
+        from: 'podC',
+        to: clusterIP(127),
+        expect: kept(spread('podA', 'remotePod'))('podC'),
+      },
+      {
+        name: 'not followed where none names this node',
+        from: 'podC',
+        to: clusterIP(128),
+        expect: kept(spread('podA', 'remotePod'))('podC'),
+      },
     ],
   },
   {
     name: 'hints of zones',
     item: 'zone hints',
     objects: [
-      single('same-zone', 129, { pods: [forZone('podA', zone), forZone('podC', zone), forZone('remotePod', 'zone-b')] }),
+      single('same-zone', 129, {
+        pods: [forZone('podA', zone), forZone('podC', zone), forZone('remotePod', 'zone-b')],
+      }),
       single('other-zone', 130, { pods: [forZone('podA', 'zone-c'), forZone('remotePod', 'zone-b')] }),
     ],
     rows: [
-      ...fromEach({ name: 'those of this zone', to: clusterIP(129), protocol: 'TCP' }, podsKept(spread('podA', 'podC'))),
-      { name: 'not followed where none names this zone', from: 'podC', to: clusterIP(130), expect: kept(spread('podA', 'remotePod'))('podC') },
+      ...fromEach(
+        { name: 'those of this zone', to: clusterIP(129), protocol: 'TCP' },
+        podsKept(spread('podA', 'podC')),
+      ),
+      {
+        name: 'not followed where none names this zone',
+        from: 'podC',
+        to: clusterIP(130),
+        expect: kept(spread('podA', 'remotePod'))('podC'),
+      },
     ],
   },
   {
     name: 'endpoints published before they are ready',
     item: 'publishNotReadyAddresses',
-    objects: [single('early', 131, { spec: { publishNotReadyAddresses: true }, pods: [{ pod: 'podA', conditions: { ready: true, serving: false, terminating: false } }] })],
+    objects: [
+      single('early', 131, {
+        spec: { publishNotReadyAddresses: true },
+        pods: [{ pod: 'podA', conditions: { ready: true, serving: false, terminating: false } }],
+      }),
+    ],
     rows: fromEach({ name: 'the slice says ready, and that counts', to: clusterIP(131) }, podsKept('podA')),
   },
   {
@@ -96,8 +171,19 @@ export const endpointTable: readonly Scenario[] = [
   {
     name: 'a named target port that differs by slice',
     item: 'target ports by slice',
-    objects: [single('renumbered', 133, { ports: [{ name: 'web', port: 80, protocol: 'TCP', targetPort: 'web' }], slices: [{ pods: ['podA'], targetPort: 8080 }, { pods: ['podC'], targetPort: 8081 }] })],
-    rows: fromEach({ name: 'each endpoint on its own port', to: clusterIP(133), protocol: 'TCP' }, podsKept(spread('podA', 'podC:8081'))),
+    objects: [
+      single('renumbered', 133, {
+        ports: [{ name: 'web', port: 80, protocol: 'TCP', targetPort: 'web' }],
+        slices: [
+          { pods: ['podA'], targetPort: 8080 },
+          { pods: ['podC'], targetPort: 8081 },
+        ],
+      }),
+    ],
+    rows: fromEach(
+      { name: 'each endpoint on its own port', to: clusterIP(133), protocol: 'TCP' },
+      podsKept(spread('podA', 'podC:8081')),
+    ),
   },
   {
     name: 'a pod that asks itself',
@@ -105,12 +191,32 @@ export const endpointTable: readonly Scenario[] = [
     objects: [
       single('mirror-far', 134, { pods: ['remotePod'] }),
       single('mirror-node', 135, { pods: ['node'] }),
-      single('mirror-port', 136, { ports: nodePort(30_136), spec: { type: 'NodePort', externalTrafficPolicy: 'Local' } }),
+      single('mirror-port', 136, {
+        ports: nodePort(30_136),
+        spec: { type: 'NodePort', externalTrafficPolicy: 'Local' },
+      }),
     ],
     rows: [
-      { name: 'a pod of another node', from: 'remotePod', to: clusterIP(134), expect: { by: 'remotePod', seenFrom: gateways.remotePod } },
-      { name: 'the node itself', from: 'node', to: clusterIP(135), protocol: 'UDP', expect: { by: 'node', seenFrom: addresses.node } },
-      { name: 'by a NodePort of policy Local', from: 'podA', to: addresses.node, port: 30_136, expect: { by: 'podA', seenFrom: gateways.podA } },
+      {
+        name: 'a pod of another node',
+        from: 'remotePod',
+        to: clusterIP(134),
+        expect: { by: 'remotePod', seenFrom: gateways.remotePod },
+      },
+      {
+        name: 'the node itself',
+        from: 'node',
+        to: clusterIP(135),
+        protocol: 'UDP',
+        expect: { by: 'node', seenFrom: addresses.node },
+      },
+      {
+        name: 'by a NodePort of policy Local',
+        from: 'podA',
+        to: addresses.node,
+        port: 30_136,
+        expect: { by: 'podA', seenFrom: gateways.podA },
+      },
     ],
   },
   {
@@ -118,12 +224,23 @@ export const endpointTable: readonly Scenario[] = [
     item: 'session affinity',
     objects: [
       single('loyal', 137, { spec: { sessionAffinity: 'ClientIP' }, pods: ['podA', 'podC', 'remotePod'] }),
-      single('loyal-all-ways', 143, { ports: nodePort(30_143), spec: { type: 'NodePort', sessionAffinity: 'ClientIP' }, pods: ['podA', 'podC', 'remotePod'] }),
+      single('loyal-all-ways', 143, {
+        ports: nodePort(30_143),
+        spec: { type: 'NodePort', sessionAffinity: 'ClientIP' },
+        pods: ['podA', 'podC', 'remotePod'],
+      }),
     ],
     rows: [
-      ...fromEach({ name: 'one pod for each client', to: clusterIP(137), protocol: 'TCP' }, podsKept(sticky('podA', 'podC', 'remotePod'))),
       ...fromEach(
-        { name: 'the same pod by cluster IP and NodePort', to: clusterIP(143), andTo: { address: addresses.node, port: 30_143 } },
+        { name: 'one pod for each client', to: clusterIP(137), protocol: 'TCP' },
+        podsKept(sticky('podA', 'podC', 'remotePod')),
+      ),
+      ...fromEach(
+        {
+          name: 'the same pod by cluster IP and NodePort',
+          to: clusterIP(143),
+          andTo: { address: addresses.node, port: 30_143 },
+        },
         // Pods would be seen from an address for each way.
         { 'this node': alwaysOne, 'another node': alwaysOne, 'outside client': alwaysOne },
       ),
@@ -138,25 +255,52 @@ export const endpointTable: readonly Scenario[] = [
     ],
     config: { sessionAffinity: { timeoutPolicy: 'Override', timeoutSeconds: 60 } },
     rows: [
-      ...fromEach({ name: 'gives none to a Service without affinity', to: clusterIP(139), protocol: 'TCP' }, podsKept(spread('podA', 'podC'))),
-      { name: 'takes none from a Service with it', from: 'client', to: clusterIP(138), protocol: 'TCP', expect: masqueraded(sticky('podA', 'podC', 'remotePod'))('client') },
+      ...fromEach(
+        { name: 'gives none to a Service without affinity', to: clusterIP(139), protocol: 'TCP' },
+        podsKept(spread('podA', 'podC')),
+      ),
+      {
+        name: 'takes none from a Service with it',
+        from: 'client',
+        to: clusterIP(138),
+        protocol: 'TCP',
+        expect: masqueraded(sticky('podA', 'podC', 'remotePod'))('client'),
+      },
     ],
   },
   {
     name: 'policies of affinity time-outs: Cap',
     item: 'affinity time-out policy',
-    objects: [single('capped', 140, { spec: { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 90 } } }, pods: ['podA', 'podC'] })],
+    objects: [
+      single('capped', 140, {
+        spec: { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 90 } } },
+        pods: ['podA', 'podC'],
+      }),
+    ],
     config: { sessionAffinity: { timeoutPolicy: 'Cap', timeoutSeconds: 60 } },
-    rows: fromEach({ name: 'stays with one pod meanwhile', to: clusterIP(140), protocol: 'TCP' }, podsKept(sticky('podA', 'podC'))),
+    rows: fromEach(
+      { name: 'stays with one pod meanwhile', to: clusterIP(140), protocol: 'TCP' },
+      podsKept(sticky('podA', 'podC')),
+    ),
   },
   {
     name: 'policies of affinity time-outs: ReplaceDefault',
     item: 'affinity time-out policy',
     objects: [
       single('defaulted', 141, { spec: { sessionAffinity: 'ClientIP' }, pods: ['podA', 'podC'] }),
-      single('explicit', 142, { spec: { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 90 } } }, pods: ['podA'] }),
+      single('explicit', 142, {
+        spec: { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 90 } } },
+        pods: ['podA'],
+      }),
     ],
     config: { sessionAffinity: { timeoutPolicy: 'ReplaceDefault', timeoutSeconds: 60 } },
-    rows: [{ name: 'a time-out of its own stays', from: 'client', to: clusterIP(142), expect: masqueraded('podA')('client') }],
+    rows: [
+      {
+        name: 'a time-out of its own stays',
+        from: 'client',
+        to: clusterIP(142),
+        expect: masqueraded('podA')('client'),
+      },
+    ],
   },
 ];

@@ -23,7 +23,10 @@ describe.each(variants)('iptables $variant', ({ variant, obstacle }) => {
   }
   const start = async (network: Network): Promise<Proxy> => {
     const ours = createOurs('iptables', network);
-    return { ...ours, serve: ({ config, ...round }) => ours.serve({ ...round, config: { ...config, iptables: { backend: variant } } }) };
+    return {
+      ...ours,
+      serve: ({ config, ...round }) => ours.serve({ ...round, config: { ...config, iptables: { backend: variant } } }),
+    };
   };
   describeTable({ proxyName: `this project, iptables ${variant}`, scenarios, start, further: testWithoutRules });
 });
@@ -33,7 +36,8 @@ function testWithoutRules(network: () => Network, proxy: () => Proxy): void {
     await proxy().serve({ objects: scenarios[0]?.objects ?? [], scenarios });
     await proxy().end();
     for (const family of ipFamilies) {
-      const ask = (address: string, port: number): Promise<Answer> => network().ask('podB', { protocol: 'TCP', address, port, timeoutMs: 300 });
+      const ask = (address: string, port: number): Promise<Answer> =>
+        network().ask('podB', { protocol: 'TCP', address, port, timeoutMs: 300 });
       expect(await ask(addresses.node[family], 31_269)).toBe('REFUSED');
       expect(await ask(clusterIP(10)[family], 6379)).toBe('DROPPED');
     }

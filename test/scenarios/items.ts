@@ -1,5 +1,6 @@
 /**
- * What the packet table covers: every item of a Service's meaning from every source of packets, or the reason why there is no such packet.
+ * What the packet table covers: every item of a Service's meaning from every source of packets, or the reason why there
+ * is no such packet.
  */
 import type { Scenario, Source } from './scenario.ts';
 import { sourceOf, sources } from './scenario.ts';
@@ -51,7 +52,12 @@ const staysAtHome = 'a packet for a loopback address does not leave the host it 
 /** Cells without a row, and why there is none. */
 export const senseless: { readonly [item in Item]?: { readonly [source in Source]?: string } } = {
   hairpin: { 'another node': notAnEndpoint, 'outside client': notAnEndpoint },
-  'localhost NodePort': { 'pod here': staysAtHome, 'pod elsewhere': staysAtHome, 'another node': staysAtHome, 'outside client': staysAtHome },
+  'localhost NodePort': {
+    'pod here': staysAtHome,
+    'pod elsewhere': staysAtHome,
+    'another node': staysAtHome,
+    'outside client': staysAtHome,
+  },
 };
 
 export interface Matrix {
@@ -69,10 +75,21 @@ export function matrixOf(scenarios: readonly Scenario[]): Matrix {
     }
   }
   const columns = Object.keys(sources) as Source[];
-  const cell = (item: Item, source: Source): string => String(counts.get(`${item} / ${source}`) ?? (senseless[item]?.[source] === undefined ? '!' : '-'));
+  const cell = (item: Item, source: Source): string =>
+    String(counts.get(`${item} / ${source}`) ?? (senseless[item]?.[source] === undefined ? '!' : '-'));
   return {
-    lines: [line('rows of', columns), ...items.map((item) => line(item, columns.map((source) => cell(item, source))))],
-    empty: items.flatMap((item) => columns.filter((source) => cell(item, source) === '!').map((source) => `${item} / ${source}`)),
+    lines: [
+      line('rows of', columns),
+      ...items.map((item) =>
+        line(
+          item,
+          columns.map((source) => cell(item, source)),
+        ),
+      ),
+    ],
+    empty: items.flatMap((item) =>
+      columns.filter((source) => cell(item, source) === '!').map((source) => `${item} / ${source}`),
+    ),
   };
 }
 

@@ -1,5 +1,6 @@
 /**
- * The packet table on the real kube-proxy: what it does otherwise than this project stands in one file, with a decision as its reason.
+ * The packet table on the real kube-proxy: what it does otherwise than this project stands in one file, with a decision
+ * as its reason.
  */
 import { access } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
@@ -12,9 +13,14 @@ import { scenarios } from './serviceTable.ts';
 
 describe('differences', () => {
   test('each is of a row that there is, expects something else, and has a decision', async () => {
-    const rows = scenarios.flatMap((scenario) => scenario.rows.map((row) => ({ row, difference: differenceOf(scenario, row) })));
-    expect(new Set(rows.map(({ difference }) => difference).filter((difference) => difference !== undefined))).toEqual(new Set(differences));
-    for (const { row, difference } of rows) if (difference !== undefined) expect(difference.kubeProxy).not.toEqual(row.expect);
+    const rows = scenarios.flatMap((scenario) =>
+      scenario.rows.map((row) => ({ row, difference: differenceOf(scenario, row) })),
+    );
+    expect(new Set(rows.map(({ difference }) => difference).filter((difference) => difference !== undefined))).toEqual(
+      new Set(differences),
+    );
+    for (const { row, difference } of rows)
+      if (difference !== undefined) expect(difference.kubeProxy).not.toEqual(row.expect);
     for (const { decision } of differences) await access(new URL(`../../docs/adr/${decision}`, import.meta.url));
     for (const name of Object.keys(notAsked)) expect(scenarios.map((scenario) => scenario.name)).toContain(name);
   });
@@ -24,5 +30,9 @@ describe('differences', () => {
 const variant = (await findIptables('ipv4', 'default').catch(() => undefined))?.variant === 'legacy' ? 'Legacy' : 'Nft';
 
 describeWhere(['root', 'cluster', 'iptables'], 'the real kube-proxy', () => {
-  describeTable({ proxyName: `kube-proxy, iptables ${variant}`, scenarios: scenariosForKubeProxy(scenarios), start: (network) => KubeProxy.start(network) });
+  describeTable({
+    proxyName: `kube-proxy, iptables ${variant}`,
+    scenarios: scenariosForKubeProxy(scenarios),
+    start: (network) => KubeProxy.start(network),
+  });
 });

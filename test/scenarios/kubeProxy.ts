@@ -1,9 +1,9 @@
 /**
- * The real kube-proxy in iptables mode on the table's node. Its objects come from a real API server, which stands in the node's own
- * network namespace and therefore on nobody else's way.
+ * The real kube-proxy in iptables mode on the table's node. Its objects come from a real API server, which stands in
+ * the node's own network namespace and therefore on nobody else's way.
  *
- * A change costs kube-proxy about a second, so a round's objects come all at once; those of earlier rounds stay, for no two rounds
- * have anything in common but Services that the later one changes.
+ * A change costs kube-proxy about a second, so a round's objects come all at once; those of earlier rounds stay, for no
+ * two rounds have anything in common but Services that the later one changes.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -52,8 +52,15 @@ export class KubeProxy implements Proxy {
       mkdtemp(join(tmpdir(), 'kube-proxy-')),
     ]);
     const proxy = new KubeProxy({ network, server, file: binaries['kube-proxy'], directory });
-    await waitFor('the API server makes its own namespace', async () => (await server.kubectl(['get', 'namespace', 'default'])).exitCode === 0, { timeoutMs: syncTimeoutMs });
-    await proxy.#send(['create', '--validate=false'], [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'work' } }, nodeObject]);
+    await waitFor(
+      'the API server makes its own namespace',
+      async () => (await server.kubectl(['get', 'namespace', 'default'])).exitCode === 0,
+      { timeoutMs: syncTimeoutMs },
+    );
+    await proxy.#send(
+      ['create', '--validate=false'],
+      [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'work' } }, nodeObject],
+    );
     await proxy.#send(['replace', '--subresource=status'], [nodeObject]);
     return proxy;
   }
@@ -61,7 +68,11 @@ export class KubeProxy implements Proxy {
   async serve({ objects, config }: Round): Promise<void> {
     this.#markers += 1;
     // Whoever serves the marker, which comes last in each watch, has heard of everything before it.
-    const marker: ServiceManifest = { name: `marker-${this.#markers}`, clusterIP: clusterIP(firstMarker + this.#markers), pods: ['podA'] };
+    const marker: ServiceManifest = {
+      name: `marker-${this.#markers}`,
+      clusterIP: clusterIP(firstMarker + this.#markers),
+      pods: ['podA'],
+    };
     await this.#write(objects);
     await this.#write([marker]);
     await this.#run(flagsOf(config));
@@ -106,12 +117,27 @@ export class KubeProxy implements Proxy {
     if (this.#process !== undefined && this.#flags === flags.join(' ')) return;
     await this.#process?.kill();
     this.#flags = flags.join(' ');
-    const command = ['nsenter', '-t', String(this.#network.nodePid), '-n', this.#file, `--kubeconfig=${this.#server.kubeconfig}`, ...commonFlags, ...flags];
-    this.#process = await startDaemon({ name: 'kube-proxy', command, log: join(this.#directory, 'kube-proxy.log'), diesWithParent: true });
+    const command = [
+      'nsenter',
+      '-t',
+      String(this.#network.nodePid),
+      '-n',
+      this.#file,
+      `--kubeconfig=${this.#server.kubeconfig}`,
+      ...commonFlags,
+      ...flags,
+    ];
+    this.#process = await startDaemon({
+      name: 'kube-proxy',
+      command,
+      log: join(this.#directory, 'kube-proxy.log'),
+      diesWithParent: true,
+    });
   }
 
   async #serves({ name }: ServiceManifest): Promise<boolean> {
-    const read = (tool: string): Promise<string> => this.#network.runOnNode({ file: `/usr/sbin/${tool}`, args: ['-t', 'nat'], timeoutMs: 10_000 });
+    const read = (tool: string): Promise<string> =>
+      this.#network.runOnNode({ file: `/usr/sbin/${tool}`, args: ['-t', 'nat'], timeoutMs: 10_000 });
     const tables = await Promise.all(['iptables-save', 'ip6tables-save'].map(read));
     return tables.every((table) => table.includes(`"default/${name}:udp cluster IP" -m udp`));
   }
@@ -127,8 +153,10 @@ function asSent(manifest: ServiceManifest): Json {
   const object = serviceObject(manifest);
   const spec = object['spec'] as Readonly<Record<string, unknown>>;
   const ports = spec['ports'] as readonly Json[];
-  const families = spec['type'] === 'ExternalName' ? {} : { ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv4', 'IPv6'] };
-  const balanced = spec['type'] === 'LoadBalancer' ? { allocateLoadBalancerNodePorts: ports.some((port) => 'nodePort' in port) } : {};
+  const families =
+    spec['type'] === 'ExternalName' ? {} : { ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv4', 'IPv6'] };
+  const balanced =
+    spec['type'] === 'LoadBalancer' ? { allocateLoadBalancerNodePorts: ports.some((port) => 'nodePort' in port) } : {};
   return { ...object, spec: { ...families, ...balanced, ...spec } };
 }
 
@@ -143,16 +171,26 @@ const commonFlags = [
 
 const clusterCIDRs = ipFamilies.map((family) => podNetwork[family]);
 
-function flagsOf({ masquerade, nodePorts, localTraffic = { detect: 'ClusterCIDR', clusterCIDRs } }: Partial<NodeConfig> = {}): readonly string[] {
+function flagsOf({
+  masquerade,
+  nodePorts,
+  localTraffic = { detect: 'ClusterCIDR', clusterCIDRs },
+}: Partial<NodeConfig> = {}): readonly string[] {
   return [
-    ...(masquerade === undefined ? [] : [`--masquerade-all=${masquerade.all}`, `--iptables-masquerade-bit=${masquerade.bit}`]),
+    ...(masquerade === undefined
+      ? []
+      : [`--masquerade-all=${masquerade.all}`, `--iptables-masquerade-bit=${masquerade.bit}`]),
     ...(nodePorts?.addresses === undefined ? [] : [`--nodeport-addresses=${nodePorts.addresses.join(',')}`]),
     `--detect-local-mode=${localTraffic.detect}`,
     ...detectorFlags(localTraffic),
   ];
 }
 
-function detectorFlags({ detect, clusterCIDRs: networks = [], interface: name }: NonNullable<NodeConfig['localTraffic']>): readonly string[] {
+function detectorFlags({
+  detect,
+  clusterCIDRs: networks = [],
+  interface: name,
+}: NonNullable<NodeConfig['localTraffic']>): readonly string[] {
   if (detect === 'BridgeInterface') return [`--pod-bridge-interface=${name}`];
   if (detect === 'InterfaceNamePrefix') return [`--pod-interface-name-prefix=${name}`];
   return networks.length === 0 ? [] : [`--cluster-cidr=${networks.join(',')}`];

@@ -20,8 +20,18 @@ const served: Expectation = { by: 'podA', seenFrom: gateways.podA };
 export const differences: readonly Difference[] = [
   { scenario: 'external IPs from everywhere', row: /^not allowed/, kubeProxy: served, decision: shapes },
   // It sets route_localnet, which IPv6 has nothing like.
-  { scenario: 'NodePorts of the loopback address', row: 'refused', kubeProxy: { ipv4: served, ipv6: 'REFUSED' }, decision: shapes },
-  { scenario: 'NodePorts of the loopback address', row: 'also at another one', kubeProxy: { ipv4: served, ipv6: 'REFUSED' }, decision: shapes },
+  {
+    scenario: 'NodePorts of the loopback address',
+    row: 'refused',
+    kubeProxy: { ipv4: served, ipv6: 'REFUSED' },
+    decision: shapes,
+  },
+  {
+    scenario: 'NodePorts of the loopback address',
+    row: 'also at another one',
+    kubeProxy: { ipv4: served, ipv6: 'REFUSED' },
+    decision: shapes,
+  },
 ];
 
 /** Scenarios that no API server of today would let into the cluster: kube-proxy cannot be asked. */
@@ -33,7 +43,9 @@ export const notAsked: Readonly<Record<string, string>> = {
 export function scenariosForKubeProxy(scenarios: readonly Scenario[]): readonly Scenario[] {
   return scenarios
     .filter(({ name }) => notAsked[name] === undefined)
-    .map((scenario) => Object.assign({}, scenario, { rows: scenario.rows.map((row) => asKubeProxyAnswers(scenario, row)) }));
+    .map((scenario) =>
+      Object.assign({}, scenario, { rows: scenario.rows.map((row) => asKubeProxyAnswers(scenario, row)) }),
+    );
 }
 
 function asKubeProxyAnswers(scenario: Scenario, row: PacketRow): PacketRow {
@@ -41,5 +53,9 @@ function asKubeProxyAnswers(scenario: Scenario, row: PacketRow): PacketRow {
 }
 
 export function differenceOf(scenario: Scenario, row: PacketRow): Difference | undefined {
-  return differences.find((difference) => difference.scenario === scenario.name && (typeof difference.row === 'string' ? difference.row === row.name : difference.row.test(row.name)));
+  return differences.find(
+    (difference) =>
+      difference.scenario === scenario.name &&
+      (typeof difference.row === 'string' ? difference.row === row.name : difference.row.test(row.name)),
+  );
 }

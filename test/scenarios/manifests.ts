@@ -15,5 +15,10 @@ export const nodePort = (port: number): NonNullable<ServiceManifest['ports']> =>
   { name: 'udp', port: 80, nodePort: port, protocol: 'UDP' },
 ];
 
-export const externalIP = (index: number): ServiceManifest['clusterIP'] => ({ ipv4: `198.51.100.${index}`, ipv6: `2001:db8:3::${index}` });
-export const allowedExternalIPs: Partial<NodeConfig> = { externalIPs: { allowedCIDRs: ['198.51.100.0/24', '2001:db8:3::/64'] } };
+export const externalIP = (index: number): ServiceManifest['clusterIP'] => ({
+  ipv4: `198.51.100.${index}`,
+  ipv6: `2001:db8:3::${index}`,
+});
+export const allowedExternalIPs: Partial<NodeConfig> = {
+  externalIPs: { allowedCIDRs: ['198.51.100.0/24', '2001:db8:3::/64'] },
+};

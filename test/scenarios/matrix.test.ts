@@ -16,8 +16,18 @@ test(`every one of ${items.length} items is asked from all five sources, or ther
 });
 
 test('the table has at least 120 rows, and each asks what no other asks', () => {
-  const rows = all.flatMap((scenario, index) => scenario.rows.map((row) => ({ title: `${scenario.name}: ${row.name}`, questions: questionsOf(scenario, row, all.slice(0, index)) })));
-  const askers = Map.groupBy(rows.flatMap(({ title, questions }) => questions.map((question) => ({ title, question }))), ({ question }) => question);
-  expect([...askers.values()].filter((same) => same.length > 1).map((same) => same.map(({ title }) => title))).toEqual([]);
+  const rows = all.flatMap((scenario, index) =>
+    scenario.rows.map((row) => ({
+      title: `${scenario.name}: ${row.name}`,
+      questions: questionsOf(scenario, row, all.slice(0, index)),
+    })),
+  );
+  const askers = Map.groupBy(
+    rows.flatMap(({ title, questions }) => questions.map((question) => ({ title, question }))),
+    ({ question }) => question,
+  );
+  expect([...askers.values()].filter((same) => same.length > 1).map((same) => same.map(({ title }) => title))).toEqual(
+    [],
+  );
   expect(rows.length).toBeGreaterThanOrEqual(120);
 });

@@ -1,6 +1,7 @@
 /**
- * A node, its pods, a pod of another node, that node and a client outside, each a bare network namespace with veth links and routes: enough for real
- * packets, without a cluster. The namespaces have no names; each lives as long as the process in it, which dies with this one.
+ * A node, its pods, a pod of another node, that node and a client outside, each a bare network namespace with veth
+ * links and routes: enough for real packets, without a cluster. The namespaces have no names; each lives as long as the
+ * process in it, which dies with this one.
  */
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
@@ -17,7 +18,11 @@ export type HostName = (typeof hostNames)[number];
 export type PodName = Extract<HostName, 'podA' | 'podB' | 'podC' | 'remotePod'>;
 
 /** A packet's fate: who answered, and from which address they saw it come. */
-export type Answer = 'REFUSED' | 'DROPPED' | { readonly by: string; readonly seenFrom: string } | { readonly error: string };
+export type Answer =
+  | 'REFUSED'
+  | 'DROPPED'
+  | { readonly by: string; readonly seenFrom: string }
+  | { readonly error: string };
 
 export interface Question {
   /** SCTP only in a network that was made with it. */
@@ -79,17 +84,32 @@ const isRoot = process.getuid?.() === 0;
 
 /** Why this machine cannot build the network, or undefined when it can. */
 export async function networkObstacle(): Promise<string | undefined> {
-  return obstacle('network namespaces with veth links', ['ip', 'link', 'add', 'x', 'type', 'veth', 'peer', 'name', 'y']);
+  return obstacle('network namespaces with veth links', [
+    'ip',
+    'link',
+    'add',
+    'x',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'y',
+  ]);
 }
 
-/** Why no packet can go through the rules of this iptables here, or undefined when it can. The legacy one cannot be read in a user namespace. */
+/**
+ * Why no packet can go through the rules of this iptables here, or undefined when it can. The legacy one cannot be read
+ * in a user namespace.
+ */
 export async function iptablesObstacle(variant: 'nft' | 'legacy'): Promise<string | undefined> {
   const script = `mount -t tmpfs none /run; printf '*nat\\nCOMMIT\\n' | iptables-${variant}-restore && iptables-${variant}-save`;
   return (await networkObstacle()) ?? obstacle(`iptables-${variant}`, ['sh', '-c', script]);
 }
 
 async function obstacle(what: string, [file = '', ...args]: readonly string[]): Promise<string | undefined> {
-  return promisify(execFile)('unshare', [isRoot ? '-nm' : '-Urnm', file, ...args], { env: { PATH: '/usr/sbin:/usr/bin' } }).then(
+  return promisify(execFile)('unshare', [isRoot ? '-nm' : '-Urnm', file, ...args], {
+    env: { PATH: '/usr/sbin:/usr/bin' },
+  }).then(
     () => undefined,
     (error: Error) => `no ${what} for this user: ${error.message.trim().split('\n').at(-1)}`,
   );
@@ -101,7 +121,10 @@ export function createEmptyNode(): Pick<Network, 'runOnNode' | 'close'> {
   return { runOnNode: worker.run, close: () => worker.close() };
 }
 
-/** `sctp`: on kernels that have it. `isHere`: this process is on the node itself, which is for a kernel that nobody else uses. */
+/**
+ * `sctp`: on kernels that have it. `isHere`: this process is on the node itself, which is for a kernel that nobody else
+ * uses.
+ */
 export async function createNetwork({ sctp = false, isHere = false } = {}): Promise<Network> {
   const nodeWorker = new Worker(undefined, isHere);
   await nodeWorker.isolated;
@@ -110,22 +133,37 @@ export async function createNetwork({ sctp = false, isHere = false } = {}): Prom
   try {
     await Promise.all(Object.values(hosts).map((host) => host.shell(commonCommands + (sctp ? sctpCommands : ''))));
     await hosts.node.shell(linkCommands(hosts));
-    await Promise.all([hosts.client.shell(clientCommands()), hosts.otherNode.shell(otherNodeCommands()), ...pods.map((pod) => hosts[pod].shell(podCommands(pod)))]);
-    await Promise.all([...pods, 'node' as const].map((name) => hosts[name].requests.send('listen', { name, port: podPort, sctp })));
-    await Promise.all((['podB', 'podC'] as const).map((name) => hosts[name].requests.send('listen', { name: `${name}:${secondPort}`, port: secondPort, sctp: false })));
+    await Promise.all([
+      hosts.client.shell(clientCommands()),
+      hosts.otherNode.shell(otherNodeCommands()),
+      ...pods.map((pod) => hosts[pod].shell(podCommands(pod))),
+    ]);
+    await Promise.all(
+      [...pods, 'node' as const].map((name) => hosts[name].requests.send('listen', { name, port: podPort, sctp })),
+    );
+    await Promise.all(
+      (['podB', 'podC'] as const).map((name) =>
+        hosts[name].requests.send('listen', { name: `${name}:${secondPort}`, port: secondPort, sctp: false }),
+      ),
+    );
   } catch (error) {
     await Promise.all(Object.values(hosts).map((host) => host.close()));
     throw error;
   }
   return {
     ask: (from, question) => hosts[from].requests.send('ask', { question }) as Promise<Answer>,
-    count: (from, question, connections) => hosts[from].requests.send('count', { question, connections }) as Promise<Readonly<Record<string, number>>>,
+    count: (from, question, connections) =>
+      hosts[from].requests.send('count', { question, connections }) as Promise<Readonly<Record<string, number>>>,
     serveTraffic: async (on, port) => void (await hosts[on].requests.send('serveTraffic', { name: on, port })),
     startTraffic: async (from, plan) => void (await hosts[from].requests.send('startTraffic', { plan })),
     endTraffic: (from) => hosts[from].requests.send('endTraffic', {}) as Promise<TrafficReport>,
     addAddresses: async (added) => {
-      await hosts.podA.shell(added.map((address) => `ip addr add ${address} dev eth0 ${address.includes(':') ? 'nodad' : ''}`).join('\n'));
-      await hosts.node.shell(added.map((address) => `ip ${address.includes(':') ? '-6' : '-4'} route add ${address} dev podA`).join('\n'));
+      await hosts.podA.shell(
+        added.map((address) => `ip addr add ${address} dev eth0 ${address.includes(':') ? 'nodad' : ''}`).join('\n'),
+      );
+      await hosts.node.shell(
+        added.map((address) => `ip ${address.includes(':') ? '-6' : '-4'} route add ${address} dev podA`).join('\n'),
+      );
       await hosts.podA.requests.send('listen', { name: '', port: manyPort, sctp: false });
     },
     runOnNode: (command) => hosts.node.run(command),
@@ -143,8 +181,9 @@ const commonCommands = `
     echo 0 > /proc/sys/net/ipv6/icmp/ratelimit; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit`;
 
 /**
- * A pod tells all its addresses to its peer, which asks each unproven one when the first time-out is over; what a translated association asks
- * there is answered by an abort. So that is later than any answer, and still soon enough to send a lost INIT again.
+ * A pod tells all its addresses to its peer, which asks each unproven one when the first time-out is over; what a
+ * translated association asks there is answered by an abort. So that is later than any answer, and still soon enough to
+ * send a lost INIT again.
  */
 const sctpCommands = `
     cd /proc/sys/net/sctp; echo 100 > rto_min; echo 5000 > rto_initial; echo 5000 > rto_max`;
@@ -224,7 +263,11 @@ class Worker {
   run: RunCommand = async (command) => {
     await this.isolated;
     const namespaces = isRoot ? ['-n'] : ['-U', '-m', '-n', '--preserve-credentials'];
-    return runCommand({ ...command, file: '/usr/bin/nsenter', args: ['-t', String(this.pid), ...namespaces, command.file, ...command.args] });
+    return runCommand({
+      ...command,
+      file: '/usr/bin/nsenter',
+      args: ['-t', String(this.pid), ...namespaces, command.file, ...command.args],
+    });
   };
 
   async shell(script: string): Promise<void> {

@@ -1,5 +1,6 @@
 /**
- * Kubernetes objects for the scenarios, as the API server would hand them out: dual stack, decoded by the product's own decoders.
+ * Kubernetes objects for the scenarios, as the API server would hand them out: dual stack, decoded by the product's own
+ * decoders.
  */
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
@@ -26,7 +27,9 @@ export function loadBalancerIP(index: number): Addresses {
 }
 
 /** A ready pod by name, or an endpoint with conditions and hints; `node` for a pod in the node's own network. */
-export type EndpointManifest = EndpointName | { readonly pod: EndpointName; readonly conditions?: Json; readonly hints?: Json };
+export type EndpointManifest =
+  | EndpointName
+  | { readonly pod: EndpointName; readonly conditions?: Json; readonly hints?: Json };
 type EndpointName = PodName | 'node';
 
 export interface SliceManifest {
@@ -59,8 +62,19 @@ export const bothProtocols: readonly Json[] = [
 
 /** What the API server would hand out. */
 export function serviceObject(manifest: ServiceManifest): Json {
-  const { namespace = 'default', name, labels = {}, clusterIP: ip, ports = bothProtocols, loadBalancerIP: vip, ipMode, spec } = manifest;
-  const status = vip && { status: { loadBalancer: { ingress: ipFamilies.map((family) => ({ ip: vip[family], ...(ipMode && { ipMode }) })) } } };
+  const {
+    namespace = 'default',
+    name,
+    labels = {},
+    clusterIP: ip,
+    ports = bothProtocols,
+    loadBalancerIP: vip,
+    ipMode,
+    spec,
+  } = manifest;
+  const status = vip && {
+    status: { loadBalancer: { ingress: ipFamilies.map((family) => ({ ip: vip[family], ...(ipMode && { ipMode }) })) } },
+  };
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -72,21 +86,36 @@ export function serviceObject(manifest: ServiceManifest): Json {
 
 export function sliceObjects(manifest: ServiceManifest): readonly Json[] {
   const slices = manifest.slices ?? [{ pods: manifest.pods ?? [] }];
-  return slices.flatMap((slice, index) => ipFamilies.map((family) => sliceObject(manifest, slice, { family, suffix: index === 0 ? '' : `-${index}` })));
+  return slices.flatMap((slice, index) =>
+    ipFamilies.map((family) => sliceObject(manifest, slice, { family, suffix: index === 0 ? '' : `-${index}` })),
+  );
 }
 
-function sliceObject(service: ServiceManifest, slice: SliceManifest, { family, suffix }: { family: IPFamily; suffix: string }): Json {
+function sliceObject(
+  service: ServiceManifest,
+  slice: SliceManifest,
+  { family, suffix }: { family: IPFamily; suffix: string },
+): Json {
   const { namespace = 'default', name, ports = bothProtocols } = service;
   const endpointObject = (each: EndpointManifest): Json => {
     const { pod, conditions = {}, hints } = typeof each === 'string' ? { pod: each } : each;
-    return { addresses: [addresses[pod][family]], conditions, ...(hints && { hints }), nodeName: pod === 'remotePod' ? 'node-2' : nodeName };
+    return {
+      addresses: [addresses[pod][family]],
+      conditions,
+      ...(hints && { hints }),
+      nodeName: pod === 'remotePod' ? 'node-2' : nodeName,
+    };
   };
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { namespace, name: `${name}-${family}${suffix}`, labels: { 'kubernetes.io/service-name': name } },
     addressType: family === 'ipv4' ? 'IPv4' : 'IPv6',
-    ports: ports.map((port) => ({ name: port['name'] ?? '', protocol: port['protocol'] ?? 'TCP', port: slice.targetPort ?? port['targetPort'] ?? podPort })),
+    ports: ports.map((port) => ({
+      name: port['name'] ?? '',
+      protocol: port['protocol'] ?? 'TCP',
+      port: slice.targetPort ?? port['targetPort'] ?? podPort,
+    })),
     endpoints: slice.pods.map(endpointObject),
   };
 }
@@ -113,13 +142,23 @@ export const defaultConfig: NodeConfig = {
   sessionAffinity: { timeoutPolicy: 'Service' },
   sync: { periodSeconds: 30, minPeriodSeconds: 0 },
   localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: [podNetwork.ipv4, podNetwork.ipv6] },
-  conntrack: { maxPerCore: 32_768, min: 131_072, tcpEstablishedTimeoutSeconds: 86_400, tcpCloseWaitTimeoutSeconds: 3600, tcpBeLiberal: false },
+  conntrack: {
+    maxPerCore: 32_768,
+    min: 131_072,
+    tcpEstablishedTimeoutSeconds: 86_400,
+    tcpCloseWaitTimeoutSeconds: 3600,
+    tcpBeLiberal: false,
+  },
   migration: { strategy: 'PreserveConnections', drainTimeoutSeconds: 600 },
   drift: { policy: 'Enforce', checkPeriodSeconds: 60 },
 };
 
 /** The state of a node that sees just these Services. */
-export function stateOf(family: IPFamily, manifests: readonly ServiceManifest[], config: Partial<NodeConfig> = {}): ServiceState {
+export function stateOf(
+  family: IPFamily,
+  manifests: readonly ServiceManifest[],
+  config: Partial<NodeConfig> = {},
+): ServiceState {
   const services = new Map<ServiceKey, ServiceRecord>();
   const slices = new Map<ServiceKey, readonly EndpointSliceRecord[]>();
   for (const manifest of manifests) {
@@ -127,7 +166,10 @@ export function stateOf(family: IPFamily, manifests: readonly ServiceManifest[],
     if (service === undefined) continue;
     const key = `${service.namespace}/${service.name}`;
     services.set(key, service);
-    slices.set(key, sliceObjects(manifest).flatMap((object) => valid(decodeEndpointSlice(object)) ?? []));
+    slices.set(
+      key,
+      sliceObjects(manifest).flatMap((object) => valid(decodeEndpointSlice(object)) ?? []),
+    );
   }
   return serviceStateOf({ services, slices, node, config: { ...defaultConfig, ...config }, family });
 }

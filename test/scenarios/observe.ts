@@ -18,7 +18,12 @@ const dropTimeoutMs = 250;
 const answerTimeoutMs = 5000;
 
 /** `slowness`: how many times longer than usual an answer may take here. */
-export async function observe(network: Network, family: IPFamily, row: PacketRow, slowness = 1): Promise<readonly Observation[]> {
+export async function observe(
+  network: Network,
+  family: IPFamily,
+  row: PacketRow,
+  slowness = 1,
+): Promise<readonly Observation[]> {
   const protocols = row.protocol === undefined ? (['TCP', 'UDP'] as const) : [row.protocol];
   const expected = expectationIn(row, family);
   const timeoutMs = expected === 'DROPPED' ? dropTimeoutMs * slowness : answerTimeoutMs * slowness;
@@ -26,7 +31,8 @@ export async function observe(network: Network, family: IPFamily, row: PacketRow
   return Promise.all(
     protocols.map(async (protocol) => {
       const question: Question = { protocol, address: row.to[family], port: row.port ?? 80, timeoutMs };
-      const other = row.andTo === undefined ? question : { ...question, address: row.andTo.address[family], port: row.andTo.port };
+      const other =
+        row.andTo === undefined ? question : { ...question, address: row.andTo.address[family], port: row.andTo.port };
       const ask = (number: number): Promise<Answer> => network.ask(row.from, number % 2 === 0 ? question : other);
       return { protocol, answer: isSingle ? await ask(0) : await differentAnswers(ask) };
     }),

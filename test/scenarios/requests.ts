@@ -24,7 +24,10 @@ export class Requests {
     return this.#result(0);
   }
 
-  send(op: 'listen' | 'ask' | 'count' | 'serveTraffic' | 'startTraffic' | 'endTraffic', details: object): Promise<unknown> {
+  send(
+    op: 'listen' | 'ask' | 'count' | 'serveTraffic' | 'startTraffic' | 'endTraffic',
+    details: object,
+  ): Promise<unknown> {
     this.#lastId += 1;
     this.#process.stdin?.write(`${JSON.stringify({ id: this.#lastId, op, ...details })}\n`);
     return this.#result(this.#lastId);

@@ -29,7 +29,9 @@ export type Answerer = PodName | 'node' | 'podB:8081' | 'podC:8081';
 
 export type Expectation =
   | 'REFUSED'
-  /** No answer, and no refusal: a rule drops the packet, or it leaves the node unchanged for an address that nobody has. */
+  /**
+   * No answer, and no refusal: a rule drops the packet, or it leaves the node unchanged for an address that nobody has.
+   */
   | 'DROPPED'
   /** Every one of these is seen among the answers to many questions, and nothing else is. */
   | { readonly spreadOver: readonly Sighting[] }
@@ -57,7 +59,13 @@ export function expectationIn({ expect }: Pick<PacketRow, 'expect'>, family: IPF
 }
 
 /** The five kinds of places that packets come from, each with the host that usually stands for it. */
-export const sources = { 'pod here': 'podB', 'pod elsewhere': 'remotePod', 'this node': 'node', 'another node': 'otherNode', 'outside client': 'client' } as const;
+export const sources = {
+  'pod here': 'podB',
+  'pod elsewhere': 'remotePod',
+  'this node': 'node',
+  'another node': 'otherNode',
+  'outside client': 'client',
+} as const;
 export type Source = keyof typeof sources;
 
 const sourceOfHost: Readonly<Record<HostName, Source>> = {
@@ -79,7 +87,10 @@ export type Outcome = (from: HostName) => Expectation;
 type OutcomeByFamily = (from: HostName) => ExpectationByFamily;
 
 /** One who answers, or several of whom each does, or of whom one always does. */
-type Answerers = Answerer | { readonly spreadOver: readonly Answerer[] } | { readonly alwaysOneOf: readonly Answerer[] };
+type Answerers =
+  | Answerer
+  | { readonly spreadOver: readonly Answerer[] }
+  | { readonly alwaysOneOf: readonly Answerer[] };
 
 export const spread = (...spreadOver: readonly Answerer[]): Answerers => ({ spreadOver });
 export const sticky = (...alwaysOneOf: readonly Answerer[]): Answerers => ({ alwaysOneOf });
@@ -100,7 +111,9 @@ export const dropped: Outcome = () => 'DROPPED';
 function seen(answerers: Answerers, sourceFor: (by: Answerer) => Addresses): Expectation {
   const sighting = (by: Answerer): Sighting => ({ by, seenFrom: sourceFor(by) });
   if (typeof answerers === 'string') return sighting(answerers);
-  return 'spreadOver' in answerers ? { spreadOver: answerers.spreadOver.map(sighting) } : { alwaysOneOf: answerers.alwaysOneOf.map(sighting) };
+  return 'spreadOver' in answerers
+    ? { spreadOver: answerers.spreadOver.map(sighting) }
+    : { alwaysOneOf: answerers.alwaysOneOf.map(sighting) };
 }
 
 function hostOf(by: Answerer): PodName {
@@ -109,16 +122,29 @@ function hostOf(by: Answerer): PodName {
 }
 
 /** A row for each source that has an outcome. */
-export function fromEach(row: Omit<PacketRow, 'from' | 'expect'>, outcomes: { readonly [source in Source]?: Outcome | OutcomeByFamily }): readonly PacketRow[] {
+export function fromEach(
+  row: Omit<PacketRow, 'from' | 'expect'>,
+  outcomes: { readonly [source in Source]?: Outcome | OutcomeByFamily },
+): readonly PacketRow[] {
   return Object.entries(outcomes).map(([source, outcome]) => rowFrom(source as Source, row, outcome));
 }
 
-function rowFrom(source: Source, row: Omit<PacketRow, 'from' | 'expect'>, outcome: Outcome | OutcomeByFamily): PacketRow {
+function rowFrom(
+  source: Source,
+  row: Omit<PacketRow, 'from' | 'expect'>,
+  outcome: Outcome | OutcomeByFamily,
+): PacketRow {
   return { ...row, name: `${row.name}, from ${source}`, from: sources[source], expect: outcome(sources[source]) };
 }
 
 export function everywhere(outcome: Outcome): { readonly [source in Source]: Outcome } {
-  return { 'pod here': outcome, 'pod elsewhere': outcome, 'this node': outcome, 'another node': outcome, 'outside client': outcome };
+  return {
+    'pod here': outcome,
+    'pod elsewhere': outcome,
+    'this node': outcome,
+    'another node': outcome,
+    'outside client': outcome,
+  };
 }
 
 /** Pods are told from others: these are masqueraded on their way to a cluster IP. */
@@ -127,7 +153,15 @@ export function podsKept(by: Answerers): { readonly [source in Source]: Outcome 
 }
 
 /** What holds in one family, and for every source in the other. */
-export function onlyIn(family: IPFamily, outcomes: { readonly [source in Source]: Outcome }, otherwise: Outcome): { readonly [source in Source]: OutcomeByFamily } {
-  const inEach = (outcome: Outcome): OutcomeByFamily => (from) => ({ ipv4: otherwise(from), ipv6: otherwise(from), [family]: outcome(from) });
-  return Object.fromEntries(Object.entries(outcomes).map(([source, outcome]) => [source, inEach(outcome)])) as { readonly [source in Source]: OutcomeByFamily };
+export function onlyIn(
+  family: IPFamily,
+  outcomes: { readonly [source in Source]: Outcome },
+  otherwise: Outcome,
+): { readonly [source in Source]: OutcomeByFamily } {
+  const inEach =
+    (outcome: Outcome): OutcomeByFamily =>
+    (from) => ({ ipv4: otherwise(from), ipv6: otherwise(from), [family]: outcome(from) });
+  return Object.fromEntries(Object.entries(outcomes).map(([source, outcome]) => [source, inEach(outcome)])) as {
+    readonly [source in Source]: OutcomeByFamily;
+  };
 }

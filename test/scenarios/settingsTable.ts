@@ -18,7 +18,13 @@ export const settingsTable: readonly Scenario[] = [
     config: { masquerade: { bit: 20, all: false } },
     rows: [
       ...fromEach({ name: 'cluster IP', to: clusterIP(150) }, podsKept('podA')),
-      { name: 'NodePort', from: 'podB', to: addresses.node, port: 30_150, expect: { by: 'podA', seenFrom: gateways.podA } },
+      {
+        name: 'NodePort',
+        from: 'podB',
+        to: addresses.node,
+        port: 30_150,
+        expect: { by: 'podA', seenFrom: gateways.podA },
+      },
     ],
   },
   {
@@ -31,19 +37,39 @@ export const settingsTable: readonly Scenario[] = [
   {
     name: 'pods known by the cluster CIDR',
     item: 'detect ClusterCIDR',
-    objects: [single('cluster-cidr', 152, { ports: nodePort(30_152), spec: { type: 'NodePort', externalTrafficPolicy: 'Local' }, pods: ['remotePod'] })],
+    objects: [
+      single('cluster-cidr', 152, {
+        ports: nodePort(30_152),
+        spec: { type: 'NodePort', externalTrafficPolicy: 'Local' },
+        pods: ['remotePod'],
+      }),
+    ],
     rows: [
-      ...fromEach({ name: 'cluster IP', to: clusterIP(152), protocol: 'TCP' }, { ...podsKept('remotePod'), 'pod elsewhere': masqueraded('remotePod') }),
-      { name: 'a pod passes by the policy Local of a NodePort', from: 'podB', to: addresses.node, port: 30_152, expect: { by: 'remotePod', seenFrom: addresses.podB } },
+      ...fromEach(
+        { name: 'cluster IP', to: clusterIP(152), protocol: 'TCP' },
+        { ...podsKept('remotePod'), 'pod elsewhere': masqueraded('remotePod') },
+      ),
+      {
+        name: 'a pod passes by the policy Local of a NodePort',
+        from: 'podB',
+        to: addresses.node,
+        port: 30_152,
+        expect: { by: 'remotePod', seenFrom: addresses.podB },
+      },
       { name: 'another node does not', from: 'otherNode', to: addresses.node, port: 30_152, expect: 'DROPPED' },
     ],
   },
   {
     name: "pods known by the node's CIDR",
     item: 'detect NodeCIDR',
-    objects: [single('node-cidr', 153, { ports: nodePort(30_153), spec: { type: 'NodePort', externalTrafficPolicy: 'Local' } })],
+    objects: [
+      single('node-cidr', 153, { ports: nodePort(30_153), spec: { type: 'NodePort', externalTrafficPolicy: 'Local' } }),
+    ],
     config: { localTraffic: { detect: 'NodeCIDR' } },
-    rows: fromEach({ name: 'a pod of another node is a stranger', to: clusterIP(153) }, { ...podsKept('podA'), 'pod elsewhere': masqueraded('podA') }),
+    rows: fromEach(
+      { name: 'a pod of another node is a stranger', to: clusterIP(153) },
+      { ...podsKept('podA'), 'pod elsewhere': masqueraded('podA') },
+    ),
   },
   {
     name: 'pods known by their bridge',
@@ -51,8 +77,16 @@ export const settingsTable: readonly Scenario[] = [
     objects: [single('bridge', 154)],
     config: { localTraffic: { detect: 'BridgeInterface', interface: 'podB' } },
     rows: [
-      ...fromEach({ name: 'who comes from that interface', to: clusterIP(154) }, { ...everywhere(masqueraded('podA')), 'pod here': kept('podA') }),
-      { name: 'a pod at another interface is a stranger', from: 'podC', to: clusterIP(154), expect: { by: 'podA', seenFrom: gateways.podA } },
+      ...fromEach(
+        { name: 'who comes from that interface', to: clusterIP(154) },
+        { ...everywhere(masqueraded('podA')), 'pod here': kept('podA') },
+      ),
+      {
+        name: 'a pod at another interface is a stranger',
+        from: 'podC',
+        to: clusterIP(154),
+        expect: { by: 'podA', seenFrom: gateways.podA },
+      },
     ],
   },
   {
@@ -60,7 +94,10 @@ export const settingsTable: readonly Scenario[] = [
     item: 'detect InterfaceNamePrefix',
     objects: [single('prefix', 155)],
     config: { localTraffic: { detect: 'InterfaceNamePrefix', interface: 'pod' } },
-    rows: fromEach({ name: 'who comes from such an interface', to: clusterIP(155) }, { ...everywhere(masqueraded('podA')), 'pod here': kept('podA') }),
+    rows: fromEach(
+      { name: 'who comes from such an interface', to: clusterIP(155) },
+      { ...everywhere(masqueraded('podA')), 'pod here': kept('podA') },
+    ),
   },
   {
     name: 'pods not known at all',
@@ -69,14 +106,23 @@ export const settingsTable: readonly Scenario[] = [
     config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: [] } },
     rows: [
       ...fromEach({ name: 'nobody is masqueraded to the cluster IP', to: clusterIP(156) }, everywhere(kept('podA'))),
-      { name: 'everybody is to the NodePort', from: 'podB', to: addresses.node, port: 30_156, expect: { by: 'podA', seenFrom: gateways.podA } },
+      {
+        name: 'everybody is to the NodePort',
+        from: 'podB',
+        to: addresses.node,
+        port: 30_156,
+        expect: { by: 'podA', seenFrom: gateways.podA },
+      },
     ],
   },
   {
     name: 'addresses in an old spelling',
     item: 'canonical addresses',
     objects: [single('padded', 157, { clusterIP: padded })],
-    rows: fromEach({ name: 'decimal, not octal', to: { ipv4: '10.96.0.157', ipv6: 'fd00:10:96::157' } }, podsKept('podA')),
+    rows: fromEach(
+      { name: 'decimal, not octal', to: { ipv4: '10.96.0.157', ipv6: 'fd00:10:96::157' } },
+      podsKept('podA'),
+    ),
   },
   {
     name: 'NodePorts on chosen addresses from everywhere',
@@ -85,7 +131,10 @@ export const settingsTable: readonly Scenario[] = [
     config: { nodePorts: { addresses: ['192.0.2.0/24', '2001:db8:1::/64'] } },
     rows: [
       ...fromEach({ name: 'served', to: addresses.node, port: 30_158 }, everywhere(masqueraded('podA'))),
-      ...fromEach({ name: 'not at the address that faces a pod', to: gateways.podC, port: 30_158, protocol: 'TCP' }, { 'pod here': refused, 'this node': refused, 'another node': refused }),
+      ...fromEach(
+        { name: 'not at the address that faces a pod', to: gateways.podC, port: 30_158, protocol: 'TCP' },
+        { 'pod here': refused, 'this node': refused, 'another node': refused },
+      ),
     ],
   },
   {
@@ -95,7 +144,14 @@ export const settingsTable: readonly Scenario[] = [
     config: { nodePorts: { addresses: ['primary'] } },
     rows: [
       ...fromEach({ name: 'served', to: addresses.node, port: 30_159 }, everywhere(masqueraded('podA'))),
-      { name: 'not at the address that faces a pod', from: 'podC', to: gateways.podC, port: 30_159, protocol: 'TCP', expect: 'REFUSED' },
+      {
+        name: 'not at the address that faces a pod',
+        from: 'podC',
+        to: gateways.podC,
+        port: 30_159,
+        protocol: 'TCP',
+        expect: 'REFUSED',
+      },
     ],
   },
   {
@@ -104,7 +160,14 @@ export const settingsTable: readonly Scenario[] = [
     objects: [single('loop', 160, { ports: nodePort(30_160), spec: { type: 'NodePort' } })],
     rows: [
       { name: 'refused', from: 'node', to: { ipv4: '127.0.0.1', ipv6: '::1' }, port: 30_160, expect: 'REFUSED' },
-      { name: 'also at another one', from: 'node', to: { ipv4: '127.1.2.3', ipv6: '::1' }, port: 30_160, protocol: 'TCP', expect: 'REFUSED' },
+      {
+        name: 'also at another one',
+        from: 'node',
+        to: { ipv4: '127.1.2.3', ipv6: '::1' },
+        port: 30_160,
+        protocol: 'TCP',
+        expect: 'REFUSED',
+      },
     ],
   },
 ];

@@ -1,5 +1,6 @@
 /**
- * Traffic that goes on while a test changes something: flows that stay open, and new connections at a steady rate. Runs in a worker.
+ * Traffic that goes on while a test changes something: flows that stay open, and new connections at a steady rate. Runs
+ * in a worker.
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
@@ -87,21 +88,37 @@ export class Traffic {
   #longestSilenceMs = 0;
 
   constructor({ flows, connectTo, perSecond }: TrafficPlan) {
-    this.#flows = flows.map((route, index) => (route.protocol === 'TCP' ? this.#tcpFlow(route, firstFlowPort + index) : this.#udpFlow(route, firstFlowPort + index)));
+    this.#flows = flows.map((route, index) =>
+      route.protocol === 'TCP'
+        ? this.#tcpFlow(route, firstFlowPort + index)
+        : this.#udpFlow(route, firstFlowPort + index),
+    );
     this.#timer = setInterval(() => {
       for (const flow of this.#flows) flow.ask();
     }, askEveryMs);
-    this.#connections = python('connect', String(perSecond), ...connectTo.flatMap(({ name, address, port }) => [name, address, String(port)]));
-    this.#report = this.#connections.stdout === null ? Promise.reject(new Error('no output')) : text(this.#connections.stdout);
+    this.#connections = python(
+      'connect',
+      String(perSecond),
+      ...connectTo.flatMap(({ name, address, port }) => [name, address, String(port)]),
+    );
+    this.#report =
+      this.#connections.stdout === null ? Promise.reject(new Error('no output')) : text(this.#connections.stdout);
   }
 
   async end(): Promise<TrafficReport> {
     clearInterval(this.#timer);
-    for (const { route, lastAnswer } of this.#flows) if (performance.now() - lastAnswer > patienceMs) this.#broken.push(`${route.name}: silent`);
+    for (const { route, lastAnswer } of this.#flows)
+      if (performance.now() - lastAnswer > patienceMs) this.#broken.push(`${route.name}: silent`);
     for (const { close } of this.#flows) close();
     this.#connections.stdin?.end();
     const connections = JSON.parse(await this.#report) as ConnectionsReport;
-    return { flows: this.#flows.length, exchanges: this.#exchanges, broken: this.#broken, longestSilenceMs: Math.round(this.#longestSilenceMs), ...connections };
+    return {
+      flows: this.#flows.length,
+      exchanges: this.#exchanges,
+      broken: this.#broken,
+      longestSilenceMs: Math.round(this.#longestSilenceMs),
+      ...connections,
+    };
   }
 
   #tcpFlow(route: Route, localPort: number): Flow {
@@ -114,7 +131,9 @@ export class Traffic {
     };
     const flow: Flow = { route, lastAnswer: performance.now(), ask: () => socket.write('?'), close };
     socket.on('data', () => this.#answered(flow));
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#broken.push(`${route.name}: ${error.code ?? error.message}`));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      this.#broken.push(`${route.name}: ${error.code ?? error.message}`),
+    );
     socket.on('close', () => {
       if (!isOver) this.#broken.push(`${route.name}: closed`);
     });
@@ -137,7 +156,9 @@ export class Traffic {
       if (by !== answerer) this.#broken.push(`${route.name}: went from ${by} to ${answerer}`);
       this.#answered(flow);
     });
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#broken.push(`${route.name}: ${error.code ?? error.message}`));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      this.#broken.push(`${route.name}: ${error.code ?? error.message}`),
+    );
     return flow;
   }
 

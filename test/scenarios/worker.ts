@@ -1,6 +1,7 @@
 /**
- * Runs inside one network namespace and is what keeps it alive: answers as a server, asks as a client. Commands come as lines of JSON
- * on standard input; when that ends, so does the worker, and the namespace with it, however the test ended.
+ * Runs inside one network namespace and is what keeps it alive: answers as a server, asks as a client. Commands come as
+ * lines of JSON on standard input; when that ends, so does the worker, and the namespace with it, however the test
+ * ended.
  */
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -26,10 +27,17 @@ function plainAddress(address: string): string {
 function listen(name: string, port: number): Promise<void> {
   const tcp = createServer((socket) => {
     socket.on('error', () => socket.destroy());
-    socket.end(JSON.stringify({ by: name || plainAddress(socket.localAddress ?? ''), seenFrom: plainAddress(socket.remoteAddress ?? '') }));
+    socket.end(
+      JSON.stringify({
+        by: name || plainAddress(socket.localAddress ?? ''),
+        seenFrom: plainAddress(socket.remoteAddress ?? ''),
+      }),
+    );
   });
   const udp = createSocket({ type: 'udp6' });
-  udp.on('message', (_message, peer) => udp.send(JSON.stringify({ by: name, seenFrom: plainAddress(peer.address) }), peer.port, peer.address));
+  udp.on('message', (_message, peer) =>
+    udp.send(JSON.stringify({ by: name, seenFrom: plainAddress(peer.address) }), peer.port, peer.address),
+  );
   return new Promise((resolve) => {
     tcp.listen(port, '::', () => udp.bind(port, '::', resolve));
   });
@@ -43,7 +51,12 @@ function outcome(error: NodeJS.ErrnoException): Answer {
 
 function askTcp({ address, port, timeoutMs, sourcePort }: Question): Promise<Answer> {
   return new Promise((resolve) => {
-    const socket = connect({ host: address, port, timeout: timeoutMs, ...(sourcePort !== undefined && { localPort: sourcePort }) });
+    const socket = connect({
+      host: address,
+      port,
+      timeout: timeoutMs,
+      ...(sourcePort !== undefined && { localPort: sourcePort }),
+    });
     let text = '';
     const end = (answer: Answer): void => {
       socket.destroy();
@@ -71,8 +84,17 @@ function askUdp({ address, port, timeoutMs, sourcePort = 0 }: Question): Promise
   });
 }
 
-/** As many connections as asked for, some at a time, and how many each answerer got; whatever went wrong counts as one of them. */
-async function count({ question, connections }: { question: Question; connections: number }): Promise<Record<string, number>> {
+/**
+ * As many connections as asked for, some at a time, and how many each answerer got; whatever went wrong counts as one
+ * of them.
+ */
+async function count({
+  question,
+  connections,
+}: {
+  question: Question;
+  connections: number;
+}): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   let left = connections;
   const connectOn = async (): Promise<void> => {
@@ -101,7 +123,8 @@ type Request = { id: number } & (
 let traffic: Traffic | undefined;
 
 const handlers: { readonly [Op in Request['op']]: (request: Extract<Request, { op: Op }>) => unknown } = {
-  listen: ({ name, port, sctp: withSctp }) => Promise.all([listen(name, port), withSctp && sctpRequests().send('listen', { name, port })]),
+  listen: ({ name, port, sctp: withSctp }) =>
+    Promise.all([listen(name, port), withSctp && sctpRequests().send('listen', { name, port })]),
   ask: ({ question }) => ask(question),
   count: (request) => count(request),
   serveTraffic: ({ name, port }) => serveTraffic(name, port),

@@ -64,18 +64,26 @@ describe('failures', () => {
     expect(error.message).not.toContain('words');
   });
   test('a program that is not there', async () => {
-    expect(await failureOf(runCommand({ file: '/nowhere/tool', args: [], timeoutMs: 1000 }))).toMatchObject({ reason: 'NotFound' });
+    expect(await failureOf(runCommand({ file: '/nowhere/tool', args: [], timeoutMs: 1000 }))).toMatchObject({
+      reason: 'NotFound',
+    });
   });
   test('a signal that fired before', async () => {
     expect(await failureOf(sh('echo ran', { signal: AbortSignal.abort() }))).toMatchObject({ reason: 'Aborted' });
   });
   test('an error while the input is made ends the program and is thrown as it is', async () => {
-    await expect(runCommand({ file: '/bin/cat', args: [], input: broken(), timeoutMs: 10_000 })).rejects.toThrow(RangeError);
+    await expect(runCommand({ file: '/bin/cat', args: [], input: broken(), timeoutMs: 10_000 })).rejects.toThrow(
+      RangeError,
+    );
   });
   test('a program gets more time the more input it was given', async () => {
     const limits = { timeoutMs: 300, timeoutMsPerKiB: 50 };
-    expect(await sh('cat >/dev/null; sleep 1; echo done', { ...limits, input: ['x'.repeat(200 * 1024)] })).toBe('done\n');
-    expect(await failureOf(sh('cat >/dev/null; sleep 1; echo done', { ...limits, input: ['x'.repeat(1024)] }))).toMatchObject({ reason: 'TimedOut' });
+    expect(await sh('cat >/dev/null; sleep 1; echo done', { ...limits, input: ['x'.repeat(200 * 1024)] })).toBe(
+      'done\n',
+    );
+    expect(
+      await failureOf(sh('cat >/dev/null; sleep 1; echo done', { ...limits, input: ['x'.repeat(1024)] })),
+    ).toMatchObject({ reason: 'TimedOut' });
   });
   const stops: readonly { name: string; more: (controller: AbortController) => Partial<Command>; reason: string }[] = [
     { name: 'a time-out', more: () => ({ timeoutMs: 200 }), reason: 'TimedOut' },
@@ -91,7 +99,13 @@ describe('failures', () => {
   test.each(stops)('$name ends the program and its children', async ({ more, reason }) => {
     const pids: string[] = [];
     const started = Date.now();
-    const error = await failureOf(sh('sleep 60 & echo $!; echo $$; wait', { ...more(new AbortController()), input: numbers(300_000), onLine: (line) => pids.push(line) }));
+    const error = await failureOf(
+      sh('sleep 60 & echo $!; echo $$; wait', {
+        ...more(new AbortController()),
+        input: numbers(300_000),
+        onLine: (line) => pids.push(line),
+      }),
+    );
     expect(error.reason).toBe(reason);
     expect(Date.now() - started).toBeLessThan(5000);
     expect(pids).toHaveLength(2);

@@ -1,5 +1,6 @@
 /**
- * Runs inside the kernel under test: Services and an agent's part from the configuration to the kernel, without an API server.
+ * Runs inside the kernel under test: Services and an agent's part from the configuration to the kernel, without an API
+ * server.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
@@ -28,14 +29,28 @@ const ports: ServiceManifest['ports'] = [
   { name: 'datagrams', port: 80, targetPort: flowPort, protocol: 'UDP' },
   { name: 'connections', port: 81, targetPort: flowPort + 1, protocol: 'TCP' },
 ];
-const publishedPorts: ServiceManifest['ports'] = ports.map((port) => Object.assign({ nodePort: port['port'] === 80 ? nodePorts[0] : nodePorts[1] }, port));
+const publishedPorts: ServiceManifest['ports'] = ports.map((port) =>
+  Object.assign({ nodePort: port['port'] === 80 ? nodePorts[0] : nodePorts[1] }, port),
+);
 const everybody = ['192.0.2.0/24', '10.244.0.0/16', '2001:db8:1::/48', 'fd00:10:244::/48'];
 
 const services: readonly ServiceManifest[] = [
-  { name: 'web', clusterIP: clusterIP(200), ports: publishedPorts, pods: ['podA', 'remotePod'], loadBalancerIP: loadBalancerIP(200), spec: { type: 'LoadBalancer', loadBalancerSourceRanges: everybody } },
+  {
+    name: 'web',
+    clusterIP: clusterIP(200),
+    ports: publishedPorts,
+    pods: ['podA', 'remotePod'],
+    loadBalancerIP: loadBalancerIP(200),
+    spec: { type: 'LoadBalancer', loadBalancerSourceRanges: everybody },
+  },
   { name: 'sticky', clusterIP: clusterIP(201), ports, pods: ['podA', 'podC'], spec: { sessionAffinity: 'ClientIP' } },
   { name: 'deserted', clusterIP: clusterIP(202), ports, pods: [] },
-  ...Array.from({ length: 3 }, (_each, index): ServiceManifest => ({ name: `other-${index}`, clusterIP: clusterIP(210 + index), ports, pods: ['podC'] })),
+  ...Array.from({ length: 3 }, (_each, index): ServiceManifest => ({
+    name: `other-${index}`,
+    clusterIP: clusterIP(210 + index),
+    ports,
+    pods: ['podC'],
+  })),
 ];
 
 /** `index`: of the ports above. */
@@ -48,17 +63,28 @@ export function routes(what: string, index: 0 | 1): readonly Route[] {
   ]);
 }
 
-export const openFlows = (['TCP', 'UDP'] as const).flatMap((protocol) => routes(protocol, 0).map((route) => Object.assign({ protocol }, route)));
+export const openFlows = (['TCP', 'UDP'] as const).flatMap((protocol) =>
+  routes(protocol, 0).map((route) => Object.assign({ protocol }, route)),
+);
 
 /** Nothing tells pods from others, so that a connection of the node's own is masqueraded only where it must be. */
 function configOf(mode: ProxyMode, migration: Partial<NodeConfig['migration']>): NodeConfig {
   const { localTraffic: _none, ...rest } = defaultConfig;
-  return { ...rest, mode, migration: { ...rest.migration, ...migration }, ...(mode === 'ipvs' && { ipvs: { scheduler: 'rr', strictARP: false, excludeCIDRs: [], udpTimeoutSeconds: 3 } }) };
+  return {
+    ...rest,
+    mode,
+    migration: { ...rest.migration, ...migration },
+    ...(mode === 'ipvs' && { ipvs: { scheduler: 'rr', strictARP: false, excludeCIDRs: [], udpTimeoutSeconds: 3 } }),
+  };
 }
 
 let revisions = 0;
 
-function desire(mode: ProxyMode, source: DesiredConfig['source'], migration: Partial<NodeConfig['migration']> = {}): DesiredConfig {
+function desire(
+  mode: ProxyMode,
+  source: DesiredConfig['source'],
+  migration: Partial<NodeConfig['migration']> = {},
+): DesiredConfig {
   revisions += 1;
   return { source, revision: `r${revisions}`, config: configOf(mode, migration) };
 }
@@ -80,20 +106,30 @@ export class Agent {
     store.setNode(node);
     for (const service of services) {
       store.setService(`default/${service.name}`, decodeService(serviceObject(service)));
-      for (const slice of sliceObjects(service)) store.setSlice((slice['metadata'] as { name: string }).name, decodeEndpointSlice(slice));
+      for (const slice of sliceObjects(service))
+        store.setSlice((slice['metadata'] as { name: string }).name, decodeEndpointSlice(slice));
     }
     const say = this.#say;
     this.dataplane = new Dataplane({
       store,
-      makeBackend: (mode, family) => (mode === 'iptables' || mode === 'ipvs' ? createBackend(mode, family, { run: (command) => this.#command(command) }) : { reason: 'ModeNotAvailable', message: mode }),
-      observer: { onQueued: () => undefined, onSuccess: () => undefined, onFailure: (_loop, { error }) => say('sync failed', error), onDrift: (_loop, what) => say(`drift: ${what}`) },
+      makeBackend: (mode, family) =>
+        mode === 'iptables' || mode === 'ipvs'
+          ? createBackend(mode, family, { run: (command) => this.#command(command) })
+          : { reason: 'ModeNotAvailable', message: mode },
+      observer: {
+        onQueued: () => undefined,
+        onSuccess: () => undefined,
+        onFailure: (_loop, { error }) => say('sync failed', error),
+        onDrift: (_loop, what) => say(`drift: ${what}`),
+      },
       logger: { error: say, warn: say, info: say, debug: () => undefined },
       onReconsider: () => undefined,
       timing: { settleMs: 1000, lookMs: 3000 },
     });
   }
 
-  readonly #say = (message: string, fields: object = {}): void => void this.log.push(`${message} ${inspect(fields, { breakLength: Infinity, depth: 4 })}`);
+  readonly #say = (message: string, fields: object = {}): void =>
+    void this.log.push(`${message} ${inspect(fields, { breakLength: Infinity, depth: 4 })}`);
 
   cutAfter(commands: number): void {
     this.#commandsLeft = commands;
@@ -106,15 +142,23 @@ export class Agent {
       return new Promise(() => undefined);
     }
     const input = [...(command.input ?? [])];
-    return this.pretends(command.file, input.join('')) ? '' : this.#run({ ...command, ...(command.input && { input }) });
+    return this.pretends(command.file, input.join(''))
+      ? ''
+      : this.#run({ ...command, ...(command.input && { input }) });
   }
 
   /** Done when the mode is in force; `proven` when it also may stay. */
-  async go(mode: ProxyMode, { proven = true, ...migration }: { proven?: boolean } & Partial<NodeConfig['migration']> = {}): Promise<Refusal | undefined> {
+  async go(
+    mode: ProxyMode,
+    { proven = true, ...migration }: { proven?: boolean } & Partial<NodeConfig['migration']> = {},
+  ): Promise<Refusal | undefined> {
     const desired = desire(mode, 'NodeProxy', migration);
     this.#desired = desired;
     const refusal = await this.dataplane.accept(desired);
-    await until(`mode ${mode} in force`, () => refusal !== undefined || this.dataplane.status.inForce?.revision === desired.revision);
+    await until(
+      `mode ${mode} in force`,
+      () => refusal !== undefined || this.dataplane.status.inForce?.revision === desired.revision,
+    );
     if (proven && refusal === undefined) this.dataplane.judge(desired.revision, undefined);
     return refusal;
   }
@@ -128,17 +172,30 @@ export class Agent {
   /** What its probe finds makes it look at its configuration again. */
   async failProbe(): Promise<Refusal | undefined> {
     if (this.#desired === undefined) throw new Error('no mode to probe');
-    this.dataplane.judge(this.#desired.revision, { kind: 'failed', why: { reason: 'ProbeFailed', message: 'no connection' } });
+    this.dataplane.judge(this.#desired.revision, {
+      kind: 'failed',
+      why: { reason: 'ProbeFailed', message: 'no connection' },
+    });
     return this.dataplane.accept(this.#desired);
   }
 
   /** As an agent starts: with what was saved, and what its NodeProxy says. */
   async begin(saved: ProxyMode, wanted: ProxyMode): Promise<void> {
     const logger = { error: this.#say, warn: this.#say, info: this.#say, debug: () => undefined };
-    const governor = new Governor({ dataplane: this.dataplane, saved: desire(saved, 'Saved'), logger, onAnswer: () => undefined });
+    const governor = new Governor({
+      dataplane: this.dataplane,
+      saved: desire(saved, 'Saved'),
+      logger,
+      onAnswer: () => undefined,
+    });
     const { revision, config } = desire(wanted, 'NodeProxy');
     const spec = { configRef: { name: 'default', uid: 'u', generation: 1 }, revision, config };
-    governor.setNodeProxy({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'node-1', uid: 'n', generation: 1 }, spec });
+    governor.setNodeProxy({
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'NodeProxy',
+      metadata: { name: 'node-1', uid: 'n', generation: 1 },
+      spec,
+    });
     await governor.decide();
     await until(`mode ${wanted} in force`, () => this.dataplane.status.inForce?.revision === revision);
     this.dataplane.judge(revision, undefined);
@@ -150,7 +207,11 @@ export class Agent {
   }
 }
 
-export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 120_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 120_000,
+): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`${what}: not after ${timeoutMs / 1000} s`);

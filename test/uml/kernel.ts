@@ -1,8 +1,9 @@
 /**
- * @module A second kernel on this machine: User Mode Linux, a kernel that is an ordinary process. It has ip_vs, every ipset type and SCTP,
- * which the machine's own kernel may lack, and the machine's file system as its root, read-only.
+ * @module A second kernel on this machine: User Mode Linux, a kernel that is an ordinary process. It has ip_vs, every
+ * ipset type and SCTP, which the machine's own kernel may lack, and the machine's file system as its root, read-only.
  *
- * A program started inside tells what it saw in lines of JSON on its standard output, the kernel's console. Whoever booted reads them here.
+ * A program started inside tells what it saw in lines of JSON on its standard output, the kernel's console. Whoever
+ * booted reads them here.
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
@@ -29,35 +30,73 @@ const init = fileURLToPath(new URL('init.sh', import.meta.url));
 const keptLines = 40;
 
 /**
- * Boots a kernel, runs a program inside of it and gives the kernel's release when it has halted. Throws, with the last lines of the
- * console, when it does not boot, when the program does not end with 0, and when it is over time.
+ * Boots a kernel, runs a program inside of it and gives the kernel's release when it has halted. Throws, with the last
+ * lines of the console, when it does not boot, when the program does not end with 0, and when it is over time.
  */
-export function runInKernel({ program, args = [], timeoutMs, memory = '1G', modules = 'loaded', onLine }: BootOptions): Promise<string> {
+export function runInKernel({
+  program,
+  args = [],
+  timeoutMs,
+  memory = '1G',
+  modules = 'loaded',
+  onLine,
+}: BootOptions): Promise<string> {
   const command = [process.execPath, fileURLToPath(new URL(program, import.meta.url)), ...args];
-  const kernel = spawn('setpriv', commandLine([`mem=${memory}`, `modules=${modules}`], command), { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const kernel = spawn('setpriv', commandLine([`mem=${memory}`, `modules=${modules}`], command), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   const killKernel = (): void => kill(kernel);
   process.once('exit', killKernel);
   const started = performance.now();
   return readConsole(kernel, { timeoutMs, onLine }).finally(() => {
     process.off('exit', killKernel);
-    process.stdout.write(`kernel under test: ${[basename(program), ...args].join(' ')}: ${((performance.now() - started) / 1000).toFixed(0)} s\n`);
+    process.stdout.write(
+      `kernel under test: ${[basename(program), ...args].join(' ')}: ${((performance.now() - started) / 1000).toFixed(0)} s\n`,
+    );
   });
 }
 
 /**
- * All processes of the kernel stand in one process namespace and end with its first one, also when this process is killed; its files
- * are in memory that only they see, and go with them.
+ * All processes of the kernel stand in one process namespace and end with its first one, also when this process is
+ * killed; its files are in memory that only they see, and go with them.
  */
 function commandLine(settings: readonly string[], command: readonly string[]): string[] {
   const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-  const namespaces = ['--pdeathsig', 'KILL', 'taskset', '--cpu-list', ownCPU(), 'unshare', ...asRoot, '--mount', '--pid', '--fork', '--kill-child=KILL'];
+  const namespaces = [
+    '--pdeathsig',
+    'KILL',
+    'taskset',
+    '--cpu-list',
+    ownCPU(),
+    'unshare',
+    ...asRoot,
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child=KILL',
+  ];
   const ownMemory = ['sh', '-c', 'mount -t tmpfs uml /run && exec "$@"', 'sh'];
   const hardware = ['console=tty0', 'con=null', 'con0=fd:0,fd:1', 'uml_dir=/run', 'quiet'];
   const root = ['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro'];
-  return [...namespaces, ...ownMemory, 'linux.uml', ...settings, ...hardware, ...root, `init=${init}`, '--', workTree, ...command];
+  return [
+    ...namespaces,
+    ...ownMemory,
+    'linux.uml',
+    ...settings,
+    ...hardware,
+    ...root,
+    `init=${init}`,
+    '--',
+    workTree,
+    ...command,
+  ];
 }
 
-/** The kernel and its processes take turns at every system call, and a turn that goes to another CPU takes several times as long. */
+/**
+ * The kernel and its processes take turns at every system call, and a turn that goes to another CPU takes several times
+ * as long.
+ */
 function ownCPU(): string {
   const [, list = '0'] = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
   const allowed = list.split(',').flatMap((range) => {
@@ -99,7 +138,8 @@ function readConsole(kernel: ChildProcess, { timeoutMs, onLine }: Reading): Prom
     seen.isLate = true;
     kill(kernel);
   }, timeoutMs);
-  for (const stream of [kernel.stdout, kernel.stderr]) if (stream !== null) createInterface({ input: stream }).on('line', read);
+  for (const stream of [kernel.stdout, kernel.stderr])
+    if (stream !== null) createInterface({ input: stream }).on('line', read);
   return new Promise((resolve, reject) => {
     kernel.once('error', (cause) => reject(new Error('the kernel under test cannot be started', { cause })));
     kernel.once('close', () => {

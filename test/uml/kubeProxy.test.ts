@@ -9,4 +9,9 @@ const { 'kube-proxy': file } = isBuilt ? await ensureBinaries({ which: ['kube-pr
 const amount = scaled(0, 1) === 1 ? 'all' : 'few';
 
 // So that a row says what kube-proxy does, and not what somebody remembers of it.
-describePackets({ title: 'the real kube-proxy in mode ipvs', needs: ['cluster'], args: ['kube-proxy', file, amount], scenarios: kubeProxyScenarios(amount) });
+describePackets({
+  title: 'the real kube-proxy in mode ipvs',
+  needs: ['cluster'],
+  args: ['kube-proxy', file, amount],
+  scenarios: kubeProxyScenarios(amount),
+});

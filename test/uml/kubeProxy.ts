@@ -1,5 +1,6 @@
 /**
- * The real kube-proxy on the scenarios' node, with objects from an ObjectServer that only the node's namespace can reach.
+ * The real kube-proxy on the scenarios' node, with objects from an ObjectServer that only the node's namespace can
+ * reach.
  */
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
@@ -52,9 +53,14 @@ export class KubeProxy implements Proxy {
     const [before, marker] = [markerOf(this.#rounds), markerOf(this.#rounds + 1)];
     this.#rounds += 1;
     const offer = (manifests: readonly ServiceManifest[]): void =>
-      this.#server.replace([nodeObject, ...manifests.flatMap(sliceObjects), ...manifests.map(serviceObject).map(withDefaults)] as KubeObject[]);
-    // Whoever serves the marker, which comes last in each watch, has heard of everything. A run of kube-proxy ends with taking away what is
-    // no Service any more: the run in which the marker of before goes began after that, and has done all the rest.
+      this.#server.replace([
+        nodeObject,
+        ...manifests.flatMap(sliceObjects),
+        ...manifests.map(serviceObject).map(withDefaults),
+      ] as KubeObject[]);
+    // Whoever serves the marker, which comes last in each watch, has heard of everything. A run of kube-proxy ends with
+    // taking away what is no Service any more: the run in which the marker of before goes began after that, and has
+    // done all the rest.
     offer([...objects, before, marker]);
     this.#run();
     await this.#until((servers) => endpointLines(marker).every((line) => servers.includes(line)));
@@ -74,12 +80,19 @@ export class KubeProxy implements Proxy {
     if (this.#process !== undefined) return;
     // Its output goes to the console, whose end is shown when something fails.
     const command = [this.#file, '--proxy-mode=ipvs', `--kubeconfig=${kubeconfigFile()}`, ...flags];
-    this.#process = spawn('nsenter', ['-t', String(this.#network.nodePid), '-n', ...command], { stdio: ['ignore', 'inherit', 'inherit'] });
+    this.#process = spawn('nsenter', ['-t', String(this.#network.nodePid), '-n', ...command], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
   }
 
   async #until(isReached: (servers: string) => boolean): Promise<void> {
-    const look = async (): Promise<boolean> => isReached(await this.#network.runOnNode({ file: '/usr/sbin/ipvsadm', args: ['-S', '-n'], timeoutMs: 10_000 }));
-    await waitFor('kube-proxy syncs', look, { timeoutMs: syncTimeoutMs, everyMs: 500, isHopeless: () => this.#process?.exitCode !== null });
+    const look = async (): Promise<boolean> =>
+      isReached(await this.#network.runOnNode({ file: '/usr/sbin/ipvsadm', args: ['-S', '-n'], timeoutMs: 10_000 }));
+    await waitFor('kube-proxy syncs', look, {
+      timeoutMs: syncTimeoutMs,
+      everyMs: 500,
+      isHopeless: () => this.#process?.exitCode !== null,
+    });
   }
 }
 
@@ -101,7 +114,11 @@ const flags = [
 /** What the API server would have added, and kube-proxy relies on. */
 function withDefaults(object: ReturnType<typeof serviceObject>): object {
   const spec = object['spec'] as { readonly ports: readonly object[] };
-  const policies = { internalTrafficPolicy: 'Cluster', externalTrafficPolicy: 'Cluster', sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } };
+  const policies = {
+    internalTrafficPolicy: 'Cluster',
+    externalTrafficPolicy: 'Cluster',
+    sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } },
+  };
   const ports = spec.ports.map((port) => Object.assign({ protocol: 'TCP' }, port));
   return { ...object, spec: { ...policies, ipFamilies: ['IPv4', 'IPv6'], ...spec, ports } };
 }

@@ -1,17 +1,29 @@
 /**
- * Where the real kube-proxy in ipvs mode (1.36) differs from this project in the same mode, by `scenario: row`, with the decision that is the reason.
+ * Where the real kube-proxy in ipvs mode (1.36) differs from this project in the same mode, by `scenario: row`, with
+ * the decision that is the reason.
  */
 import { addresses } from '../scenarios/network.ts';
 import type { Difference, Differences } from './differences.ts';
 
-const unmasqueraded = 'it does not masquerade what the node itself sends to a node port of policy Local; this project does, as in iptables mode';
-const noFallback = 'without a local endpoint it uses those of other nodes, against the policy; this project drops, as in iptables mode';
+const unmasqueraded =
+  'it does not masquerade what the node itself sends to a node port of policy Local; this project does, as in iptables mode';
+const noFallback =
+  'without a local endpoint it uses those of other nodes, against the policy; this project drops, as in iptables mode';
 
-const fallsBackFor = (from: 'client' | 'otherNode'): Difference => ({ expect: { by: 'remotePod', seenFrom: addresses[from] }, because: noFallback });
+const fallsBackFor = (from: 'client' | 'otherNode'): Difference => ({
+  expect: { by: 'remotePod', seenFrom: addresses[from] },
+  because: noFallback,
+});
 
 export const kubeProxyDiffers: Differences = {
-  'external traffic policy Local: the node itself reaches all endpoints': { expect: { by: 'remotePod', seenFrom: addresses.node }, because: unmasqueraded },
-  'terminating endpoints from everywhere: the node itself goes to the ready one': { expect: { by: 'podA', seenFrom: addresses.node }, because: unmasqueraded },
+  'external traffic policy Local: the node itself reaches all endpoints': {
+    expect: { by: 'remotePod', seenFrom: addresses.node },
+    because: unmasqueraded,
+  },
+  'terminating endpoints from everywhere: the node itself goes to the ready one': {
+    expect: { by: 'podA', seenFrom: addresses.node },
+    because: unmasqueraded,
+  },
   'external traffic policy Local: dropped without a local endpoint': fallsBackFor('client'),
   'pods known by the cluster CIDR: another node does not': fallsBackFor('otherNode'),
   'internal traffic policy Local: dropped without one': {

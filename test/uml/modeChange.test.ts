@@ -1,5 +1,6 @@
 /**
- * Changes of mode on a node that serves, on a kernel that has ip_vs: packets from one mode to the other and back. One boot for all.
+ * Changes of mode on a node that serves, on a kernel that has ip_vs: packets from one mode to the other and back. One
+ * boot for all.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWhere } from '../requirements.ts';
@@ -14,7 +15,11 @@ describeWhere(['uml'], 'a change of mode on the kernel under test', () => {
   const reports = new Map<string, CheckReport>();
   let fault: Error | undefined;
   beforeAll(async () => {
-    await runInKernel({ program: 'modeChange.ts', timeoutMs, onLine: (line) => reports.set((line as CheckReport).check, line as CheckReport) }).catch((error: unknown) => (fault = error as Error));
+    await runInKernel({
+      program: 'modeChange.ts',
+      timeoutMs,
+      onLine: (line) => reports.set((line as CheckReport).check, line as CheckReport),
+    }).catch((error: unknown) => (fault = error as Error));
   }, timeoutMs + 10_000);
   afterAll(() => {
     for (const { check, note } of reports.values()) process.stdout.write(`mode change: ${check}: ${note ?? ''}\n`);

@@ -23,9 +23,18 @@ const leastPerSecond = 100;
 /** After it a flow that is not answered counts as silent. */
 const patienceMs = 9000;
 
-function problemsOf(from: HostName, { flows, exchanges, broken, failed, connections, seconds, seenFrom }: TrafficReport): readonly string[] {
+function problemsOf(
+  from: HostName,
+  { flows, exchanges, broken, failed, connections, seconds, seenFrom }: TrafficReport,
+): readonly string[] {
   const failures = Object.entries(failed).map(([what, number]) => `${number} connections to ${what}`);
-  const unanswerable = seenFrom.filter((address) => address.startsWith('10.96.') || address.startsWith('fd00:10:96:') || address.startsWith('203.0.113.') || address.startsWith('2001:db8:2:'));
+  const unanswerable = seenFrom.filter(
+    (address) =>
+      address.startsWith('10.96.') ||
+      address.startsWith('fd00:10:96:') ||
+      address.startsWith('203.0.113.') ||
+      address.startsWith('2001:db8:2:'),
+  );
   return [
     ...broken,
     ...failures,
@@ -37,7 +46,8 @@ function problemsOf(from: HostName, { flows, exchanges, broken, failed, connecti
 
 /** Of flows whose virtual servers were taken away: UDP is served, perhaps by another pod; TCP is told. */
 function problemsOfCut({ broken }: TrafficReport): readonly string[] {
-  const wasTold = (flow: string): boolean => broken.includes(`${flow}: ECONNRESET`) || broken.includes(`${flow}: ECONNREFUSED`);
+  const wasTold = (flow: string): boolean =>
+    broken.includes(`${flow}: ECONNRESET`) || broken.includes(`${flow}: ECONNREFUSED`);
   return broken.filter((what) => {
     const flow = what.slice(0, what.indexOf(':'));
     return flow.startsWith('UDP') ? !what.includes(': went from ') : !wasTold(flow);
@@ -52,13 +62,21 @@ const run: RunCommand = (command) => {
 };
 const snapshot = (): ReturnType<typeof takeSnapshot> => takeSnapshot(runCommand);
 
-async function check(name: Check, look: (note: (text: string) => void) => Promise<readonly string[]>, agents: readonly Agent[] = []): Promise<void> {
+async function check(
+  name: Check,
+  look: (note: (text: string) => void) => Promise<readonly string[]>,
+  agents: readonly Agent[] = [],
+): Promise<void> {
   let note: string | undefined;
   const started = performance.now();
   const before = commands;
   const problems = await look((text) => (note = text)).catch((error: unknown) => [inspect(error)]);
   const logs = problems.length === 0 ? [] : agents.flatMap(({ log }) => log.slice(-8));
-  const report: CheckReport = { check: name, problems: [...problems, ...logs], note: `${note ?? ''} (${((performance.now() - started) / 1000).toFixed(1)} s, ${commands - before} commands)` };
+  const report: CheckReport = {
+    check: name,
+    problems: [...problems, ...logs],
+    note: `${note ?? ''} (${((performance.now() - started) / 1000).toFixed(1)} s, ${commands - before} commands)`,
+  };
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
@@ -76,7 +94,8 @@ await agent.become('ipvs');
 const freshIpvs = await snapshot();
 await agent.dataplane.stop(1000);
 await check('a node that never served ends clean', async () => {
-  for (const mode of ['iptables', 'ipvs'] as const) for (const family of ipFamilies) await createBackend(mode, family, { run: runCommand }).cleanup();
+  for (const mode of ['iptables', 'ipvs'] as const)
+    for (const family of ipFamilies) await createBackend(mode, family, { run: runCommand }).cleanup();
   return differences(await snapshot(), empty);
 });
 
@@ -102,7 +121,8 @@ await check(
 await begin('podB');
 await sleep(1000);
 
-const virtualServers = (): Promise<string> => runCommand({ file: '/usr/sbin/ipvsadm', args: ['-Ln'], timeoutMs: 10_000 });
+const virtualServers = (): Promise<string> =>
+  runCommand({ file: '/usr/sbin/ipvsadm', args: ['-Ln'], timeoutMs: 10_000 });
 
 await check(
   'ipvs to iptables: connections drain with weight 0, beside an agent that is killed and starts again',
@@ -111,9 +131,16 @@ await check(
     await until('weight 0', async () => !/Masq +1 /.test(await virtualServers()));
     const draining = (await virtualServers()).split('\n').filter((line) => /Masq +0 +[1-9]/.test(line)).length;
     const answers = await Promise.all(
-      ipFamilies.map(async (family) => network.ask('client', { protocol: 'TCP', address: clusterIP(200)[family], port: podPort, timeoutMs: 1500 })),
+      ipFamilies.map(async (family) =>
+        network.ask('client', { protocol: 'TCP', address: clusterIP(200)[family], port: podPort, timeoutMs: 1500 }),
+      ),
     );
-    const deserted = await network.ask('client', { protocol: 'TCP', address: clusterIP(202).ipv4, port: 80, timeoutMs: 4000 });
+    const deserted = await network.ask('client', {
+      protocol: 'TCP',
+      address: clusterIP(202).ipv4,
+      port: 80,
+      timeoutMs: 4000,
+    });
     agent.cutAfter(4);
     await agent.wasCut.promise;
     agent = new Agent(run);
@@ -121,7 +148,11 @@ await check(
     await sleep(1000);
     return [
       ...(draining === 0 ? ['no real server drains'] : []),
-      ...answers.flatMap((answer) => (answer === 'REFUSED' || answer === 'DROPPED' ? [] : [`a port of the node answers through an address: ${inspect(answer)}`])),
+      ...answers.flatMap((answer) =>
+        answer === 'REFUSED' || answer === 'DROPPED'
+          ? []
+          : [`a port of the node answers through an address: ${inspect(answer)}`],
+      ),
       ...(deserted === 'REFUSED' ? [] : [`a Service without endpoints is ${inspect(deserted)}`]),
     ];
   },
@@ -129,14 +160,23 @@ await check(
 );
 
 await check('no connection failed and none broke, from iptables to ipvs and back', async (note) => {
-  const ended = await Promise.all((Object.keys(perSecond) as (keyof typeof perSecond)[]).map(async (from) => ({ from, report: await network.endTraffic(from) })));
-  const sum = (count: (report: TrafficReport) => number): number => ended.reduce((total, { report }) => total + count(report), 0);
+  const ended = await Promise.all(
+    (Object.keys(perSecond) as (keyof typeof perSecond)[]).map(async (from) => ({
+      from,
+      report: await network.endTraffic(from),
+    })),
+  );
+  const sum = (count: (report: TrafficReport) => number): number =>
+    ended.reduce((total, { report }) => total + count(report), 0);
   const rate = ended.reduce((total, { report: { connections, seconds } }) => total + connections / seconds, 0);
   note(
     `${sum(({ connections }) => connections)} connections, ${Math.round(rate)}/s, slowest ${Math.max(...ended.map(({ report }) => report.slowestMs))} ms; ` +
       `${sum(({ flows }) => flows)} flows with ${sum(({ exchanges }) => exchanges)} answers, longest silence ${Math.max(...ended.map(({ report }) => report.longestSilenceMs))} ms`,
   );
-  return [...ended.flatMap(({ from, report }) => problemsOf(from, report)), ...(rate < leastPerSecond ? [`fewer than ${leastPerSecond} connections a second`] : [])];
+  return [
+    ...ended.flatMap(({ from, report }) => problemsOf(from, report)),
+    ...(rate < leastPerSecond ? [`fewer than ${leastPerSecond} connections a second`] : []),
+  ];
 });
 
 await check(
@@ -149,14 +189,22 @@ await check(
 );
 
 /** Goes where it cannot stay, under traffic. */
-async function failsToStay(go: () => Promise<Refusal | undefined>, before: Snapshot, note: (text: string) => void): Promise<readonly string[]> {
+async function failsToStay(
+  go: () => Promise<Refusal | undefined>,
+  before: Snapshot,
+  note: (text: string) => void,
+): Promise<readonly string[]> {
   await begin('client');
   const refusal = await go();
   agent.pretends = () => false;
   const report = await network.endTraffic('client');
   note(`${refusal?.message}; slowest connection ${report.slowestMs} ms`);
   await agent.left();
-  return [...problemsOf('client', report), ...(refusal?.reason === 'ModeSwitchFailed' ? [] : [`refusal: ${inspect(refusal)}`]), ...differences(await snapshot(), before)];
+  return [
+    ...problemsOf('client', report),
+    ...(refusal?.reason === 'ModeSwitchFailed' ? [] : [`refusal: ${inspect(refusal)}`]),
+    ...differences(await snapshot(), before),
+  ];
 }
 
 await check(
@@ -170,7 +218,8 @@ await check(
 
 await check(
   'a change to ipvs whose probe fails goes back, and serves all the while',
-  (note) => failsToStay(async () => (await agent.go('ipvs', { proven: false })) ?? agent.failProbe(), freshIptables, note),
+  (note) =>
+    failsToStay(async () => (await agent.go('ipvs', { proven: false })) ?? agent.failProbe(), freshIptables, note),
   [agent],
 );
 
@@ -207,7 +256,10 @@ await check(
   'flows that outlast the drain are cut: UDP is served anew, TCP is told',
   async (note) => {
     await begin('client');
-    await until('flows are open', async () => (await virtualServers()).split('\n').filter((line) => /Masq +1 +[1-9]/.test(line)).length > 0);
+    await until(
+      'flows are open',
+      async () => (await virtualServers()).split('\n').filter((line) => /Masq +1 +[1-9]/.test(line)).length > 0,
+    );
     // Kernels before 5.9 forget no connection of a virtual server that goes.
     await writeFile('/proc/sys/net/ipv4/vs/expire_nodest_conn', '0');
     await agent.become('iptables', { drainTimeoutSeconds: 1 });
@@ -215,7 +267,9 @@ await check(
     await sleep(patienceMs);
     const report = await network.endTraffic('client');
     const resets = report.broken.filter((what) => what.includes('ECONNRE')).length;
-    note(`${resets} of ${report.flows / 2} TCP flows were reset; longest silence of any flow ${report.longestSilenceMs} ms`);
+    note(
+      `${resets} of ${report.flows / 2} TCP flows were reset; longest silence of any flow ${report.longestSilenceMs} ms`,
+    );
     return [...problemsOfCut(report), ...differences(await snapshot(), freshIptables)];
   },
   [agent],

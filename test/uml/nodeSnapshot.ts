@@ -14,13 +14,15 @@ const commands: readonly (readonly string[])[] = [
 
 export async function takeSnapshot(run: RunCommand): Promise<Snapshot> {
   const taken: Record<string, readonly string[]> = {};
-  for (const [file = '', ...args] of commands) taken[[file.split('/').at(-1), ...args].join(' ')] = linesOf(await run({ file, args, timeoutMs: 20_000 }));
+  for (const [file = '', ...args] of commands)
+    taken[[file.split('/').at(-1), ...args].join(' ')] = linesOf(await run({ file, args, timeoutMs: 20_000 }));
   return taken;
 }
 
 /**
- * Without counters, times, the kernel's own chains and the numbers of devices. Sorted: a chain that both modes have stays where it is when they change, so jumps of the kernel's chains
- * may stand in another order, which none of them depends on.
+ * Without counters, times, the kernel's own chains and the numbers of devices. Sorted: a chain that both modes have
+ * stays where it is when they change, so jumps of the kernel's chains may stand in another order, which none of them
+ * depends on.
  */
 function linesOf(text: string): readonly string[] {
   let table = '';
@@ -30,14 +32,25 @@ function linesOf(text: string): readonly string[] {
     if (line.startsWith('*')) return [];
     return line.startsWith(':') || (table !== '' && line.startsWith('-')) ? table + line : line;
   });
-  return inTable.map((line) => line.replace(/ \[\d+:\d+\]$/, '').replace(/ initval \S+/, '').replace(/^\d+: /, '').replace(/ link\/ether \S+/, '')).sort();
+  return inTable
+    .map((line) =>
+      line
+        .replace(/ \[\d+:\d+\]$/, '')
+        .replace(/ initval \S+/, '')
+        .replace(/^\d+: /, '')
+        .replace(/ link\/ether \S+/, ''),
+    )
+    .sort();
 }
 
 /** What each has that the other lacks; empty when both are alike. */
 export function differences(actual: Snapshot, wanted: Snapshot): readonly string[] {
   return Object.keys(wanted).flatMap((command) => {
     const [is, ought] = [actual[command] ?? [], wanted[command] ?? []];
-    return [...missing(is, ought).map((line) => `${command} lacks: ${line}`), ...missing(ought, is).map((line) => `${command} has besides: ${line}`)].slice(0, 5);
+    return [
+      ...missing(is, ought).map((line) => `${command} lacks: ${line}`),
+      ...missing(ought, is).map((line) => `${command} has besides: ${line}`),
+    ].slice(0, 5);
   });
 }
 

@@ -1,6 +1,7 @@
 /**
- * As much of an API server as kube-proxy and an agent need: lists and watches of JSON, of whatever it was told last; what clients write is
- * thanked for and forgotten. A real one beside etcd would take longer to start in this kernel than all packets together.
+ * As much of an API server as kube-proxy and an agent need: lists and watches of JSON, of whatever it was told last;
+ * what clients write is thanked for and forgotten. A real one beside etcd would take longer to start in this kernel
+ * than all packets together.
  */
 import http from 'node:http';
 
@@ -61,7 +62,8 @@ export class ObjectServer {
   }
 
   #send(type: string, object: Stored): void {
-    for (const [response, selects] of this.#watches) if (selects(object)) response.write(`${JSON.stringify({ type, object })}\n`);
+    for (const [response, selects] of this.#watches)
+      if (selects(object)) response.write(`${JSON.stringify({ type, object })}\n`);
   }
 
   #answer(request: http.IncomingMessage, response: http.ServerResponse): void {
@@ -71,18 +73,36 @@ export class ObjectServer {
     const objects = [...this.#stored.values()].filter(selects);
     response.setHeader('content-type', 'application/json');
     if (request.method !== 'GET') request.resume().on('end', () => respond(response, {}));
-    else if (pathname !== path) respond(response, objects.find(({ metadata }) => pathname === `${path}/${metadata.name}`));
-    else if (searchParams.get('watch') === 'true') this.#watch(response, { kind, apiVersion: versionOf(path) }, searchParams, selects);
-    else respond(response, { apiVersion: versionOf(path), kind: `${kind}List`, metadata: { resourceVersion: String(this.#version) }, items: objects });
+    else if (pathname !== path)
+      respond(
+        response,
+        objects.find(({ metadata }) => pathname === `${path}/${metadata.name}`),
+      );
+    else if (searchParams.get('watch') === 'true')
+      this.#watch(response, { kind, apiVersion: versionOf(path) }, searchParams, selects);
+    else
+      respond(response, {
+        apiVersion: versionOf(path),
+        kind: `${kind}List`,
+        metadata: { resourceVersion: String(this.#version) },
+        items: objects,
+      });
   }
 
   /** With sendInitialEvents the watch begins with all objects, and a bookmark says where they end. */
-  #watch(response: http.ServerResponse, { kind, apiVersion }: { kind: string; apiVersion: string }, parameters: URLSearchParams, selects: Selects): void {
+  #watch(
+    response: http.ServerResponse,
+    { kind, apiVersion }: { kind: string; apiVersion: string },
+    parameters: URLSearchParams,
+    selects: Selects,
+  ): void {
     response.flushHeaders();
     this.#watches.set(response, selects);
     response.on('close', () => this.#watches.delete(response));
     const since = Number(parameters.get('resourceVersion'));
-    const news = [...this.#stored.values()].filter((object) => selects(object) && Number(object.metadata.resourceVersion) > since);
+    const news = [...this.#stored.values()].filter(
+      (object) => selects(object) && Number(object.metadata.resourceVersion) > since,
+    );
     for (const object of news) response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
     if (parameters.get('sendInitialEvents') !== 'true') return;
     const metadata = { resourceVersion: String(this.#version), annotations: { 'k8s.io/initial-events-end': 'true' } };

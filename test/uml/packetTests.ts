@@ -49,7 +49,12 @@ class Run {
 
   async boot(args: readonly string[]): Promise<void> {
     try {
-      this.#release = await runInKernel({ program: 'packets.ts', args, timeoutMs, onLine: (line) => this.#keep(line as Report) });
+      this.#release = await runInKernel({
+        program: 'packets.ts',
+        args,
+        timeoutMs,
+        onLine: (line) => this.#keep(line as Report),
+      });
     } catch (error) {
       this.#fault = error as Error;
     }
@@ -66,7 +71,8 @@ class Run {
 
   expectRow([family, scenario, name]: RowName, row: PacketRow): void {
     const seen = this.#seen.get(JSON.stringify([family, scenario, name]));
-    if (seen === undefined) throw new Error(this.#failures.get(scenario) ?? 'the kernel under test ended before this row');
+    if (seen === undefined)
+      throw new Error(this.#failures.get(scenario) ?? 'the kernel under test ended before this row');
     expectObservations(row, family as IPFamily, seen);
     this.#passed[family as IPFamily] += 1;
   }

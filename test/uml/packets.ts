@@ -23,17 +23,22 @@ const slowness = 4;
 /** Packets of which an answer is awaited go first: beside them, what is answered late would look dropped. */
 async function run(network: Network, proxy: Proxy, round: Round): Promise<void> {
   await proxy.serve(round);
-  const cases = ipFamilies.flatMap((family) => round.scenarios.flatMap(({ name, rows }) => rows.map((row) => ({ family, name, row }))));
+  const cases = ipFamilies.flatMap((family) =>
+    round.scenarios.flatMap(({ name, rows }) => rows.map((row) => ({ family, name, row }))),
+  );
   const send = async ({ family, name, row }: (typeof cases)[number]): Promise<void> =>
     print({ row: [family, name, row.name], seen: await observe(network, family, row, slowness) });
   const isAnswered = ({ family, row }: (typeof cases)[number]): boolean => expectationIn(row, family) !== 'DROPPED';
   await eachOf(cases.filter(isAnswered), send);
-  await eachOf(cases.filter((each) => !isAnswered(each)), send);
+  await eachOf(
+    cases.filter((each) => !isAnswered(each)),
+    send,
+  );
 }
 
 /**
- * Every question from a port of its own: ip_vs tells answers apart by client and endpoint alone, so that of two connections at once from one port,
- * through two Services to one endpoint, the first never hears anything.
+ * Every question from a port of its own: ip_vs tells answers apart by client and endpoint alone, so that of two
+ * connections at once from one port, through two Services to one endpoint, the first never hears anything.
  */
 function withOwnPorts(network: Network): Network {
   let count = 0;
@@ -64,7 +69,10 @@ function subjectOf([name = '', kubeProxy = '', amount]: readonly string[]): Subj
   const subjects: Readonly<Record<string, () => Subject>> = {
     iptables: () => ({ scenarios: iptablesScenarios(), start: (network) => createOurs('iptables', network) }),
     ipvs: () => ({ scenarios: ipvsScenarios(), start: (network) => createOurs('ipvs', network) }),
-    'kube-proxy': () => ({ scenarios: kubeProxyScenarios(amount === 'all' ? 'all' : 'few'), start: (network) => KubeProxy.start(kubeProxy, network) }),
+    'kube-proxy': () => ({
+      scenarios: kubeProxyScenarios(amount === 'all' ? 'all' : 'few'),
+      start: (network) => KubeProxy.start(kubeProxy, network),
+    }),
   };
   const subject = subjects[name];
   if (subject === undefined) throw new Error(`one of ${Object.keys(subjects).join(', ')}`);
@@ -75,7 +83,9 @@ const { scenarios, start } = subjectOf(process.argv.slice(2));
 const network = withOwnPorts(await createNetwork({ sctp: true }));
 const proxy = await start(network);
 for (const round of roundsOf(scenarios)) {
-  await run(network, proxy, round).catch((error: unknown) => print({ scenarios: round.scenarios.map(({ name }) => name), failure: inspect(error) }));
+  await run(network, proxy, round).catch((error: unknown) =>
+    print({ scenarios: round.scenarios.map(({ name }) => name), failure: inspect(error) }),
+  );
 }
 await proxy.end();
 await network.close();

@@ -14,11 +14,18 @@ export interface Proxy {
 
 /** As the agent does, which has a loop for each family; and as `proxyconfig cleanup` does, one after the other. */
 export function createOurs(mode: ProxyMode, network: Network): Proxy {
-  const backends = ipFamilies.map((family) => ({ family, backend: createBackend(mode, family, { run: network.runOnNode }) }));
+  const backends = ipFamilies.map((family) => ({
+    family,
+    backend: createBackend(mode, family, { run: network.runOnNode }),
+  }));
   return {
     serve: async ({ objects, config }) => {
       const sync = ({ family, backend }: (typeof backends)[number]): Promise<unknown> =>
-        backend.sync({ state: stateOf(family, objects, { ...config, mode }), changed: 'all', signal: new AbortController().signal });
+        backend.sync({
+          state: stateOf(family, objects, { ...config, mode }),
+          changed: 'all',
+          signal: new AbortController().signal,
+        });
       await Promise.all(backends.map(sync));
     },
     end: async () => {

@@ -1,5 +1,6 @@
 /**
- * Scenarios whose Services can stand beside each other, to be served at once: in this kernel it is the tools' runs that take the time.
+ * Scenarios whose Services can stand beside each other, to be served at once: in this kernel it is the tools' runs that
+ * take the time.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Scenario } from '../scenarios/serviceTable.ts';
@@ -13,14 +14,22 @@ export function roundsOf(scenarios: readonly Scenario[]): readonly Round[] {
   const rounds: Round[] = [];
   for (const scenario of scenarios) {
     const first = rounds.findLastIndex((round) => isInWay(round, scenario)) + 1;
-    const found = rounds.findIndex((round, index) => index >= first && isDeepStrictEqual(round.config, scenario.config));
+    const found = rounds.findIndex(
+      (round, index) => index >= first && isDeepStrictEqual(round.config, scenario.config),
+    );
     const before = rounds[found];
-    const round = { config: scenario.config, objects: [...(before?.objects ?? []), ...scenario.objects], scenarios: [...(before?.scenarios ?? []), scenario] };
+    const round = {
+      config: scenario.config,
+      objects: [...(before?.objects ?? []), ...scenario.objects],
+      scenarios: [...(before?.scenarios ?? []), scenario],
+    };
     rounds.splice(before === undefined ? rounds.length : found, before === undefined ? 0 : 1, round as Round);
   }
   return rounds;
 }
 
 function isInWay({ objects }: Round, scenario: Scenario): boolean {
-  return scenario.objects.some(({ namespace, name }) => objects.some((other) => other.namespace === namespace && other.name === name));
+  return scenario.objects.some(({ namespace, name }) =>
+    objects.some((other) => other.namespace === namespace && other.name === name),
+  );
 }

@@ -1,5 +1,6 @@
 /**
- * What each of those who serve Services is asked in the kernel under test, with what its packets must see: also SCTP, which this kernel has.
+ * What each of those who serve Services is asked in the kernel under test, with what its packets must see: also SCTP,
+ * which this kernel has.
  */
 import type { Scenario } from '../scenarios/scenario.ts';
 import { sctpScenarios } from '../scenarios/sctpTable.ts';
@@ -22,7 +23,10 @@ export function ipvsScenarios(): readonly Scenario[] {
 /** An API server's selector keeps these from kube-proxy, and an ObjectServer has none. */
 const notForKubeProxy = 'a Service of another proxy';
 
-/** Those in which it differs from this project, and a few that differ most between modes; with `all`, whatever can be served in one go. kube-proxy takes seconds for each Service in this kernel. */
+/**
+ * Those in which it differs from this project, and a few that differ most between modes; with `all`, whatever can be
+ * served in one go. kube-proxy takes seconds for each Service in this kernel.
+ */
 const fewForKubeProxy = new Set([
   'Redis behind a NodePort',
   'hairpin and masquerade',
@@ -35,6 +39,8 @@ const fewForKubeProxy = new Set([
 
 export function kubeProxyScenarios(amount: 'few' | 'all'): readonly Scenario[] {
   const [first] = roundsOf(ipvsScenarios());
-  const chosen = (first?.scenarios ?? []).filter(({ name }) => (amount === 'all' ? name !== notForKubeProxy : fewForKubeProxy.has(name)));
+  const chosen = (first?.scenarios ?? []).filter(({ name }) =>
+    amount === 'all' ? name !== notForKubeProxy : fewForKubeProxy.has(name),
+  );
   return withDifferences(chosen, kubeProxyDiffers);
 }

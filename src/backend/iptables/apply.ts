@@ -7,7 +7,15 @@ import type { ServiceKey } from '../../model/service.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { giveMemoryBack } from '../../system/memory.ts';
-import type { Backend, PacketCounts, QuarantinedService, Refusal, Retired, SyncRequest, SyncResult } from '../backend.ts';
+import type {
+  Backend,
+  PacketCounts,
+  QuarantinedService,
+  Refusal,
+  Retired,
+  SyncRequest,
+  SyncResult,
+} from '../backend.ts';
 import { SyncError } from '../backend.ts';
 import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
@@ -15,7 +23,18 @@ import type { Quarantine } from '../shared/quarantine.ts';
 import { withoutKeys } from '../shared/quarantine.ts';
 import { ChainTexts } from './chainTexts.ts';
 import { handOver } from './handover.ts';
-import { countInvalidDropped, differencesOf, findDifference, hasTree, isRefusal, readKernel, readVariants, restore, selectIptables, takesBlocks } from './kernel.ts';
+import {
+  countInvalidDropped,
+  differencesOf,
+  findDifference,
+  hasTree,
+  isRefusal,
+  readKernel,
+  readVariants,
+  restore,
+  selectIptables,
+  takesBlocks,
+} from './kernel.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { isBrief, planState } from './plan.ts';
@@ -84,12 +103,17 @@ class IptablesBackend implements Backend {
     const iptables = await this.#iptablesFor(state.config);
     const scope = planScope(state);
     const before = this.#applied;
-    // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks for itself.
+    // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks
+    // for itself.
     this.#applied = undefined;
     const isPartial = changed !== 'all' && before?.scope === scope && before.iptables === iptables;
     const brief = isPartial ? before.brief : isBrief(state);
-    const work = isPartial ? new Work(planState(state, brief), withoutKeys(before.quarantine, changed), before.texts) : new Work(planAll(state, brief), new Map(), new ChainTexts());
-    const ledger = isPartial ? await writeChange({ iptables, ledger: before.ledger, changed, signal }, work) : await writeAll(iptables, work, signal);
+    const work = isPartial
+      ? new Work(planState(state, brief), withoutKeys(before.quarantine, changed), before.texts)
+      : new Work(planAll(state, brief), new Map(), new ChainTexts());
+    const ledger = isPartial
+      ? await writeChange({ iptables, ledger: before.ledger, changed, signal }, work)
+      : await writeAll(iptables, work, signal);
     this.#applied = { scope, brief, ledger, texts: work.texts, iptables, quarantine: work.quarantine };
     // Make before break: the rules that another setting put into the other variant go when those of this one stand.
     if (before !== undefined && before.iptables.variant !== iptables.variant) await removeAll(before.iptables);
@@ -114,7 +138,8 @@ class IptablesBackend implements Backend {
   async cleanup(): Promise<readonly string[]> {
     this.#applied = undefined;
     const removed: string[] = [];
-    for (const { iptables } of await readVariants(this.#family, this.#host)) removed.push(...(await removeAll(iptables)));
+    for (const { iptables } of await readVariants(this.#family, this.#host))
+      removed.push(...(await removeAll(iptables)));
     return removed;
   }
 
@@ -135,7 +160,10 @@ class IptablesBackend implements Backend {
 
   /** Anew; the same one again where the variant is the same. */
   async #select(config: NodeConfig): Promise<Iptables> {
-    const [before, found] = [this.#selected.get(choiceOf(config)), await selectIptables(this.#family, config, this.#host)];
+    const [before, found] = [
+      this.#selected.get(choiceOf(config)),
+      await selectIptables(this.#family, config, this.#host),
+    ];
     const iptables = before?.variant === found.variant ? before : found;
     this.#selected.set(choiceOf(config), iptables);
     return iptables;
@@ -144,14 +172,17 @@ class IptablesBackend implements Backend {
 
 const configRefusal: Refusal = {
   reason: 'ConfigRefused',
-  message: 'iptables-restore does not take the rules that Services get under this configuration; correct localTraffic or nodePorts.addresses',
+  message:
+    'iptables-restore does not take the rules that Services get under this configuration; correct localTraffic or nodePorts.addresses',
 };
 
 function choiceOf(config: NodeConfig): string {
   return config.iptables?.backend ?? 'Auto';
 }
 
-/** Throws UnprintableRule where the configuration itself cannot be written: else every Service would be left out for it. */
+/**
+ * Throws UnprintableRule where the configuration itself cannot be written: else every Service would be left out for it.
+ */
 function planAll(state: ServiceState, brief: boolean): Plan {
   renderIptables(specimenState(state.config, state.family));
   return planState(state, brief);
@@ -173,12 +204,16 @@ async function tryAll(iptables: Iptables, work: Work, signal: AbortSignal): Prom
   const { plan } = work;
   const view = await work.run(() => readKernel(iptables, signal));
   const ledger = new Ledger(plan.fixed, hasTree(view));
-  const differences = { ...differencesOf(iptables, view, ledger), takesBlocks: iptables.variant === 'nft' && (await work.run(() => takesBlocks(iptables, signal))) };
+  const differences = {
+    ...differencesOf(iptables, view, ledger),
+    takesBlocks: iptables.variant === 'nft' && (await work.run(() => takesBlocks(iptables, signal))),
+  };
   const input = unlessEmpty(work.counted(renderFull(plan, ledger, differences)));
   if (input !== undefined) await work.run(() => restore(iptables, { input, signal }));
   const after = input === undefined ? view : await work.run(() => readKernel(iptables, signal));
   const difference = findDifference(after, ledger);
-  if (difference !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
+  if (difference !== undefined)
+    throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
   work.texts.learn(after);
   return ledger;
 }
@@ -228,10 +263,16 @@ interface Refused {
 /** Finds who is to blame for a refused transaction; throws its error where nobody is. */
 async function quarantineRefused({ iptables, keys, error, signal }: Refused, work: Work): Promise<void> {
   if (!isRefusal(error)) throw error;
-  const attempt = (input: string): Promise<void> => work.run(() => restore(iptables, { input: work.counted([input]), signal }));
+  const attempt = (input: string): Promise<void> =>
+    work.run(() => restore(iptables, { input: work.counted([input]), signal }));
   const accepts = async (some: readonly ServiceKey[]): Promise<boolean> => {
     try {
-      await attempt(renderTrial(work.plan.fixed, some.flatMap((key) => printService(work.plan, key))));
+      await attempt(
+        renderTrial(
+          work.plan.fixed,
+          some.flatMap((key) => printService(work.plan, key)),
+        ),
+      );
       return true;
     } catch (refusal) {
       if (isRefusal(refusal)) return false;
@@ -239,11 +280,20 @@ async function quarantineRefused({ iptables, keys, error, signal }: Refused, wor
     }
   };
   const refused = await findRefused(keys, accepts);
-  // Where more than one is refused and none is left, it is not the Services that are wrong: the rules that stand are better than none.
-  const leavesNone = refused !== undefined && refused.length > 1 && keys.every((key) => refused.includes(key) || work.plan.fragmentsOf(key).length === 0);
+  // Where more than one is refused and none is left, it is not the Services that are wrong: the rules that stand are
+  // better than none.
+  const leavesNone =
+    refused !== undefined &&
+    refused.length > 1 &&
+    keys.every((key) => refused.includes(key) || work.plan.fragmentsOf(key).length === 0);
   if (refused === undefined || leavesNone) throw error;
   await attempt(renderTrialEnd());
-  for (const key of refused) work.leaveOut(key, 'KernelRefused', 'the kernel refused the rules of this Service; it is tried again when the Service changes, and by every full sync');
+  for (const key of refused)
+    work.leaveOut(
+      key,
+      'KernelRefused',
+      'the kernel refused the rules of this Service; it is tried again when the Service changes, and by every full sync',
+    );
 }
 
 /** One sync: counts what it does, where it does it, and knows who is left out. */
@@ -303,7 +353,13 @@ class Work {
 
   result(ledger: Ledger): SyncResult {
     const { services, endpoints, rulesHash, rulesByTable } = ledger;
-    const work = { full: this.full, fragmentsComputed: this.#fragments, linesSent: this.#lines, commandsRun: this.#commands, rulesWritten: this.#rules };
+    const work = {
+      full: this.full,
+      fragmentsComputed: this.#fragments,
+      linesSent: this.#lines,
+      commandsRun: this.#commands,
+      rulesWritten: this.#rules,
+    };
     return { ...work, services, endpoints, rulesHash, rulesByTable, quarantined: [...this.#quarantine.values()] };
   }
 }

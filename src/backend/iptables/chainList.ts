@@ -1,5 +1,6 @@
 /**
- * The chains of one Service as one text: at tens of thousands of endpoints, objects for each would be most of what an agent keeps.
+ * The chains of one Service as one text: at tens of thousands of endpoints, objects for each would be most of what an
+ * agent keeps.
  */
 import type { Table } from '../shared/chains.ts';
 import type { PrintedChain } from './print.ts';

@@ -1,6 +1,7 @@
 /**
- * What our chains said when they were last read, so that a rule which somebody put in another one's place is noticed. Both readings are in
- * the kernel's own words, so no wording of any version of the tool has to be known; 8 bytes are kept of a chain.
+ * What our chains said when they were last read, so that a rule which somebody put in another one's place is noticed.
+ * Both readings are in the kernel's own words, so no wording of any version of the tool has to be known; 8 bytes are
+ * kept of a chain.
  */
 import type { KernelView, StandingChain } from './kernel.ts';
 import type { ChainId, ChangeSet } from './ledger.ts';
@@ -21,7 +22,8 @@ export class ChainTexts {
 
   noteWritten({ written, inserted, removed }: Pick<ChangeSet, 'written' | 'inserted' | 'removed'>): void {
     for (const chain of written) this.#note(chain);
-    for (const { table, chain } of [...inserted.map(({ rule }) => rule), ...removed]) this.#note({ table, name: chain });
+    for (const { table, chain } of [...inserted.map(({ rule }) => rule), ...removed])
+      this.#note({ table, name: chain });
   }
 
   /** Whether the chain says something else than when it was last read, and not by our doing. */

@@ -1,11 +1,12 @@
 /**
- * Dispatch by address in a tree of chains, for nodes with many Services: the kernel looks at every rule of a chain in turn, so that in one
- * chain of 10,000 every new connection on the node pays for all of them (docs/adr/0007-dispatch-by-a-tree.md).
+ * Dispatch by address in a tree of chains, for nodes with many Services: the kernel looks at every rule of a chain in
+ * turn, so that in one chain of 10,000 every new connection on the node pays for all of them
+ * (docs/adr/0007-dispatch-by-a-tree.md).
  *
- * A bucket is the set of all frontends whose addresses begin alike, and what its chain holds depends on that set alone: the rules
- * themselves while they are few, else a jump for each of the buckets that the next three bits make, after all the bits that its
- * members share. So neither the way in which a set came about nor the place of a bucket in the tree shows in the kernel, and a change
- * concerns only the buckets on the way to the address, and those next to them.
+ * A bucket is the set of all frontends whose addresses begin alike, and what its chain holds depends on that set alone:
+ * the rules themselves while they are few, else a jump for each of the buckets that the next three bits make, after all
+ * the bits that its members share. So neither the way in which a set came about nor the place of a bucket in the tree
+ * shows in the kernel, and a change concerns only the buckets on the way to the address, and those next to them.
  */
 import ipaddr from 'ipaddr.js';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -109,14 +110,21 @@ export class DispatchTree {
     const before = this.#around(digits);
     this.replace(added, removed);
     const after = this.#around(digits);
-    const written = [...after].filter(([name, rules]) => !isEqual(before.get(name)?.rules, rules.rules) && (before.has(name) || !this.#chains.has(name)));
-    const stale = [...before].filter(([name, { prefix }]) => !after.has(name) && !this.#hasBucket(prefix)).map(([name]) => name);
+    const written = [...after].filter(
+      ([name, rules]) =>
+        !isEqual(before.get(name)?.rules, rules.rules) && (before.has(name) || !this.#chains.has(name)),
+    );
+    const stale = [...before]
+      .filter(([name, { prefix }]) => !after.has(name) && !this.#hasBucket(prefix))
+      .map(([name]) => name);
     for (const name of stale) this.#chains.delete(name);
     for (const [name, { rules }] of written) this.#chains.set(name, rules.length);
     return { written: written.map(([name, { rules }]) => ({ table: 'nat', name, rules })), stale };
   }
 
-  /** The buckets on the way to addresses, and those that they lead to, by chain name; what is referred to comes first. */
+  /**
+   * The buckets on the way to addresses, and those that they lead to, by chain name; what is referred to comes first.
+   */
   #around(addresses: readonly string[]): Map<string, { prefix: string; rules: readonly string[] }> {
     const found = new Map<string, { prefix: string; rules: readonly string[] }>();
     const visit = (bucket: Bucket, some: readonly string[], isRoot: boolean): void => {
@@ -156,7 +164,10 @@ export class DispatchTree {
 
   #rulesOf(bucket: Bucket, isRoot: boolean): readonly string[] {
     const children = this.#childrenOf(bucket, isRoot);
-    if (children.length > 0) return children.map((child) => formatRule({ matches: [to(this.#networkOf(child))], target: jumpTo(this.#nameOf(child)) }));
+    if (children.length > 0)
+      return children.map((child) =>
+        formatRule({ matches: [to(this.#networkOf(child))], target: jumpTo(this.#nameOf(child)) }),
+      );
     return this.#list.slice(bucket.from, bucket.end).map(({ rule }) => rule.rule);
   }
 
@@ -168,7 +179,7 @@ export class DispatchTree {
     if (!isRoot && (end - from <= bucketSize || first === last)) return [];
     const length = Math.min(sharedLength(first, last) + 1, first.length);
     const children: Bucket[] = [];
-    for (let start = from; start < end; ) {
+    for (let start = from; start < end;) {
       const prefix = this.#list[start]?.digits.slice(0, length) ?? '';
       // '8' sorts after every octal digit.
       const next = this.#firstNotBefore(`${prefix}8`);
@@ -191,18 +202,28 @@ export class DispatchTree {
   #networkOf({ prefix, from }: Bucket): string {
     const address = this.#list[from]?.address ?? '';
     const bits = Math.min(prefix.length * bitsPerDigit, addressBits[familyOf(address)]);
-    const network = familyOf(address) === 'ipv4' ? ipaddr.IPv4.networkAddressFromCIDR(`${address}/${bits}`) : ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`);
+    const network =
+      familyOf(address) === 'ipv4'
+        ? ipaddr.IPv4.networkAddressFromCIDR(`${address}/${bits}`)
+        : ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`);
     return `${network.toString()}/${bits}`;
   }
 
   #put(frontend: Frontend): void {
     this.#sort();
-    this.#list.splice(firstIndex(this.#list, (each) => compareFrontends(each, frontend) >= 0), 0, frontend);
+    this.#list.splice(
+      firstIndex(this.#list, (each) => compareFrontends(each, frontend) >= 0),
+      0,
+      frontend,
+    );
   }
 
   #take(frontend: Frontend): void {
     this.#sort();
-    this.#list.splice(firstIndex(this.#list, (each) => compareFrontends(each, frontend) >= 0), 1);
+    this.#list.splice(
+      firstIndex(this.#list, (each) => compareFrontends(each, frontend) >= 0),
+      1,
+    );
   }
 
   #sort(): void {

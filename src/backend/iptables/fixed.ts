@@ -1,12 +1,23 @@
 /**
- * What stands in the kernel whatever the Services are: chains of ours, the jumps that lead to them, and the canaries. Names, comments
- * and order are kube-proxy's (kernel chains of its iptables mode, 1.36).
+ * What stands in the kernel whatever the Services are: chains of ours, the jumps that lead to them, and the canaries.
+ * Names, comments and order are kube-proxy's (kernel chains of its iptables mode, 1.36).
  *
- * Left out on purpose: KUBE-FIREWALL, which kubelet shares and which is only needed with `route_localnet`, never set here (CVE-2020-8558).
+ * Left out on purpose: KUBE-FIREWALL, which kubelet shares and which is only needed with `route_localnet`, never set
+ * here (CVE-2020-8558).
  */
 import type { PlanContext } from '../shared/context.ts';
 import type { Chain, FixedPlan } from '../shared/chains.ts';
-import { canaryChains, externalServices, firewall, forward, jumps, markChain, nodePorts, postroutingChain, services } from '../shared/chains.ts';
+import {
+  canaryChains,
+  externalServices,
+  firewall,
+  forward,
+  jumps,
+  markChain,
+  nodePorts,
+  postroutingChain,
+  services,
+} from '../shared/chains.ts';
 import type { Match, Rule } from '../shared/rule.ts';
 import { comment, jumpTo, localDestination, notTo, to } from '../shared/rule.ts';
 
@@ -27,9 +38,15 @@ export function planFixed(context: PlanContext): FixedPlan {
 
 function forwardChain({ mark, tcpBeLiberal }: PlanContext): Chain {
   const dropInvalid: Rule = { matches: [{ kind: 'connectionState', states: ['INVALID'] }], target: { kind: 'DROP' } };
-  const acceptMarked: Rule = { matches: [comment('kubernetes forwarding rules'), { kind: 'mark', mark }], target: { kind: 'ACCEPT' } };
+  const acceptMarked: Rule = {
+    matches: [comment('kubernetes forwarding rules'), { kind: 'mark', mark }],
+    target: { kind: 'ACCEPT' },
+  };
   const acceptKnown: Rule = {
-    matches: [comment('kubernetes forwarding conntrack rule'), { kind: 'connectionState', states: ['RELATED', 'ESTABLISHED'] }],
+    matches: [
+      comment('kubernetes forwarding conntrack rule'),
+      { kind: 'connectionState', states: ['RELATED', 'ESTABLISHED'] },
+    ],
     target: { kind: 'ACCEPT' },
   };
   return { table: 'filter', name: forward, rules: [...(tcpBeLiberal ? [] : [dropInvalid]), acceptMarked, acceptKnown] };
@@ -40,7 +57,9 @@ const nodePortsComment = comment('kubernetes service nodeports; NOTE: this must 
 function nodePortRules({ nodePortNetworks, loopback }: PlanContext): readonly Rule[] {
   if (nodePortNetworks === 'all') return [leadToNodePorts(localDestination, notTo(loopback))];
   // The kernel knows which addresses inside a network are the node's, also those it gets later.
-  return nodePortNetworks.map((network) => (network.includes('/') ? leadToNodePorts(to(network), localDestination) : leadToNodePorts(to(network))));
+  return nodePortNetworks.map((network) =>
+    network.includes('/') ? leadToNodePorts(to(network), localDestination) : leadToNodePorts(to(network)),
+  );
 }
 
 function leadToNodePorts(...matches: readonly Match[]): Rule {

@@ -99,7 +99,9 @@ function natDispatch(subject: Subject): readonly DispatchRule[] {
   return [
     ...(internalChain === undefined ? [] : [lead(port.clusterIP, 'cluster IP', internalChain)]),
     ...port.externalIPs.map((address) => lead(address, 'external IP', chains.external)),
-    ...port.loadBalancerIPs.map((address) => lead(address, 'loadbalancer IP', hasFirewall ? chains.firewall : chains.external)),
+    ...port.loadBalancerIPs.map((address) =>
+      lead(address, 'loadbalancer IP', hasFirewall ? chains.firewall : chains.external),
+    ),
     ...(port.nodePort === 0 ? [] : [nodePort]),
   ];
 }
@@ -120,15 +122,24 @@ function filterDispatch(subject: Subject): readonly DispatchRule[] {
   const healthCheck: Match = { kind: 'destinationPort', protocol: 'TCP', port: port.healthCheckNodePort };
   return [
     ...(internalChain === undefined ? [rule(services, text, frontend(subject, port.clusterIP), target)] : []),
-    ...(isExternal && externalChain === undefined ? outside.map((matches) => rule(externalServices, text, matches, target)) : []),
-    ...(port.healthCheckNodePort === 0 ? [] : [rule(nodePorts, 'health check node port', [healthCheck], { kind: 'ACCEPT' })]),
+    ...(isExternal && externalChain === undefined
+      ? outside.map((matches) => rule(externalServices, text, matches, target))
+      : []),
+    ...(port.healthCheckNodePort === 0
+      ? []
+      : [rule(nodePorts, 'health check node port', [healthCheck], { kind: 'ACCEPT' })]),
     ...(hasFirewall
-      ? port.loadBalancerIPs.map((address) => rule(firewall, `traffic not accepted by ${chains.firewall}`, frontend(subject, address), { kind: 'DROP' }))
+      ? port.loadBalancerIPs.map((address) =>
+          rule(firewall, `traffic not accepted by ${chains.firewall}`, frontend(subject, address), { kind: 'DROP' }),
+        )
       : []),
   ];
 }
 
-/** A client of TCP on this node would heed ICMPv6 only when it sends its SYN again, a second later (docs/adr/0006-refuse-ipv6-by-reset.md). */
+/**
+ * A client of TCP on this node would heed ICMPv6 only when it sends its SYN again, a second later
+ * (docs/adr/0006-refuse-ipv6-by-reset.md).
+ */
 function refusal({ hasEndpoints, port, context }: Subject): { readonly text: string; readonly target: Target } {
   if (hasEndpoints) return { text: 'has no local endpoints', target: { kind: 'DROP' } };
   const byReset = context.family === 'ipv6' && port.protocol === 'TCP';
@@ -137,7 +148,8 @@ function refusal({ hasEndpoints, port, context }: Subject): { readonly text: str
 
 function ownChains(subject: Subject): readonly Chain[] {
   const { port, chains, internalChain, externalChain, isExternal, hasFirewall } = subject;
-  // Pods and the node itself short-circuit an external policy Local, so an external port needs the cluster's endpoints as well.
+  // Pods and the node itself short-circuit an external policy Local, so an external port needs the cluster's endpoints
+  // as well.
   const usesCluster = isExternal || internalChain === chains.cluster;
   const usesLocal = internalChain === chains.local || (isExternal && externalChain === chains.local);
   const used = [...(usesCluster ? port.clusterEndpoints : []), ...(usesLocal ? port.localEndpoints : [])];
@@ -155,13 +167,19 @@ function nat(name: string, rules: readonly Rule[]): Chain {
   return { table: 'nat', name, rules };
 }
 
-/** A pod that reaches itself through its Service must see another source address, else it answers itself past conntrack. */
+/**
+ * A pod that reaches itself through its Service must see another source address, else it answers itself past conntrack.
+ */
 function endpointChain({ port, name, chains, note }: Subject, endpoint: Endpoint): Chain {
   const chain = chains.endpoint(endpoint);
-  const remember: readonly Match[] = port.affinityTimeoutSeconds === undefined ? [] : [{ kind: 'rememberSource', list: chain }];
+  const remember: readonly Match[] =
+    port.affinityTimeoutSeconds === undefined ? [] : [{ kind: 'rememberSource', list: chain }];
   return nat(chain, [
     { matches: [...note(name), from(endpoint.address)], target: jumpTo(markMasquerade) },
-    { matches: [...note(name), ...remember, { kind: 'protocol', protocol: port.protocol }], target: { kind: 'dnat', to: socketAddress(endpoint) } },
+    {
+      matches: [...note(name), ...remember, { kind: 'protocol', protocol: port.protocol }],
+      target: { kind: 'dnat', to: socketAddress(endpoint) },
+    },
   ]);
 }
 
@@ -172,7 +190,8 @@ function balancer(subject: Subject, chain: string, endpoints: readonly Endpoint[
     target: jumpTo(chains.endpoint(endpoint)),
   });
   const seconds = port.affinityTimeoutSeconds;
-  const remembered = (endpoint: Endpoint): Rule => lead(endpoint, { kind: 'sourceRemembered', list: chains.endpoint(endpoint), seconds: seconds ?? 0 });
+  const remembered = (endpoint: Endpoint): Rule =>
+    lead(endpoint, { kind: 'sourceRemembered', list: chains.endpoint(endpoint), seconds: seconds ?? 0 });
   // Each rule sees only what the ones before it let pass, so 1/3, 1/2, 1 gives every one of three endpoints a third.
   const share = (endpoint: Endpoint, index: number): Rule => {
     const left = endpoints.length - index;
@@ -190,7 +209,12 @@ function internalMasquerade(subject: Subject): readonly Rule[] {
   const { port, name, context } = subject;
   if (!context.masqueradeAll && context.podTraffic === undefined) return [];
   const strangers = context.masqueradeAll || context.podTraffic === undefined ? [] : [context.podTraffic.isNotPod];
-  return [{ matches: [comment(`${name} cluster IP`), ...frontend(subject, port.clusterIP), ...strangers], target: jumpTo(markMasquerade) }];
+  return [
+    {
+      matches: [comment(`${name} cluster IP`), ...frontend(subject, port.clusterIP), ...strangers],
+      target: jumpTo(markMasquerade),
+    },
+  ];
 }
 
 function externalRules(subject: Subject): readonly Rule[] {
@@ -203,7 +227,9 @@ function externalRules(subject: Subject): readonly Rule[] {
     port.externalTrafficPolicy === 'Cluster'
       ? [rule('masquerade traffic', [], markMasquerade)]
       : [
-          ...(context.podTraffic === undefined ? [] : [rule('pod traffic', [context.podTraffic.isPod], chains.cluster)]),
+          ...(context.podTraffic === undefined
+            ? []
+            : [rule('pod traffic', [context.podTraffic.isPod], chains.cluster)]),
           rule('masquerade LOCAL traffic', [localSource], markMasquerade),
           rule('route LOCAL traffic', [localSource], chains.cluster),
         ];
@@ -212,7 +238,10 @@ function externalRules(subject: Subject): readonly Rule[] {
 
 function firewallRules({ port, name, chains, context }: Subject): readonly Rule[] {
   const { loadBalancerSourceRanges: ranges, loadBalancerIPs } = port;
-  const allow = (source: string): Rule => ({ matches: [comment(`${name} loadbalancer IP`), from(source)], target: jumpTo(chains.external) });
+  const allow = (source: string): Rule => ({
+    matches: [comment(`${name} loadbalancer IP`), from(source)],
+    target: jumpTo(chains.external),
+  });
   const { nodeAddress } = context;
   // Where the address stands on an interface of the node, the node's own packets to it carry it as their source.
   const allowsNode = nodeAddress !== undefined && ranges.some((range) => cidrContains(range, nodeAddress));

@@ -1,7 +1,8 @@
 /**
- * The way back to kube-proxy: it knows no tree of chains, so it would leave one standing, and then could not delete a Service's chains that
- * the tree still leads to. What the tree holds goes into one chain, as kube-proxy has it, in one step and with nothing lost. The chain in
- * which rules are tried out stands in the way just so, where an agent was killed before it took it down.
+ * The way back to kube-proxy: it knows no tree of chains, so it would leave one standing, and then could not delete a
+ * Service's chains that the tree still leads to. What the tree holds goes into one chain, as kube-proxy has it, in one
+ * step and with nothing lost. The chain in which rules are tried out stands in the way just so, where an agent was
+ * killed before it took it down.
  */
 import { SyncError } from '../backend.ts';
 import { services, trial } from '../shared/chains.ts';
@@ -25,7 +26,11 @@ async function clearTheWay({ iptables, view }: VariantView): Promise<readonly st
   if (obstacles.some(({ name }) => name === trial)) await restore(iptables, { input: [renderTrialEnd()] });
   if (obstacles.some(({ name }) => isBucketChain(name))) await flatten(iptables);
   const left = [...(await readKernel(iptables)).chains.values()].find(isObstacle);
-  if (left !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but chain ${left.name} of table ${left.table} is still there`);
+  if (left !== undefined)
+    throw new SyncError(
+      'VerificationFailed',
+      `iptables-restore reported success, but chain ${left.name} of table ${left.table} is still there`,
+    );
   return obstacles.map(({ table, name }) => `${iptables.variant} chain ${name} of table ${table}`);
 }
 

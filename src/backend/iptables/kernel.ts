@@ -1,9 +1,9 @@
 /**
- * The kernel's side: which iptables the node uses, what it holds, in one pass over `iptables-save`, and how that differs from what it
- * should hold. Errors of the tools become SyncErrors here.
+ * The kernel's side: which iptables the node uses, what it holds, in one pass over `iptables-save`, and how that
+ * differs from what it should hold. Errors of the tools become SyncErrors here.
  *
- * Rules that were just written are counted, not compared, for how iptables-save words a rule differs between versions; a tool that did
- * nothing at all is found so. What is read later is compared with what was read then.
+ * Rules that were just written are counted, not compared, for how iptables-save words a rule differs between versions;
+ * a tool that did nothing at all is found so. What is read later is compared with what was read then.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -57,8 +57,12 @@ const quotedText = /"(?:[^"\\]|\\.)*"/g;
 /** Every variant that is installed here, nft first. */
 async function installedVariants(family: IPFamily, host: IptablesHost): Promise<readonly Iptables[]> {
   return classified('iptables', async () => {
-    const named = [await findIptables(family, 'nft', host), await findIptables(family, 'legacy', host)].filter((each) => each !== undefined);
-    return named.length > 0 ? named : [await findIptables(family, 'default', host)].filter((each) => each !== undefined);
+    const named = [await findIptables(family, 'nft', host), await findIptables(family, 'legacy', host)].filter(
+      (each) => each !== undefined,
+    );
+    return named.length > 0
+      ? named
+      : [await findIptables(family, 'default', host)].filter((each) => each !== undefined);
   });
 }
 
@@ -67,7 +71,10 @@ export interface VariantView {
   readonly view: KernelView;
 }
 
-/** Every variant with what it holds. One that this process may not read is left out if another can be: it cannot have written there either. */
+/**
+ * Every variant with what it holds. One that this process may not read is left out if another can be: it cannot have
+ * written there either.
+ */
 export async function readVariants(family: IPFamily, host: IptablesHost): Promise<readonly VariantView[]> {
   const read: VariantView[] = [];
   let failure: unknown;
@@ -82,19 +89,35 @@ export async function readVariants(family: IPFamily, host: IptablesHost): Promis
   return read;
 }
 
-/** The variant that the configuration asks for, or with Auto the one that the node uses already. Throws a SyncError when it is not here. */
-export async function selectIptables(family: IPFamily, config: Pick<NodeConfig, 'iptables'>, host: IptablesHost): Promise<Iptables> {
+/**
+ * The variant that the configuration asks for, or with Auto the one that the node uses already. Throws a SyncError when
+ * it is not here.
+ */
+export async function selectIptables(
+  family: IPFamily,
+  config: Pick<NodeConfig, 'iptables'>,
+  host: IptablesHost,
+): Promise<Iptables> {
   const choice = config.iptables?.backend ?? 'Auto';
   const name = family === 'ipv4' ? 'iptables' : 'ip6tables';
   if (choice === 'Auto') {
     const used = preferVariant(await readVariants(family, host));
     if (used !== undefined) return used.iptables;
-    throw new SyncError('ToolMissing', `${name}-restore and ${name}-save are not installed on this node; install the package iptables`);
+    throw new SyncError(
+      'ToolMissing',
+      `${name}-restore and ${name}-save are not installed on this node; install the package iptables`,
+    );
   }
   const variant = choice === 'Nft' ? 'nft' : 'legacy';
-  const chosen = await classified('iptables', async () => (await findIptables(family, variant, host)) ?? findIptables(family, 'default', host));
+  const chosen = await classified(
+    'iptables',
+    async () => (await findIptables(family, variant, host)) ?? findIptables(family, 'default', host),
+  );
   if (chosen?.variant === variant) return chosen;
-  throw new SyncError('VariantMissing', `this node has no ${choice} variant of ${name}; set iptables.backend to Auto or install it`);
+  throw new SyncError(
+    'VariantMissing',
+    `this node has no ${choice} variant of ${name}; set iptables.backend to Auto or install it`,
+  );
 }
 
 export async function readKernel(iptables: Iptables, signal?: AbortSignal): Promise<KernelView> {
@@ -105,7 +128,10 @@ export async function readKernel(iptables: Iptables, signal?: AbortSignal): Prom
 
 const dropsInvalid = new RegExp(String.raw`^\[(\d+):\d+\] -A ${forward} -m conntrack --ctstate INVALID -j DROP$`);
 
-/** Packets of no connection that were dropped since the rule for them was written; 0 where `conntrack.tcpBeLiberal` leaves it out. */
+/**
+ * Packets of no connection that were dropped since the rule for them was written; 0 where `conntrack.tcpBeLiberal`
+ * leaves it out.
+ */
 export async function countInvalidDropped(iptables: Iptables, signal: AbortSignal): Promise<number> {
   let packets = 0;
   const read = (line: string): void => {
@@ -121,12 +147,18 @@ export interface RestoreRequest {
   readonly signal?: AbortSignal;
 }
 
-export async function restore(iptables: Iptables, { input, args = restoreArguments, signal }: RestoreRequest): Promise<void> {
+export async function restore(
+  iptables: Iptables,
+  { input, args = restoreArguments, signal }: RestoreRequest,
+): Promise<void> {
   try {
     await classified('iptables-restore', () => iptables.restore(args, input, signal));
   } catch (error) {
     if (iptables.variant === 'nft' || !hasNoResources(error)) throw error;
-    throw new SyncError('LockHeld', 'another program holds the lock of iptables, /run/xtables.lock', { cause: error.cause, tool: error.tool });
+    throw new SyncError('LockHeld', 'another program holds the lock of iptables, /run/xtables.lock', {
+      cause: error.cause,
+      tool: error.tool,
+    });
   }
 }
 
@@ -163,7 +195,8 @@ class SaveReader implements KernelView {
   read(line: string): void {
     if (line.startsWith('-A ') && this.#table !== undefined) this.#readRule(this.#table, line.slice(3));
     else if (line.startsWith('*')) this.#table = tables.find((table) => line === `*${table}`);
-    else if (line.startsWith(':') && this.#table !== undefined) this.#readChain(this.#table, line.slice(1).split(' ', 1)[0] ?? '');
+    else if (line.startsWith(':') && this.#table !== undefined)
+      this.#readChain(this.#table, line.slice(1).split(' ', 1)[0] ?? '');
     else if (line === 'COMMIT') this.#endChain();
   }
 
@@ -195,7 +228,11 @@ class SaveReader implements KernelView {
     this.#saved = [];
     const standing = chain && this.chains.get(chainKey(chain));
     if (standing === undefined) return;
-    this.chains.set(chainKey(standing), { ...standing, rules: standing.rules + saved.length, digest: standing.rules === 0 ? digestOfSaved(saved) : unknownDigest });
+    this.chains.set(chainKey(standing), {
+      ...standing,
+      rules: standing.rules + saved.length,
+      digest: standing.rules === 0 ? digestOfSaved(saved) : unknownDigest,
+    });
   }
 }
 
@@ -207,7 +244,12 @@ function chainKey({ table, name }: ChainId): string {
 }
 
 function isJump(reference: Reference, jump: Jump): boolean {
-  return reference.table === jump.table && reference.from === jump.from && reference.to === jump.to && reference.onlyNew === jump.onlyNew;
+  return (
+    reference.table === jump.table &&
+    reference.from === jump.from &&
+    reference.to === jump.to &&
+    reference.onlyNew === jump.onlyNew
+  );
 }
 
 function missingJumps(view: KernelView, { jumps }: Pick<Ledger, 'jumps'>): readonly Jump[] {
@@ -221,14 +263,18 @@ export function ownJumps(view: KernelView): readonly Reference[] {
 
 /** Jumps of a mode that ran before. The bridge is no mode's: who put it up takes it away. */
 function staleJumps(view: KernelView, { jumps }: Pick<Ledger, 'jumps'>): readonly Reference[] {
-  return ownJumps(view).filter((reference) => reference.to !== bridge && !jumps.some((jump) => isJump(reference, jump)));
+  return ownJumps(view).filter(
+    (reference) => reference.to !== bridge && !jumps.some((jump) => isJump(reference, jump)),
+  );
 }
 
 /** Chains of ours that the plan does not have, such as those of Services that went away while no agent ran. */
 function staleChains(view: KernelView, ledger: Ledger): readonly StaleChain[] {
   const planned = new Set([...ledger.chains()].map(chainKey));
   const going = new Set(staleJumps(view, ledger));
-  const referred = new Set(view.references.filter((reference) => !going.has(reference)).map(({ table, to }) => chainKey({ table, name: to })));
+  const referred = new Set(
+    view.references.filter((reference) => !going.has(reference)).map(({ table, to }) => chainKey({ table, name: to })),
+  );
   const stale = [...view.chains].filter(([key, { name }]) => name !== bridge && !planned.has(key));
   return stale.map(([key, { table, name }]) => ({ table, name, keep: referred.has(key) }));
 }
@@ -252,13 +298,29 @@ export async function takesBlocks(iptables: Iptables, signal: AbortSignal): Prom
 export function differencesOf({ variant, family }: Iptables, view: KernelView, ledger: Ledger): Differences {
   const stands = (chain: PrintedChain): boolean => {
     const standing = view.chains.get(chainKey(chain));
-    return standing?.rules === chain.rules.length && standing.digest === digestOfSaved(chain.rules.map((rule) => asSaved(rule, family)));
+    return (
+      standing?.rules === chain.rules.length &&
+      standing.digest === digestOfSaved(chain.rules.map((rule) => asSaved(rule, family)))
+    );
   };
-  return { variant, stands, missingJumps: missingJumps(view, ledger), staleJumps: staleJumps(view, ledger), stale: () => staleChains(view, ledger) };
+  return {
+    variant,
+    stands,
+    missingJumps: missingJumps(view, ledger),
+    staleJumps: staleJumps(view, ledger),
+    stale: () => staleChains(view, ledger),
+  };
 }
 
-/** The first thing in which the kernel is not as planned, or since it was read before, in words; undefined when all is there. */
-export function findDifference(view: KernelView, ledger: Ledger, before?: Pick<ChainTexts, 'isEdited'>): string | undefined {
+/**
+ * The first thing in which the kernel is not as planned, or since it was read before, in words; undefined when all is
+ * there.
+ */
+export function findDifference(
+  view: KernelView,
+  ledger: Ledger,
+  before?: Pick<ChainTexts, 'isEdited'>,
+): string | undefined {
   for (const chain of ledger.chains()) {
     const { table, name, rules } = chain;
     const found = view.chains.get(chainKey(chain));
@@ -272,7 +334,12 @@ export function findDifference(view: KernelView, ledger: Ledger, before?: Pick<C
 
 /** Whether a tool, or the kernel through it, refused what it was given. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof SyncError && error.cause instanceof CommandError && error.cause.reason === 'Failed' && !hasNoResources(error);
+  return (
+    error instanceof SyncError &&
+    error.cause instanceof CommandError &&
+    error.cause.reason === 'Failed' &&
+    !hasNoResources(error)
+  );
 }
 
 /** iptables' own word for it (xtables.h); to the legacy variant that is the lock, for which it waits a few seconds. */

@@ -1,6 +1,7 @@
 /**
- * What the kernel holds of ours, as far as this process knows: enough to tell what a change changes, and no rule text but that of
- * the dispatch. It describes the kernel only after the transaction that it led to was committed; after a failure it is thrown away.
+ * What the kernel holds of ours, as far as this process knows: enough to tell what a change changes, and no rule text
+ * but that of the dispatch. It describes the kernel only after the transaction that it led to was committed; after a
+ * failure it is thrown away.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ServiceKey } from '../../model/service.ts';
@@ -68,7 +69,8 @@ export class Ledger {
     this.jumps = jumps;
     this.#fixed = chains.map(printChain);
     this.#tails = dispatch.map(printChain);
-    for (const chain of [...this.#fixed, ...this.#tails]) this.#count({ table: chain.table, rules: chain.rules.length, digest: digestOf(chain) }, 1);
+    for (const chain of [...this.#fixed, ...this.#tails])
+      this.#count({ table: chain.table, rules: chain.rules.length, digest: digestOf(chain) }, 1);
   }
 
   get services(): number {
@@ -113,14 +115,15 @@ export class Ledger {
   /** Every chain that the kernel must hold, with its number of rules. */
   *chains(): Generator<ChainSize> {
     for (const { table, name, rules } of this.#fixed) yield { table, name, rules: rules.length };
-    for (const chain of this.#tails) yield { table: chain.table, name: chain.name, rules: this.dispatchRules(chain).length };
+    for (const chain of this.#tails)
+      yield { table: chain.table, name: chain.name, rules: this.dispatchRules(chain).length };
     for (const [name, rules] of this.#frontends.chains) yield { table: 'nat', name, rules };
     for (const { chains } of this.#services.values()) yield* listedChains(chains);
   }
 
   /**
-   * Takes the changed Services over. Insertions of all Services are counted before removals, so that the two can be sent apart:
-   * what adds to filter goes before nat, and what takes away from it after.
+   * Takes the changed Services over. Insertions of all Services are counted before removals, so that the two can be
+   * sent apart: what adds to filter goes before nat, and what takes away from it after.
    */
   change(changed: ReadonlyMap<ServiceKey, readonly PrintedFragment[]>): ChangeSet {
     const pairs = [...changed].map(([key, fragments]) => {
@@ -132,21 +135,32 @@ export class Ledger {
     const buckets = this.#changeFrontends(added.filter(isFrontend), gone.filter(isFrontend));
     const isListed = (rule: PrintedDispatch): boolean => !isFrontend(rule) || buckets === undefined;
     return {
-      written: [...pairs.flatMap(({ before, after, fragments }) => rewritten(before, after, fragments)), ...(buckets?.written ?? [])],
+      written: [
+        ...pairs.flatMap(({ before, after, fragments }) => rewritten(before, after, fragments)),
+        ...(buckets?.written ?? []),
+      ],
       inserted: added.filter(isListed).map((rule) => ({ rule, position: this.#insert(rule) })),
       removed: gone.filter(isListed).map((rule) => this.#remove(rule)),
-      stale: [...(buckets?.stale ?? []).map((name) => ({ table: 'nat' as const, name })), ...pairs.flatMap(({ before, after }) => staleChains(before, after))],
+      stale: [
+        ...(buckets?.stale ?? []).map((name) => ({ table: 'nat' as const, name })),
+        ...pairs.flatMap(({ before, after }) => staleChains(before, after)),
+      ],
     };
   }
 
-  /** The chains to write and to delete where there is a tree, or was one; undefined where the frontends stand in a list before and after. */
+  /**
+   * The chains to write and to delete where there is a tree, or was one; undefined where the frontends stand in a list
+   * before and after.
+   */
   #changeFrontends(added: readonly PrintedDispatch[], gone: readonly PrintedDispatch[]): TreeChange | undefined {
     const hadTree = this.#hasTree;
     const rootBefore = hadTree ? this.#frontends.rootRules() : [];
     this.#hasTree = wantsTree(this.#frontends.size + added.length - gone.length, hadTree);
     if (hadTree && this.#hasTree) {
       const change = this.#frontends.change(added, gone);
-      return isDeepStrictEqual(rootBefore, this.#frontends.rootRules()) ? change : { ...change, written: [...change.written, this.#rootChain()] };
+      return isDeepStrictEqual(rootBefore, this.#frontends.rootRules())
+        ? change
+        : { ...change, written: [...change.written, this.#rootChain()] };
     }
     this.#frontends.replace(added, gone);
     if (this.#hasTree) {
@@ -179,7 +193,8 @@ export class Ledger {
   #tally(entry: ServiceEntry, sign: 1 | -1): void {
     this.#endpoints += sign * entry.endpoints;
     for (const { table, rules, digest } of listedChains(entry.chains)) this.#count({ table, rules, digest }, sign);
-    for (const { table, chain, rule } of entry.dispatch) this.#count({ table, rules: 1, digest: digestOf({ table, name: chain, rules: [rule] }) }, sign);
+    for (const { table, chain, rule } of entry.dispatch)
+      this.#count({ table, rules: 1, digest: digestOf({ table, name: chain, rules: [rule] }) }, sign);
   }
 
   #count({ table, rules, digest }: Pick<ListedChain, 'table' | 'rules' | 'digest'>, sign: 1 | -1): void {
@@ -232,15 +247,23 @@ function missingFrom(known: readonly PrintedDispatch[], list: readonly PrintedDi
   return list.filter((rule) => !there.has(identity(rule)));
 }
 
-function rewritten(before: ServiceEntry, after: ServiceEntry, fragments: readonly PrintedFragment[]): readonly PrintedChain[] {
+function rewritten(
+  before: ServiceEntry,
+  after: ServiceEntry,
+  fragments: readonly PrintedFragment[],
+): readonly PrintedChain[] {
   const known = new Map([...listedChains(before.chains)].map(({ name, digest }) => [name, digest]));
-  const changed = new Set([...listedChains(after.chains)].filter(({ name, digest }) => known.get(name) !== digest).map(({ name }) => name));
+  const changed = new Set(
+    [...listedChains(after.chains)].filter(({ name, digest }) => known.get(name) !== digest).map(({ name }) => name),
+  );
   return fragments.flatMap(({ chains }) => chains).filter(({ name }) => changed.has(name));
 }
 
 function staleChains(before: ServiceEntry, after: ServiceEntry): readonly ChainId[] {
   const kept = new Set([...listedChains(after.chains)].map(({ name }) => name));
-  return [...listedChains(before.chains)].filter(({ name }) => !kept.has(name)).map(({ table, name }) => ({ table, name }));
+  return [...listedChains(before.chains)]
+    .filter(({ name }) => !kept.has(name))
+    .map(({ table, name }) => ({ table, name }));
 }
 
 function firstNotBefore(list: readonly PrintedDispatch[], rule: PrintedDispatch): number {

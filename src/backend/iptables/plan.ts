@@ -1,6 +1,6 @@
 /**
- * Everything that iptables mode puts into the kernel for one node and family. A Service's fragments depend on that Service, the
- * configuration and the node alone, so a change is planned at the cost of the Services that it touches.
+ * Everything that iptables mode puts into the kernel for one node and family. A Service's fragments depend on that
+ * Service, the configuration and the node alone, so a change is planned at the cost of the Services that it touches.
  */
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
@@ -14,13 +14,19 @@ export interface Plan {
   readonly fixed: FixedPlan;
   /** All Services. */
   readonly keys: () => Iterable<ServiceKey>;
-  /** The fragments of a Service; none when it is gone or has no address of the family. Computed when asked, so that 10,000 are never held at once. */
+  /**
+   * The fragments of a Service; none when it is gone or has no address of the family. Computed when asked, so that
+   * 10,000 are never held at once.
+   */
   readonly fragmentsOf: (key: ServiceKey) => readonly Fragment[];
   /** Told of a Service whose rules cannot be written; then it is left out. Without it that is an error. */
   readonly onUnprintable?: (key: ServiceKey, error: unknown) => void;
 }
 
-/** kube-proxy's largeClusterEndpointsThreshold: with more, it leaves comments out too, which are half of what the legacy variant copies at each change. */
+/**
+ * kube-proxy's largeClusterEndpointsThreshold: with more, it leaves comments out too, which are half of what the legacy
+ * variant copies at each change.
+ */
 const briefFrom = 1000;
 
 /** Whether comments are left out of rules that there are as many of as endpoints. */

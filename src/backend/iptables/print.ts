@@ -50,8 +50,8 @@ function printDispatch({ table, chain, rule }: DispatchRule): PrintedDispatch {
 }
 
 /**
- * Where rules stand in a dispatch chain: by what they say, which begins with the Service's name. So it does not matter which came
- * first, and no rule moves because another one comes or goes.
+ * Where rules stand in a dispatch chain: by what they say, which begins with the Service's name. So it does not matter
+ * which came first, and no rule moves because another one comes or goes.
  */
 export function compareDispatch(a: PrintedDispatch, b: PrintedDispatch): number {
   if (a.rule === b.rule) return 0;
@@ -62,7 +62,10 @@ export function printChain({ table, name, rules }: Chain): PrintedChain {
   return { table, name, rules: rules.map(formatRule) };
 }
 
-/** 16 hexadecimal digits that tell one chain's content from another's. Sums of them are a hash of many chains in any order. */
+/**
+ * 16 hexadecimal digits that tell one chain's content from another's. Sums of them are a hash of many chains in any
+ * order.
+ */
 export function digestOf({ table, name, rules }: PrintedChain): string {
   return hash('sha256', [table, name, ...rules].join('\n'), 'hex').slice(0, 16);
 }

@@ -8,11 +8,15 @@ import type { KernelView } from './kernel.ts';
 import { ownJumps, readKernel, readVariants, restore } from './kernel.ts';
 import { renderRemoval } from './render.ts';
 
-/** Takes everything of ours out. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte. */
+/**
+ * Takes everything of ours out. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte.
+ */
 export async function removeAll(iptables: Iptables): Promise<readonly string[]> {
   const view = await readKernel(iptables);
   const own = ownJumps(view);
-  const foreign = new Set(view.references.filter((reference) => !own.includes(reference)).map(({ table, to }) => `${table} ${to}`));
+  const foreign = new Set(
+    view.references.filter((reference) => !own.includes(reference)).map(({ table, to }) => `${table} ${to}`),
+  );
   const chains = [...view.chains.values()].filter(({ table, name }) => !foreign.has(`${table} ${name}`));
   const input = renderRemoval(
     own,
@@ -20,13 +24,16 @@ export async function removeAll(iptables: Iptables): Promise<readonly string[]> 
   );
   if (input === '') return [];
   await restore(iptables, { input: [input] });
-  const removed = [...own.map(({ table, from, to }) => `jump ${from} -> ${to} of table ${table}`), ...chains.map(({ table, name }) => `chain ${name} of table ${table}`)];
+  const removed = [
+    ...own.map(({ table, from, to }) => `jump ${from} -> ${to} of table ${table}`),
+    ...chains.map(({ table, name }) => `chain ${name} of table ${table}`),
+  ];
   return removed.map((what) => `${iptables.variant} ${what}`);
 }
 
 /**
- * Both modes share chains, so in the variant of iptables that the other mode writes, its sync has replaced this one's rules already. In the
- * other variant nobody has.
+ * Both modes share chains, so in the variant of iptables that the other mode writes, its sync has replaced this one's
+ * rules already. In the other variant nobody has.
  */
 export async function retire(family: IPFamily, host: IptablesHost): Promise<readonly string[]> {
   const removed: string[] = [];
@@ -36,7 +43,10 @@ export async function retire(family: IPFamily, host: IptablesHost): Promise<read
   return removed;
 }
 
-/** Whether the chains of ours are ipvs mode's here: only that mode has this one. It may stand empty because somebody else's rule leads there. */
+/**
+ * Whether the chains of ours are ipvs mode's here: only that mode has this one. It may stand empty because somebody
+ * else's rule leads there.
+ */
 export function servesIpvs(view: KernelView): boolean {
   const rules = view.chains.get(`filter ${ipvs.filter}`)?.rules ?? 0;
   return rules > 0 || ownJumps(view).some(({ to }) => to === ipvs.filter);

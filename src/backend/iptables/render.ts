@@ -1,8 +1,8 @@
 /**
  * Transactions: the input of `iptables-restore --noflush` that makes the kernel equal to a plan, whole or as a change.
  *
- * A table's rules change in one atomic step at its COMMIT, two tables do not; the order of the blocks sees to it that no Service
- * address is without a rule in between.
+ * A table's rules change in one atomic step at its COMMIT, two tables do not; the order of the blocks sees to it that
+ * no Service address is without a rule in between.
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
@@ -48,20 +48,32 @@ export interface RemovableJump {
 export const restoreArguments: readonly string[] = ['-w', '5', '--noflush', '--counters'];
 
 /** What an empty node of the family would be given. */
-export function renderIptables(state: ServiceState): { tool: string; args: readonly string[]; family: IPFamily; input: string } {
+export function renderIptables(state: ServiceState): {
+  tool: string;
+  args: readonly string[];
+  family: IPFamily;
+  input: string;
+} {
   const plan = planState(state);
   const variant = state.config.iptables?.backend === 'Legacy' ? 'legacy' : 'nft';
-  const pieces = renderFull(plan, new Ledger(plan.fixed), { missingJumps: plan.fixed.jumps, staleJumps: [], stale: () => [], variant });
+  const pieces = renderFull(plan, new Ledger(plan.fixed), {
+    missingJumps: plan.fixed.jumps,
+    staleJumps: [],
+    stale: () => [],
+    variant,
+  });
   const tool = state.family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore';
   return { tool, args: restoreArguments, family: state.family, input: [...pieces].join('') };
 }
 
 /**
- * The whole plan but what stands, as pieces that end with a line end each, computed while they are read; `ledger` is filled on the way.
- * nat comes first: a Service that got its first endpoint can then be reached before its refusal in filter goes.
+ * The whole plan but what stands, as pieces that end with a line end each, computed while they are read; `ledger` is
+ * filled on the way. nat comes first: a Service that got its first endpoint can then be reached before its refusal in
+ * filter goes.
  */
 export function* renderFull(plan: Plan, ledger: Ledger, differences: Differences): Generator<string> {
-  for (const table of differences.tables ?? (['nat', 'filter', 'mangle'] as const)) yield* inBlocks(table, piecesOf(table, plan, ledger, differences));
+  for (const table of differences.tables ?? (['nat', 'filter', 'mangle'] as const))
+    yield* inBlocks(table, piecesOf(table, plan, ledger, differences));
 }
 
 const commit = 'COMMIT\n';
@@ -83,16 +95,17 @@ function* piecesOf(table: Table, plan: Plan, ledger: Ledger, differences: Differ
   const write = (chain: PrintedChain): string => (differences.stands?.(chain) === true ? '' : writeChain(chain));
   for (const chain of plan.fixed.chains.filter(inTable).map(printChain)) yield write(chain);
   if (table === 'nat') yield* renderServices(plan, ledger, { atOnce: perCommit(differences), write });
-  for (const chain of plan.fixed.dispatch.filter(inTable).map(printChain)) yield write({ ...chain, rules: ledger.dispatchRules(chain) });
+  for (const chain of plan.fixed.dispatch.filter(inTable).map(printChain))
+    yield write({ ...chain, rules: ledger.dispatchRules(chain) });
   yield differences.missingJumps.filter(inTable).map(insertJump).join('');
   yield differences.staleJumps.filter(inTable).map(deleteJump).join('');
   yield removeChains(differences.stale().filter(inTable));
 }
 
 /**
- * The nft variant takes time by the square of what is in one block (measured, 1.8.9: 10,000 Services take 61 s in one block, 3 s in blocks of
- * 100); the legacy one copies the whole table at every COMMIT. A Service's chains are in one block, and the dispatch comes last, so that
- * every Service is served by its old or its new rules in between.
+ * The nft variant takes time by the square of what is in one block (measured, 1.8.9: 10,000 Services take 61 s in one
+ * block, 3 s in blocks of 100); the legacy one copies the whole table at every COMMIT. A Service's chains are in one
+ * block, and the dispatch comes last, so that every Service is served by its old or its new rules in between.
  */
 function perCommit({ variant, takesBlocks = true }: Differences): number {
   return variant === 'nft' && takesBlocks ? 100 : Number.POSITIVE_INFINITY;
@@ -116,7 +129,9 @@ function* renderServices(plan: Plan, ledger: Ledger, { atOnce, write }: Blocks):
   yield* renderTree(ledger.sortDispatch(), { atOnce, write });
 }
 
-/** A bucket's chain leads to the same Services wherever it hangs, so one that is written before its parent does no harm. */
+/**
+ * A bucket's chain leads to the same Services wherever it hangs, so one that is written before its parent does no harm.
+ */
 function* renderTree(chains: Iterable<PrintedChain>, { atOnce, write }: Blocks): Generator<string> {
   let written = 0;
   for (const chain of chains) {
@@ -128,8 +143,9 @@ function* renderTree(chains: Iterable<PrintedChain>, { atOnce, write }: Blocks):
 }
 
 /**
- * A change. Every table's part is one atomic step; what adds to filter goes before nat, what takes away from it after: a Service
- * that loses its last endpoint is refused before its way through nat is gone, one that gets its first is served before its refusal is.
+ * A change. Every table's part is one atomic step; what adds to filter goes before nat, what takes away from it after:
+ * a Service that loses its last endpoint is refused before its way through nat is gone, one that gets its first is
+ * served before its refusal is.
  */
 export function renderChange({ written, inserted, removed, stale }: ChangeSet): string {
   return [
@@ -145,19 +161,26 @@ export function renderChange({ written, inserted, removed, stale }: ChangeSet): 
 }
 
 /**
- * The chains of some Services, and their dispatch rules in a chain that nothing leads to: the kernel judges them as it would at their
- * place, and no packet meets them. Rewriting chains that are in use with what they are about to hold anyway does no harm.
+ * The chains of some Services, and their dispatch rules in a chain that nothing leads to: the kernel judges them as it
+ * would at their place, and no packet meets them. Rewriting chains that are in use with what they are about to hold
+ * anyway does no harm.
  */
 export function renderTrial(fixed: FixedPlan, fragments: readonly PrintedFragment[]): string {
   const dispatch = fragments.flatMap((fragment) => fragment.dispatch);
-  const rulesOf = (table: Table): readonly string[] => dispatch.filter((rule) => rule.table === table).map(({ rule }) => rule);
+  const rulesOf = (table: Table): readonly string[] =>
+    dispatch.filter((rule) => rule.table === table).map(({ rule }) => rule);
   const inTrial = (table: Table): string => writeChain({ table, name: trial, rules: rulesOf(table) });
-  const chains = [...fixed.chains.filter(({ table }) => table === 'nat').map(printChain), ...fragments.flatMap((fragment) => fragment.chains)];
+  const chains = [
+    ...fixed.chains.filter(({ table }) => table === 'nat').map(printChain),
+    ...fragments.flatMap((fragment) => fragment.chains),
+  ];
   return block('nat', [...chains.map(writeChain), inTrial('nat')]) + block('filter', [inTrial('filter')]);
 }
 
 export function renderTrialEnd(): string {
-  return (['nat', 'filter'] as const).map((table) => block(table, [removeChains([{ table, name: trial, keep: false }])])).join('');
+  return (['nat', 'filter'] as const)
+    .map((table) => block(table, [removeChains([{ table, name: trial, keep: false }])]))
+    .join('');
 }
 
 function inFilter(rule: PrintedDispatch): boolean {

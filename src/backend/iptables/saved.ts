@@ -1,7 +1,7 @@
 /**
- * How iptables-save words the rules that we write, so that a chain which stands as it is wanted is left alone. The tool puts addresses,
- * interfaces and protocol first and spells some options out (1.8.9). Where another version has other words, chains are written again
- * that need not be, and nothing else happens.
+ * How iptables-save words the rules that we write, so that a chain which stands as it is wanted is left alone. The tool
+ * puts addresses, interfaces and protocol first and spells some options out (1.8.9). Where another version has other
+ * words, chains are written again that need not be, and nothing else happens.
  */
 import { hash } from 'node:crypto';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -33,7 +33,11 @@ export function asSaved(rule: string, family: IPFamily): string {
 
 function spelledOut(rule: string, { reject, fullMask }: Wording): string {
   if (rule.includes('--probability ')) return rule.replace(/(?<=--probability )\S+/, inKernel);
-  if (rule.includes('-m recent ')) return rule.replace(/-m recent (--name \S+) (--set|--rcheck --seconds \d+ --reap)/, `-m recent $2 $1 --mask ${fullMask} --rsource`);
+  if (rule.includes('-m recent '))
+    return rule.replace(
+      /-m recent (--name \S+) (--set|--rcheck --seconds \d+ --reap)/,
+      `-m recent $2 $1 --mask ${fullMask} --rsource`,
+    );
   if (rule.endsWith('-j REJECT')) return `${rule} --reject-with ${reject}`;
   if (!rule.includes('mark 0x')) return rule;
   const short = rule.replaceAll(/0x0+(?=[0-9a-f])/g, '0x');

@@ -1,6 +1,6 @@
 /**
- * A node with Services of every kind that a configuration changes the rules of. A tool that does not take their rules takes those of no Service
- * under this configuration, and that is to be known before anything is changed.
+ * A node with Services of every kind that a configuration changes the rules of. A tool that does not take their rules
+ * takes those of no Service under this configuration, and that is to be known before anything is changed.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
@@ -20,8 +20,20 @@ interface Places {
 
 /** Addresses for documentation (RFC 5737, RFC 3849). */
 const places: { readonly [family in IPFamily]: Places } = {
-  ipv4: { node: '192.0.2.1', pods: '198.51.100.0/24', service: '203.0.113.1', loadBalancer: '203.0.113.2', endpoint: '198.51.100.1' },
-  ipv6: { node: '2001:db8::1', pods: '2001:db8:1::/64', service: '2001:db8:2::1', loadBalancer: '2001:db8:2::2', endpoint: '2001:db8:1::1' },
+  ipv4: {
+    node: '192.0.2.1',
+    pods: '198.51.100.0/24',
+    service: '203.0.113.1',
+    loadBalancer: '203.0.113.2',
+    endpoint: '198.51.100.1',
+  },
+  ipv6: {
+    node: '2001:db8::1',
+    pods: '2001:db8:1::/64',
+    service: '2001:db8:2::1',
+    loadBalancer: '2001:db8:2::2',
+    endpoint: '2001:db8:1::1',
+  },
 };
 
 const namespace = 'specimen';
@@ -59,7 +71,23 @@ function specimenService(policy: TrafficPolicy, nodePort: number, family: IPFami
 }
 
 function specimenSlice(service: ServiceRecord, family: IPFamily): EndpointSliceRecord {
-  const endpoint = { address: places[family].endpoint, ready: true, serving: true, terminating: false, nodeName, nodeHints: [], zoneHints: [] };
+  const endpoint = {
+    address: places[family].endpoint,
+    ready: true,
+    serving: true,
+    terminating: false,
+    nodeName,
+    nodeHints: [],
+    zoneHints: [],
+  };
   const ports = [{ name: '', protocol: 'TCP' as const, port: 80 }];
-  return { namespace, name: 'slice', service: serviceKeyOf(service), family, ports, endpoints: [endpoint], lastChangeTriggerTime: undefined };
+  return {
+    namespace,
+    name: 'slice',
+    service: serviceKeyOf(service),
+    family,
+    ports,
+    endpoints: [endpoint],
+    lastChangeTriggerTime: undefined,
+  };
 }

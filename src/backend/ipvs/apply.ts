@@ -1,5 +1,6 @@
 /**
- * @module The ipvs backend: the kernel's own load balancer leads connections on, a few rules do the rest. See the README beside this file.
+ * @module The ipvs backend: the kernel's own load balancer leads connections on, a few rules do the rest. See the
+ * README beside this file.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -68,7 +69,8 @@ class IpvsBackend implements Backend {
       return undefined;
     } catch (error) {
       if (error instanceof SyncError) return { reason: error.reason, message: error.message };
-      if (error instanceof CommandError) return { reason: 'ToolFailed', message: `${error.message}; its own words are in the log` };
+      if (error instanceof CommandError)
+        return { reason: 'ToolFailed', message: `${error.message}; its own words are in the log` };
       throw error;
     }
   }
@@ -77,9 +79,13 @@ class IpvsBackend implements Backend {
     const { state, changed, signal } = request;
     const scope = planScope(state);
     const before = this.#applied;
-    // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks for itself.
+    // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks
+    // for itself.
     this.#applied = undefined;
-    const applied = changed !== 'all' && before?.scope === scope ? await this.#writeChange(before, { state, changed, signal }) : await this.#writeAll(request, scope);
+    const applied =
+      changed !== 'all' && before?.scope === scope
+        ? await this.#writeChange(before, { state, changed, signal })
+        : await this.#writeAll(request, scope);
     this.#applied = applied;
     return resultOf(applied.ledger !== before?.ledger, applied);
   }
@@ -103,7 +109,8 @@ class IpvsBackend implements Backend {
     recordAll(ledger, writer.counting(without(state, quarantine)), context);
     const rules = await writer.writeAll(ledger, context, state);
     const difference = findDifference(await writer.readKernel(), ledger.kernel);
-    if (difference !== undefined) throw new SyncError('VerificationFailed', `the tools reported success, but ${difference}`);
+    if (difference !== undefined)
+      throw new SyncError('VerificationFailed', `the tools reported success, but ${difference}`);
     return { scope, context, ledger, rules, writer, quarantine };
   }
 
@@ -122,7 +129,11 @@ class IpvsBackend implements Backend {
     }
   }
 
-  async #findQuarantine(error: unknown, { state, signal }: SyncRequest, keys: readonly ServiceKey[]): Promise<Quarantine> {
+  async #findQuarantine(
+    error: unknown,
+    { state, signal }: SyncRequest,
+    keys: readonly ServiceKey[],
+  ): Promise<Quarantine> {
     return findQuarantine(error, { keys, state, writer: await this.#writer(state.config, signal) });
   }
 
@@ -138,8 +149,10 @@ class IpvsBackend implements Backend {
     const { ledger, rules, writer } = applied;
     writer.begin(signal);
     const kernel = await writer.readKernel();
-    if (isOfOtherAddresses(kernel, ledger.kernel)) return { outdated: "the node's own addresses are different, which NodePorts are served on" };
-    const difference = findDifference(kernel, ledger.kernel) ?? findRuleDifference(await readRules(writer.iptables, signal), rules);
+    if (isOfOtherAddresses(kernel, ledger.kernel))
+      return { outdated: "the node's own addresses are different, which NodePorts are served on" };
+    const difference =
+      findDifference(kernel, ledger.kernel) ?? findRuleDifference(await readRules(writer.iptables, signal), rules);
     if (difference !== undefined || !ledger.isDraining) return difference;
     this.#applied = undefined;
     await writer.write(ledger.finishDraining(kernel));
@@ -163,7 +176,10 @@ class IpvsBackend implements Backend {
   }
 
   async #findPrograms(config: NodeConfig): Promise<Programs> {
-    this.#programs ??= { tools: await findTools(this.#host), iptables: await selectIptables(this.#family, config, this.#host) };
+    this.#programs ??= {
+      tools: await findTools(this.#host),
+      iptables: await selectIptables(this.#family, config, this.#host),
+    };
     return this.#programs;
   }
 }

@@ -1,11 +1,19 @@
 /**
- * The rules that stand beside another mode's as long as addresses are on kube-ipvs0: from before the first rule of that mode until the last
- * address is gone. No full sync takes them for its own.
+ * The rules that stand beside another mode's as long as addresses are on kube-ipvs0: from before the first rule of that
+ * mode until the last address is gone. No full sync takes them for its own.
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import type { KernelView } from '../iptables/kernel.ts';
-import { classified, differencesOf, findDifference, ownJumps, readKernel, restore, selectIptables } from '../iptables/kernel.ts';
+import {
+  classified,
+  differencesOf,
+  findDifference,
+  ownJumps,
+  readKernel,
+  restore,
+  selectIptables,
+} from '../iptables/kernel.ts';
 import { Ledger } from '../iptables/ledger.ts';
 import { renderRemoval } from '../iptables/render.ts';
 import { bridge } from '../shared/chains.ts';
@@ -20,7 +28,9 @@ export async function buildBridge(family: IPFamily, host: IptablesHost, signal: 
   const { addresses, sets } = await readRemains(family, host);
   if (addresses.size === 0) return;
   const { ipset } = await findTools(host);
-  const missing = bridgeSets.filter((id) => !sets.has(id)).map((id) => `create ${setName(id, family)} ${setDefinition(id, family, firstMaxElements)}\n`);
+  const missing = bridgeSets
+    .filter((id) => !sets.has(id))
+    .map((id) => `create ${setName(id, family)} ${setDefinition(id, family, firstMaxElements)}\n`);
   if (missing.length > 0) await classified('ipset', () => ipset.restore(missing, signal));
   await putUp(await selectIptables(family, {}, host), family, signal);
 }
@@ -45,7 +55,11 @@ export function findBridge(view: KernelView): string | undefined {
   return input === '' ? undefined : input;
 }
 
-export async function removeBridge(iptables: Iptables, view: KernelView, signal?: AbortSignal): Promise<readonly string[]> {
+export async function removeBridge(
+  iptables: Iptables,
+  view: KernelView,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
   const input = findBridge(view);
   if (input === undefined) return [];
   await restore(iptables, { input: [input], ...(signal && { signal }) });

@@ -11,9 +11,18 @@ import { printRealServer, printServer } from './virtualServer.ts';
 export const deviceName = 'kube-ipvs0';
 
 export interface Changes {
-  readonly servers: { readonly added: ServerSettings[]; readonly edited: ServerSettings[]; readonly removed: ServerName[] };
+  readonly servers: {
+    readonly added: ServerSettings[];
+    readonly edited: ServerSettings[];
+    readonly removed: ServerName[];
+  };
   /** `revived` get weight 1 and masquerading; `retired` get weight 0 and keep their connections. */
-  readonly realServers: { readonly added: RealServer[]; readonly revived: RealServer[]; readonly retired: RealServer[]; readonly removed: RealServer[] };
+  readonly realServers: {
+    readonly added: RealServer[];
+    readonly revived: RealServer[];
+    readonly retired: RealServer[];
+    readonly removed: RealServer[];
+  };
   /** New and empty. */
   readonly sets: { readonly id: SetId; readonly maxElements: number }[];
   readonly entries: { readonly added: Entry[]; readonly removed: Entry[] };
@@ -33,7 +42,9 @@ export function noChanges(): Changes {
   };
 }
 
-/** Those by which nothing goes that somebody may use. Sets keep their size, because to become larger they are replaced. */
+/**
+ * Those by which nothing goes that somebody may use. Sets keep their size, because to become larger they are replaced.
+ */
 export function additionsOf({ servers, realServers, sets, entries, addresses }: Changes): Changes {
   return {
     servers: { ...servers, removed: [] },
@@ -45,7 +56,10 @@ export function additionsOf({ servers, realServers, sets, entries, addresses }: 
   };
 }
 
-/** Lines for a tool each, in this order. What leads to something comes after it when it is added, and before it when it goes. */
+/**
+ * Lines for a tool each, in this order. What leads to something comes after it when it is added, and before it when it
+ * goes.
+ */
 export interface Steps {
   readonly servers: readonly string[];
   readonly sets: readonly string[];
@@ -67,8 +81,13 @@ export function printChanges(changes: Changes, family: IPFamily): Steps {
       ...realServers.removed.map(({ server, address }) => `-d ${server} -r ${checked.socketAddress(address)}`),
     ],
     sets: printSets(changes, family),
-    addresses: [...addresses.added.map((address) => addAddress(address, family)), ...addresses.removed.map((address) => `address del ${host(address)} dev ${deviceName}`)],
-    setsAfter: addresses.removed.map((address) => `del ${setName('KUBE-IPVS-IPS', family)} ${checked.network(address)}`),
+    addresses: [
+      ...addresses.added.map((address) => addAddress(address, family)),
+      ...addresses.removed.map((address) => `address del ${host(address)} dev ${deviceName}`),
+    ],
+    setsAfter: addresses.removed.map(
+      (address) => `del ${setName('KUBE-IPVS-IPS', family)} ${checked.network(address)}`,
+    ),
     serversAfter: servers.removed.map((name) => `-D ${name}`),
   };
 }

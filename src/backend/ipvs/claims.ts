@@ -1,6 +1,7 @@
 /**
- * Who wants which kernel object. Two Services may want the same one: an address of several ports, a hairpin entry of a shared endpoint, or
- * an address and port that both claim. It stands as long as somebody wants it, in the shape that the first of them (by name) asks for.
+ * Who wants which kernel object. Two Services may want the same one: an address of several ports, a hairpin entry of a
+ * shared endpoint, or an address and port that both claim. It stands as long as somebody wants it, in the shape that
+ * the first of them (by name) asks for.
  */
 export class Claims<Value> {
   /** Nearly every object has one claimant; only then is there no map, which saves most of the memory. */
@@ -10,7 +11,14 @@ export class Claims<Value> {
     const claims = this.#claims.get(object);
     if (claims instanceof Map) claims.set(owner, value);
     else if (claims === undefined || claims.owner === owner) this.#claims.set(object, { owner, value });
-    else this.#claims.set(object, new Map([[claims.owner, claims.value], [owner, value]]));
+    else
+      this.#claims.set(
+        object,
+        new Map([
+          [claims.owner, claims.value],
+          [owner, value],
+        ]),
+      );
   }
 
   remove(object: string, owner: string): void {

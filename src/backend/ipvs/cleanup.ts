@@ -19,8 +19,15 @@ export async function cleanUp(family: IPFamily, host: IptablesHost): Promise<rea
   return removeRemains(await readRemains(family, host), family, host);
 }
 
-export async function removeRemains({ addresses, hasDevice, sets, hasSpareSet, servers }: KernelState, family: IPFamily, host: IptablesHost): Promise<readonly string[]> {
-  const setNames = [...[...sets.keys()].map((id) => setName(id, family)), ...(hasSpareSet ? [spareSetName(family)] : [])];
+export async function removeRemains(
+  { addresses, hasDevice, sets, hasSpareSet, servers }: KernelState,
+  family: IPFamily,
+  host: IptablesHost,
+): Promise<readonly string[]> {
+  const setNames = [
+    ...[...sets.keys()].map((id) => setName(id, family)),
+    ...(hasSpareSet ? [spareSetName(family)] : []),
+  ];
   return [
     ...(hasDevice ? await removeAddresses(family, host, [...addresses]) : []),
     ...(await removeRules(family, host)),
@@ -30,10 +37,16 @@ export async function removeRemains({ addresses, hasDevice, sets, hasSpareSet, s
 }
 
 /** The device is both families': the last one takes it away. */
-async function removeAddresses(family: IPFamily, host: IptablesHost, own: readonly string[]): Promise<readonly string[]> {
+async function removeAddresses(
+  family: IPFamily,
+  host: IptablesHost,
+  own: readonly string[],
+): Promise<readonly string[]> {
   const ip = await findNetlinkAddresses(host);
   const length = family === 'ipv4' ? 32 : 128;
-  await classified('ip', async () => ip?.batch(own.map((address) => `address del ${address}/${length} dev ${deviceName}\n`)));
+  await classified('ip', async () =>
+    ip?.batch(own.map((address) => `address del ${address}/${length} dev ${deviceName}\n`)),
+  );
   const removed = own.map((address) => `address ${address} of ${deviceName}`);
   if ((await readAddresses(family === 'ipv4' ? 'ipv6' : 'ipv4', host)).own.size > 0) return removed;
   await classified('ip', async () => ip?.batch([`link del ${deviceName}\n`]));

@@ -20,7 +20,8 @@ export function ipvsContext(state: ServiceState, localAddresses: readonly string
   const context = planContext(state);
   const { nodePortNetworks } = context;
   const serves = (address: string): boolean =>
-    nodePortNetworks === 'all' || nodePortNetworks.some((network) => (network.includes('/') ? cidrContains(network, address) : network === address));
+    nodePortNetworks === 'all' ||
+    nodePortNetworks.some((network) => (network.includes('/') ? cidrContains(network, address) : network === address));
   return {
     ...context,
     scheduler: state.config.ipvs?.scheduler ?? 'rr',

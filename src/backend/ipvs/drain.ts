@@ -1,6 +1,6 @@
 /**
- * How this mode leaves while another one serves: decided anew from what the kernel holds each time, so that an agent that starts in the
- * middle goes on with it.
+ * How this mode leaves while another one serves: decided anew from what the kernel holds each time, so that an agent
+ * that starts in the middle goes on with it.
  */
 import type { Changes } from './changes.ts';
 import { noChanges } from './changes.ts';
@@ -16,8 +16,9 @@ export interface Drain {
 }
 
 /**
- * Real servers with connections get weight 0, so that they take no new ones, whatever the protocol: a UDP flow, too, goes on where it was. All
- * others go, and with the last one its virtual server, the set entries that know it, and at last the address.
+ * Real servers with connections get weight 0, so that they take no new ones, whatever the protocol: a UDP flow, too,
+ * goes on where it was. All others go, and with the last one its virtual server, the set entries that know it, and at
+ * last the address.
  */
 export function planDrain(remains: KernelState): Drain {
   const changes = noChanges();
@@ -49,7 +50,10 @@ function entriesBut(kept: readonly ServerName[], { sets }: KernelState): readonl
   const members = kept.map(setMembersOf);
   const sockets = new Set(members.map(({ socket }) => socket));
   const ports = new Set(members.map(({ protocol, port }) => `${protocol} ${port}`));
-  const isKept = ({ set, value }: Entry): boolean => sockets.has(value.split(',', 2).join(',')) || ports.has(`${set.slice(set.lastIndexOf('-') + 1)} ${value}`);
-  const entries = [...sets].filter(([set]) => set !== 'KUBE-IPVS-IPS').flatMap(([set, present]) => [...present.entries].map((value): Entry => ({ set, value })));
+  const isKept = ({ set, value }: Entry): boolean =>
+    sockets.has(value.split(',', 2).join(',')) || ports.has(`${set.slice(set.lastIndexOf('-') + 1)} ${value}`);
+  const entries = [...sets]
+    .filter(([set]) => set !== 'KUBE-IPVS-IPS')
+    .flatMap(([set, present]) => [...present.entries].map((value): Entry => ({ set, value })));
   return entries.filter((entry) => !isKept(entry));
 }

@@ -1,5 +1,6 @@
 /**
- * One Service port in the terms of ipvs: a virtual server for each of its addresses, and what the rules must know of them.
+ * One Service port in the terms of ipvs: a virtual server for each of its addresses, and what the rules must know of
+ * them.
  */
 import type { Endpoint, ServicePort } from '../../model/servicePort.ts';
 import { isExternallyReachable, servicePortName } from '../../model/servicePort.ts';
@@ -36,7 +37,12 @@ interface Subject {
 export function planServicePort(port: ServicePort, context: IpvsContext): Fragment {
   const subject = describe(port, context);
   const virtual = [port.clusterIP, ...port.externalIPs, ...port.loadBalancerIPs];
-  const used = new Map([...subject.internalEndpoints, ...(isExternallyReachable(port) ? subject.externalEndpoints : [])].map((each) => [socketAddress(each), each]));
+  const used = new Map(
+    [...subject.internalEndpoints, ...(isExternallyReachable(port) ? subject.externalEndpoints : [])].map((each) => [
+      socketAddress(each),
+      each,
+    ]),
+  );
   return {
     id: servicePortName(port) + port.protocol.toLowerCase(),
     virtualServers: [
@@ -44,7 +50,13 @@ export function planServicePort(port: ServicePort, context: IpvsContext): Fragme
       ...externalSockets(subject).map((socket) => server(subject, socket, subject.externalEndpoints)),
     ],
     addresses: virtual.filter((address) => !context.localAddresses.has(address)),
-    entries: [...clusterEntries(subject), ...externalEntries(subject), ...balancerEntries(subject), ...nodePortEntries(subject), ...hairpinEntries(port, used.values())],
+    entries: [
+      ...clusterEntries(subject),
+      ...externalEntries(subject),
+      ...balancerEntries(subject),
+      ...nodePortEntries(subject),
+      ...hairpinEntries(port, used.values()),
+    ],
     endpoints: used.size,
   };
 }
@@ -57,7 +69,8 @@ function describe(port: ServicePort, context: IpvsContext): Subject {
     port,
     context,
     internalEndpoints: port.internalTrafficPolicy === 'Local' ? port.localEndpoints : port.clusterEndpoints,
-    // One virtual server cannot tell a pod from a stranger: without local endpoints it has all of them, and a rule keeps strangers out.
+    // One virtual server cannot tell a pod from a stranger: without local endpoints it has all of them, and a rule
+    // keeps strangers out.
     externalEndpoints: externalLocal && hasLocal ? port.localEndpoints : port.clusterEndpoints,
     lacksInternal: port.internalTrafficPolicy === 'Local' && hasEndpoints && !hasLocal,
     lacksExternal: externalLocal && hasEndpoints && !hasLocal,
@@ -70,12 +83,17 @@ function socketOf({ protocol, port }: ServicePort, address: string): Socket {
 }
 
 function nodePortSockets({ port, context }: Subject): readonly Socket[] {
-  return port.nodePort === 0 ? [] : context.nodePortAddresses.map((address) => ({ protocol: port.protocol, address, port: port.nodePort }));
+  return port.nodePort === 0
+    ? []
+    : context.nodePortAddresses.map((address) => ({ protocol: port.protocol, address, port: port.nodePort }));
 }
 
 function externalSockets(subject: Subject): readonly Socket[] {
   const { port } = subject;
-  return [...[...port.externalIPs, ...port.loadBalancerIPs].map((address) => socketOf(port, address)), ...nodePortSockets(subject)];
+  return [
+    ...[...port.externalIPs, ...port.loadBalancerIPs].map((address) => socketOf(port, address)),
+    ...nodePortSockets(subject),
+  ];
 }
 
 function server({ port, context }: Subject, socket: Socket, endpoints: readonly Endpoint[]): VirtualServer {
@@ -106,13 +124,19 @@ function balancerEntries({ port, context, externalLocal }: Subject): readonly En
   const ranges = port.loadBalancerSourceRanges;
   // ipset holds no network of length 0, and one that holds everybody keeps nobody out.
   const isGuarded = ranges.length > 0 && !ranges.some((range) => range.endsWith('/0'));
-  const allowsNode = context.nodeAddress !== undefined && ranges.some((range) => cidrContains(range, context.nodeAddress ?? ''));
+  const allowsNode =
+    context.nodeAddress !== undefined && ranges.some((range) => cidrContains(range, context.nodeAddress ?? ''));
   return port.loadBalancerIPs.flatMap((address) => {
     const socket = socketOf(port, address);
     return [
       socketEntry('KUBE-LOAD-BALANCER', socket),
       ...(externalLocal ? [socketEntry('KUBE-LOAD-BALANCER-LOCAL', socket)] : []),
-      ...(isGuarded ? [socketEntry('KUBE-LOAD-BALANCER-FW', socket), ...ranges.map((range) => socketEntry('KUBE-LOAD-BALANCER-SOURCE-CIDR', socket, range))] : []),
+      ...(isGuarded
+        ? [
+            socketEntry('KUBE-LOAD-BALANCER-FW', socket),
+            ...ranges.map((range) => socketEntry('KUBE-LOAD-BALANCER-SOURCE-CIDR', socket, range)),
+          ]
+        : []),
       ...(isGuarded && allowsNode ? [socketEntry('KUBE-LOAD-BALANCER-SOURCE-IP', socket, address)] : []),
     ];
   });
@@ -125,17 +149,27 @@ const nodePortSets: Record<'TCP' | 'UDP', { readonly all: SetId; readonly local:
 
 function nodePortEntries(subject: Subject): readonly Entry[] {
   const { port, externalLocal } = subject;
-  const healthCheck = port.healthCheckNodePort === 0 ? [] : [portEntry('KUBE-HEALTH-CHECK-NODE-PORT', port.healthCheckNodePort)];
+  const healthCheck =
+    port.healthCheckNodePort === 0 ? [] : [portEntry('KUBE-HEALTH-CHECK-NODE-PORT', port.healthCheckNodePort)];
   if (port.nodePort === 0) return healthCheck;
   if (port.protocol === 'SCTP') {
-    const sets: readonly SetId[] = ['KUBE-NODE-PORT-SCTP-HASH', ...(externalLocal ? (['KUBE-NODE-PORT-LOCAL-SCTP-HASH'] as const) : [])];
-    return [...healthCheck, ...nodePortSockets(subject).flatMap((socket) => sets.map((set) => socketEntry(set, socket)))];
+    const sets: readonly SetId[] = [
+      'KUBE-NODE-PORT-SCTP-HASH',
+      ...(externalLocal ? (['KUBE-NODE-PORT-LOCAL-SCTP-HASH'] as const) : []),
+    ];
+    return [
+      ...healthCheck,
+      ...nodePortSockets(subject).flatMap((socket) => sets.map((set) => socketEntry(set, socket))),
+    ];
   }
   const { all, local } = nodePortSets[port.protocol];
   return [...healthCheck, portEntry(all, port.nodePort), ...(externalLocal ? [portEntry(local, port.nodePort)] : [])];
 }
 
-/** A pod that reaches itself through its Service must see another source address; only pods of this node can come by here. */
+/**
+ * A pod that reaches itself through its Service must see another source address; only pods of this node can come by
+ * here.
+ */
 function hairpinEntries({ protocol }: ServicePort, endpoints: Iterable<Endpoint>): readonly Entry[] {
   const local = [...endpoints].filter(({ isLocal }) => isLocal);
   return local.map(({ address, port }) => socketEntry('KUBE-LOOP-BACK', { protocol, address, port }, address));

@@ -1,5 +1,6 @@
 /**
- * The kernel's side: its virtual servers, sets and addresses, read from ipvsadm, ipset and ip. Errors of the tools become SyncErrors here.
+ * The kernel's side: its virtual servers, sets and addresses, read from ipvsadm, ipset and ip. Errors of the tools
+ * become SyncErrors here.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import { canonicalAddress, familyOf } from '../../model/ipFamily.ts';
@@ -38,7 +39,8 @@ export async function findTools(host: IptablesHost): Promise<Tools> {
 }
 
 function installed<Tool>(tool: Tool | undefined, name: string, debianPackage: string): Tool {
-  if (tool === undefined) throw new SyncError('ToolMissing', `${name} is not installed on this node; install the package ${debianPackage}`);
+  if (tool === undefined)
+    throw new SyncError('ToolMissing', `${name} is not installed on this node; install the package ${debianPackage}`);
   return tool;
 }
 
@@ -52,7 +54,11 @@ export async function ensureSysctls(config: NodeConfig, family: IPFamily, host: 
       await write(name, value);
     } catch (cause) {
       if (!(cause instanceof CommandError)) throw cause;
-      throw new SyncError('SysctlNotSet', `${name.replaceAll('/', '.')} cannot be set to ${value}; set it on the node, or give the agent the node's /proc/sys/net at /host/proc/sys/net`, { cause });
+      throw new SyncError(
+        'SysctlNotSet',
+        `${name.replaceAll('/', '.')} cannot be set to ${value}; set it on the node, or give the agent the node's /proc/sys/net at /host/proc/sys/net`,
+        { cause },
+      );
     }
   }
 }
@@ -101,13 +107,21 @@ export class ServerReader {
   #readServer(name: ServerName | undefined, [scheduler = '', ...flags]: readonly string[]): PresentServer | undefined {
     if (name === undefined || familyOf(serverAddress(name)) !== this.#family) return undefined;
     const persistent = flags.indexOf('persistent');
-    const server = { scheduler, persistenceSeconds: persistent === -1 ? undefined : Number(flags[persistent + 1]), realServers: new Map() };
+    const server = {
+      scheduler,
+      persistenceSeconds: persistent === -1 ? undefined : Number(flags[persistent + 1]),
+      realServers: new Map(),
+    };
     this.servers.set(name, server);
     return server;
   }
 
   #readRealServer(address: string, [forwarding, weight, active, inactive]: readonly string[]): void {
-    this.#current?.realServers.set(address, { weight: Number(weight), connections: Number(active) + Number(inactive), masquerading: forwarding === 'Masq' });
+    this.#current?.realServers.set(address, {
+      weight: Number(weight),
+      connections: Number(active) + Number(inactive),
+      masquerading: forwarding === 'Masq',
+    });
   }
 }
 
@@ -128,7 +142,11 @@ export class SetReader {
     const id = this.#ids.get(name);
     if (name === this.#spare) this.hasSpare = true;
     if (id === undefined) return;
-    if (action === 'create') this.sets.set(id, { maxElements: Number(/ maxelem (\d+)/.exec(line)?.[1] ?? firstMaxElements), entries: new Set() });
+    if (action === 'create')
+      this.sets.set(id, {
+        maxElements: Number(/ maxelem (\d+)/.exec(line)?.[1] ?? firstMaxElements),
+        entries: new Set(),
+      });
     else this.sets.get(id)?.entries.add(value);
   }
 }

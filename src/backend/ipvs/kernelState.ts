@@ -1,5 +1,6 @@
 /**
- * What the kernel holds, as data: read from its tools at the start and on each check, and kept up to date in memory in between.
+ * What the kernel holds, as data: read from its tools at the start and on each check, and kept up to date in memory in
+ * between.
  */
 import type { SetId } from './sets.ts';
 import type { ServerName } from './virtualServer.ts';
@@ -37,7 +38,14 @@ export interface PresentSet {
 
 /** A node that never ran ipvs. */
 export function emptyKernel(localAddresses: readonly string[]): KernelState {
-  return { hasDevice: false, addresses: new Set(), localAddresses, servers: new Map(), sets: new Map(), hasSpareSet: false };
+  return {
+    hasDevice: false,
+    addresses: new Set(),
+    localAddresses,
+    servers: new Map(),
+    sets: new Map(),
+    hasSpareSet: false,
+  };
 }
 
 /** The first thing in which the kernel is not as it should be, in words; what others added is no difference. */
@@ -47,11 +55,15 @@ export function findDifference(actual: KernelState, wanted: KernelState): string
 }
 
 function addressDifference(actual: KernelState, wanted: KernelState): string | undefined {
-  for (const address of wanted.addresses) if (!actual.addresses.has(address)) return `address ${address} is missing on kube-ipvs0`;
+  for (const address of wanted.addresses)
+    if (!actual.addresses.has(address)) return `address ${address} is missing on kube-ipvs0`;
   return undefined;
 }
 
-/** NodePorts are served on the node's own addresses, each a virtual server, and Service addresses among them are left off kube-ipvs0. */
+/**
+ * NodePorts are served on the node's own addresses, each a virtual server, and Service addresses among them are left
+ * off kube-ipvs0.
+ */
 export function isOfOtherAddresses(actual: KernelState, wanted: KernelState): boolean {
   return actual.localAddresses.join() !== wanted.localAddresses.join();
 }
@@ -60,7 +72,8 @@ function setDifference(actual: KernelState, wanted: KernelState): string | undef
   for (const [id, { entries }] of wanted.sets) {
     const found = actual.sets.get(id);
     if (found === undefined) return `set ${id} is missing`;
-    if (found.entries.size !== entries.size) return `set ${id} holds ${found.entries.size} entries instead of ${entries.size}`;
+    if (found.entries.size !== entries.size)
+      return `set ${id} holds ${found.entries.size} entries instead of ${entries.size}`;
     for (const entry of entries) if (!found.entries.has(entry)) return `entry ${entry} of set ${id} is missing`;
   }
   return undefined;
@@ -74,14 +87,19 @@ function serverDifference(actual: KernelState, wanted: KernelState): string | un
     for (const [address, { weight, masquerading }] of server.realServers) {
       const real = found.realServers.get(address);
       if (real === undefined) return `real server ${address} of ${name} is missing`;
-      if (real.weight !== weight) return `real server ${address} of ${name} has weight ${real.weight} instead of ${weight}`;
+      if (real.weight !== weight)
+        return `real server ${address} of ${name} has weight ${real.weight} instead of ${weight}`;
       if (real.masquerading !== masquerading) return `real server ${address} of ${name} is sent packets in another way`;
     }
-    if (found.realServers.size !== server.realServers.size) return `virtual server ${name} has real servers of somebody else`;
+    if (found.realServers.size !== server.realServers.size)
+      return `virtual server ${name} has real servers of somebody else`;
   }
   return undefined;
 }
 
-export function hasSettings(one: Omit<PresentServer, 'realServers'>, other: Omit<PresentServer, 'realServers'>): boolean {
+export function hasSettings(
+  one: Omit<PresentServer, 'realServers'>,
+  other: Omit<PresentServer, 'realServers'>,
+): boolean {
   return one.scheduler === other.scheduler && one.persistenceSeconds === other.persistenceSeconds;
 }

@@ -1,9 +1,10 @@
 /**
- * What the Services want, what the kernel holds, and the difference between the two, for the objects that a change touched.
+ * What the Services want, what the kernel holds, and the difference between the two, for the objects that a change
+ * touched.
  *
- * The kernel's part describes the kernel only after the changes that it led to were made; after a failure the ledger is thrown away.
- * A TCP real server that nobody wants any more gets weight 0 and stays until its connections have ended, and with it its virtual server
- * and the address, in the name of a claimant that comes after all Services.
+ * The kernel's part describes the kernel only after the changes that it led to were made; after a failure the ledger is
+ * thrown away. A TCP real server that nobody wants any more gets weight 0 and stays until its connections have ended,
+ * and with it its virtual server and the address, in the name of a claimant that comes after all Services.
  */
 import { hash } from 'node:crypto';
 import type { ServiceKey } from '../../model/service.ts';
@@ -115,8 +116,12 @@ export class Ledger {
   /** Takes out what has drained by now; `seen` is the kernel read afresh. */
   finishDraining(seen: KernelState): Changes {
     const ended = [...this.#drainingServers].flatMap((name) => {
-      const unwanted = [...(this.#kernel.servers.get(name)?.realServers.keys() ?? [])].filter((address) => !this.#wants(name, address));
-      return unwanted.filter((address) => (seen.servers.get(name)?.realServers.get(address)?.connections ?? 0) === 0).map((address) => ({ server: name, address }));
+      const unwanted = [...(this.#kernel.servers.get(name)?.realServers.keys() ?? [])].filter(
+        (address) => !this.#wants(name, address),
+      );
+      return unwanted
+        .filter((address) => (seen.servers.get(name)?.realServers.get(address)?.connections ?? 0) === 0)
+        .map((address) => ({ server: name, address }));
     });
     for (const { server, address } of ended) {
       this.#kernel.servers.get(server)?.realServers.delete(address);
@@ -154,13 +159,18 @@ export class Ledger {
     else if (!hasSettings(before, wanted)) changes.servers.edited.push(wanted);
     for (const address of wanted.realServers) this.#writeRealServer({ server: name, address }, after, changes);
     const kept = new Set(wanted.realServers);
-    for (const address of [...after.realServers.keys()].filter((each) => !kept.has(each))) this.#retire({ server: name, address }, after, changes);
+    for (const address of [...after.realServers.keys()].filter((each) => !kept.has(each)))
+      this.#retire({ server: name, address }, after, changes);
     const drains = after.realServers.size > kept.size;
     if (drains) this.#drainingServers.add(name);
     else this.#drainingServers.delete(name);
   }
 
-  #writeRealServer(real: { server: ServerName; address: string }, { realServers }: PresentServer, { realServers: changed }: Changes): void {
+  #writeRealServer(
+    real: { server: ServerName; address: string },
+    { realServers }: PresentServer,
+    { realServers: changed }: Changes,
+  ): void {
     const present = realServers.get(real.address);
     if (present?.weight === 1 && present.masquerading) return;
     if (present === undefined) changed.added.push(real);
@@ -168,7 +178,11 @@ export class Ledger {
     realServers.set(real.address, { weight: 1, connections: 0, masquerading: true });
   }
 
-  #retire(real: { server: ServerName; address: string }, { realServers }: PresentServer, { realServers: changed }: Changes): void {
+  #retire(
+    real: { server: ServerName; address: string },
+    { realServers }: PresentServer,
+    { realServers: changed }: Changes,
+  ): void {
     const present = realServers.get(real.address);
     if (!endsConnections(real.server) || present?.masquerading !== true) {
       realServers.delete(real.address);
@@ -182,7 +196,10 @@ export class Ledger {
   /** Nobody wants the virtual server, but it may still have connections. */
   #keepWhileDraining(name: ServerName, present: PresentServer | undefined): void {
     this.#release(name);
-    const canDrain = present !== undefined && endsConnections(name) && [...present.realServers.values()].some(({ masquerading }) => masquerading);
+    const canDrain =
+      present !== undefined &&
+      endsConnections(name) &&
+      [...present.realServers.values()].some(({ masquerading }) => masquerading);
     if (!canDrain || this.#servers.isWanted(name) || this.#isExcluded(name)) return;
     const { scheduler, persistenceSeconds } = present;
     this.#servers.add(name, draining, { name, scheduler, persistenceSeconds, realServers: [] });

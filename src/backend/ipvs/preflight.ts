@@ -1,6 +1,6 @@
 /**
- * Whether this node can run ipvs mode at all: its tools, and what its kernel has. What has to be tried out is made under names of its own
- * and taken away at once.
+ * Whether this node can run ipvs mode at all: its tools, and what its kernel has. What has to be tried out is made
+ * under names of its own and taken away at once.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -25,19 +25,32 @@ interface Programs {
 }
 
 /** Throws a SyncError that names all that is missing, with the remedy. */
-export async function tryKernel({ tools, iptables }: Programs, family: IPFamily, { ipvs }: Pick<NodeConfig, 'ipvs'>): Promise<void> {
+export async function tryKernel(
+  { tools, iptables }: Programs,
+  family: IPFamily,
+  { ipvs }: Pick<NodeConfig, 'ipvs'>,
+): Promise<void> {
   const scheduler = ipvs?.scheduler ?? 'rr';
   // Without any virtual servers, none can be made with a scheduler either.
   const hasServers = await passes(() => tools.ipvsadm.probe());
   const trials: readonly Trial[] = [
-    hasServers ? schedulerTrial(tools, family, scheduler) : { lacking: lack('no IP virtual servers', 'ip_vs', 'CONFIG_IP_VS'), run: () => tools.ipvsadm.probe() },
+    hasServers
+      ? schedulerTrial(tools, family, scheduler)
+      : { lacking: lack('no IP virtual servers', 'ip_vs', 'CONFIG_IP_VS'), run: () => tools.ipvsadm.probe() },
     { lacking: lack('no dummy network devices', 'dummy', 'CONFIG_DUMMY'), run: () => tryDevice(tools) },
     ...setTrials(tools, family),
-    { lacking: lack('no match of iptables rules by IP set', 'xt_set', 'CONFIG_NETFILTER_XT_SET'), run: () => tryMatch({ tools, iptables }, family) },
+    {
+      lacking: lack('no match of iptables rules by IP set', 'xt_set', 'CONFIG_NETFILTER_XT_SET'),
+      run: () => tryMatch({ tools, iptables }, family),
+    },
   ];
   const missing: string[] = [];
   for (const { lacking, run } of trials) if (!(await passes(run))) missing.push(lacking);
-  if (missing.length > 0) throw new SyncError('KernelModuleMissing', `this kernel has ${missing.join(', ')}; install what is named and load it, by modprobe on the node or by a new start of the agent's Pod, or use a kernel with these options`);
+  if (missing.length > 0)
+    throw new SyncError(
+      'KernelModuleMissing',
+      `this kernel has ${missing.join(', ')}; install what is named and load it, by modprobe on the node or by a new start of the agent's Pod, or use a kernel with these options`,
+    );
 }
 
 function lack(what: string, module: string, option: string): string {
@@ -56,7 +69,10 @@ async function passes(run: () => Promise<void>): Promise<boolean> {
 
 function schedulerTrial(tools: Tools, family: IPFamily, scheduler: string): Trial {
   const option = `CONFIG_IP_VS_${scheduler.toUpperCase()}`;
-  const lacking = family === 'ipv4' ? lack(`no scheduler ${scheduler}`, `ip_vs_${scheduler}`, option) : lack(`no scheduler ${scheduler} for IPv6`, `ip_vs_${scheduler}`, `${option} and CONFIG_IP_VS_IPV6`);
+  const lacking =
+    family === 'ipv4'
+      ? lack(`no scheduler ${scheduler}`, `ip_vs_${scheduler}`, option)
+      : lack(`no scheduler ${scheduler} for IPv6`, `ip_vs_${scheduler}`, `${option} and CONFIG_IP_VS_IPV6`);
   return { lacking, run: () => tryServer(tools, family, scheduler) };
 }
 
@@ -84,7 +100,10 @@ const setTypes: readonly { readonly id: SetId; readonly module: string; readonly
 function setTrials({ ipset }: Tools, family: IPFamily): readonly Trial[] {
   return setTypes.map(({ id, module, option }) => {
     const definition = setDefinition(id, family, 1024);
-    return { lacking: lack(`no IP sets of type ${definition.split(' ')[0]}`, module, option), run: () => ipset.restore([createTrial(definition, family), destroyTrial(family)]) };
+    return {
+      lacking: lack(`no IP sets of type ${definition.split(' ')[0]}`, module, option),
+      run: () => ipset.restore([createTrial(definition, family), destroyTrial(family)]),
+    };
   });
 }
 
@@ -100,7 +119,10 @@ function destroyTrial(family: IPFamily): string {
   return `destroy ${trialName(family)}\n`;
 }
 
-/** A rule in a chain that nothing leads to, of the first type of set that can be made: a kernel without any cannot match by one. */
+/**
+ * A rule in a chain that nothing leads to, of the first type of set that can be made: a kernel without any cannot match
+ * by one.
+ */
 async function tryMatch({ tools: { ipset }, iptables }: Programs, family: IPFamily): Promise<void> {
   const name = trialName(family);
   for (const { id } of setTypes) {

@@ -1,6 +1,6 @@
 /**
- * Finds the Services whose objects are refused. Its trials only add, and only what is wanted anyway: nothing that serves goes away for them, and
- * what they leave of a refused Service goes with the full sync that comes next.
+ * Finds the Services whose objects are refused. Its trials only add, and only what is wanted anyway: nothing that
+ * serves goes away for them, and what they leave of a refused Service goes with the full sync that comes next.
  */
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
@@ -15,7 +15,10 @@ import { recordAll } from './render.ts';
 import type { Writer } from './writer.ts';
 
 /** Throws the error of the sync that failed where no Service is to blame for it. */
-export async function findQuarantine(error: unknown, { keys, state, writer }: { keys: readonly ServiceKey[]; state: ServiceState; writer: Writer }): Promise<Quarantine> {
+export async function findQuarantine(
+  error: unknown,
+  { keys, state, writer }: { keys: readonly ServiceKey[]; state: ServiceState; writer: Writer },
+): Promise<Quarantine> {
   if (!isDueToServices(error)) throw error;
   const accepts = async (some: readonly ServiceKey[]): Promise<boolean> => {
     try {
@@ -44,12 +47,23 @@ async function tryOut(writer: Writer, state: ServiceState, some: readonly Servic
 }
 
 function quarantined(service: ServiceKey): QuarantinedService {
-  return { service, reason: 'KernelRefused', message: 'the kernel refused the virtual servers, sets or addresses of this Service; it is tried again when the Service changes, and by every full sync' };
+  return {
+    service,
+    reason: 'KernelRefused',
+    message:
+      'the kernel refused the virtual servers, sets or addresses of this Service; it is tried again when the Service changes, and by every full sync',
+  };
 }
 
 /** The state as if those that are left out had no ports. */
 export function without(state: ServiceState, quarantine: Quarantine): ServiceState {
   if (quarantine.size === 0) return state;
   const { family, node, config } = state;
-  return { family, node, config, keys: () => state.keys(), ports: (key) => (quarantine.has(key) ? [] : state.ports(key)) };
+  return {
+    family,
+    node,
+    config,
+    keys: () => state.keys(),
+    ports: (key) => (quarantine.has(key) ? [] : state.ports(key)),
+  };
 }

@@ -1,8 +1,8 @@
 /**
  * What this mode left on the node, known by itself alone, without memory or configuration.
  *
- * Virtual servers of others are left out: ours are those on the addresses of kube-ipvs0 and those that our sets tell of. (kube-proxy's own
- * clean-up removes every virtual server of the node.)
+ * Virtual servers of others are left out: ours are those on the addresses of kube-ipvs0 and those that our sets tell
+ * of. (kube-proxy's own clean-up removes every virtual server of the node.)
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import { CommandError } from '../../system/command.ts';
@@ -22,16 +22,31 @@ export async function readRemains(family: IPFamily, host: IptablesHost): Promise
   const { own, others, hasDevice } = await readAddresses(family, host);
   const { servers } = await readServers(family, host);
   const isOurs = (name: ServerName): boolean => own.has(serverAddress(name)) || isInSets(name, sets);
-  return { hasDevice, addresses: own, localAddresses: others, servers: new Map([...servers].filter(([name]) => isOurs(name))), sets, hasSpareSet: hasSpare };
+  return {
+    hasDevice,
+    addresses: own,
+    localAddresses: others,
+    servers: new Map([...servers].filter(([name]) => isOurs(name))),
+    sets,
+    hasSpareSet: hasSpare,
+  };
 }
 
-const socketSets: readonly SetId[] = ['KUBE-EXTERNAL-IP', 'KUBE-EXTERNAL-IP-LOCAL', 'KUBE-LOAD-BALANCER', 'KUBE-NODE-PORT-SCTP-HASH'];
+const socketSets: readonly SetId[] = [
+  'KUBE-EXTERNAL-IP',
+  'KUBE-EXTERNAL-IP-LOCAL',
+  'KUBE-LOAD-BALANCER',
+  'KUBE-NODE-PORT-SCTP-HASH',
+];
 const portSets: readonly SetId[] = ['KUBE-NODE-PORT-TCP', 'KUBE-NODE-PORT-UDP'];
 
 function isInSets(name: ServerName, sets: ReadonlyMap<SetId, PresentSet>): boolean {
   const { socket, port, protocol } = setMembersOf(name);
   const ofProtocol = portSets.filter((id) => id.endsWith(protocol));
-  return socketSets.some((id) => sets.get(id)?.entries.has(socket)) || ofProtocol.some((id) => sets.get(id)?.entries.has(port));
+  return (
+    socketSets.some((id) => sets.get(id)?.entries.has(socket)) ||
+    ofProtocol.some((id) => sets.get(id)?.entries.has(port))
+  );
 }
 
 /** A kernel without IP sets has none of ours. */

@@ -56,13 +56,23 @@ function renderFamily(state: ServiceState, device: readonly string[]): readonly 
   return [
     { tool: 'ipvsadm', args: ['-R'], family, input: text([printTimeouts(state), ...steps.servers]) },
     { tool: 'ipset', args: ['-exist', 'restore'], family, input: text(steps.sets) },
-    { tool: family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore', args: restoreArguments, family, input: renderRules(planRules(context)) },
+    {
+      tool: family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore',
+      args: restoreArguments,
+      family,
+      input: renderRules(planRules(context)),
+    },
     { tool: 'ip', args: ['-batch', '-'], family, input: text([...device, ...steps.addresses]) },
   ];
 }
 
 function renderRules(fixed: FixedPlan): string {
-  return printRules(fixed, new RulesLedger(fixed), { missingJumps: fixed.jumps, staleJumps: [], stale: () => [], variant: 'legacy' });
+  return printRules(fixed, new RulesLedger(fixed), {
+    missingJumps: fixed.jumps,
+    staleJumps: [],
+    stale: () => [],
+    variant: 'legacy',
+  });
 }
 
 /** The input of iptables-restore for rules that no Service adds to. */

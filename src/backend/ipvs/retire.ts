@@ -16,7 +16,11 @@ import { readRemains } from './remains.ts';
 import type { ServerName } from './virtualServer.ts';
 import { serverAddress, setMembersOf } from './virtualServer.ts';
 
-export async function retire(family: IPFamily, host: IptablesHost, { drains, signal }: RetireRequest): Promise<Retired> {
+export async function retire(
+  family: IPFamily,
+  host: IptablesHost,
+  { drains, signal }: RetireRequest,
+): Promise<Retired> {
   const remains = await readRemains(family, host);
   if (isEmpty(remains)) return { removed: [], draining: 0 };
   const { changes, busy } = planDrain(remains);
@@ -33,7 +37,11 @@ function isEmpty({ hasDevice, sets, servers, hasSpareSet }: KernelState): boolea
   return !hasDevice && !hasSpareSet && sets.size === 0 && servers.size === 0;
 }
 
-async function write(changes: Changes, family: IPFamily, { host, signal }: { host: IptablesHost; signal: AbortSignal }): Promise<void> {
+async function write(
+  changes: Changes,
+  family: IPFamily,
+  { host, signal }: { host: IptablesHost; signal: AbortSignal },
+): Promise<void> {
   const { ipvsadm, ipset, ip } = await findTools(host);
   const steps = printChanges(changes, family);
   await send(steps.servers, 'ipvsadm', (input) => ipvsadm.restore(input, signal));
@@ -42,13 +50,18 @@ async function write(changes: Changes, family: IPFamily, { host, signal }: { hos
   await send(steps.serversAfter, 'ipvsadm', (input) => ipvsadm.restore(input, signal));
 }
 
-async function send(lines: readonly string[], tool: string, load: (input: Iterable<string>) => Promise<void>): Promise<void> {
+async function send(
+  lines: readonly string[],
+  tool: string,
+  load: (input: Iterable<string>) => Promise<void>,
+): Promise<void> {
   if (lines.length > 0) await classified(tool, () => load(lines.map((line) => `${line}\n`)));
 }
 
 /**
- * Connections that are cut are still tracked as going to the node itself. Forgotten, their next packet takes the way of a new one: UDP is served
- * again at once, and a TCP client is told by the pod that nobody knows its connection, instead of waiting in vain.
+ * Connections that are cut are still tracked as going to the node itself. Forgotten, their next packet takes the way of
+ * a new one: UDP is served again at once, and a TCP client is told by the pod that nobody knows its connection, instead
+ * of waiting in vain.
  */
 async function endFlows(cut: readonly ServerName[], family: IPFamily, host: IptablesHost): Promise<void> {
   for (const name of cut) {

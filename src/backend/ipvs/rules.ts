@@ -1,9 +1,20 @@
 /**
- * The few iptables rules of ipvs mode, the same for any number of Services: who is masqueraded, who is kept out. Shapes and names are
- * kube-proxy's (ipvs mode, 1.36); where they differ, docs/adr says why.
+ * The few iptables rules of ipvs mode, the same for any number of Services: who is masqueraded, who is kept out. Shapes
+ * and names are kube-proxy's (ipvs mode, 1.36); where they differ, docs/adr says why.
  */
 import type { Chain, FixedPlan } from '../shared/chains.ts';
-import { bridge, canaryChains, firewall, forward, ipvs, jumps, markChain, markMasquerade, postroutingChain, services } from '../shared/chains.ts';
+import {
+  bridge,
+  canaryChains,
+  firewall,
+  forward,
+  ipvs,
+  jumps,
+  markChain,
+  markMasquerade,
+  postroutingChain,
+  services,
+} from '../shared/chains.ts';
 import type { Match, Rule, Target } from '../shared/rule.ts';
 import { comment, from, inSet, jumpTo, localDestination, localSource, newConnection } from '../shared/rule.ts';
 import type { IpvsContext } from './context.ts';
@@ -40,12 +51,24 @@ export function planGuard(context: IpvsContext): FixedPlan {
 }
 
 /**
- * What keeps addresses on kube-ipvs0 harmless while another mode's rules serve: they open none of the node's own ports, and the node's own
- * connections, which have the Service's address as their source there, get one that every pod can answer to.
+ * What keeps addresses on kube-ipvs0 harmless while another mode's rules serve: they open none of the node's own ports,
+ * and the node's own connections, which have the Service's address as their source there, get one that every pod can
+ * answer to.
  */
 export function planBridge(context: OfFamily): FixedPlan {
-  const answerable = rule({ kind: 'masquerade' }, comment('Kubernetes service address as source'), member(context, 'KUBE-IPVS-IPS', 'src'));
-  return { jumps: jumps.bridge, chains: [{ ...filterChain(context), name: bridge }, { table: 'nat', name: bridge, rules: [answerable] }], dispatch: [] };
+  const answerable = rule(
+    { kind: 'masquerade' },
+    comment('Kubernetes service address as source'),
+    member(context, 'KUBE-IPVS-IPS', 'src'),
+  );
+  return {
+    jumps: jumps.bridge,
+    chains: [
+      { ...filterChain(context), name: bridge },
+      { table: 'nat', name: bridge, rules: [answerable] },
+    ],
+    dispatch: [],
+  };
 }
 
 type OfFamily = Pick<IpvsContext, 'family'>;
@@ -64,7 +87,10 @@ const accept: Target = { kind: 'ACCEPT' };
 const goBack: Target = { kind: 'RETURN' };
 const drop: Target = { kind: 'DROP' };
 
-/** ACCEPT ends nat for a packet to a Service: all its addresses are the node's own now, and others' rules for those must not have it. */
+/**
+ * ACCEPT ends nat for a packet to a Service: all its addresses are the node's own now, and others' rules for those must
+ * not have it.
+ */
 function servicesChain(context: IpvsContext): Chain {
   const clusterIP = member(context, 'KUBE-CLUSTER-IP', 'dst', 'dst');
   const balancer = member(context, 'KUBE-LOAD-BALANCER', 'dst', 'dst');
@@ -88,7 +114,10 @@ function servicesChain(context: IpvsContext): Chain {
   };
 }
 
-/** The node's own packets to its own addresses have the Service's address as their source, so they match whatever tells pods from others. */
+/**
+ * The node's own packets to its own addresses have the Service's address as their source, so they match whatever tells
+ * pods from others.
+ */
 function clusterMasquerade(context: IpvsContext, clusterIP: Match): Rule {
   const { masqueradeAll, podTraffic } = context;
   const purpose = comment('Kubernetes service cluster ip + port for masquerade purpose');
@@ -111,7 +140,11 @@ function nodePortChain(context: IpvsContext): Chain {
   const ports = (protocol: 'TCP' | 'UDP', all: SetId, local: SetId): readonly Rule[] => {
     const isProtocol: Match = { kind: 'protocol', protocol };
     const isLocal = member(context, local, 'dst');
-    return [...localPolicy(isProtocol, isLocal), rule(goBack, isProtocol, isLocal), rule(mark, isProtocol, member(context, all, 'dst'))];
+    return [
+      ...localPolicy(isProtocol, isLocal),
+      rule(goBack, isProtocol, isLocal),
+      rule(mark, isProtocol, member(context, all, 'dst')),
+    ];
   };
   // The entries say SCTP themselves; a match on it would need a kernel module that many nodes lack.
   const sctpLocal = member(context, 'KUBE-NODE-PORT-LOCAL-SCTP-HASH', 'dst', 'dst');
@@ -129,7 +162,11 @@ function nodePortChain(context: IpvsContext): Chain {
 }
 
 function hairpinRule(context: IpvsContext): Rule {
-  return rule({ kind: 'masquerade' }, comment('Kubernetes endpoints dst ip:port, source ip for solving hairpin purpose'), member(context, 'KUBE-LOOP-BACK', 'dst', 'dst', 'src'));
+  return rule(
+    { kind: 'masquerade' },
+    comment('Kubernetes endpoints dst ip:port, source ip for solving hairpin purpose'),
+    member(context, 'KUBE-LOOP-BACK', 'dst', 'dst', 'src'),
+  );
 }
 
 function forwardChain({ mark: value }: IpvsContext): Chain {
@@ -138,7 +175,10 @@ function forwardChain({ mark: value }: IpvsContext): Chain {
     name: forward,
     rules: [
       rule(accept, comment('kubernetes forwarding rules'), { kind: 'mark', mark: value }),
-      rule(accept, comment('kubernetes forwarding conntrack rule'), { kind: 'connectionState', states: ['RELATED', 'ESTABLISHED'] }),
+      rule(accept, comment('kubernetes forwarding conntrack rule'), {
+        kind: 'connectionState',
+        states: ['RELATED', 'ESTABLISHED'],
+      }),
     ],
   };
 }
@@ -166,7 +206,11 @@ function ownFirewallChain(context: IpvsContext): Chain {
 function barriers(context: IpvsContext): readonly Rule[] {
   const guarded = member(context, 'KUBE-LOAD-BALANCER-FW', 'dst', 'dst');
   return [
-    rule(jumpTo(ipvs.sourceRanges), comment('Kubernetes service load balancer ip + port for load balancer with sourceRange'), guarded),
+    rule(
+      jumpTo(ipvs.sourceRanges),
+      comment('Kubernetes service load balancer ip + port for load balancer with sourceRange'),
+      guarded,
+    ),
     rule(drop, comment('no local endpoints'), newConnection, member(context, 'KUBE-NO-LOCAL-CLUSTER-IP', 'dst', 'dst')),
   ];
 }
@@ -185,14 +229,21 @@ function sourceRangesChain(context: IpvsContext, table: 'filter' | 'mangle'): Ch
 
 function healthCheckChain(context: IpvsContext): Chain {
   const ports = member(context, 'KUBE-HEALTH-CHECK-NODE-PORT', 'dst');
-  return { table: 'filter', name: ipvs.nodePort, rules: [rule(accept, comment('Kubernetes health check node port'), { kind: 'protocol', protocol: 'TCP' }, ports)] };
+  return {
+    table: 'filter',
+    name: ipvs.nodePort,
+    rules: [rule(accept, comment('Kubernetes health check node port'), { kind: 'protocol', protocol: 'TCP' }, ports)],
+  };
 }
 
 const known: readonly SetId[] = ['KUBE-LOAD-BALANCER', 'KUBE-CLUSTER-IP', 'KUBE-EXTERNAL-IP', 'KUBE-EXTERNAL-IP-LOCAL'];
 /** Those that the bridge asks. */
 export const bridgeSets: readonly SetId[] = [...known, 'KUBE-HEALTH-CHECK-NODE-PORT', 'KUBE-IPVS-IPS'];
 
-/** Service addresses stand on this node: a packet to a port that no Service has would reach whatever the node itself runs there. */
+/**
+ * Service addresses stand on this node: a packet to a port that no Service has would reach whatever the node itself
+ * runs there.
+ */
 function filterChain(context: OfFamily): Chain {
   return {
     table: 'filter',

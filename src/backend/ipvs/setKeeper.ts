@@ -23,7 +23,8 @@ export class SetKeeper {
   constructor(present: Map<SetId, PresentSet>) {
     this.#present = present;
     this.#missing = setIds.filter((id) => !present.has(id));
-    for (const [set, { entries }] of present) if (set !== addressGuard) for (const value of entries) this.#touch({ set, value });
+    for (const [set, { entries }] of present)
+      if (set !== addressGuard) for (const value of entries) this.#touch({ set, value });
   }
 
   claim(entry: Entry, owner: string, wants: boolean): void {
@@ -33,7 +34,9 @@ export class SetKeeper {
     this.#touch(entry);
   }
 
-  /** The set of guarded addresses follows the device's, and is printed with them; only its size is looked after here. */
+  /**
+   * The set of guarded addresses follows the device's, and is printed with them; only its size is looked after here.
+   */
   guard(address: string, isWanted: boolean): void {
     if (isWanted) this.#guarded.add(address);
     else this.#guarded.delete(address);
@@ -92,7 +95,8 @@ export class SetKeeper {
     if (!this.#isNew) return;
     const going = new Set(addresses.removed);
     for (const value of this.#guarded) if (!entries.has(value)) changed.added.push({ set: addressGuard, value });
-    for (const value of entries) if (!this.#guarded.has(value) && !going.has(value)) changed.removed.push({ set: addressGuard, value });
+    for (const value of entries)
+      if (!this.#guarded.has(value) && !going.has(value)) changed.removed.push({ set: addressGuard, value });
     for (const { set, value } of changed.added) if (set === addressGuard) entries.add(value);
     for (const { set, value } of changed.removed) if (set === addressGuard) entries.delete(value);
   }

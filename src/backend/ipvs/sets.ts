@@ -1,6 +1,7 @@
 /**
- * The IP sets of ipvs mode: few rules look many Services up in them. Names, types and fields are kube-proxy's, but for the two KUBE-NO-LOCAL-*
- * sets (docs/adr: ipvs mode without kube-proxy's faults). Entries are worded as `ipset save` words them, so that both can be compared.
+ * The IP sets of ipvs mode: few rules look many Services up in them. Names, types and fields are kube-proxy's, but for
+ * the two KUBE-NO-LOCAL-* sets (docs/adr: ipvs mode without kube-proxy's faults). Entries are worded as `ipset save`
+ * words them, so that both can be compared.
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { Protocol } from '../../model/service.ts';
@@ -82,7 +83,10 @@ export function portEntry(set: SetId, port: number): Entry {
 /** `source`: an address or a network, for sets of three fields. */
 export function socketEntry(set: SetId, { address, protocol, port }: Socket, source?: string): Entry {
   const socket = `${checked.network(address)},${checked.protocol(protocol.toLowerCase())}:${checked.integer(port, 65_535)}`;
-  return { set, value: source === undefined ? socket : `${socket},${checked.network(source.replace(wholeAddress(source), ''))}` };
+  return {
+    set,
+    value: source === undefined ? socket : `${socket},${checked.network(source.replace(wholeAddress(source), ''))}`,
+  };
 }
 
 /** A network of one address is worded without its length. */

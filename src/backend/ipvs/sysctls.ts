@@ -9,7 +9,10 @@ export interface Setting {
   readonly value: string;
 }
 
-/** From here on the kernel reuses a client's port for a new connection without a wait of a second (Linux f0a5e4d7a594), so the choice is left to it. */
+/**
+ * From here on the kernel reuses a client's port for a new connection without a wait of a second (Linux f0a5e4d7a594),
+ * so the choice is left to it.
+ */
 const reusesPortsWell: readonly [number, number] = [5, 9];
 
 export const release = 'kernel/osrelease';

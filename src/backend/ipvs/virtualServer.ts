@@ -66,7 +66,11 @@ export function printRealServer(action: '-a' | '-e', { server, address }: RealSe
 }
 
 /** How IP sets would have a virtual server. */
-export function setMembersOf(name: ServerName): { readonly protocol: Protocol; readonly socket: string; readonly port: string } {
+export function setMembersOf(name: ServerName): {
+  readonly protocol: Protocol;
+  readonly socket: string;
+  readonly port: string;
+} {
   const protocol = (Object.keys(options) as Protocol[]).find((each) => name.startsWith(`${options[each]} `)) ?? 'TCP';
   const port = name.slice(name.lastIndexOf(':') + 1);
   return { protocol, socket: `${serverAddress(name)},${protocol.toLowerCase()}:${port}`, port };

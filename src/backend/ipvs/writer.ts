@@ -99,8 +99,8 @@ export class Writer {
   }
 
   /**
-   * Everything, with the rules. An address may only stand when its guard does; the rules that take traffic over from a mode that ran
-   * before come when all that they lead to has been found there. Gives what the rules are now.
+   * Everything, with the rules. An address may only stand when its guard does; the rules that take traffic over from a
+   * mode that ran before come when all that they lead to has been found there. Gives what the rules are now.
    */
   async writeAll(ledger: Ledger, context: IpvsContext, state: ServiceState): Promise<RulesLedger> {
     const steps = printChanges(ledger.reconcile(), this.#options.family);
@@ -129,7 +129,8 @@ export class Writer {
 
   async #verify(wanted: KernelState): Promise<void> {
     const difference = findStateDifference(await this.readKernel(), wanted);
-    if (difference !== undefined) throw new SyncError('VerificationFailed', `the tools reported success, but ${difference}`);
+    if (difference !== undefined)
+      throw new SyncError('VerificationFailed', `the tools reported success, but ${difference}`);
   }
 
   async #ensureGuard(context: IpvsContext): Promise<Guarded> {
@@ -151,10 +152,14 @@ export class Writer {
   async #writeRules(fixed: FixedPlan, view: KernelView): Promise<RulesLedger> {
     const ledger = new RulesLedger(fixed);
     // What a mode before put into filter would refuse what nat leads to ip_vs, so nat is last.
-    await this.#restore(fixed, ledger, { ...differencesOf(this.iptables, view, ledger), tables: ['filter', 'mangle', 'nat'] });
+    await this.#restore(fixed, ledger, {
+      ...differencesOf(this.iptables, view, ledger),
+      tables: ['filter', 'mangle', 'nat'],
+    });
     const after = await this.#readRules();
     const difference = findDifference(after, ledger);
-    if (difference !== undefined) throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
+    if (difference !== undefined)
+      throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
     if (findBridge(after) !== undefined) await this.#run(() => removeBridge(this.iptables, after, this.#signal));
     return ledger;
   }
@@ -166,14 +171,21 @@ export class Writer {
   }
 
   async #ipvsadm(lines: readonly string[]): Promise<void> {
-    await this.#send(lines, (input) => classified('ipvsadm', () => this.#options.tools.ipvsadm.restore(input, this.#signal)));
+    await this.#send(lines, (input) =>
+      classified('ipvsadm', () => this.#options.tools.ipvsadm.restore(input, this.#signal)),
+    );
   }
 
   async #ipset(lines: readonly string[]): Promise<void> {
-    await this.#send(lines, (input) => classified('ipset', () => this.#options.tools.ipset.restore(input, this.#signal)));
+    await this.#send(lines, (input) =>
+      classified('ipset', () => this.#options.tools.ipset.restore(input, this.#signal)),
+    );
   }
 
-  /** The device is both families', and the other one's backend may make it at the same moment; without it the addresses fail. */
+  /**
+   * The device is both families', and the other one's backend may make it at the same moment; without it the addresses
+   * fail.
+   */
   async #makeDevice(): Promise<void> {
     try {
       await this.#ip([addDevice]);

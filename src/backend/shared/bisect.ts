@@ -1,5 +1,6 @@
 /**
- * Finds out which Services the kernel refuses, where its tools only say that something in a whole transaction was wrong.
+ * Finds out which Services the kernel refuses, where its tools only say that something in a whole transaction was
+ * wrong.
  */
 import type { ServiceKey } from '../../model/service.ts';
 
@@ -7,10 +8,14 @@ import type { ServiceKey } from '../../model/service.ts';
 const mostRefused = 50;
 
 /**
- * Tries halves of halves; each refused Service costs about twice the logarithm of their number in trials. undefined when no single Service
- * is to blame: nothing at all is accepted, or every part of what is refused together is accepted alone.
+ * Tries halves of halves; each refused Service costs about twice the logarithm of their number in trials. undefined
+ * when no single Service is to blame: nothing at all is accepted, or every part of what is refused together is accepted
+ * alone.
  */
-export async function findRefused(keys: readonly ServiceKey[], accepts: (some: readonly ServiceKey[]) => Promise<boolean>): Promise<readonly ServiceKey[] | undefined> {
+export async function findRefused(
+  keys: readonly ServiceKey[],
+  accepts: (some: readonly ServiceKey[]) => Promise<boolean>,
+): Promise<readonly ServiceKey[] | undefined> {
   if (!(await accepts([]))) return undefined;
   const refused: ServiceKey[] = [];
   const suspects = [keys];

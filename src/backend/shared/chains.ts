@@ -1,7 +1,7 @@
 /**
- * @module What every mode that leans on iptables shares: the terms of chains and jumps, the chains that all of them have, and how
- * anything of ours is recognised in the kernel, whichever mode put it there. So a mode that starts where another one (or kube-proxy) ran
- * takes its chains over or away.
+ * @module What every mode that leans on iptables shares: the terms of chains and jumps, the chains that all of them
+ * have, and how anything of ours is recognised in the kernel, whichever mode put it there. So a mode that starts where
+ * another one (or kube-proxy) ran takes its chains over or away.
  */
 import type { PlanContext } from './context.ts';
 import { isServiceChain } from './names.ts';
@@ -45,14 +45,32 @@ export const forward = 'KUBE-FORWARD';
 export const trial = 'KUBE-PROXY-TRIAL';
 const postrouting = 'KUBE-POSTROUTING';
 /** Of ipvs mode, named as kube-proxy names them. */
-export const ipvs = { nodePort: 'KUBE-NODE-PORT', loadBalancer: 'KUBE-LOAD-BALANCER', sourceRanges: 'KUBE-SOURCE-RANGES-FIREWALL', filter: 'KUBE-IPVS-FILTER' } as const;
+export const ipvs = {
+  nodePort: 'KUBE-NODE-PORT',
+  loadBalancer: 'KUBE-LOAD-BALANCER',
+  sourceRanges: 'KUBE-SOURCE-RANGES-FIREWALL',
+  filter: 'KUBE-IPVS-FILTER',
+} as const;
 /** Of ipvs mode too: what its addresses need while the rules of another mode serve beside them. */
 export const bridge = 'KUBE-IPVS-DRAIN';
 /** Only kube-proxy makes it. */
 const kubeProxysOutFilter = 'KUBE-IPVS-OUT-FILTER';
 
 const fixedChainNames: { readonly [table in Table]: readonly string[] } = {
-  filter: [services, externalServices, nodePorts, firewall, forward, canary, trial, ipvs.nodePort, ipvs.sourceRanges, ipvs.filter, bridge, kubeProxysOutFilter],
+  filter: [
+    services,
+    externalServices,
+    nodePorts,
+    firewall,
+    forward,
+    canary,
+    trial,
+    ipvs.nodePort,
+    ipvs.sourceRanges,
+    ipvs.filter,
+    bridge,
+    kubeProxysOutFilter,
+  ],
   nat: [services, nodePorts, postrouting, markMasquerade, canary, trial, ipvs.nodePort, ipvs.loadBalancer, bridge],
   mangle: [canary, firewall, ipvs.sourceRanges],
 };
@@ -65,11 +83,19 @@ const natJumps: readonly Jump[] = [
 
 export const jumps: { readonly [owner in 'iptables' | 'ipvs' | 'bridge']: readonly Jump[] } = {
   iptables: [
-    ...filterJumps(['INPUT', 'FORWARD'], { to: externalServices, onlyNew: true, comment: 'kubernetes externally-visible service portals' }),
+    ...filterJumps(['INPUT', 'FORWARD'], {
+      to: externalServices,
+      onlyNew: true,
+      comment: 'kubernetes externally-visible service portals',
+    }),
     ...filterJumps(['INPUT'], { to: nodePorts, onlyNew: false, comment: 'kubernetes health check service ports' }),
     ...filterJumps(['FORWARD', 'OUTPUT'], { to: services, onlyNew: true, comment: 'kubernetes service portals' }),
     ...filterJumps(['FORWARD'], { to: forward, onlyNew: false, comment: 'kubernetes forwarding rules' }),
-    ...filterJumps(['INPUT', 'OUTPUT', 'FORWARD'], { to: firewall, onlyNew: true, comment: 'kubernetes load balancer firewall' }),
+    ...filterJumps(['INPUT', 'OUTPUT', 'FORWARD'], {
+      to: firewall,
+      onlyNew: true,
+      comment: 'kubernetes load balancer firewall',
+    }),
     ...natJumps,
   ],
   ipvs: [
@@ -83,7 +109,13 @@ export const jumps: { readonly [owner in 'iptables' | 'ipvs' | 'bridge']: readon
   ],
   bridge: [
     ...filterJumps(['INPUT'], { to: bridge, onlyNew: false, comment: 'kubernetes ipvs access filter' }),
-    { table: 'nat', from: 'POSTROUTING', to: bridge, onlyNew: false, comment: 'kubernetes ipvs service addresses as sources' },
+    {
+      table: 'nat',
+      from: 'POSTROUTING',
+      to: bridge,
+      onlyNew: false,
+      comment: 'kubernetes ipvs service addresses as sources',
+    },
   ],
 };
 
@@ -95,18 +127,27 @@ function filterJumps(hooks: readonly Jump['from'][], jump: Omit<Jump, 'table' | 
 export const allJumps: readonly Jump[] = [...jumps.iptables, ...jumps.ipvs, ...jumps.bridge];
 
 /**
- * `iptables -F` leaves empty chains standing, so the canary is not the chain but the rule in it. The one in mangle asks for connection
- * tracking: while it stands the kernel keeps its hooks, also when for a moment no other rule asks; without them, open connections stall.
+ * `iptables -F` leaves empty chains standing, so the canary is not the chain but the rule in it. The one in mangle asks
+ * for connection tracking: while it stands the kernel keeps its hooks, also when for a moment no other rule asks;
+ * without them, open connections stall.
  */
 export const canaryChains: readonly Chain[] = (['mangle', 'nat', 'filter'] as const).map((table) => ({
   table,
   name: canary,
-  rules: [{ matches: [...(table === 'mangle' ? [newConnection] : []), comment('its loss tells that somebody flushed this table')], target: { kind: 'RETURN' } }],
+  rules: [
+    {
+      matches: [
+        ...(table === 'mangle' ? [newConnection] : []),
+        comment('its loss tells that somebody flushed this table'),
+      ],
+      target: { kind: 'RETURN' },
+    },
+  ],
 }));
 
 /**
- * What was marked gets the node's address as its source; `first` goes before. The mark is taken off again, so that a packet that passes
- * here twice (an overlay's outer packet) is not masqueraded twice.
+ * What was marked gets the node's address as its source; `first` goes before. The mark is taken off again, so that a
+ * packet that passes here twice (an overlay's outer packet) is not masqueraded twice.
  */
 export function postroutingChain({ mark }: PlanContext, first: readonly Rule[] = []): Chain {
   return {

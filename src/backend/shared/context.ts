@@ -1,5 +1,6 @@
 /**
- * What the rules depend on besides the Services: the node's configuration and the node itself, in the terms of iptables.
+ * What the rules depend on besides the Services: the node's configuration and the node itself, in the terms of
+ * iptables.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -52,7 +53,10 @@ export function planScope({ config, node, family }: Surroundings): string {
 
 type Detector = NonNullable<NodeConfig['localTraffic']>;
 
-const detectors: Record<Detector['detect'], (detector: Detector, node: NodeRecord, family: IPFamily) => PodTraffic | undefined> = {
+const detectors: Record<
+  Detector['detect'],
+  (detector: Detector, node: NodeRecord, family: IPFamily) => PodTraffic | undefined
+> = {
   ClusterCIDR: (detector, _node, family) => fromNetwork(detector.clusterCIDRs ?? [], family),
   NodeCIDR: (_detector, node, family) => fromNetwork(node.podCIDRs, family),
   BridgeInterface: (detector) => fromInterface(detector.interface),
@@ -64,7 +68,9 @@ function anyThatBeginsWith(prefix: string): string {
   return prefix.length < 15 ? `${prefix}+` : prefix;
 }
 
-/** A network that holds every address tells nobody apart, and iptables-nft takes no rule about addresses outside of it. */
+/**
+ * A network that holds every address tells nobody apart, and iptables-nft takes no rule about addresses outside of it.
+ */
 function fromNetwork(networks: readonly string[], family: IPFamily): PodTraffic | undefined {
   const network = networks.find((each) => familyOf(each) === family);
   if (network === undefined || network.endsWith('/0')) return undefined;
@@ -76,7 +82,11 @@ function fromInterface(name: string | undefined): PodTraffic | undefined {
   return { isPod: { kind: 'inInterface', name }, isNotPod: { kind: 'inInterface', name, negated: true } };
 }
 
-function nodePortNetworks(addresses: readonly string[], nodeAddress: string | undefined, family: IPFamily): PlanContext['nodePortNetworks'] {
+function nodePortNetworks(
+  addresses: readonly string[],
+  nodeAddress: string | undefined,
+  family: IPFamily,
+): PlanContext['nodePortNetworks'] {
   if (addresses.length === 0) return 'all';
   if (addresses.includes('primary')) return nodeAddress === undefined ? [] : [nodeAddress];
   const networks = addresses.filter((network) => familyOf(network) === family);

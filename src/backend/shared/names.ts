@@ -1,5 +1,6 @@
 /**
- * Names of the chains that belong to one Service port: kube-proxy's, so that its runbooks work and its rules are taken over in place.
+ * Names of the chains that belong to one Service port: kube-proxy's, so that its runbooks work and its rules are taken
+ * over in place.
  */
 import { hash } from 'node:crypto';
 import { familyOf } from '../../model/ipFamily.ts';
@@ -20,7 +21,10 @@ export interface ServiceChains {
   readonly endpoint: (endpoint: Endpoint) => string;
 }
 
-/** The names are computed when they are needed and not cached: 40,000 take 100 ms, and holding them would cost more than a sync gains. */
+/**
+ * The names are computed when they are needed and not cached: 40,000 take 100 ms, and holding them would cost more than
+ * a sync gains.
+ */
 export function serviceChains(port: ServicePortId): ServiceChains {
   const id = servicePortName(port) + port.protocol.toLowerCase();
   const suffix = nameHash(id);
@@ -35,7 +39,9 @@ export function serviceChains(port: ServicePortId): ServiceChains {
 
 /** `ip:port` or `[ip]:port`. */
 export function socketAddress(endpoint: Pick<Endpoint, 'address' | 'port'>): string {
-  return familyOf(endpoint.address) === 'ipv6' ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`;
+  return familyOf(endpoint.address) === 'ipv6'
+    ? `[${endpoint.address}]:${endpoint.port}`
+    : `${endpoint.address}:${endpoint.port}`;
 }
 
 const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';

@@ -1,5 +1,6 @@
 /**
- * Services that are left out because the kernel or a tool refuses what they ask for, so that all the others can be programmed.
+ * Services that are left out because the kernel or a tool refuses what they ask for, so that all the others can be
+ * programmed.
  */
 import type { ServiceKey } from '../../model/service.ts';
 import type { QuarantinedService } from '../backend.ts';

@@ -1,6 +1,6 @@
 /**
- * Rules as data, and the only place that prints them. Every token is checked on its way out: a line end or a quote that some
- * object smuggled in would otherwise become a rule of its own (an iptables comment with a newline in it does).
+ * Rules as data, and the only place that prints them. Every token is checked on its way out: a line end or a quote that
+ * some object smuggled in would otherwise become a rule of its own (an iptables comment with a newline in it does).
  */
 import type { Protocol } from '../../model/service.ts';
 import { SyncError } from '../backend.ts';
@@ -47,7 +47,10 @@ export interface Rule {
   readonly target?: Target;
 }
 
-/** A rule with something in it that must not reach the kernel. Decoding lets no such thing in: this is the last barrier. What it is stands in `cause` alone. */
+/**
+ * A rule with something in it that must not reach the kernel. Decoding lets no such thing in: this is the last barrier.
+ * What it is stands in `cause` alone.
+ */
 export class UnprintableRule extends SyncError {
   override readonly name = 'UnprintableRule';
   constructor(what: string) {
@@ -74,7 +77,8 @@ const formatters: { readonly [Kind in keyof Matches]: (match: Matches[Kind]) => 
   mark: ({ mark, negated }) => `-m mark ${not(negated)}--mark ${maskedMark(mark)}`,
   probability: ({ value }) => `-m statistic --mode random --probability ${checked.probability(value)}`,
   rememberSource: ({ list }) => `-m recent --name ${checked.chain(list)} --set`,
-  sourceRemembered: ({ list, seconds }) => `-m recent --name ${checked.chain(list)} --rcheck --seconds ${checked.integer(seconds, 86_400)} --reap`,
+  sourceRemembered: ({ list, seconds }) =>
+    `-m recent --name ${checked.chain(list)} --rcheck --seconds ${checked.integer(seconds, 86_400)} --reap`,
   inSet: ({ set, sides }) => `-m set --match-set ${checked.set(set)} ${sides.join(',')}`,
 };
 
@@ -145,7 +149,8 @@ export const checked = {
   socketAddress: token('socket address', /^(\[[0-9a-f:]+\]|[0-9.]+):\d{1,5}$/),
   protocol: token('protocol', /^(tcp|udp|sctp)$/),
   integer: (value: number, max: number): number => {
-    if (!Number.isInteger(value) || value < 0 || value > max) throw new UnprintableRule(`${value} is not a whole number up to ${max}`);
+    if (!Number.isInteger(value) || value < 0 || value > max)
+      throw new UnprintableRule(`${value} is not a whole number up to ${max}`);
     return value;
   },
   probability: (value: number): string => {

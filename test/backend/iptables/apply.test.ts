@@ -37,14 +37,20 @@ describe('cost follows the change', () => {
     { name: 'nothing changes', key: 'many/svc-00000', service: first },
   ];
 
-  async function cost(count: number): Promise<Record<string, Pick<SyncResult, 'fragmentsComputed' | 'linesSent' | 'commandsRun' | 'full'>>> {
+  async function cost(
+    count: number,
+  ): Promise<Record<string, Pick<SyncResult, 'fragmentsComputed' | 'linesSent' | 'commandsRun' | 'full'>>> {
     const all = state(manyServices(count));
     const backend = createIptablesBackend('ipv4', new FakeKernel().host);
     const start = await backend.sync({ state: all, changed: 'all', signal });
     expect(start).toMatchObject({ services: count, endpoints: 3 * count, fragmentsComputed: count, full: true });
     const costs: Awaited<ReturnType<typeof cost>> = {};
     for (const { name, key, service } of changes) {
-      const { fragmentsComputed, linesSent, commandsRun, full } = await backend.sync({ state: changed(all, key, service), changed: new Set([key]), signal });
+      const { fragmentsComputed, linesSent, commandsRun, full } = await backend.sync({
+        state: changed(all, key, service),
+        changed: new Set([key]),
+        signal,
+      });
       costs[name] = { fragmentsComputed, linesSent, commandsRun, full };
       await backend.sync({ state: all, changed: new Set([key]), signal });
     }
@@ -60,7 +66,8 @@ describe('cost follows the change', () => {
       'one Service loses all endpoints': { fragmentsComputed: 1, linesSent: 14, commandsRun: 1, full: false },
       'nothing changes': { fragmentsComputed: 1, linesSent: 0, commandsRun: 0, full: false },
     });
-    // Many Services are dispatched by a tree, of which whole chains are written: a handful of lines more where a frontend comes or goes.
+    // Many Services are dispatched by a tree, of which whole chains are written: a handful of lines more where a
+    // frontend comes or goes.
     const big = await cost(10_000);
     for (const [name, { linesSent, ...rest }] of Object.entries(small)) {
       const { linesSent: ofMany = Number.NaN, ...restOfMany } = big[name] ?? {};
@@ -123,7 +130,10 @@ function loaded(input: string): FakeKernel['state'] {
 }
 
 test('the nft variant gets its many Services in blocks, to the same end', () => {
-  const input = { nft: renderIptables(state(manyServices(250))).input, legacy: renderIptables(state(manyServices(250), { iptables: { backend: 'Legacy' } })).input };
+  const input = {
+    nft: renderIptables(state(manyServices(250))).input,
+    legacy: renderIptables(state(manyServices(250), { iptables: { backend: 'Legacy' } })).input,
+  };
   expect(input.nft.split('*nat\n')).toHaveLength(1 + 3);
   expect(input.legacy.split('*nat\n')).toHaveLength(1 + 1);
   expect(loaded(input.nft)).toEqual(loaded(input.legacy));
@@ -131,6 +141,10 @@ test('the nft variant gets its many Services in blocks, to the same end', () => 
 
 test('a change of the configuration plans every Service again', async () => {
   const { backend } = await started(manyServices(5));
-  const result = await backend.sync({ state: state(manyServices(5), { masquerade: { bit: 15, all: false } }), changed: new Set(), signal });
+  const result = await backend.sync({
+    state: state(manyServices(5), { masquerade: { bit: 15, all: false } }),
+    changed: new Set(),
+    signal,
+  });
   expect(result).toMatchObject({ full: true, fragmentsComputed: 5 });
 });

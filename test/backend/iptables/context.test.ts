@@ -9,50 +9,113 @@ import { plainService, state } from './services.ts';
 /** The line of the ClusterIP's masquerading, without what is the same in all. */
 function strangers(config: Partial<NodeConfig>, family: IPFamily = 'ipv4'): string | undefined {
   const lines = renderIptables(state([plainService(1)], config, family)).input.split('\n');
-  return lines.find((line) => line.startsWith('-A KUBE-SVC-') && line.endsWith('-j KUBE-MARK-MASQ'))?.replace(/.*--dport 80 ?(.*) ?-j KUBE-MARK-MASQ/, '$1').trim();
+  return lines
+    .find((line) => line.startsWith('-A KUBE-SVC-') && line.endsWith('-j KUBE-MARK-MASQ'))
+    ?.replace(/.*--dport 80 ?(.*) ?-j KUBE-MARK-MASQ/, '$1')
+    .trim();
 }
 
 describe('who is masqueraded on the way to a ClusterIP', () => {
-  const rows: readonly { name: string; config: Partial<NodeConfig>; family?: IPFamily; matched: string | undefined }[] = [
-    { name: 'whoever is not in the cluster CIDR', config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['fd00::/48', '10.0.0.0/8'] } }, matched: '! -s 10.0.0.0/8' },
-    { name: 'the same in IPv6', config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['fd00::/48', '10.0.0.0/8'] } }, family: 'ipv6', matched: '! -s fd00::/48' },
-    { name: 'nobody, when there is no cluster CIDR of the family', config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['10.0.0.0/8'] } }, family: 'ipv6', matched: undefined },
-    { name: 'whoever does not come in by the bridge', config: { localTraffic: { detect: 'BridgeInterface', interface: 'cni0' } }, matched: '! -i cni0' },
-    { name: 'whoever does not come in by such an interface', config: { localTraffic: { detect: 'InterfaceNamePrefix', interface: 'cali' } }, matched: '! -i cali+' },
-    { name: 'whoever does not come in by the interface of the longest name there is', config: { localTraffic: { detect: 'InterfaceNamePrefix', interface: 'a'.repeat(15) } }, matched: `! -i ${'a'.repeat(15)}` },
-    { name: 'nobody, when the cluster CIDR holds everybody', config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['0.0.0.0/0'] } }, matched: undefined },
-    { name: "whoever is not in the node's pod CIDR", config: { localTraffic: { detect: 'NodeCIDR' } }, matched: `! -s ${node.podCIDRs[0]}` },
-    { name: 'everybody', config: { masquerade: { bit: 14, all: true } }, matched: '' },
-  ];
+  const rows: readonly { name: string; config: Partial<NodeConfig>; family?: IPFamily; matched: string | undefined }[] =
+    [
+      {
+        name: 'whoever is not in the cluster CIDR',
+        config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['fd00::/48', '10.0.0.0/8'] } },
+        matched: '! -s 10.0.0.0/8',
+      },
+      {
+        name: 'the same in IPv6',
+        config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['fd00::/48', '10.0.0.0/8'] } },
+        family: 'ipv6',
+        matched: '! -s fd00::/48',
+      },
+      {
+        name: 'nobody, when there is no cluster CIDR of the family',
+        config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['10.0.0.0/8'] } },
+        family: 'ipv6',
+        matched: undefined,
+      },
+      {
+        name: 'whoever does not come in by the bridge',
+        config: { localTraffic: { detect: 'BridgeInterface', interface: 'cni0' } },
+        matched: '! -i cni0',
+      },
+      {
+        name: 'whoever does not come in by such an interface',
+        config: { localTraffic: { detect: 'InterfaceNamePrefix', interface: 'cali' } },
+        matched: '! -i cali+',
+      },
+      {
+        name: 'whoever does not come in by the interface of the longest name there is',
+        config: { localTraffic: { detect: 'InterfaceNamePrefix', interface: 'a'.repeat(15) } },
+        matched: `! -i ${'a'.repeat(15)}`,
+      },
+      {
+        name: 'nobody, when the cluster CIDR holds everybody',
+        config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['0.0.0.0/0'] } },
+        matched: undefined,
+      },
+      {
+        name: "whoever is not in the node's pod CIDR",
+        config: { localTraffic: { detect: 'NodeCIDR' } },
+        matched: `! -s ${node.podCIDRs[0]}`,
+      },
+      { name: 'everybody', config: { masquerade: { bit: 14, all: true } }, matched: '' },
+    ];
   test.each(rows)('$name', ({ config, family, matched }) => {
     expect(strangers(config, family)).toBe(matched);
   });
   const nodeCIDR: NodeConfig = { ...defaultConfig, localTraffic: { detect: 'NodeCIDR' } };
   test("whoever is not in the node's pod CIDR of the family", () => {
-    const context = planContext({ config: nodeCIDR, node: { ...node, podCIDRs: ['fd00:1::/64', '10.244.1.0/24'] }, family: 'ipv4' });
+    const context = planContext({
+      config: nodeCIDR,
+      node: { ...node, podCIDRs: ['fd00:1::/64', '10.244.1.0/24'] },
+      family: 'ipv4',
+    });
     expect(context.podTraffic?.isNotPod).toEqual({ kind: 'source', network: '10.244.1.0/24', negated: true });
   });
   test('nobody, on a node without pod CIDRs', () => {
-    expect(planContext({ config: nodeCIDR, node: { ...node, podCIDRs: [] }, family: 'ipv4' }).podTraffic).toBeUndefined();
+    expect(
+      planContext({ config: nodeCIDR, node: { ...node, podCIDRs: [] }, family: 'ipv4' }).podTraffic,
+    ).toBeUndefined();
   });
 });
 
 describe('where NodePorts are served', () => {
-  const rows: readonly { name: string; addresses: string[] | undefined; family?: IPFamily; networks: readonly string[] | 'all' }[] = [
+  const rows: readonly {
+    name: string;
+    addresses: string[] | undefined;
+    family?: IPFamily;
+    networks: readonly string[] | 'all';
+  }[] = [
     { name: 'everywhere', addresses: undefined, networks: 'all' },
     { name: 'everywhere, said as a network', addresses: ['0.0.0.0/0'], networks: 'all' },
     { name: 'on the primary address', addresses: ['primary'], networks: ['192.0.2.1'] },
-    { name: 'on the primary address of the family', addresses: ['primary'], family: 'ipv6', networks: ['2001:db8:1::1'] },
-    { name: 'in networks of the family, in order', addresses: ['192.0.2.0/24', 'fd00::/8', '10.0.0.0/8'], networks: ['10.0.0.0/8', '192.0.2.0/24'] },
+    {
+      name: 'on the primary address of the family',
+      addresses: ['primary'],
+      family: 'ipv6',
+      networks: ['2001:db8:1::1'],
+    },
+    {
+      name: 'in networks of the family, in order',
+      addresses: ['192.0.2.0/24', 'fd00::/8', '10.0.0.0/8'],
+      networks: ['10.0.0.0/8', '192.0.2.0/24'],
+    },
     { name: 'never on loopback', addresses: ['127.0.0.0/8'], networks: [] },
   ];
   test.each(rows)('$name', ({ addresses, family = 'ipv4', networks }) => {
-    expect(planContext({ config: { ...defaultConfig, ...(addresses && { nodePorts: { addresses } }) }, node, family }).nodePortNetworks).toEqual(networks);
+    expect(
+      planContext({ config: { ...defaultConfig, ...(addresses && { nodePorts: { addresses } }) }, node, family })
+        .nodePortNetworks,
+    ).toEqual(networks);
   });
 });
 
 function marks(bit: number): readonly string[] {
-  return [...new Set(renderIptables(state([plainService(1)], { masquerade: { bit, all: false } })).input.match(/0x\w+/g))];
+  return [
+    ...new Set(renderIptables(state([plainService(1)], { masquerade: { bit, all: false } })).input.match(/0x\w+/g)),
+  ];
 }
 
 test('the mark follows the bit, up to the highest, everywhere', () => {
@@ -62,7 +125,9 @@ test('the mark follows the bit, up to the highest, everywhere', () => {
 });
 
 test('tcpBeLiberal leaves invalid packets alone', () => {
-  const [strict, liberal] = [false, true].map((tcpBeLiberal) => renderIptables(state([], { conntrack: { ...defaultConfig.conntrack, tcpBeLiberal } })).input);
+  const [strict, liberal] = [false, true].map(
+    (tcpBeLiberal) => renderIptables(state([], { conntrack: { ...defaultConfig.conntrack, tcpBeLiberal } })).input,
+  );
   expect(strict).toContain('--ctstate INVALID -j DROP');
   expect(liberal).not.toContain('INVALID');
 });

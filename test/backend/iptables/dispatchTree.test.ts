@@ -1,6 +1,6 @@
 /**
- * The tree of chains that leads to Services by their addresses: whatever way a set of frontends came about, its chains are those of a
- * fresh start, and a packet meets exactly the rules of its address.
+ * The tree of chains that leads to Services by their addresses: whatever way a set of frontends came about, its chains
+ * are those of a fresh start, and a packet meets exactly the rules of its address.
  */
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
@@ -49,14 +49,16 @@ const addressIn: { readonly [name: string]: fc.Arbitrary<string> } = {
     { weight: 9, arbitrary: fc.tuple(fc.integer({ min: 0, max: 3 }), digit).map(([a, b]) => `10.96.${a}.${b}`) },
     { weight: 1, arbitrary: fc.tuple(digit, digit, digit, digit).map((octets) => octets.join('.')) },
   ),
-  'IPv6': fc.oneof(
+  IPv6: fc.oneof(
     { weight: 9, arbitrary: fc.integer({ min: 1, max: 0xffff }).map((n) => `fd00:10:96::${n.toString(16)}`) },
     { weight: 1, arbitrary: fc.integer({ min: 1, max: 0xffff }).map((n) => `2001:db8:${n.toString(16)}::1`) },
   ),
 };
 
 describe.each(Object.entries(addressIn))('%s', (_name, address) => {
-  const frontends = fc.uniqueArray(fc.tuple(address, fc.constantFrom(80, 443)), { selector: String, maxLength: 120 }).map((list) => list.map((each) => frontend(...each)));
+  const frontends = fc
+    .uniqueArray(fc.tuple(address, fc.constantFrom(80, 443)), { selector: String, maxLength: 120 })
+    .map((list) => list.map((each) => frontend(...each)));
 
   test('changes lead to the chains of a fresh start, and say exactly what they change', () => {
     fc.assert(
@@ -68,7 +70,9 @@ describe.each(Object.entries(addressIn))('%s', (_name, address) => {
         for (const after of states.slice(1)) {
           const added = after.filter(({ rule }) => !before.some((each) => each.rule === rule));
           const removed = before.filter(({ rule }) => !after.some((each) => each.rule === rule));
-          const steps: [PrintedDispatch[], PrintedDispatch[]][] = oneByOne ? [...added.map((each) => [[each], []] as never), ...removed.map((each) => [[], [each]] as never)] : [[added, removed]];
+          const steps: [PrintedDispatch[], PrintedDispatch[]][] = oneByOne
+            ? [...added.map((each) => [[each], []] as never), ...removed.map((each) => [[], [each]] as never)]
+            : [[added, removed]];
           for (const step of steps) {
             const { written, stale } = tree.change(...step);
             for (const { name, rules } of written) kernel.set(name, rules);
@@ -88,7 +92,12 @@ describe.each(Object.entries(addressIn))('%s', (_name, address) => {
       fc.property(frontends, address, (list, stranger) => {
         const chains = fresh(list);
         for (const to of new Set([...list.map((each) => each.address ?? ''), stranger])) {
-          expect(trace(chains, to).met.sort()).toEqual(list.filter((each) => each.address === to).map(({ rule }) => rule).sort());
+          expect(trace(chains, to).met.sort()).toEqual(
+            list
+              .filter((each) => each.address === to)
+              .map(({ rule }) => rule)
+              .sort(),
+          );
         }
         expect([...chains.keys()].filter((name) => name !== root && !isBucketChain(name))).toEqual([]);
       }),
@@ -98,7 +107,10 @@ describe.each(Object.entries(addressIn))('%s', (_name, address) => {
 });
 
 test('10,000 Services: a packet is compared with a few dozen rules', () => {
-  const addresses = Array.from({ length: 10_000 }, (_, index) => `10.${96 + (index % 16)}.${(index * 7) & 255}.${(index * 13) & 255}`);
+  const addresses = Array.from(
+    { length: 10_000 },
+    (_, index) => `10.${96 + (index % 16)}.${(index * 7) & 255}.${(index * 13) & 255}`,
+  );
   const chains = fresh(addresses.map((address) => frontend(address)));
   expect(Math.max(...addresses.map((address) => trace(chains, address).compared))).toBeLessThan(80);
 });
@@ -108,15 +120,26 @@ test('a tree comes with 128 frontends and goes below 96; ordinary nodes look as 
   const backend = createIptablesBackend('ipv4', kernel.host);
   const hasTree = (): boolean => Object.keys(kernel.state).some((chain) => chain.startsWith('nat KUBE-SB-'));
   await backend.sync({ state: state(manyServices(100)), changed: 'all', signal });
-  const steps = [127, 128, 96, 95, 127, 128, 200, 96].map((count, index, all) => ({ count, before: all[index - 1] ?? 100 }));
+  const steps = [127, 128, 96, 95, 127, 128, 200, 96].map((count, index, all) => ({
+    count,
+    before: all[index - 1] ?? 100,
+  }));
   const seen: boolean[] = [];
   for (const { count, before } of steps) {
-    await backend.sync({ state: state(manyServices(count)), changed: keysOf(manyServices(Math.max(count, before))), signal });
+    await backend.sync({
+      state: state(manyServices(count)),
+      changed: keysOf(manyServices(Math.max(count, before))),
+      signal,
+    });
     const incremental = kernel.state;
     seen.push(hasTree());
     expect(await backend.findDrift(signal)).toBeUndefined();
     // Another process, which knows nothing of the one before, finds nothing to change.
-    await createIptablesBackend('ipv4', kernel.host).sync({ state: state(manyServices(count)), changed: 'all', signal });
+    await createIptablesBackend('ipv4', kernel.host).sync({
+      state: state(manyServices(count)),
+      changed: 'all',
+      signal,
+    });
     expect(kernel.state).toEqual(incremental);
   }
   expect(seen).toEqual([false, true, true, false, false, true, true, true]);
@@ -127,7 +150,11 @@ test('one more Service in a big cluster costs a few dozen lines at most, whereve
   const backend = createIptablesBackend('ipv4', kernel.host);
   await backend.sync({ state: state(manyServices(3000)), changed: 'all', signal });
   for (const index of [3000, 3001, 3071, 3072, 5000, 60_000]) {
-    const result = await backend.sync({ state: state([...manyServices(3000), plainService(index)]), changed: keysOf([plainService(index)]), signal });
+    const result = await backend.sync({
+      state: state([...manyServices(3000), plainService(index)]),
+      changed: keysOf([plainService(index)]),
+      signal,
+    });
     expect(result.linesSent).toBeLessThan(60);
     await backend.sync({ state: state(manyServices(3000)), changed: keysOf([plainService(index)]), signal });
   }

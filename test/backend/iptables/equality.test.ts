@@ -22,26 +22,39 @@ function summaryOf({ services, endpoints, rulesHash, rulesByTable }: SyncResult)
   return { services, endpoints, rulesHash, rulesByTable };
 }
 
-const plans = neighbourhoods.flatMap((neighbourhood) => ipFamilies.map((family) => Object.assign({ family }, neighbourhood)));
+const plans = neighbourhoods.flatMap((neighbourhood) =>
+  ipFamilies.map((family) => Object.assign({ family }, neighbourhood)),
+);
 
-test.each(plans)('the incremental plan is the fresh plan: $name, $family', async ({ family, before, hasTree }) => {
-  const held = { incremental: 0, full: 0 };
-  await fc.assert(
-    fc.asyncProperty(sequences, async (batches) => {
-      const kernels = [new FakeKernel(), new FakeKernel()] as const;
-      const [last, fresh] = await bothLives(batches, { stepwise: kernels[0].host, fresh: kernels[1].host, family, before });
-      held[last.full ? 'full' : 'incremental'] += 1;
-      expect(kernels[0].state).toEqual(kernels[1].state);
-      expect(summaryOf(last)).toEqual(summaryOf(fresh));
-      expect(Object.keys(kernels[0].state).some((chain) => chain.startsWith('nat KUBE-SB-'))).toBe(hasTree);
-    }),
-    { numRuns: hasTree ? scaled(12, 500) : scaled(120, 2000) },
-  );
-  // Otherwise this compared full syncs with full syncs.
-  expect(held.incremental).toBeGreaterThan(held.full);
-}, 900_000);
+test.each(plans)(
+  'the incremental plan is the fresh plan: $name, $family',
+  async ({ family, before, hasTree }) => {
+    const held = { incremental: 0, full: 0 };
+    await fc.assert(
+      fc.asyncProperty(sequences, async (batches) => {
+        const kernels = [new FakeKernel(), new FakeKernel()] as const;
+        const [last, fresh] = await bothLives(batches, {
+          stepwise: kernels[0].host,
+          fresh: kernels[1].host,
+          family,
+          before,
+        });
+        held[last.full ? 'full' : 'incremental'] += 1;
+        expect(kernels[0].state).toEqual(kernels[1].state);
+        expect(summaryOf(last)).toEqual(summaryOf(fresh));
+        expect(Object.keys(kernels[0].state).some((chain) => chain.startsWith('nat KUBE-SB-'))).toBe(hasTree);
+      }),
+      { numRuns: hasTree ? scaled(12, 500) : scaled(120, 2000) },
+    );
+    // Otherwise this compared full syncs with full syncs.
+    expect(held.incremental).toBeGreaterThan(held.full);
+  },
+  900_000,
+);
 
-const kernels = plans.flatMap((plan) => (['Nft', 'Legacy'] as const).map((variant) => Object.assign({ variant }, plan)));
+const kernels = plans.flatMap((plan) =>
+  (['Nft', 'Legacy'] as const).map((variant) => Object.assign({ variant }, plan)),
+);
 type Kernel = (typeof kernels)[number];
 const obstacles = { Nft: await iptablesObstacle('nft'), Legacy: await iptablesObstacle('legacy') };
 
@@ -52,21 +65,36 @@ describe.each(kernels)('the kernel, iptables $variant, $name, $family', (kernel)
     return;
   }
   test('holds after many syncs what it holds after one', async () => {
-    await fc.assert(fc.asyncProperty(sequences, (batches) => expectEqualKernels(batches, kernel)), { numRuns: kernel.hasTree ? scaled(1, 25) : scaled(2, 50) });
+    await fc.assert(
+      fc.asyncProperty(sequences, (batches) => expectEqualKernels(batches, kernel)),
+      { numRuns: kernel.hasTree ? scaled(1, 25) : scaled(2, 50) },
+    );
   }, 900_000);
 });
 
-async function expectEqualKernels(batches: readonly (readonly Event[])[], { before, family, variant }: Kernel): Promise<void> {
+async function expectEqualKernels(
+  batches: readonly (readonly Event[])[],
+  { before, family, variant }: Kernel,
+): Promise<void> {
   const nodes = [createEmptyNode(), createEmptyNode()] as const;
   const save = async (node: (typeof nodes)[number]): Promise<readonly string[]> => {
     const tool = `${family === 'ipv4' ? 'iptables' : 'ip6tables'}-${variant.toLowerCase()}-save`;
     const text = await node.runOnNode({ file: `/usr/sbin/${tool}`, args: [], timeoutMs: 10_000 });
     // Comments hold the time; chains stand in the order in which they were made.
-    const lines = text.split('\n').filter((line) => !line.startsWith('#')).map((line) => line.replace(/ \[\d+:\d+\]$/, ''));
+    const lines = text
+      .split('\n')
+      .filter((line) => !line.startsWith('#'))
+      .map((line) => line.replace(/ \[\d+:\d+\]$/, ''));
     return [...lines.filter((line) => line.startsWith(':')).sort(), ...rulesByChain(lines)];
   };
   try {
-    await bothLives(batches, { stepwise: { run: nodes[0].runOnNode }, fresh: { run: nodes[1].runOnNode }, config: { iptables: { backend: variant } }, family, before });
+    await bothLives(batches, {
+      stepwise: { run: nodes[0].runOnNode },
+      fresh: { run: nodes[1].runOnNode },
+      config: { iptables: { backend: variant } },
+      family,
+      before,
+    });
     const [stepwise, fresh] = await Promise.all(nodes.map(save));
     expect(stepwise).toEqual(fresh);
   } finally {
@@ -74,7 +102,10 @@ async function expectEqualKernels(batches: readonly (readonly Event[])[], { befo
   }
 }
 
-/** Rules in their order within a chain; chains sorted. Names of chains of ours are different in each table but for the hooks. */
+/**
+ * Rules in their order within a chain; chains sorted. Names of chains of ours are different in each table but for the
+ * hooks.
+ */
 function rulesByChain(lines: readonly string[]): readonly string[] {
   let table = '';
   const chains = new Map<string, string[]>();

@@ -1,6 +1,6 @@
 /**
- * Random histories of a cluster and a node: Services, slices, the Node and the configuration, made, changed and deleted in any order, valid or not,
- * and a tool that is cut off.
+ * Random histories of a cluster and a node: Services, slices, the Node and the configuration, made, changed and deleted
+ * in any order, valid or not, and a tool that is cut off.
  */
 import * as fc from 'fast-check';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
@@ -21,7 +21,10 @@ const numbers = fc.integer({ min: 1, max: 4 });
 const policy = fc.constantFrom('Cluster', 'Local');
 /** Why an object is nobody's to serve here, or cannot be read. */
 const usually = { weight: 12, arbitrary: fc.constant({}) };
-const foreignLabels = fc.constantFrom({ 'service.kubernetes.io/service-proxy-name': 'other' }, { 'service.kubernetes.io/headless': '' });
+const foreignLabels = fc.constantFrom(
+  { 'service.kubernetes.io/service-proxy-name': 'other' },
+  { 'service.kubernetes.io/headless': '' },
+);
 
 const servicePorts = fc.record({
   protocols: fc.subarray(['TCP', 'UDP', 'SCTP'], { minLength: 1 }),
@@ -35,7 +38,14 @@ const service: fc.Arbitrary<Event> = fc
     ports: servicePorts,
     families: fc.constantFrom('both', 'ipv4'),
     labels: fc.oneof(usually, { weight: 1, arbitrary: foreignLabels }),
-    oddities: fc.oneof(usually, { weight: 1, arbitrary: fc.constantFrom({ clusterIP: 'None', clusterIPs: ['None'] }, { clusterIPs: ['10.96.0.300'] }, { ports: [{ port: 70_000 }] }) }),
+    oddities: fc.oneof(usually, {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        { clusterIP: 'None', clusterIPs: ['None'] },
+        { clusterIPs: ['10.96.0.300'] },
+        { ports: [{ port: 70_000 }] },
+      ),
+    }),
     ipMode: fc.constantFrom(undefined, 'VIP', 'Proxy'),
     spec: fc.record({
       type: fc.constantFrom('ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'),
@@ -50,8 +60,25 @@ const service: fc.Arbitrary<Event> = fc
   })
   .map(({ number, ports, families, labels, oddities, ipMode, spec }) => {
     const addresses = [`10.96.0.${number}`, ...(families === 'both' ? [`fd00:96::${number}`] : [])];
-    const status = { loadBalancer: { ingress: spec.type === 'LoadBalancer' ? [`203.0.113.${number}`, `2001:db8:2::${number}`].map((ip) => ({ ip, ipMode })) : [] } };
-    const object = { metadata: { namespace: 'default', name: `s${number}`, labels }, spec: { ...spec, clusterIP: addresses[0], clusterIPs: addresses, ports: portsOf(ports, number, spec.type), ...oddities }, status };
+    const status = {
+      loadBalancer: {
+        ingress:
+          spec.type === 'LoadBalancer'
+            ? [`203.0.113.${number}`, `2001:db8:2::${number}`].map((ip) => ({ ip, ipMode }))
+            : [],
+      },
+    };
+    const object = {
+      metadata: { namespace: 'default', name: `s${number}`, labels },
+      spec: {
+        ...spec,
+        clusterIP: addresses[0],
+        clusterIPs: addresses,
+        ports: portsOf(ports, number, spec.type),
+        ...oddities,
+      },
+      status,
+    };
     return { kind: 'service', key: `default/s${number}`, object };
   });
 
@@ -62,17 +89,30 @@ interface PortsShape {
 }
 
 function portsOf({ protocols, port, nodePort }: PortsShape, number: number, type: string): readonly Json[] {
-  return protocols.map((protocol, index) => ({ name: `p${index}`, protocol, port, ...(type !== 'ClusterIP' && { nodePort: nodePort + 10 * number + index }) }));
+  return protocols.map((protocol, index) => ({
+    name: `p${index}`,
+    protocol,
+    port,
+    ...(type !== 'ClusterIP' && { nodePort: nodePort + 10 * number + index }),
+  }));
 }
 
 const endpoint = fc.record({
   last: fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 1, max: 5 }) }, { weight: 1, arbitrary: fc.constant('x') }),
   conditions: fc.record({ ready: fc.boolean(), serving: fc.boolean(), terminating: fc.boolean() }),
   nodeName: fc.constantFrom('node-1', 'node-2'),
-  hints: fc.constantFrom({}, { forZones: [{ name: 'zone-a' }] }, { forNodes: [{ name: 'node-1' }] }, { forZones: [{ name: 'zone-b' }] }),
+  hints: fc.constantFrom(
+    {},
+    { forZones: [{ name: 'zone-a' }] },
+    { forNodes: [{ name: 'node-1' }] },
+    { forZones: [{ name: 'zone-b' }] },
+  ),
 });
 
-/** Any slice may hold any endpoint, also one that stands in another of the same Service, and may move to another Service. */
+/**
+ * Any slice may hold any endpoint, also one that stands in another of the same Service, and may move to another
+ * Service.
+ */
 const slice: fc.Arbitrary<Event> = fc
   .record({
     number: fc.integer({ min: 1, max: 8 }),
@@ -86,10 +126,18 @@ const slice: fc.Arbitrary<Event> = fc
     kind: 'slice',
     key: `default/slice-${number}`,
     object: {
-      metadata: { namespace: 'default', name: `slice-${number}`, labels: { 'kubernetes.io/service-name': `s${owner}`, ...labels } },
+      metadata: {
+        namespace: 'default',
+        name: `slice-${number}`,
+        labels: { 'kubernetes.io/service-name': `s${owner}`, ...labels },
+      },
       addressType: family,
-      ports: ['TCP', 'UDP', 'SCTP'].flatMap((protocol) => [0, 1, 2].map((index) => ({ name: `p${index}`, protocol, port: target }))),
-      endpoints: endpoints.map(({ last, ...rest }) => Object.assign({ addresses: [family === 'IPv4' ? `10.244.0.${last}` : `fd00:244::${last}`] }, rest)),
+      ports: ['TCP', 'UDP', 'SCTP'].flatMap((protocol) =>
+        [0, 1, 2].map((index) => ({ name: `p${index}`, protocol, port: target })),
+      ),
+      endpoints: endpoints.map(({ last, ...rest }) =>
+        Object.assign({ addresses: [family === 'IPv4' ? `10.244.0.${last}` : `fd00:244::${last}`] }, rest),
+      ),
     },
   }));
 
@@ -101,7 +149,11 @@ const gone: fc.Arbitrary<Event> = fc.oneof(
 const node: fc.Arbitrary<Event> = fc
   .record({
     zone: fc.constantFrom('zone-a', 'zone-b', ''),
-    addresses: fc.constantFrom(['192.0.2.1', '2001:db8::1'], ['192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2'], ['192.0.2.2']),
+    addresses: fc.constantFrom(
+      ['192.0.2.1', '2001:db8::1'],
+      ['192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2'],
+      ['192.0.2.2'],
+    ),
     podCIDRs: fc.constantFrom([], ['10.244.0.0/24', 'fd00:244::/64'], ['10.245.0.0/24', 'fd00:245::/64']),
   })
   .map((shape) => ({ kind: 'node', object: nodeObject(shape) }));
@@ -146,7 +198,10 @@ const event = fc.oneof(
 );
 
 /** What happens between one sync and the next, again and again. */
-export const sequences: fc.Arbitrary<readonly (readonly Event[])[]> = fc.array(fc.array(event, { minLength: 1, maxLength: 5 }), { minLength: 2, maxLength: 8 });
+export const sequences: fc.Arbitrary<readonly (readonly Event[])[]> = fc.array(
+  fc.array(event, { minLength: 1, maxLength: 5 }),
+  { minLength: 2, maxLength: 8 },
+);
 
 /** Services that stay as they are, so many that dispatch needs a tree. */
 export function crowd(count: number): readonly Event[] {
@@ -155,11 +210,18 @@ export function crowd(count: number): readonly Event[] {
     const addresses = [`10.97.${index >> 4}.${index & 15}`, `fd00:97::${index.toString(16)}`];
     const object = { metadata, spec: { clusterIP: addresses[0], clusterIPs: addresses, ports: [{ port: 80 }] } };
     const slices = ['IPv4', 'IPv6'].map((family) => ({
-      metadata: { namespace: 'crowd', name: `s${index}-${family.toLowerCase()}`, labels: { 'kubernetes.io/service-name': `s${index}` } },
+      metadata: {
+        namespace: 'crowd',
+        name: `s${index}-${family.toLowerCase()}`,
+        labels: { 'kubernetes.io/service-name': `s${index}` },
+      },
       addressType: family,
       ports: [{ name: '', port: 8080 }],
       endpoints: [{ addresses: [family === 'IPv4' ? '10.244.1.1' : 'fd00:244:1::1'] }],
     }));
-    return [{ kind: 'service', key: `crowd/s${index}`, object }, ...slices.map((each): Event => ({ kind: 'slice', key: `crowd/${each.metadata.name}`, object: each }))];
+    return [
+      { kind: 'service', key: `crowd/s${index}`, object },
+      ...slices.map((each): Event => ({ kind: 'slice', key: `crowd/${each.metadata.name}`, object: each })),
+    ];
   }).flat();
 }

@@ -1,6 +1,7 @@
 /**
- * An iptables without a kernel: as strict as the real one about what is refused (dangling jumps, unknown chains, rules to delete that are
- * not there, chains still in use), with each table committed whole or not at all. Tests that run on it also run on the real one.
+ * An iptables without a kernel: as strict as the real one about what is refused (dangling jumps, unknown chains, rules
+ * to delete that are not there, chains still in use), with each table committed whole or not at all. Tests that run on
+ * it also run on the real one.
  */
 import { CommandError } from '../../../src/system/command.ts';
 import type { Command } from '../../../src/system/command.ts';
@@ -15,7 +16,9 @@ const hooks: Readonly<Record<string, readonly string[]>> = {
 };
 
 export class FakeKernel {
-  readonly #tables = new Map<string, Chains>(Object.entries(hooks).map(([table, chains]) => [table, new Map(chains.map((chain) => [chain, []]))]));
+  readonly #tables = new Map<string, Chains>(
+    Object.entries(hooks).map(([table, chains]) => [table, new Map(chains.map((chain) => [chain, []]))]),
+  );
   /** Every input that was sent, newest last. */
   readonly inputs: string[] = [];
 
@@ -26,7 +29,9 @@ export class FakeKernel {
 
   /** All chains with their rules. */
   get state(): Readonly<Record<string, readonly string[]>> {
-    return Object.fromEntries([...this.#tables].flatMap(([table, chains]) => [...chains].map(([name, rules]) => [`${table} ${name}`, rules])));
+    return Object.fromEntries(
+      [...this.#tables].flatMap(([table, chains]) => [...chains].map(([name, rules]) => [`${table} ${name}`, rules])),
+    );
   }
 
   #run({ file, args, input = [], onLine }: Command): string {
@@ -75,7 +80,10 @@ function applyLine(chains: Chains, line: string): void {
   chains.set(name, edited(rules, { command, position, rule }));
 }
 
-function edited(rules: readonly string[], { command, position, rule }: { command: string; position: number; rule: string }): readonly string[] {
+function edited(
+  rules: readonly string[],
+  { command, position, rule }: { command: string; position: number; rule: string },
+): readonly string[] {
   if (command === '-A') return [...rules, rule];
   if (command === '-I' && position <= rules.length + 1) return rules.toSpliced(position - 1, 0, rule);
   if (command === '-D' && rules.includes(rule)) return rules.toSpliced(rules.indexOf(rule), 1);

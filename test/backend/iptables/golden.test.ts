@@ -1,6 +1,6 @@
 /**
- * The rules of scenarios as files to read and to review: what a Service adds to the fixed objects, and those once for themselves.
- * `UPDATE_GOLDEN=1` writes them anew.
+ * The rules of scenarios as files to read and to review: what a Service adds to the fixed objects, and those once for
+ * themselves. `UPDATE_GOLDEN=1` writes them anew.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
@@ -12,7 +12,12 @@ import { settingsTable } from '../../scenarios/settingsTable.ts';
 import { stateOf } from '../../scenarios/objects.ts';
 
 /** Each Service shape, and whatever a setting writes otherwise; time-outs of affinity can be seen in rules alone. */
-const shown = [...basicTable, ...settingsTable, ...sctpScenarios, ...endpointTable.filter(({ item }) => item === 'affinity time-out policy')];
+const shown = [
+  ...basicTable,
+  ...settingsTable,
+  ...sctpScenarios,
+  ...endpointTable.filter(({ item }) => item === 'affinity time-out policy'),
+];
 /** What differs by family, and one that does not. */
 const shownInBoth = new Set(['three replicas', 'endpoints and their conditions']);
 const update = process.env['UPDATE_GOLDEN'] === '1';

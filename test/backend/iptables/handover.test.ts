@@ -1,6 +1,6 @@
 /**
- * What would stand in kube-proxy's way besides the tree of dispatch: the chain of an agent that was killed while it looked for a Service that
- * the kernel refuses. On the real kernel.
+ * What would stand in kube-proxy's way besides the tree of dispatch: the chain of an agent that was killed while it
+ * looked for a Service that the kernel refuses. On the real kernel.
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Backend } from '../../../src/backend/backend.ts';
@@ -29,7 +29,12 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
   afterEach(() => node.close());
 
   async function load(input: string): Promise<void> {
-    await node.runOnNode({ file: `/usr/sbin/iptables-${variant}-restore`, args: ['--noflush'], input: [input], timeoutMs: 10_000 });
+    await node.runOnNode({
+      file: `/usr/sbin/iptables-${variant}-restore`,
+      args: ['--noflush'],
+      input: [input],
+      timeoutMs: 10_000,
+    });
   }
 
   async function saved(): Promise<string[]> {
@@ -52,7 +57,12 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
 
     await backend.sync({ state: desired, changed: 'all', signal });
     const plan = planState(desired);
-    await load(renderTrial(plan.fixed, [...plan.keys()].flatMap((key) => printService(plan, key))));
+    await load(
+      renderTrial(
+        plan.fixed,
+        [...plan.keys()].flatMap((key) => printService(plan, key)),
+      ),
+    );
     const tried = (await saved()).filter((line) => !standing.includes(line));
     // The Service without endpoints is refused in filter.
     expect(tried.filter((line) => line.startsWith('-A KUBE-PROXY-TRIAL '))).toHaveLength(count + 1);
@@ -60,7 +70,9 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
 
     const removed = await backend.handover?.();
     expect(await saved()).toEqual(without);
-    expect(removed).toEqual(expect.arrayContaining(['nat', 'filter'].map((table) => `${variant} chain KUBE-PROXY-TRIAL of table ${table}`)));
+    expect(removed).toEqual(
+      expect.arrayContaining(['nat', 'filter'].map((table) => `${variant} chain KUBE-PROXY-TRIAL of table ${table}`)),
+    );
     expect(await backend.handover?.()).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 /**
- * The backend on the real kernel: what it makes of a node that was not empty, that somebody disturbed, or whose tools lie.
+ * The backend on the real kernel: what it makes of a node that was not empty, that somebody disturbed, or whose tools
+ * lie.
  */
 import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -58,17 +59,29 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
   }
 
   async function load(input: string): Promise<void> {
-    await node.runOnNode({ file: `/usr/sbin/iptables-${variant}-restore`, args: ['--noflush'], input: [input], timeoutMs: 10_000 });
+    await node.runOnNode({
+      file: `/usr/sbin/iptables-${variant}-restore`,
+      args: ['--noflush'],
+      input: [input],
+      timeoutMs: 10_000,
+    });
   }
 
-  function sync(manifests: readonly ServiceManifest[], changed: ReadonlySet<string> | 'all' = 'all'): ReturnType<Backend['sync']> {
+  function sync(
+    manifests: readonly ServiceManifest[],
+    changed: ReadonlySet<string> | 'all' = 'all',
+  ): ReturnType<Backend['sync']> {
     return backend.sync({ state: state(manifests, config), changed, signal });
   }
 
   /** What a node that was empty would hold. */
   async function freshRules(manifests: readonly ServiceManifest[]): Promise<Record<string, string[]>> {
     const fresh = newNode();
-    await createIptablesBackend('ipv4', { run: fresh.runOnNode }).sync({ state: state(manifests, config), changed: 'all', signal });
+    await createIptablesBackend('ipv4', { run: fresh.runOnNode }).sync({
+      state: state(manifests, config),
+      changed: 'all',
+      signal,
+    });
     return rules(fresh);
   }
 
@@ -87,7 +100,10 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
     const costs = [];
     for (const count of [10, many]) {
       await sync(manyServices(count));
-      const { linesSent, commandsRun, fragmentsComputed } = await sync([plainService(0, ['podA']), ...manyServices(count).slice(1)], keysOf([plainService(0)]));
+      const { linesSent, commandsRun, fragmentsComputed } = await sync(
+        [plainService(0, ['podA']), ...manyServices(count).slice(1)],
+        keysOf([plainService(0)]),
+      );
       costs.push({ linesSent, commandsRun, fragmentsComputed });
     }
     expect(costs[1]).toEqual(costs[0]);
@@ -101,12 +117,19 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
     await sync(manyServices(3));
     await sync(manyServices(2), keysOf(manyServices(3)));
     const foreign = (all: Record<string, string[]>): unknown =>
-      Object.fromEntries(Object.entries(before).map(([chain]) => [chain, all[chain]?.filter((rule) => before[chain]?.includes(rule))]));
+      Object.fromEntries(
+        Object.entries(before).map(([chain]) => [chain, all[chain]?.filter((rule) => before[chain]?.includes(rule))]),
+      );
     expect(foreign(await rules())).toEqual(before);
 
     const removed = await backend.cleanup();
     expect(await rules()).toEqual(before);
-    expect(removed).toEqual(expect.arrayContaining([`${variant} jump PREROUTING -> KUBE-SERVICES of table nat`, `${variant} chain KUBE-SERVICES of table nat`]));
+    expect(removed).toEqual(
+      expect.arrayContaining([
+        `${variant} jump PREROUTING -> KUBE-SERVICES of table nat`,
+        `${variant} chain KUBE-SERVICES of table nat`,
+      ]),
+    );
     expect(await backend.cleanup()).toEqual([]);
   });
 
@@ -131,28 +154,34 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
     expect(await rules()).toEqual(await freshRules(manyServices(1)));
   });
 
-  test.each(['ipv4', 'ipv6'] as const)('a start on rules that stand writes nothing, one on rules that differ what differs (%s)', async (family) => {
-    await fc.assert(
-      fc.asyncProperty(servicesArbitrary, fc.boolean(), async (some, hasTree) => {
-        const fresh = (): Backend => createIptablesBackend(family, { run: node.runOnNode });
-        const manifests = hasTree ? [...some, ...manyServices(130)] : some;
-        const full = { state: state(manifests, config, family), changed: 'all', signal } as const;
-        await fresh().sync(full);
-        expect(await fresh().sync(full)).toMatchObject({ linesSent: 0, full: true });
-        const more = { ...full, state: state([...manifests, plainService(700)], config, family) };
-        const { linesSent } = await fresh().sync(more);
-        expect(linesSent).toBeLessThan(50);
-        expect(await fresh().sync(more)).toMatchObject({ linesSent: 0 });
-      }),
-      { numRuns: 6 },
-    );
-  });
+  test.each(['ipv4', 'ipv6'] as const)(
+    'a start on rules that stand writes nothing, one on rules that differ what differs (%s)',
+    async (family) => {
+      await fc.assert(
+        fc.asyncProperty(servicesArbitrary, fc.boolean(), async (some, hasTree) => {
+          const fresh = (): Backend => createIptablesBackend(family, { run: node.runOnNode });
+          const manifests = hasTree ? [...some, ...manyServices(130)] : some;
+          const full = { state: state(manifests, config, family), changed: 'all', signal } as const;
+          await fresh().sync(full);
+          expect(await fresh().sync(full)).toMatchObject({ linesSent: 0, full: true });
+          const more = { ...full, state: state([...manifests, plainService(700)], config, family) };
+          const { linesSent } = await fresh().sync(more);
+          expect(linesSent).toBeLessThan(50);
+          expect(await fresh().sync(more)).toMatchObject({ linesSent: 0 });
+        }),
+        { numRuns: 6 },
+      );
+    },
+  );
 
   test('a stale chain that a foreign rule leads to is only emptied', async () => {
     await sync([plainService(1)]);
     const chain = Object.keys(await rules()).find((name) => name.startsWith('nat KUBE-SVC-')) ?? '';
     await load(`*nat\n:FOREIGN - [0:0]\n-A FOREIGN -j ${chain.slice(4)}\nCOMMIT\n`);
-    await expect(sync([], keysOf([plainService(1)]))).rejects.toMatchObject({ name: 'SyncError', reason: 'ToolFailed' });
+    await expect(sync([], keysOf([plainService(1)]))).rejects.toMatchObject({
+      name: 'SyncError',
+      reason: 'ToolFailed',
+    });
     expect(await sync([], new Set())).toMatchObject({ full: true });
     expect(await rules()).toMatchObject({ [chain]: [], 'nat FOREIGN': [`-A FOREIGN -j ${chain.slice(4)}`] });
   });
@@ -160,10 +189,26 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
   describe('drift', () => {
     const disturbances = [
       { name: 'a flushed table', input: '*nat\n-F\nCOMMIT\n', words: /table nat/ },
-      { name: 'a deleted jump', input: '*nat\n-D PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES\nCOMMIT\n', words: /jump from PREROUTING to KUBE-SERVICES/ },
-      { name: 'a flushed chain', input: '*filter\n-F KUBE-FORWARD\nCOMMIT\n', words: /chain KUBE-FORWARD of table filter holds 0 rules/ },
-      { name: 'a rule of somebody else in a chain of ours', input: '*nat\n-I KUBE-SERVICES -j RETURN\nCOMMIT\n', words: /chain KUBE-SERVICES of table nat/ },
-      { name: 'another rule in the place of one of ours', input: '*nat\n-R KUBE-MARK-MASQ 1 -j RETURN\nCOMMIT\n', words: /chain KUBE-MARK-MASQ of table nat holds other rules/ },
+      {
+        name: 'a deleted jump',
+        input: '*nat\n-D PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES\nCOMMIT\n',
+        words: /jump from PREROUTING to KUBE-SERVICES/,
+      },
+      {
+        name: 'a flushed chain',
+        input: '*filter\n-F KUBE-FORWARD\nCOMMIT\n',
+        words: /chain KUBE-FORWARD of table filter holds 0 rules/,
+      },
+      {
+        name: 'a rule of somebody else in a chain of ours',
+        input: '*nat\n-I KUBE-SERVICES -j RETURN\nCOMMIT\n',
+        words: /chain KUBE-SERVICES of table nat/,
+      },
+      {
+        name: 'another rule in the place of one of ours',
+        input: '*nat\n-R KUBE-MARK-MASQ 1 -j RETURN\nCOMMIT\n',
+        words: /chain KUBE-MARK-MASQ of table nat holds other rules/,
+      },
       { name: 'a flushed canary', input: '*mangle\n-F\nCOMMIT\n', words: /KUBE-PROXY-CANARY of table mangle/ },
     ];
     test.each(disturbances)('$name is seen and repaired', async ({ input, words }) => {
@@ -185,7 +230,9 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
       expect(chains).toHaveLength(7);
       for (const [name, lines] of chains) {
         const [chain, rule = ''] = [name.slice('nat '.length), lines.at(-1)?.replace(/^-A \S+ /, '')];
-        await load(`*nat\n-D ${chain} ${rule}\n-A ${chain} ${rule.replace(/--to-destination \S+/, '--to-destination 203.0.113.9:1')}\nCOMMIT\n`);
+        await load(
+          `*nat\n-D ${chain} ${rule}\n-A ${chain} ${rule.replace(/--to-destination \S+/, '--to-destination 203.0.113.9:1')}\nCOMMIT\n`,
+        );
         expect(await backend.findDrift(signal)).toBe(`chain ${chain} of table nat holds other rules than were written`);
         await load(`*nat\n-F ${chain}\n${lines.join('\n')}\nCOMMIT\n`);
         expect(await backend.findDrift(signal)).toBeUndefined();
@@ -212,7 +259,11 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
   const testWithOther = obstacles[other] === undefined ? test : test.skip;
   testWithOther(`the configuration moves the rules to the other variant ${obstacles[other] ?? ''}`, async () => {
     await sync(manyServices(2));
-    await backend.sync({ state: state(manyServices(2), { iptables: { backend: other === 'nft' ? 'Nft' : 'Legacy' } }), changed: new Set(), signal });
+    await backend.sync({
+      state: state(manyServices(2), { iptables: { backend: other === 'nft' ? 'Nft' : 'Legacy' } }),
+      changed: new Set(),
+      signal,
+    });
     expect(Object.keys(await rules(node, variant)).filter((chain) => chain.includes('KUBE-'))).toEqual([]);
     expect(Object.keys(await rules(node, other)).filter((chain) => chain.includes('KUBE-SVC-'))).toHaveLength(2);
   });
@@ -246,7 +297,9 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
 
     test('one that takes a table only once in a run gets everything at once', async () => {
       const real = `/usr/sbin/iptables-${variant}-restore`;
-      await install(`input=$(cat)\n[ "$(echo "$input" | grep -c '^.nat$')" -gt 1 ] && exit 2\necho "$input" | ${real} "$@"`);
+      await install(
+        `input=$(cat)\n[ "$(echo "$input" | grep -c '^.nat$')" -gt 1 ] && exit 2\necho "$input" | ${real} "$@"`,
+      );
       expect(await sync(manyServices(150))).toMatchObject({ services: 150 });
       expect(await rules()).toEqual(await freshRules(manyServices(150)));
     });
@@ -259,7 +312,10 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
     });
 
     test('one that is missing is named', async () => {
-      expect(await backend.preflight(state([], { iptables: { backend: 'Auto' } }).config)).toMatchObject({ reason: 'ToolMissing', message: expect.stringContaining('install') });
+      expect(await backend.preflight(state([], { iptables: { backend: 'Auto' } }).config)).toMatchObject({
+        reason: 'ToolMissing',
+        message: expect.stringContaining('install'),
+      });
       expect(await backend.preflight(state([], config).config)).toMatchObject({ reason: 'VariantMissing' });
     });
   });

@@ -1,5 +1,6 @@
 /**
- * An agent's store and backend through a history: one that syncs again and again, and one that hears everything and syncs once.
+ * An agent's store and backend through a history: one that syncs again and again, and one that hears everything and
+ * syncs once.
  */
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
 import type { ServiceChange } from '../../../src/agent/store.ts';
@@ -31,7 +32,10 @@ export interface Places {
 export type Host = IptablesHost & { readonly run: RunCommand };
 
 /** The last result of each. */
-export async function bothLives(batches: readonly (readonly Event[])[], places: Places): Promise<readonly [SyncResult, SyncResult]> {
+export async function bothLives(
+  batches: readonly (readonly Event[])[],
+  places: Places,
+): Promise<readonly [SyncResult, SyncResult]> {
   const one = new Life(places.stepwise, places);
   for (const event of places.before) one.hear(event);
   let result = await one.sync();
@@ -47,7 +51,11 @@ export async function bothLives(batches: readonly (readonly Event[])[], places: 
 
 function lastForms(events: readonly Event[]): readonly Event[] {
   const lasting = events.filter(({ kind }) => kind !== 'cut');
-  return [...new Map(lasting.map((event) => [`${event.kind.replace('Gone', '')} ${'key' in event ? event.key : ''}`, event])).values()].toReversed();
+  return [
+    ...new Map(
+      lasting.map((event) => [`${event.kind.replace('Gone', '')} ${'key' in event ? event.key : ''}`, event]),
+    ).values(),
+  ].toReversed();
 }
 
 class Life {
@@ -65,7 +73,9 @@ class Life {
     this.#usual = { ...defaultConfig, ...config };
     this.#config = this.#usual;
     this.#family = family;
-    this.#store.setNode(decodeNode(nodeObject({ zone: 'zone-a', addresses: ['192.0.2.1', '2001:db8::1'], podCIDRs: [] })).record);
+    this.#store.setNode(
+      decodeNode(nodeObject({ zone: 'zone-a', addresses: ['192.0.2.1', '2001:db8::1'], podCIDRs: [] })).record,
+    );
     this.#store.listen({ onChange: (change) => this.#note(change), onNodeChange: () => (this.#changed = 'all') });
   }
 
@@ -92,7 +102,11 @@ class Life {
   }
 
   #syncOnce(changed: Set<string> | 'all'): Promise<SyncResult> {
-    return this.#backend.sync({ state: this.#store.state(this.#family, this.#store.node as NodeRecord, this.#config), changed, signal });
+    return this.#backend.sync({
+      state: this.#store.state(this.#family, this.#store.node as NodeRecord, this.#config),
+      changed,
+      signal,
+    });
   }
 
   #note({ family, service }: ServiceChange): void {
@@ -121,7 +135,8 @@ class CuttableTool {
   run: RunCommand = async (command) => {
     const tables = this.#tables;
     const { file, args, input = [] } = command;
-    if (tables === undefined || !file.endsWith('-restore') || args.includes('--test') || args.includes('--version')) return this.#run(command);
+    if (tables === undefined || !file.endsWith('-restore') || args.includes('--test') || args.includes('--version'))
+      return this.#run(command);
     this.#tables = undefined;
     const pieces = [...input].join('').split(/(?<=^COMMIT\n)/m);
     await this.#run({ ...command, input: [pieces.slice(0, tables).join('')] });

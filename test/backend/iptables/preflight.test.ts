@@ -1,4 +1,7 @@
-/** Whatever the API server accepts as a configuration must lead to rules that iptables takes, or be refused before a rule is written. */
+/**
+ * Whatever the API server accepts as a configuration must lead to rules that iptables takes, or be refused before a
+ * rule is written.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { withDefaults } from '../../../src/api/defaults.ts';
 import { nodeConfigOf, type NodeConfig } from '../../../src/api/nodeConfig.ts';
@@ -16,7 +19,10 @@ const minimal = { metadata: { name: 'x' }, spec: { mode: 'iptables' } };
 /** Every configuration of iptables mode among the accepted examples, once. */
 function acceptedConfigs(): readonly { readonly name: string; readonly spec: ProxyConfig['spec'] }[] {
   const all = proxyConfigRows.flatMap(({ field, given, accepted }) =>
-    accepted.map((value) => ({ name: `${field}: ${JSON.stringify(value)}`, object: withValues(minimal, { ...given, [field]: value }) })),
+    accepted.map((value) => ({
+      name: `${field}: ${JSON.stringify(value)}`,
+      object: withValues(minimal, { ...given, [field]: value }),
+    })),
   );
   return all
     .map(({ name, object }) => ({ name, spec: (withDefaults(object) as ProxyConfig).spec }))
@@ -35,7 +41,10 @@ describeWhere(['iptables'], 'what the API server accepts', () => {
   describe.each(['Nft', 'Legacy'] as const)('iptables %s', (backend) => {
     test.each(configs)('$name', async ({ spec }) => {
       for (const family of ipFamilies) {
-        const refusal = await createIptablesBackend(family, { run: node.runOnNode }).preflight({ ...nodeConfigOf(spec), iptables: { backend } });
+        const refusal = await createIptablesBackend(family, { run: node.runOnNode }).preflight({
+          ...nodeConfigOf(spec),
+          iptables: { backend },
+        });
         expect(refusal).toBeUndefined();
       }
     });
@@ -45,10 +54,14 @@ describeWhere(['iptables'], 'what the API server accepts', () => {
     const backend = createIptablesBackend('ipv4', { run: node.runOnNode });
     const services = manyServices(4);
     await backend.sync({ state: state(services, nft), changed: 'all', signal });
-    const saved = (): Promise<string> => node.runOnNode({ file: '/usr/sbin/iptables-nft-save', args: ['-t', 'nat'], timeoutMs: 10_000 });
+    const saved = (): Promise<string> =>
+      node.runOnNode({ file: '/usr/sbin/iptables-nft-save', args: ['-t', 'nat'], timeoutMs: 10_000 });
     const before = withoutComments(await saved());
     for (const refused of refusedConfigs) {
-      expect(await backend.preflight(state(services, refused).config)).toMatchObject({ reason: 'ConfigRefused', message: expect.stringContaining('localTraffic') });
+      expect(await backend.preflight(state(services, refused).config)).toMatchObject({
+        reason: 'ConfigRefused',
+        message: expect.stringContaining('localTraffic'),
+      });
       await expect(backend.sync({ state: state(services, refused), changed: 'all', signal })).rejects.toThrow();
       expect(withoutComments(await saved())).toBe(before);
     }

@@ -1,5 +1,6 @@
 /**
- * Services that the kernel refuses, on the real kernel: iptables-restore fails whenever its input holds one of theirs, and succeeds otherwise.
+ * Services that the kernel refuses, on the real kernel: iptables-restore fails whenever its input holds one of theirs,
+ * and succeeds otherwise.
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
@@ -16,7 +17,12 @@ describe('findRefused', () => {
   const keys = Array.from({ length: 100 }, (_, index) => `ns/svc-${index}`);
   const rows = [
     { name: 'one of a hundred', bad: ['ns/svc-37'], refused: ['ns/svc-37'], most: 16 },
-    { name: 'the first, the last and two neighbours', bad: ['ns/svc-0', 'ns/svc-50', 'ns/svc-51', 'ns/svc-99'], refused: ['ns/svc-0', 'ns/svc-50', 'ns/svc-51', 'ns/svc-99'], most: 50 },
+    {
+      name: 'the first, the last and two neighbours',
+      bad: ['ns/svc-0', 'ns/svc-50', 'ns/svc-51', 'ns/svc-99'],
+      refused: ['ns/svc-0', 'ns/svc-50', 'ns/svc-51', 'ns/svc-99'],
+      most: 50,
+    },
     { name: 'nobody: each is accepted', bad: [] as string[], refused: undefined, most: 2 },
   ];
   test.each(rows)('$name', async ({ bad, refused, most }) => {
@@ -45,7 +51,11 @@ describe('findRefused', () => {
 });
 
 const isThere = (index: number): string => `-d 10.96.${index >> 8}.${index & 255}/32`;
-const quarantined = (index: number): object => ({ service: `many/svc-${String(index).padStart(5, '0')}`, reason: 'KernelRefused', message: expect.not.stringContaining('secret') });
+const quarantined = (index: number): object => ({
+  service: `many/svc-${String(index).padStart(5, '0')}`,
+  reason: 'KernelRefused',
+  message: expect.not.stringContaining('secret'),
+});
 
 const obstacles = { nft: await iptablesObstacle('nft'), legacy: await iptablesObstacle('legacy') };
 
@@ -65,7 +75,8 @@ describe.each(['nft', 'legacy'] as const)('a refused Service, iptables %s', (var
     refused.clear();
     const run: RunCommand = (command) => {
       const input = command.input === undefined ? undefined : [...command.input];
-      if (input !== undefined && [...refused].some((text) => input.join('').includes(text))) throw new CommandError('Failed', 'refused', { exitCode: 1, stderr: 'secret' });
+      if (input !== undefined && [...refused].some((text) => input.join('').includes(text)))
+        throw new CommandError('Failed', 'refused', { exitCode: 1, stderr: 'secret' });
       return node.runOnNode({ ...command, ...(input && { input }) });
     };
     backend = createIptablesBackend('ipv4', { run: async (command) => run(command) });
@@ -74,11 +85,20 @@ describe.each(['nft', 'legacy'] as const)('a refused Service, iptables %s', (var
 
   async function chains(): Promise<string> {
     let text = '';
-    await node.runOnNode({ file: `/usr/sbin/iptables-${variant}-save`, args: [], onLine: (line) => (text += `${line}\n`), timeoutMs: 10_000 });
+    await node.runOnNode({
+      file: `/usr/sbin/iptables-${variant}-save`,
+      args: [],
+      onLine: (line) => (text += `${line}\n`),
+      timeoutMs: 10_000,
+    });
     return text;
   }
 
-  function sync(manifests: readonly ServiceManifest[], changed: ReadonlySet<string> | 'all' = 'all', more: Partial<NodeConfig> = {}): ReturnType<Backend['sync']> {
+  function sync(
+    manifests: readonly ServiceManifest[],
+    changed: ReadonlySet<string> | 'all' = 'all',
+    more: Partial<NodeConfig> = {},
+  ): ReturnType<Backend['sync']> {
     return backend.sync({ state: state(manifests, { ...config, ...more }), changed, signal });
   }
 
@@ -100,19 +120,32 @@ describe.each(['nft', 'legacy'] as const)('a refused Service, iptables %s', (var
     await sync(manyServices(5));
     refused.add(isThere(9));
     const more = [...manyServices(5), plainService(9), plainService(10)];
-    expect(await sync(more, keysOf([plainService(9), plainService(10)]))).toMatchObject({ services: 6, quarantined: [quarantined(9)] });
+    expect(await sync(more, keysOf([plainService(9), plainService(10)]))).toMatchObject({
+      services: 6,
+      quarantined: [quarantined(9)],
+    });
     expect(await chains()).toContain(isThere(10));
-    expect(await sync(more.slice(1), keysOf(more.slice(0, 1)))).toMatchObject({ full: false, services: 5, quarantined: [quarantined(9)] });
+    expect(await sync(more.slice(1), keysOf(more.slice(0, 1)))).toMatchObject({
+      full: false,
+      services: 5,
+      quarantined: [quarantined(9)],
+    });
     expect(await chains()).not.toContain(isThere(0));
     refused.clear();
-    expect(await sync(more, keysOf([plainService(9), plainService(0)]))).toMatchObject({ full: false, services: 7, quarantined: [] });
+    expect(await sync(more, keysOf([plainService(9), plainService(0)]))).toMatchObject({
+      full: false,
+      services: 7,
+      quarantined: [],
+    });
     expect(await chains()).toContain(isThere(9));
   });
 
   test('where the rules of every Service are refused, none is left out and the rules that stand stay', async () => {
     await sync(manyServices(4));
     for (let index = 0; index < 4; index += 1) refused.add(isThere(index));
-    await expect(sync(manyServices(4), 'all', { masquerade: { bit: 14, all: true } })).rejects.toMatchObject({ reason: 'ToolFailed' });
+    await expect(sync(manyServices(4), 'all', { masquerade: { bit: 14, all: true } })).rejects.toMatchObject({
+      reason: 'ToolFailed',
+    });
     const after = await chains();
     for (let index = 0; index < 4; index += 1) expect(after).toContain(isThere(index));
     expect(after.match(/-j DNAT/g)).toHaveLength(12);

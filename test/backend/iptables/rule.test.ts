@@ -5,14 +5,37 @@ import { comment, formatRule, from, jumpTo, notFrom, to, UnprintableRule } from 
 const printed: readonly { readonly name: string; readonly rule: Rule; readonly text: string }[] = [
   {
     name: 'a Service address',
-    rule: { matches: [comment('a/b:c cluster IP'), to('10.0.0.1'), { kind: 'destinationPort', protocol: 'TCP', port: 80 }], target: jumpTo('KUBE-SVC-X') },
+    rule: {
+      matches: [comment('a/b:c cluster IP'), to('10.0.0.1'), { kind: 'destinationPort', protocol: 'TCP', port: 80 }],
+      target: jumpTo('KUBE-SVC-X'),
+    },
     text: '-m comment --comment "a/b:c cluster IP" -d 10.0.0.1/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-X',
   },
-  { name: 'networks of both families', rule: { matches: [from('fd00::/64'), to('fd00::1')] }, text: '-s fd00::/64 -d fd00::1/128' },
-  { name: 'what is not', rule: { matches: [notFrom('10.0.0.0/8'), { kind: 'inInterface', name: 'cali+', negated: true }] }, text: '! -s 10.0.0.0/8 ! -i cali+' },
-  { name: 'a mark', rule: { matches: [{ kind: 'mark', mark: 2 ** 31 }], target: { kind: 'xorMark', mark: 2 ** 14 } }, text: '-m mark --mark 0x80000000/0x80000000 -j MARK --xor-mark 0x00004000' },
-  { name: 'a third', rule: { matches: [{ kind: 'probability', value: 1 / 3 }] }, text: '-m statistic --mode random --probability 0.3333333333' },
-  { name: 'an endpoint', rule: { matches: [], target: { kind: 'dnat', to: '[fd00::1]:80' } }, text: '-j DNAT --to-destination [fd00::1]:80' },
+  {
+    name: 'networks of both families',
+    rule: { matches: [from('fd00::/64'), to('fd00::1')] },
+    text: '-s fd00::/64 -d fd00::1/128',
+  },
+  {
+    name: 'what is not',
+    rule: { matches: [notFrom('10.0.0.0/8'), { kind: 'inInterface', name: 'cali+', negated: true }] },
+    text: '! -s 10.0.0.0/8 ! -i cali+',
+  },
+  {
+    name: 'a mark',
+    rule: { matches: [{ kind: 'mark', mark: 2 ** 31 }], target: { kind: 'xorMark', mark: 2 ** 14 } },
+    text: '-m mark --mark 0x80000000/0x80000000 -j MARK --xor-mark 0x00004000',
+  },
+  {
+    name: 'a third',
+    rule: { matches: [{ kind: 'probability', value: 1 / 3 }] },
+    text: '-m statistic --mode random --probability 0.3333333333',
+  },
+  {
+    name: 'an endpoint',
+    rule: { matches: [], target: { kind: 'dnat', to: '[fd00::1]:80' } },
+    text: '-j DNAT --to-destination [fd00::1]:80',
+  },
   {
     name: 'affinity',
     rule: { matches: [{ kind: 'sourceRemembered', list: 'KUBE-SEP-X', seconds: 10_800 }] },
@@ -48,6 +71,8 @@ describe('never printed', () => {
 
   test('and never said in a message that reaches a status', () => {
     const hostName = { matches: [to('example.org')] };
-    expect(() => formatRule(hostName)).toThrow(expect.objectContaining({ reason: 'InvalidRule', message: expect.not.stringContaining('example') }));
+    expect(() => formatRule(hostName)).toThrow(
+      expect.objectContaining({ reason: 'InvalidRule', message: expect.not.stringContaining('example') }),
+    );
   });
 });

@@ -17,7 +17,13 @@ export function manyServices(count: number): readonly ServiceManifest[] {
 
 export function plainService(index: number, pods: readonly PodName[] = ['podA', 'podB', 'remotePod']): ServiceManifest {
   const ip = { ipv4: `10.96.${index >> 8}.${index & 255}`, ipv6: `fd00:10:96::${index.toString(16)}` };
-  return { namespace: 'many', name: `svc-${String(index).padStart(5, '0')}`, clusterIP: ip, ports: [{ port: 80 }], pods };
+  return {
+    namespace: 'many',
+    name: `svc-${String(index).padStart(5, '0')}`,
+    clusterIP: ip,
+    ports: [{ port: 80 }],
+    pods,
+  };
 }
 
 /** One Service in any of the shapes that lead to different rules. */
@@ -61,6 +67,10 @@ export function keysOf(...lists: readonly (readonly ServiceManifest[])[]): Reado
   return new Set(lists.flat().map(({ namespace = 'default', name }) => `${namespace}/${name}`));
 }
 
-export function state(manifests: readonly ServiceManifest[], config: Partial<NodeConfig> = {}, family: IPFamily = 'ipv4'): ServiceState {
+export function state(
+  manifests: readonly ServiceManifest[],
+  config: Partial<NodeConfig> = {},
+  family: IPFamily = 'ipv4',
+): ServiceState {
   return stateOf(family, manifests, config);
 }

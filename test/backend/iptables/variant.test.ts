@@ -3,12 +3,27 @@ import type { Variant, VariantSurvey } from '../../../src/backend/iptables/varia
 import { preferVariant } from '../../../src/backend/iptables/variant.ts';
 
 type Survey = VariantSurvey & { readonly variant: Variant };
-type Row = { readonly name: string; readonly nft?: Partial<VariantSurvey['view']>; readonly legacy?: Partial<VariantSurvey['view']>; readonly expected: Variant | undefined };
+type Row = {
+  readonly name: string;
+  readonly nft?: Partial<VariantSurvey['view']>;
+  readonly legacy?: Partial<VariantSurvey['view']>;
+  readonly expected: Variant | undefined;
+};
 
 const rows: readonly Row[] = [
   { name: "kubelet's mark", nft: {}, legacy: { hasKubeletMark: true }, expected: 'legacy' },
-  { name: "kubelet's mark, though the other has more rules", nft: { hasKubeletMark: true, rules: 1 }, legacy: { rules: 500 }, expected: 'nft' },
-  { name: 'a mark in both, as a change of the host leaves it: the first', nft: { hasKubeletMark: true }, legacy: { hasKubeletMark: true, rules: 9 }, expected: 'nft' },
+  {
+    name: "kubelet's mark, though the other has more rules",
+    nft: { hasKubeletMark: true, rules: 1 },
+    legacy: { rules: 500 },
+    expected: 'nft',
+  },
+  {
+    name: 'a mark in both, as a change of the host leaves it: the first',
+    nft: { hasKubeletMark: true },
+    legacy: { hasKubeletMark: true, rules: 9 },
+    expected: 'nft',
+  },
   { name: 'without a mark the one with more rules', nft: { rules: 2 }, legacy: { rules: 3 }, expected: 'legacy' },
   { name: 'the same the other way round', nft: { rules: 3 }, legacy: { rules: 2 }, expected: 'nft' },
   { name: 'as many rules in both: the first', nft: { rules: 4 }, legacy: { rules: 4 }, expected: 'nft' },

@@ -11,8 +11,19 @@ const done = async (input: Iterable<string>): Promise<void> => void [...input];
 const never = (): Promise<never> => Promise.reject(new Error('a change reads nothing'));
 
 async function workOfOneChange(services: number): Promise<unknown> {
-  const tools = { ipvsadm: { list: never, restore: done, probe: never }, ipset: { save: never, restore: done }, ip: { show: never, batch: done } };
-  const iptables: Iptables = { family: 'ipv4', variant: 'legacy', version: '', save: never, counters: never, restore: never };
+  const tools = {
+    ipvsadm: { list: never, restore: done, probe: never },
+    ipset: { save: never, restore: done },
+    ip: { show: never, batch: done },
+  };
+  const iptables: Iptables = {
+    family: 'ipv4',
+    variant: 'legacy',
+    version: '',
+    save: never,
+    counters: never,
+    restore: never,
+  };
   const writer = new Writer({ tools, iptables, family: 'ipv4', signal });
   const { ledger, context, become } = ledgerOf();
   become(manyServices(services));

@@ -9,14 +9,24 @@ function real(connections: number, weight = 1): PresentRealServer {
   return { weight, connections, masquerading: true };
 }
 
-function remains(servers: Readonly<Record<string, Readonly<Record<string, PresentRealServer>>>>, sets: Partial<Record<SetId, readonly string[]>> = {}): KernelState {
+function remains(
+  servers: Readonly<Record<string, Readonly<Record<string, PresentRealServer>>>>,
+  sets: Partial<Record<SetId, readonly string[]>> = {},
+): KernelState {
   const names = Object.keys(servers);
   return {
     hasDevice: true,
     addresses: new Set(names.map(serverAddress).filter((address) => !address.startsWith('192.0.2.'))),
     localAddresses: ['192.0.2.1'],
-    servers: new Map(Object.entries(servers).map(([name, reals]) => [name, { scheduler: 'rr', persistenceSeconds: undefined, realServers: new Map(Object.entries(reals)) }])),
-    sets: new Map(Object.entries(sets).map(([id, entries]) => [id as SetId, { maxElements: 65_536, entries: new Set(entries) }])),
+    servers: new Map(
+      Object.entries(servers).map(([name, reals]) => [
+        name,
+        { scheduler: 'rr', persistenceSeconds: undefined, realServers: new Map(Object.entries(reals)) },
+      ]),
+    ),
+    sets: new Map(
+      Object.entries(sets).map(([id, entries]) => [id as SetId, { maxElements: 65_536, entries: new Set(entries) }]),
+    ),
     hasSpareSet: false,
   };
 }
@@ -34,25 +44,49 @@ const cases: { name: string; remains: KernelState; busy: readonly string[]; line
     busy: ['-u 10.96.0.1:53'],
     lines: ['-e -u 10.96.0.1:53 -r 10.1.0.1:53 -m -w 0'],
   },
-  { name: 'what drains already is left alone', remains: remains({ '-t 10.96.0.1:80': { '10.1.0.1:80': real(2, 0) } }), busy: ['-t 10.96.0.1:80'], lines: [] },
+  {
+    name: 'what drains already is left alone',
+    remains: remains({ '-t 10.96.0.1:80': { '10.1.0.1:80': real(2, 0) } }),
+    busy: ['-t 10.96.0.1:80'],
+    lines: [],
+  },
   {
     name: 'an idle virtual server goes, behind its set entries and its address',
-    remains: remains({ '-t 10.96.0.1:80': { '10.1.0.1:80': real(0) } }, { 'KUBE-CLUSTER-IP': ['10.96.0.1,tcp:80'], 'KUBE-IPVS-IPS': ['10.96.0.1'] }),
+    remains: remains(
+      { '-t 10.96.0.1:80': { '10.1.0.1:80': real(0) } },
+      { 'KUBE-CLUSTER-IP': ['10.96.0.1,tcp:80'], 'KUBE-IPVS-IPS': ['10.96.0.1'] },
+    ),
     busy: [],
-    lines: ['del KUBE-CLUSTER-IP 10.96.0.1,tcp:80', 'address del 10.96.0.1/32 dev kube-ipvs0', 'del KUBE-IPVS-IPS 10.96.0.1', '-D -t 10.96.0.1:80'],
+    lines: [
+      'del KUBE-CLUSTER-IP 10.96.0.1,tcp:80',
+      'address del 10.96.0.1/32 dev kube-ipvs0',
+      'del KUBE-IPVS-IPS 10.96.0.1',
+      '-D -t 10.96.0.1:80',
+    ],
   },
   {
     name: 'an address stays for the port that still has connections, and opens no other',
     remains: remains(
       { '-t 10.96.0.1:80': { '10.1.0.1:80': real(1, 0) }, '-t 10.96.0.1:443': {} },
-      { 'KUBE-CLUSTER-IP': ['10.96.0.1,tcp:80', '10.96.0.1,tcp:443'], 'KUBE-LOOP-BACK': ['10.1.0.1,tcp:80,10.1.0.1'], 'KUBE-IPVS-IPS': ['10.96.0.1'] },
+      {
+        'KUBE-CLUSTER-IP': ['10.96.0.1,tcp:80', '10.96.0.1,tcp:443'],
+        'KUBE-LOOP-BACK': ['10.1.0.1,tcp:80,10.1.0.1'],
+        'KUBE-IPVS-IPS': ['10.96.0.1'],
+      },
     ),
     busy: ['-t 10.96.0.1:80'],
-    lines: ['del KUBE-CLUSTER-IP 10.96.0.1,tcp:443', 'del KUBE-LOOP-BACK 10.1.0.1,tcp:80,10.1.0.1', '-D -t 10.96.0.1:443'],
+    lines: [
+      'del KUBE-CLUSTER-IP 10.96.0.1,tcp:443',
+      'del KUBE-LOOP-BACK 10.1.0.1,tcp:80,10.1.0.1',
+      '-D -t 10.96.0.1:443',
+    ],
   },
   {
     name: 'entries by which a virtual server of a NodePort is known stay with it',
-    remains: remains({ '-t 192.0.2.1:30080': { '10.1.0.1:80': real(1, 0) } }, { 'KUBE-NODE-PORT-TCP': ['30080', '30081'], 'KUBE-NODE-PORT-UDP': ['30080'] }),
+    remains: remains(
+      { '-t 192.0.2.1:30080': { '10.1.0.1:80': real(1, 0) } },
+      { 'KUBE-NODE-PORT-TCP': ['30080', '30081'], 'KUBE-NODE-PORT-UDP': ['30080'] },
+    ),
     busy: ['-t 192.0.2.1:30080'],
     lines: ['del KUBE-NODE-PORT-TCP 30081', 'del KUBE-NODE-PORT-UDP 30080'],
   },

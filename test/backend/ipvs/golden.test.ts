@@ -1,6 +1,6 @@
 /**
- * What the tools are given for every scenario, as files to read and to review, and the fixed objects once for themselves.
- * `UPDATE_GOLDEN=1` writes them anew.
+ * What the tools are given for every scenario, as files to read and to review, and the fixed objects once for
+ * themselves. `UPDATE_GOLDEN=1` writes them anew.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
@@ -23,7 +23,9 @@ function expectGolden(name: string, text: string): void {
 }
 
 function linesOf(state: ServiceState): readonly string[] {
-  return renderIpvs(state).flatMap(({ tool, args, input }) => `# ${[tool, ...args].join(' ')}\n${input}`.trimEnd().split('\n'));
+  return renderIpvs(state).flatMap(({ tool, args, input }) =>
+    `# ${[tool, ...args].join(' ')}\n${input}`.trimEnd().split('\n'),
+  );
 }
 
 test.each(['ipv4', 'ipv6'] as const)('a node without Services, %s', (family) => {

@@ -16,7 +16,9 @@ describeWhere(['uml'], 'ipvs on the kernel under test', () => {
   };
 
   beforeAll(async () => {
-    await runInKernel({ program: '../backend/ipvs/inKernel.ts', timeoutMs, onLine: keep }).catch((error: unknown) => (fault = error));
+    await runInKernel({ program: '../backend/ipvs/inKernel.ts', timeoutMs, onLine: keep }).catch(
+      (error: unknown) => (fault = error),
+    );
   }, timeoutMs + 10_000);
 
   test('boots and runs to the end', () => {

@@ -7,10 +7,18 @@ import { clusterIP, loadBalancerIP } from '../../scenarios/objects.ts';
 import { allLines, kernelWith, ledgerOf, nodeAddress } from './ledgers.ts';
 
 const tcp = [{ port: 80 }];
-const web = (rest: Partial<ServiceManifest> = {}): ServiceManifest => ({ name: 'web', clusterIP: clusterIP(1), ports: tcp, pods: ['podA', 'remotePod'], ...rest });
+const web = (rest: Partial<ServiceManifest> = {}): ServiceManifest => ({
+  name: 'web',
+  clusterIP: clusterIP(1),
+  ports: tcp,
+  pods: ['podA', 'remotePod'],
+  ...rest,
+});
 
 function server(realServers: Record<string, number>, masquerading = true, connections = 0): PresentServer {
-  const entries = Object.entries(realServers).map(([address, weight]) => [address, { weight, connections, masquerading }] as const);
+  const entries = Object.entries(realServers).map(
+    ([address, weight]) => [address, { weight, connections, masquerading }] as const,
+  );
   return { scheduler: 'rr', persistenceSeconds: undefined, realServers: new Map(entries) };
 }
 
@@ -22,8 +30,16 @@ function withConnections(connections: number): KernelState {
 describe('a Service comes and goes', () => {
   test('first what is led to, then the entries, then the address', () => {
     const { servers, sets, addresses } = ledgerOf().become([web()]);
-    expect(servers).toEqual(['-A -t 10.96.0.1:80 -s rr', '-a -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1', '-a -t 10.96.0.1:80 -r 10.244.2.5:8080 -m -w 1']);
-    expect(sets.filter((line) => line.startsWith('add'))).toEqual(['add KUBE-CLUSTER-IP 10.96.0.1,tcp:80', 'add KUBE-LOOP-BACK 10.244.1.2,tcp:8080,10.244.1.2', 'add KUBE-IPVS-IPS 10.96.0.1']);
+    expect(servers).toEqual([
+      '-A -t 10.96.0.1:80 -s rr',
+      '-a -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1',
+      '-a -t 10.96.0.1:80 -r 10.244.2.5:8080 -m -w 1',
+    ]);
+    expect(sets.filter((line) => line.startsWith('add'))).toEqual([
+      'add KUBE-CLUSTER-IP 10.96.0.1,tcp:80',
+      'add KUBE-LOOP-BACK 10.244.1.2,tcp:8080,10.244.1.2',
+      'add KUBE-IPVS-IPS 10.96.0.1',
+    ]);
     expect(addresses).toEqual(['address replace 10.96.0.1/32 dev kube-ipvs0']);
   });
 
@@ -42,9 +58,17 @@ describe('a Service comes and goes', () => {
   test('an address that another Service still has stays', () => {
     const external = { spec: { externalIPs: ['198.51.100.1'] } };
     const one = ledgerOf(undefined, { externalIPs: { allowedCIDRs: ['198.51.100.0/24'] } });
-    const other: ServiceManifest = { name: 'other', clusterIP: clusterIP(2), ports: [{ port: 81, protocol: 'UDP' }], ...external };
+    const other: ServiceManifest = {
+      name: 'other',
+      clusterIP: clusterIP(2),
+      ports: [{ port: 81, protocol: 'UDP' }],
+      ...external,
+    };
     one.become([web(external), other]);
-    expect(allLines(one.become([web(external)])).filter((line) => line.includes('198.51.100.1'))).toEqual(['del KUBE-EXTERNAL-IP 198.51.100.1,udp:81', '-D -u 198.51.100.1:81']);
+    expect(allLines(one.become([web(external)])).filter((line) => line.includes('198.51.100.1'))).toEqual([
+      'del KUBE-EXTERNAL-IP 198.51.100.1,udp:81',
+      '-D -u 198.51.100.1:81',
+    ]);
   });
 
   test('of two that claim the same address and port, the first by name has it, and then the other', () => {
@@ -56,7 +80,9 @@ describe('a Service comes and goes', () => {
   });
 
   test("an address of the node's own never goes onto kube-ipvs0", () => {
-    const { addresses, servers } = ledgerOf().become([web({ loadBalancerIP: { ipv4: nodeAddress, ipv6: loadBalancerIP(1).ipv6 }, spec: { type: 'LoadBalancer' } })]);
+    const { addresses, servers } = ledgerOf().become([
+      web({ loadBalancerIP: { ipv4: nodeAddress, ipv6: loadBalancerIP(1).ipv6 }, spec: { type: 'LoadBalancer' } }),
+    ]);
     expect(addresses).toEqual(['address replace 10.96.0.1/32 dev kube-ipvs0']);
     expect(servers).toContain(`-A -t ${nodeAddress}:80 -s rr`);
   });
@@ -68,7 +94,9 @@ describe('real servers leave', () => {
     one.become([web()]);
     expect(allLines(one.become([web({ pods: ['podA'] })]))).toEqual(['-e -t 10.96.0.1:80 -r 10.244.2.5:8080 -m -w 0']);
     expect(allLines(printChanges(one.ledger.finishDraining(withConnections(1)), 'ipv4'))).toEqual([]);
-    expect(allLines(printChanges(one.ledger.finishDraining(withConnections(0)), 'ipv4'))).toEqual(['-d -t 10.96.0.1:80 -r 10.244.2.5:8080']);
+    expect(allLines(printChanges(one.ledger.finishDraining(withConnections(0)), 'ipv4'))).toEqual([
+      '-d -t 10.96.0.1:80 -r 10.244.2.5:8080',
+    ]);
     expect(one.ledger.isDraining).toBe(false);
   });
 
@@ -83,7 +111,10 @@ describe('real servers leave', () => {
   test('a deleted Service keeps its address and virtual server until it has drained', () => {
     const one = ledgerOf();
     one.become([web({ pods: ['remotePod'] })]);
-    expect(allLines(one.become([]))).toEqual(['-e -t 10.96.0.1:80 -r 10.244.2.5:8080 -m -w 0', 'del KUBE-CLUSTER-IP 10.96.0.1,tcp:80']);
+    expect(allLines(one.become([]))).toEqual([
+      '-e -t 10.96.0.1:80 -r 10.244.2.5:8080 -m -w 0',
+      'del KUBE-CLUSTER-IP 10.96.0.1,tcp:80',
+    ]);
     expect(allLines(printChanges(one.ledger.finishDraining(kernelWith()), 'ipv4'))).toEqual([
       '-d -t 10.96.0.1:80 -r 10.244.2.5:8080',
       'address del 10.96.0.1/32 dev kube-ipvs0',
@@ -95,7 +126,9 @@ describe('real servers leave', () => {
   test.each(['UDP', 'SCTP'])('%s: at once', (protocol) => {
     const one = ledgerOf();
     one.become([web({ ports: [{ port: 80, protocol }] })]);
-    expect(one.become([web({ ports: [{ port: 80, protocol }], pods: ['podA'] })]).servers).toEqual([expect.stringMatching(/^-d -\S+ 10\.96\.0\.1:80 -r 10\.244\.2\.5:8080$/)]);
+    expect(one.become([web({ ports: [{ port: 80, protocol }], pods: ['podA'] })]).servers).toEqual([
+      expect.stringMatching(/^-d -\S+ 10\.96\.0\.1:80 -r 10\.244\.2\.5:8080$/),
+    ]);
     expect(one.ledger.isDraining).toBe(false);
   });
 });
@@ -103,27 +136,65 @@ describe('real servers leave', () => {
 describe('a start on a node where an agent ran', () => {
   const rows: readonly { name: string; present: PresentServer; expected: readonly string[] }[] = [
     { name: 'nothing to do', present: server({ '10.244.1.2:8080': 1, '10.244.2.5:8080': 1 }), expected: [] },
-    { name: 'weights go back to 1', present: server({ '10.244.1.2:8080': 0, '10.244.2.5:8080': 1 }), expected: ['-e -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1'] },
-    { name: 'another way of forwarding becomes masquerading', present: server({ '10.244.1.2:8080': 1, '10.244.2.5:8080': 1 }, false), expected: ['-e -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1', '-e -t 10.96.0.1:80 -r 10.244.2.5:8080 -m -w 1'] },
-    { name: 'another scheduler is changed', present: { ...server({ '10.244.1.2:8080': 1, '10.244.2.5:8080': 1 }), scheduler: 'lc' }, expected: ['-E -t 10.96.0.1:80 -s rr'] },
-    { name: 'affinity is taken away', present: { ...server({ '10.244.1.2:8080': 1, '10.244.2.5:8080': 1 }), persistenceSeconds: 60 }, expected: ['-E -t 10.96.0.1:80 -s rr'] },
-    { name: 'an endpoint that is gone drains', present: server({ '10.244.1.2:8080': 1, '10.244.2.5:8080': 1, '10.244.9.9:8080': 1 }), expected: ['-e -t 10.96.0.1:80 -r 10.244.9.9:8080 -m -w 0'] },
+    {
+      name: 'weights go back to 1',
+      present: server({ '10.244.1.2:8080': 0, '10.244.2.5:8080': 1 }),
+      expected: ['-e -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1'],
+    },
+    {
+      name: 'another way of forwarding becomes masquerading',
+      present: server({ '10.244.1.2:8080': 1, '10.244.2.5:8080': 1 }, false),
+      expected: ['-e -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1', '-e -t 10.96.0.1:80 -r 10.244.2.5:8080 -m -w 1'],
+    },
+    {
+      name: 'another scheduler is changed',
+      present: { ...server({ '10.244.1.2:8080': 1, '10.244.2.5:8080': 1 }), scheduler: 'lc' },
+      expected: ['-E -t 10.96.0.1:80 -s rr'],
+    },
+    {
+      name: 'affinity is taken away',
+      present: { ...server({ '10.244.1.2:8080': 1, '10.244.2.5:8080': 1 }), persistenceSeconds: 60 },
+      expected: ['-E -t 10.96.0.1:80 -s rr'],
+    },
+    {
+      name: 'an endpoint that is gone drains',
+      present: server({ '10.244.1.2:8080': 1, '10.244.2.5:8080': 1, '10.244.9.9:8080': 1 }),
+      expected: ['-e -t 10.96.0.1:80 -r 10.244.9.9:8080 -m -w 0'],
+    },
   ];
   test.each(rows)('$name', ({ present, expected }) => {
-    expect(ledgerOf(kernelWith({ servers: new Map([['-t 10.96.0.1:80', present]]) })).become([web()]).servers).toEqual(expected);
+    expect(ledgerOf(kernelWith({ servers: new Map([['-t 10.96.0.1:80', present]]) })).become([web()]).servers).toEqual(
+      expected,
+    );
   });
 
   test('virtual servers that no Service wants go, but those in excludeCIDRs stay', () => {
-    const servers = new Map([['-u 192.0.2.9:53', server({})], ['-t 203.0.113.9:80', server({ '10.0.0.1:80': 1 }, false)], ['-t 198.51.100.9:80', server({})]]);
-    const steps = ledgerOf(kernelWith({ servers }), { ipvs: { scheduler: 'rr', strictARP: false, excludeCIDRs: ['203.0.113.0/24'] } }).become([]);
+    const servers = new Map([
+      ['-u 192.0.2.9:53', server({})],
+      ['-t 203.0.113.9:80', server({ '10.0.0.1:80': 1 }, false)],
+      ['-t 198.51.100.9:80', server({})],
+    ]);
+    const steps = ledgerOf(kernelWith({ servers }), {
+      ipvs: { scheduler: 'rr', strictARP: false, excludeCIDRs: ['203.0.113.0/24'] },
+    }).become([]);
     expect(steps.serversAfter).toEqual(['-D -u 192.0.2.9:53', '-D -t 198.51.100.9:80']);
     expect(steps.servers).toEqual([]);
   });
 
   test('addresses and entries of Services that are gone go', () => {
-    const sets = new Map([['KUBE-CLUSTER-IP' as const, { maxElements: 65_536, entries: new Set(['10.96.0.9,tcp:80']) }], ['KUBE-IPVS-IPS' as const, { maxElements: 65_536, entries: new Set(['10.96.0.9', '10.96.0.8']) }]]);
-    const lines = allLines(ledgerOf(kernelWith({ hasDevice: true, addresses: new Set(['10.96.0.9']), sets })).become([])).filter((line) => !line.startsWith('create'));
-    expect(lines).toEqual(['del KUBE-CLUSTER-IP 10.96.0.9,tcp:80', 'del KUBE-IPVS-IPS 10.96.0.8', 'address del 10.96.0.9/32 dev kube-ipvs0', 'del KUBE-IPVS-IPS 10.96.0.9']);
+    const sets = new Map([
+      ['KUBE-CLUSTER-IP' as const, { maxElements: 65_536, entries: new Set(['10.96.0.9,tcp:80']) }],
+      ['KUBE-IPVS-IPS' as const, { maxElements: 65_536, entries: new Set(['10.96.0.9', '10.96.0.8']) }],
+    ]);
+    const lines = allLines(
+      ledgerOf(kernelWith({ hasDevice: true, addresses: new Set(['10.96.0.9']), sets })).become([]),
+    ).filter((line) => !line.startsWith('create'));
+    expect(lines).toEqual([
+      'del KUBE-CLUSTER-IP 10.96.0.9,tcp:80',
+      'del KUBE-IPVS-IPS 10.96.0.8',
+      'address del 10.96.0.9/32 dev kube-ipvs0',
+      'del KUBE-IPVS-IPS 10.96.0.9',
+    ]);
   });
 });
 

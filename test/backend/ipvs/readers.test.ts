@@ -42,7 +42,9 @@ describe('ipvsadm -Ln', () => {
 
   test('IPv6 addresses whole', () => {
     const { servers } = readAll(new ServerReader('ipv6'), listing);
-    expect([...(servers.get('-t [fd00::1]:80')?.realServers.keys() ?? [])]).toEqual(['[fd00:10:244:1:1111:2222:3333:4444]:8080']);
+    expect([...(servers.get('-t [fd00::1]:80')?.realServers.keys() ?? [])]).toEqual([
+      '[fd00:10:244:1:1111:2222:3333:4444]:8080',
+    ]);
   });
 });
 
@@ -56,7 +58,12 @@ create MINE hash:ip family inet hashsize 1024 maxelem 65536
 add MINE 1.2.3.4
 create KUBE-SPARE-4 hash:ip,port family inet hashsize 1024 maxelem 131072`;
   const reader = readAll(new SetReader('ipv4'), text);
-  expect(reader.sets).toEqual(new Map([['KUBE-CLUSTER-IP', { maxElements: 131_072, entries: new Set(['10.96.0.1,tcp:80']) }], ['KUBE-NODE-PORT-TCP', { maxElements: 65_536, entries: new Set(['31000']) }]]));
+  expect(reader.sets).toEqual(
+    new Map([
+      ['KUBE-CLUSTER-IP', { maxElements: 131_072, entries: new Set(['10.96.0.1,tcp:80']) }],
+      ['KUBE-NODE-PORT-TCP', { maxElements: 65_536, entries: new Set(['31000']) }],
+    ]),
+  );
   expect(reader.hasSpare).toBe(true);
 });
 
@@ -71,8 +78,16 @@ test('ip addr show: what is on kube-ipvs0 and what the node has besides, without
     inet6 fe80::1/64 scope link
 3: kube-ipvs0: <BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN group default qlen 1000
     inet 10.96.0.1/32 scope global kube-ipvs0`;
-  expect(readAll(new AddressReader('ipv4'), text)).toMatchObject({ hasDevice: true, own: new Set(['10.96.0.1']), others: ['192.0.2.1'] });
-  expect(readAll(new AddressReader('ipv6'), text)).toMatchObject({ hasDevice: true, own: new Set(), others: ['2001:db8:1::1'] });
+  expect(readAll(new AddressReader('ipv4'), text)).toMatchObject({
+    hasDevice: true,
+    own: new Set(['10.96.0.1']),
+    others: ['192.0.2.1'],
+  });
+  expect(readAll(new AddressReader('ipv6'), text)).toMatchObject({
+    hasDevice: true,
+    own: new Set(),
+    others: ['2001:db8:1::1'],
+  });
 });
 
 describe('names of sets', () => {
@@ -89,9 +104,18 @@ describe('what must not reach a tool', () => {
     { name: 'a line end in an address', print: () => serverName({ ...socket, address: '10.96.0.1\n-C' }) },
     { name: 'a host name', print: () => socketEntry('KUBE-CLUSTER-IP', { ...socket, address: 'example.com' }) },
     { name: 'a port that is none', print: () => serverName({ ...socket, port: 65_536 }) },
-    { name: 'a line end in a source range', print: () => socketEntry('KUBE-LOAD-BALANCER-SOURCE-CIDR', socket, '10.0.0.0/8\nflush') },
-    { name: 'an option in a real server', print: () => printRealServer('-a', { server: '-t 10.96.0.1:80', address: '10.0.0.1:80 -g' }, 1) },
-    { name: 'an option in a scheduler', print: () => printServer('-A', { name: '-t 10.96.0.1:80', scheduler: 'rr -p 1', persistenceSeconds: undefined }) },
+    {
+      name: 'a line end in a source range',
+      print: () => socketEntry('KUBE-LOAD-BALANCER-SOURCE-CIDR', socket, '10.0.0.0/8\nflush'),
+    },
+    {
+      name: 'an option in a real server',
+      print: () => printRealServer('-a', { server: '-t 10.96.0.1:80', address: '10.0.0.1:80 -g' }, 1),
+    },
+    {
+      name: 'an option in a scheduler',
+      print: () => printServer('-A', { name: '-t 10.96.0.1:80', scheduler: 'rr -p 1', persistenceSeconds: undefined }),
+    },
   ];
   test.each(rows)('$name', ({ print }) => {
     expect(print).toThrow(/must not reach the kernel|not the name/);
@@ -105,23 +129,70 @@ describe('where NodePorts have virtual servers', () => {
     { name: 'on those in a network', addresses: ['10.0.0.0/8'], expected: ['-A 10.244.255.2'] },
   ];
   test.each(rows)('$name', ({ addresses, expected }) => {
-    const state = stateOf('ipv4', [{ name: 'web', clusterIP: { ipv4: '10.96.0.1', ipv6: 'fd00:10:96::1' }, ports: [{ port: 80, nodePort: 30_080 }], spec: { type: 'NodePort' }, pods: ['podA'] }], addresses && { nodePorts: { addresses } });
+    const state = stateOf(
+      'ipv4',
+      [
+        {
+          name: 'web',
+          clusterIP: { ipv4: '10.96.0.1', ipv6: 'fd00:10:96::1' },
+          ports: [{ port: 80, nodePort: 30_080 }],
+          spec: { type: 'NodePort' },
+          pods: ['podA'],
+        },
+      ],
+      addresses && { nodePorts: { addresses } },
+    );
     const [port] = state.ports('default/web');
     if (port === undefined) throw new Error('no port');
     const { virtualServers } = planServicePort(port, ipvsContext(state, ['192.0.2.1', '10.244.255.2']));
-    expect(virtualServers.filter(({ name }) => name.endsWith(':30080')).map(({ name }) => name.replace('-t ', '-A ').replace(':30080', ''))).toEqual(expected);
+    expect(
+      virtualServers
+        .filter(({ name }) => name.endsWith(':30080'))
+        .map(({ name }) => name.replace('-t ', '-A ').replace(':30080', '')),
+    ).toEqual(expected);
   });
 });
 
 describe('kernel settings', () => {
-  const rows: readonly { name: string; strictARP?: boolean; family?: IPFamily; kernel: string; has: readonly string[]; lacks: readonly string[] }[] = [
-    { name: 'a kernel that reuses ports badly', kernel: '5.8.0-1', has: ['net/ipv4/vs/conntrack=1', 'net/ipv4/vs/conn_reuse_mode=0', 'net/ipv4/ip_forward=1'], lacks: ['net/ipv4/conf/all/arp_ignore=1'] },
-    { name: 'a newer one', kernel: '6.1.0-18-amd64', has: ['net/ipv4/vs/expire_nodest_conn=1'], lacks: ['net/ipv4/vs/conn_reuse_mode=0'] },
-    { name: 'strictARP', strictARP: true, kernel: '6.1.0', has: ['net/ipv4/conf/all/arp_ignore=1', 'net/ipv4/conf/all/arp_announce=2'], lacks: [] },
-    { name: 'IPv6 leaves IPv4 forwarding alone', family: 'ipv6', kernel: '6.1.0', has: ['net/ipv4/vs/conntrack=1'], lacks: ['net/ipv4/ip_forward=1'] },
+  const rows: readonly {
+    name: string;
+    strictARP?: boolean;
+    family?: IPFamily;
+    kernel: string;
+    has: readonly string[];
+    lacks: readonly string[];
+  }[] = [
+    {
+      name: 'a kernel that reuses ports badly',
+      kernel: '5.8.0-1',
+      has: ['net/ipv4/vs/conntrack=1', 'net/ipv4/vs/conn_reuse_mode=0', 'net/ipv4/ip_forward=1'],
+      lacks: ['net/ipv4/conf/all/arp_ignore=1'],
+    },
+    {
+      name: 'a newer one',
+      kernel: '6.1.0-18-amd64',
+      has: ['net/ipv4/vs/expire_nodest_conn=1'],
+      lacks: ['net/ipv4/vs/conn_reuse_mode=0'],
+    },
+    {
+      name: 'strictARP',
+      strictARP: true,
+      kernel: '6.1.0',
+      has: ['net/ipv4/conf/all/arp_ignore=1', 'net/ipv4/conf/all/arp_announce=2'],
+      lacks: [],
+    },
+    {
+      name: 'IPv6 leaves IPv4 forwarding alone',
+      family: 'ipv6',
+      kernel: '6.1.0',
+      has: ['net/ipv4/vs/conntrack=1'],
+      lacks: ['net/ipv4/ip_forward=1'],
+    },
   ];
   test.each(rows)('$name', ({ strictARP = false, family = 'ipv4', kernel, has, lacks }) => {
-    const settings = neededSysctls({ ...defaultConfig, ipvs: { scheduler: 'rr', strictARP } }, family, kernel).map(({ name, value }) => `${name}=${value}`);
+    const settings = neededSysctls({ ...defaultConfig, ipvs: { scheduler: 'rr', strictARP } }, family, kernel).map(
+      ({ name, value }) => `${name}=${value}`,
+    );
     expect(settings).toEqual(expect.arrayContaining([...has]));
     expect(settings.filter((setting) => lacks.includes(setting))).toEqual([]);
   });

@@ -9,12 +9,19 @@ export const driftChecks: readonly Check[] = [
     name: 'a real server without connections goes with the next check, the address of a deleted Service too',
     run: async (node) => {
       await syncAll(node, [web(1), web(2)]);
-      await node.backend.sync({ state: ipvsState([web(1, { pods: ['podA'] })]), changed: new Set(['default/web-1', 'default/web-2']), signal });
+      await node.backend.sync({
+        state: ipvsState([web(1, { pods: ['podA'] })]),
+        changed: new Set(['default/web-1', 'default/web-2']),
+        signal,
+      });
       const drainingNow = await node.tool('ipvsadm', ['-Sn']);
       assert.match(drainingNow, /-a -t 10\.96\.0\.1:80 -r 10\.244\.2\.5:8080 -m -w 0/);
       assert.match(drainingNow, /-A -t 10\.96\.0\.2:80/);
       assert.equal(await node.backend.findDrift(signal), undefined);
-      assert.equal(await node.tool('ipvsadm', ['-Sn']), '-A -t 10.96.0.1:80 -s rr\n-a -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1\n');
+      assert.equal(
+        await node.tool('ipvsadm', ['-Sn']),
+        '-A -t 10.96.0.1:80 -s rr\n-a -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1\n',
+      );
       assert.doesNotMatch(await node.tool('ip', ['addr']), /10\.96\.0\.2\//);
       assert.equal(await node.backend.findDrift(signal), undefined);
     },
@@ -42,7 +49,10 @@ export const driftChecks: readonly Check[] = [
       const services = [web(1, { ports: [{ port: 8080 }] })];
       await syncAll(node, services);
       await node.tool('ipvsadm', ['-e', '-t', '10.96.0.1:8080', '-r', '10.244.1.2:8080', '-g', '-w', '1']);
-      assert.equal(await node.backend.findDrift(signal), 'real server 10.244.1.2:8080 of -t 10.96.0.1:8080 is sent packets in another way');
+      assert.equal(
+        await node.backend.findDrift(signal),
+        'real server 10.244.1.2:8080 of -t 10.96.0.1:8080 is sent packets in another way',
+      );
       await syncAll(node, services);
       assert.equal(await node.backend.findDrift(signal), undefined);
     },
@@ -55,7 +65,9 @@ export const driftChecks: readonly Check[] = [
       await syncAll(node, services);
       assert.equal(await node.backend.findDrift(signal), undefined);
       await node.tool('ip', ['addr', 'add', '192.168.0.11/24', 'dev', 'eth0']);
-      assert.deepEqual(await node.backend.findDrift(signal), { outdated: "the node's own addresses are different, which NodePorts are served on" });
+      assert.deepEqual(await node.backend.findDrift(signal), {
+        outdated: "the node's own addresses are different, which NodePorts are served on",
+      });
       await syncAll(node, services);
       assert.match(await node.tool('ipvsadm', ['-Sn']), /^-A -t 192\.168\.0\.11:30080 /m);
       assert.equal(await node.backend.findDrift(signal), undefined);
@@ -65,7 +77,10 @@ export const driftChecks: readonly Check[] = [
     name: 'a tool that does nothing and says it did is found out',
     run: async ({ run }) => {
       const idle: RunCommand = async (command) => (command.args.includes('-R') ? '' : run(command));
-      await assert.rejects(syncAll(nodeWith(idle), [web(1)]), /the tools reported success, but virtual server -t 10\.96\.0\.1:80 is missing/);
+      await assert.rejects(
+        syncAll(nodeWith(idle), [web(1)]),
+        /the tools reported success, but virtual server -t 10\.96\.0\.1:80 is missing/,
+      );
     },
   },
 ];

@@ -1,5 +1,6 @@
 /**
- * What checks of ipvs mode need: a node with its tools and a backend, Services, and what the kernel holds in the words of its tools.
+ * What checks of ipvs mode need: a node with its tools and a backend, Services, and what the kernel holds in the words
+ * of its tools.
  */
 import type { NodeConfig } from '../../../../src/api/nodeConfig.ts';
 import type { Backend } from '../../../../src/backend/backend.ts';
@@ -21,20 +22,30 @@ export interface Node {
 
 export interface Check {
   readonly name: string;
-  /** The network has pods and outlives the check: a check that uses it runs a full sync first, which takes away what another has left. */
+  /**
+   * The network has pods and outlives the check: a check that uses it runs a full sync first, which takes away what
+   * another has left.
+   */
   readonly run: (node: Node, network: () => Promise<Network>) => Promise<void>;
 }
 
 export const { signal } = new AbortController();
 const tcp = [{ port: 80 }];
-export const web = (index: number, rest: Partial<ServiceManifest> = {}): ServiceManifest => ({ name: `web-${index}`, clusterIP: clusterIP(index), ports: tcp, pods: ['podA', 'remotePod'], ...rest });
+export const web = (index: number, rest: Partial<ServiceManifest> = {}): ServiceManifest => ({
+  name: `web-${index}`,
+  clusterIP: clusterIP(index),
+  ports: tcp,
+  pods: ['podA', 'remotePod'],
+  ...rest,
+});
 
 export function ipvsState(services: readonly ServiceManifest[], config: Partial<NodeConfig> = {}): ServiceState {
   return stateOf('ipv4', services, { mode: 'ipvs', ...config });
 }
 
 export function nodeWith(run: RunCommand): Node {
-  const tool = async (name: string, args: readonly string[], input = ''): Promise<string> => run({ file: (await findProgram(name)) ?? name, args, input: [input], timeoutMs: 30_000 });
+  const tool = async (name: string, args: readonly string[], input = ''): Promise<string> =>
+    run({ file: (await findProgram(name)) ?? name, args, input: [input], timeoutMs: 30_000 });
   return { backend: createBackend('ipvs', 'ipv4', { run }), run, tool };
 }
 
@@ -42,7 +53,8 @@ export async function onEmptyNode(check: (node: Node) => Promise<void>): Promise
   const { runOnNode, close } = createEmptyNode();
   const node = nodeWith(runOnNode);
   try {
-    // Where no address at all is local, the kernel takes every real server's address for a broadcast one and refuses it.
+    // Where no address at all is local, the kernel takes every real server's address for a broadcast one and refuses
+    // it.
     await node.tool('ip', ['link', 'set', 'lo', 'up']);
     await check(node);
   } finally {
@@ -50,7 +62,11 @@ export async function onEmptyNode(check: (node: Node) => Promise<void>): Promise
   }
 }
 
-export async function syncAll({ backend }: Pick<Node, 'backend'>, services: readonly ServiceManifest[], config: Partial<NodeConfig> = {}): ReturnType<Backend['sync']> {
+export async function syncAll(
+  { backend }: Pick<Node, 'backend'>,
+  services: readonly ServiceManifest[],
+  config: Partial<NodeConfig> = {},
+): ReturnType<Backend['sync']> {
   return backend.sync({ state: ipvsState(services, config), changed: 'all', signal });
 }
 
@@ -65,7 +81,10 @@ export async function leftovers({ tool }: Node): Promise<string> {
 export function virtualServers(listing: string): Readonly<Record<string, readonly string[]>> {
   const found: Record<string, string[]> = {};
   let current: string[] = [];
-  for (const line of listing.split('\n').slice(3).map((each) => each.trim().split(/\s+/))) {
+  for (const line of listing
+    .split('\n')
+    .slice(3)
+    .map((each) => each.trim().split(/\s+/))) {
     if (line[0] === '->') current.push(line.slice(1).join(' '));
     else if (line[0] !== '') found[line.join(' ')] = current = [];
   }

@@ -10,14 +10,21 @@ export const preflightChecks: readonly Check[] = [
   {
     name: 'a kernel that has everything passes the preflight, which leaves nothing behind',
     run: async (node) => {
-      assert.equal(await node.backend.preflight({ ...defaultConfig, mode: 'ipvs', ipvs: { scheduler: 'mh', strictARP: false } }), undefined);
+      assert.equal(
+        await node.backend.preflight({ ...defaultConfig, mode: 'ipvs', ipvs: { scheduler: 'mh', strictARP: false } }),
+        undefined,
+      );
       assert.equal(await leftovers(node), '');
     },
   },
   {
     name: 'a scheduler that the kernel lacks is refused by name',
     run: async ({ backend }) => {
-      const refusal = await backend.preflight({ ...defaultConfig, mode: 'ipvs', ipvs: { scheduler: 'twos' as 'rr', strictARP: false } });
+      const refusal = await backend.preflight({
+        ...defaultConfig,
+        mode: 'ipvs',
+        ipvs: { scheduler: 'twos' as 'rr', strictARP: false },
+      });
       assert.equal(refusal?.reason, 'KernelModuleMissing');
       assert.match(refusal.message, /no scheduler twos \(modprobe ip_vs_twos;/);
     },
@@ -25,7 +32,10 @@ export const preflightChecks: readonly Check[] = [
   {
     name: 'a kernel whose rules cannot ask sets is refused by name',
     run: async (node) => {
-      assert.equal(await refusalWithout(node, '--match-set'), 'no match of iptables rules by IP set (modprobe xt_set; CONFIG_NETFILTER_XT_SET)');
+      assert.equal(
+        await refusalWithout(node, '--match-set'),
+        'no match of iptables rules by IP set (modprobe xt_set; CONFIG_NETFILTER_XT_SET)',
+      );
       assert.equal(await leftovers(node), '');
     },
   },
@@ -39,8 +49,14 @@ export const preflightChecks: readonly Check[] = [
   {
     name: 'a kernel that lacks one type of set is refused by that name alone',
     run: async (node) => {
-      assert.equal(await refusalWithout(node, 'hash:ip,port,net'), 'no IP sets of type hash:ip,port,net (modprobe ip_set_hash_ipportnet; CONFIG_IP_SET_HASH_IPPORTNET)');
-      assert.equal(await refusalWithout(node, 'bitmap:port'), 'no IP sets of type bitmap:port (modprobe ip_set_bitmap_port; CONFIG_IP_SET_BITMAP_PORT)');
+      assert.equal(
+        await refusalWithout(node, 'hash:ip,port,net'),
+        'no IP sets of type hash:ip,port,net (modprobe ip_set_hash_ipportnet; CONFIG_IP_SET_HASH_IPPORTNET)',
+      );
+      assert.equal(
+        await refusalWithout(node, 'bitmap:port'),
+        'no IP sets of type bitmap:port (modprobe ip_set_bitmap_port; CONFIG_IP_SET_BITMAP_PORT)',
+      );
       assert.equal(await leftovers(node), '');
     },
   },
@@ -55,5 +71,7 @@ async function refusalWithout({ run }: Node, words: string): Promise<string | un
   };
   const refusal = await nodeWith(lacks).backend.preflight({ ...defaultConfig, mode: 'ipvs' });
   assert.equal(refusal?.reason, 'KernelModuleMissing');
-  return /^this kernel has (.*); install what is named and load it, by modprobe on the node or by a new start of the agent's Pod, or use a kernel with these options$/.exec(refusal.message)?.[1];
+  return /^this kernel has (.*); install what is named and load it, by modprobe on the node or by a new start of the agent's Pod, or use a kernel with these options$/.exec(
+    refusal.message,
+  )?.[1];
 }

@@ -18,7 +18,11 @@ export const refusalChecks: readonly Check[] = [
       assert.equal(await backend.findDrift(signal), undefined);
       Object.assign(refused, { ipset: '10.96.0.6' });
       const changed = new Set(['default/web-3', 'default/web-6']);
-      assertQuarantined(await backend.sync({ state: ipvsState([...all, web(6)]), changed, signal }), ['default/web-2', 'default/web-4', 'default/web-6']);
+      assertQuarantined(await backend.sync({ state: ipvsState([...all, web(6)]), changed, signal }), [
+        'default/web-2',
+        'default/web-4',
+        'default/web-6',
+      ]);
       assert.deepEqual(await served(node), ['10.96.0.1', '10.96.0.3', '10.96.0.5']);
       assert.equal(await backend.findDrift(signal), undefined);
     },
@@ -35,7 +39,10 @@ export const refusalChecks: readonly Check[] = [
     run: async (node) => {
       await syncAll(node, [web(1)]);
       await node.tool('ipvsadm', ['-A', '-t', '10.96.0.2:80', '-s', 'lc']);
-      await assert.rejects(node.backend.sync({ state: ipvsState([web(1), web(2)]), changed: new Set(['default/web-2']), signal }), /ipvsadm failed/);
+      await assert.rejects(
+        node.backend.sync({ state: ipvsState([web(1), web(2)]), changed: new Set(['default/web-2']), signal }),
+        /ipvsadm failed/,
+      );
       await syncAll(node, [web(1), web(2)]);
       assert.match(await node.tool('ipvsadm', ['-Sn']), /^-A -t 10\.96\.0\.2:80 -s rr$/m);
     },
@@ -47,14 +54,22 @@ function refusing(run: RunCommand, refused: Readonly<Record<string, string>>): R
   return async (command) => {
     const text = [...(command.input ?? [])].join('');
     const word = refused[basename(command.file)];
-    if (word !== undefined && text.split(/[\s,:/]/).includes(word)) throw new CommandError('Failed', 'refused', { exitCode: 1, stderr: 'secret' });
+    if (word !== undefined && text.split(/[\s,:/]/).includes(word))
+      throw new CommandError('Failed', 'refused', { exitCode: 1, stderr: 'secret' });
     return run({ ...command, ...(command.input && { input: [text] }) });
   };
 }
 
-function assertQuarantined({ quarantined = [] }: Awaited<ReturnType<typeof syncAll>>, services: readonly string[]): void {
+function assertQuarantined(
+  { quarantined = [] }: Awaited<ReturnType<typeof syncAll>>,
+  services: readonly string[],
+): void {
   assert.deepEqual(quarantined.map(({ service }) => service).sort(), services);
-  for (const { reason, message } of quarantined) assert.match(`${reason}: ${message}`, /^KernelRefused: the kernel refused the virtual servers.*tried again when the Service changes/);
+  for (const { reason, message } of quarantined)
+    assert.match(
+      `${reason}: ${message}`,
+      /^KernelRefused: the kernel refused the virtual servers.*tried again when the Service changes/,
+    );
 }
 
 /** The addresses that have a virtual server with two real servers, stand on the device and are in the set. */
@@ -62,6 +77,8 @@ async function served({ tool }: Node): Promise<readonly string[]> {
   const servers = Object.entries(virtualServers(await tool('ipvsadm', ['-Ln'])));
   const device = await tool('ip', ['addr', 'show', 'kube-ipvs0']);
   const set = await tool('ipset', ['save', 'KUBE-CLUSTER-IP']);
-  const addresses = servers.filter(([, reals]) => reals.length === 2).map(([name]) => /^TCP ([^:]*):80 /.exec(name)?.[1] ?? '');
+  const addresses = servers
+    .filter(([, reals]) => reals.length === 2)
+    .map(([name]) => /^TCP ([^:]*):80 /.exec(name)?.[1] ?? '');
   return addresses.filter((address) => device.includes(` ${address}/32`) && set.includes(` ${address},tcp:80`)).sort();
 }
