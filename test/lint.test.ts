@@ -39,6 +39,12 @@ const refused: readonly { name: string; file: string; text: string; rule: string
     rule: 'no-restricted-imports',
   },
   {
+    name: 'netfilter imports a proxy mode',
+    file: 'src/netfilter/xtables/x.ts',
+    text: importing('../../backend/registry.ts'),
+    rule: 'no-restricted-imports',
+  },
+  {
     name: 'a rim takes a decision of a backend',
     file: 'src/system/x.ts',
     text: importing('../backend/registry.ts'),

@@ -2,7 +2,7 @@
  * The sync loops that serve one mode, one for each IP family.
  */
 import type { Backend } from '../backend/backend.ts';
-import { SyncError } from '../backend/backend.ts';
+import { SyncError } from '../netfilter/errors.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { ServiceState } from '../model/serviceState.ts';
 import type { DesiredConfig } from './desiredConfig.ts';

@@ -44,6 +44,8 @@ export interface DataplaneStatus {
   readonly unserved?: readonly UnservedFamily[];
   /** The mode in force is new, and may still be given up for the one before. */
   readonly isProving?: boolean;
+  /** Nothing that another mode made is left in the kernel. */
+  readonly othersRemoved?: boolean;
   /** What is left of a mode that serves no longer. */
   readonly remarks?: readonly ConditionNow[];
 }
@@ -117,13 +119,9 @@ export class Dataplane {
       families: this.#modes.crew?.statuses ?? [],
       unserved: this.#unserved,
       isProving: this.#phase.phase === 'Proving',
+      othersRemoved: this.#modes.othersRemoved,
       remarks: this.#modes.remarks,
     };
-  }
-
-  /** Whether nothing is left of other modes. */
-  get isAlone(): boolean {
-    return this.#modes.isAlone;
   }
 
   /** Of the mode that serves. */

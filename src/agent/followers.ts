@@ -13,7 +13,7 @@ import { LocalGapCounter } from './localGaps.ts';
 import { RefusedExternalIPs } from './refusedExternalIPs.ts';
 import { healthCheckAddresses, ServiceHealth } from './serviceHealth.ts';
 import type { Store } from './store.ts';
-import { familyLabels } from './syncObserver.ts';
+import { familyLabels } from './familyLabels.ts';
 import { UdpCleaner } from './udpCleaner.ts';
 
 export interface FollowersOptions {

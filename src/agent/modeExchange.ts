@@ -65,7 +65,7 @@ export class ModeExchange {
   }
 
   /** Whether nothing is left of other modes. */
-  get isAlone(): boolean {
+  get othersRemoved(): boolean {
     return this.#retiredFor !== undefined && this.#retirement.isDone;
   }
 

@@ -5,7 +5,7 @@ import type { Backend } from '../backend/backend.ts';
 import { type IPFamily, ipFamilies } from '../model/ipFamily.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
-import { familyLabels } from './syncObserver.ts';
+import { familyLabels } from './familyLabels.ts';
 
 export interface PacketCountersOptions {
   readonly backend: (family: IPFamily) => Backend | undefined;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConditionNow } from '../api/conditions.ts';
 import type { NodeConfig, ProxyMode } from '../api/nodeConfig.ts';
 import type { Backend } from '../backend/backend.ts';
-import { SyncError } from '../backend/backend.ts';
+import { SyncError } from '../netfilter/errors.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { Logger } from '../observability/logger.ts';
 

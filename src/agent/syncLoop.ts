@@ -7,7 +7,8 @@
  * equal once an hour, and in between the kernel is asked whether it still holds the rules, and whether they are still
  * those for this node.
  */
-import { type Backend, type Outdated, SyncError, type SyncResult } from '../backend/backend.ts';
+import { type Backend, type Outdated, type SyncResult } from '../backend/backend.ts';
+import { SyncError } from '../netfilter/errors.ts';
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { ServiceKey } from '../model/service.ts';

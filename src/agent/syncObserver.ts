@@ -4,6 +4,7 @@
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import type { Logger } from '../observability/logger.ts';
+import { familyLabels } from './familyLabels.ts';
 import type { Followers } from './followers.ts';
 import type { ServiceChange } from './store.ts';
 import type { SyncFailure, SyncObserver, SyncRun } from './syncLoop.ts';
@@ -17,9 +18,6 @@ export interface SyncObserverOptions {
   readonly onNews: () => void;
   readonly followers: Pick<Followers, 'onStart' | 'onSuccess'>;
 }
-
-/** As kube-proxy's metrics name them. */
-export const familyLabels: { readonly [family in IPFamily]: string } = { ipv4: 'IPv4', ipv6: 'IPv6' };
 
 export function createSyncObserver({
   metrics,

@@ -2,6 +2,7 @@
  * @module Defaults as the API server fills them in, from the CRDs' own schemas.
  */
 import type { CrdSchema } from './crdSchema.ts';
+import { isRecord } from './isRecord.ts';
 import { nodeConfigOf, type NodeConfig } from './nodeConfig.ts';
 import type { ProxyConfig } from './proxyConfig.ts';
 import { proxyconfigSchema } from './schemas.ts';
@@ -37,8 +38,4 @@ function absentDefaults(record: Readonly<Record<string, unknown>>, schema: CrdSc
 
 function schemaOf(name: string, schema: CrdSchema): CrdSchema {
   return schema.properties?.[name] ?? schema.additionalProperties ?? {};
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,7 @@
  * release.
  */
 import { createHash } from 'node:crypto';
+import { isRecord } from './isRecord.ts';
 import type { NodeConfig } from './nodeConfig.ts';
 
 /**
@@ -15,10 +16,6 @@ export function revisionOf(config: NodeConfig): string {
 
 function canonicalJSON(value: unknown): string {
   return JSON.stringify(value, (_key, child: unknown) => (isRecord(child) ? sortedByKey(child) : child));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function sortedByKey(record: Record<string, unknown>): Record<string, unknown> {

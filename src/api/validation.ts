@@ -8,7 +8,8 @@
 import { createRuleCheck, type RuleCheck } from './celRules.ts';
 import type { CrdSchema } from './crdSchema.ts';
 import { withDefaults } from './defaults.ts';
-import { nodeproxySchema, proxyconfigSchema } from './schemas.ts';
+import { isRecord } from './isRecord.ts';
+import { proxyconfigSchema } from './schemas.ts';
 
 export interface Violation {
   /** e.g. `spec.masquerade.bit`. */
@@ -20,10 +21,6 @@ export interface Violation {
 /** Empty when the API server would take the manifest; defaults are filled in first, as there. */
 export function validateProxyConfig(manifest: unknown): readonly Violation[] {
   return validateObject(manifest, proxyconfigSchema);
-}
-
-export function validateNodeProxy(manifest: unknown): readonly Violation[] {
-  return validateObject(manifest, nodeproxySchema);
 }
 
 /** For any kind whose schema is known; `metadata`'s own fields beside those in the schema are taken as they are. */
@@ -160,8 +157,4 @@ function allowedValues(schema: CrdSchema | undefined): string {
 
 function knownFields(schema: CrdSchema): string {
   return schema.properties === undefined ? '' : `; there are ${Object.keys(schema.properties).sort().join(', ')}`;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -110,21 +110,3 @@ export interface Backend {
    */
   handover?(): Promise<readonly string[]>;
 }
-
-/** A sync that did not happen; the message is ours and safe for a status, a tool's own words are only in `cause`. */
-export class SyncError extends Error {
-  readonly reason: string;
-  /** The program that failed, e.g. `iptables-restore`; undefined where none did. */
-  readonly tool: string | undefined;
-
-  constructor(
-    reason: string,
-    message: string,
-    { tool, ...options }: ErrorOptions & { tool?: string | undefined } = {},
-  ) {
-    super(message, options);
-    this.name = 'SyncError';
-    this.reason = reason;
-    this.tool = tool;
-  }
-}

@@ -13,7 +13,8 @@ import type { Decoded } from '../model/fields.ts';
 import type { NodeRecord } from '../model/node.ts';
 import type { ServiceKey, ServiceRecord } from '../model/service.ts';
 import { serviceKeyOf } from '../model/servicePort.ts';
-import { isRecord, type Manifest } from './manifests.ts';
+import { isRecord } from '../api/isRecord.ts';
+import type { Manifest } from './manifests.ts';
 import { serviceNotes, serviceProblems, withClusterIP } from './serviceManifest.ts';
 
 export interface ClusterObjects {

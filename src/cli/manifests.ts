@@ -4,6 +4,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseAllDocuments, type Document } from 'yaml';
+import { isRecord } from '../api/isRecord.ts';
 
 export interface Manifest {
   /** Where it stands, for people: a file's path, or `standard input`. */
@@ -108,8 +109,4 @@ function manifestOf(source: string, object: unknown): Manifest | undefined {
   if (!isRecord(object)) return undefined;
   const { apiVersion, kind } = object;
   return typeof apiVersion === 'string' && typeof kind === 'string' ? { source, apiVersion, kind, object } : undefined;
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,7 +3,7 @@
  * combinations of ports, and allocate addresses and ports that a manifest leaves out.
  */
 import type { Violation } from '../api/validation.ts';
-import { isRecord } from './manifests.ts';
+import { isRecord } from '../api/isRecord.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -2,6 +2,7 @@
  * @module `proxyconfig status`: how ProxyConfigs stand and which nodes are not as wanted; with --watch, as it changes.
  */
 import { once } from 'node:events';
+import { aborted } from '../aborted.ts';
 import type { StatusConfig } from '../config.ts';
 import { ApiError, isNotFound, isUnauthorized, isUnreachable } from '../kube/apiError.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
@@ -80,10 +81,6 @@ async function watchStatus(run: Run): Promise<number> {
     follower.stop();
     output.close();
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
 }
 
 /** From what the source hears to what the output shows. */

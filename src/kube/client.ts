@@ -8,7 +8,7 @@ import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import { ApiError, errorFromStatus, unreachable } from './apiError.ts';
 import type { KubeConfig } from './kubeConfig.ts';
-import { parseLines } from './watchLines.ts';
+import { parseLines, type WatchEvent } from './watchLines.ts';
 
 export interface KubeClient {
   readonly server: string;
@@ -30,11 +30,6 @@ export interface SendOptions {
   /** Default `application/json`; patches name theirs, e.g. `application/apply-patch+yaml`. */
   readonly contentType?: string;
   readonly query?: Query;
-}
-
-export interface WatchEvent {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
-  readonly object: unknown;
 }
 
 export interface KubeClientOptions {

@@ -7,7 +7,8 @@
  */
 import { ApiError, errorFromStatus, isGone, isUnreachable, retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff, pause } from './backoff.ts';
-import type { KubeClient, Query, WatchEvent } from './client.ts';
+import type { KubeClient, Query } from './client.ts';
+import type { WatchEvent } from './watchLines.ts';
 
 export interface ReflectorOptions<Item> {
   readonly client: KubeClient;

@@ -1,5 +1,9 @@
 import type { Readable } from 'node:stream';
-import type { WatchEvent } from './client.ts';
+
+export interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: unknown;
+}
 
 /** etcd takes objects of at most 1.5 MB; anything far longer is not an API server that speaks to us. */
 const longestLine = 16 * 1024 * 1024;

@@ -5,6 +5,7 @@
  * The API server checks most of this already. Objects also come from files, from older API servers and from people who
  * look for a way into a rule, so nothing is believed here.
  */
+import { isRecord } from '../api/isRecord.ts';
 import { compact } from './compact.ts';
 import { canonicalAddress, canonicalCIDR } from './ipFamily.ts';
 import type { Protocol } from './service.ts';
@@ -49,13 +50,13 @@ export class Fields {
   }
 
   at(key: string): Fields {
-    const value = isObject(this.#value) ? this.#value[key] : undefined;
+    const value = isRecord(this.#value) ? this.#value[key] : undefined;
     return new Fields(value, this.#path === '' ? key : `${this.#path}.${key}`, this.#problems);
   }
 
   /** The label or annotation of that name. */
   entry(key: string): Fields {
-    const value = isObject(this.#value) ? this.#value[key] : undefined;
+    const value = isRecord(this.#value) ? this.#value[key] : undefined;
     return new Fields(value, `${this.#path}[${key}]`, this.#problems);
   }
 
@@ -94,10 +95,6 @@ export class Fields {
 function quoted(value: unknown): string {
   const text = JSON.stringify(value) ?? 'undefined';
   return text.length > quotedLength ? `${text.slice(0, quotedLength)}…` : text;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function matching(what: string, pattern: RegExp, maxLength: number): Kind<string> {

@@ -7,7 +7,7 @@ import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { NodeCounts, NodeOutcome } from './nodeOutcome.ts';
 import type { Target } from './resolve.ts';
 import { isOverdue, type Rollout, type Situation } from './rolloutState.ts';
-import { conditionsOf } from './statusConditions.ts';
+import { conditionsOf, type Findings } from './statusConditions.ts';
 
 /** Bounds of the CRD: more would be refused, and nobody reads a list of 5,000 failures in a status. */
 const maxFailures = 10;
@@ -60,7 +60,7 @@ function modesOf(outcomes: readonly NodeOutcome[]): Pick<ProxyConfigStatus, 'mod
   return Object.keys(modes).length === 0 ? {} : { modes };
 }
 
-export type Failure = NonNullable<ProxyConfigStatus['failures']>[number];
+type Failure = Findings['failures'][number];
 
 /** What failed a rollout is remembered after the nodes have gone back, until there is another rollout. */
 function allFailures(situation: Situation, rollout: Rollout): Failure[] {

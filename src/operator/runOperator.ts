@@ -2,8 +2,8 @@
  * @module What `proxyconfig operator` runs: several processes, of which one at a time leads and works.
  */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import os from 'node:os';
+import { aborted } from '../aborted.ts';
 import type { OperatorConfig } from '../config.ts';
 import { createKubeClient } from '../kube/client.ts';
 import { loadKubeConfig } from '../kube/kubeConfig.ts';
@@ -96,8 +96,4 @@ function startServers(
     startHttpServer({ address: healthAddress, routes: { ...alive, ...ready }, onUnavailable }),
     startHttpServer({ address: metricsAddress, routes: exposition, onUnavailable }),
   ];
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
 }

@@ -3,10 +3,12 @@
  * "Ready is True", "Reconciling is True" and "Stalled is True" holds, except while paused, where none does.
  */
 import type { ConditionNow } from '../api/conditions.ts';
-import type { Failure } from './aggregateStatus.ts';
+import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { NodeCounts, NodeOutcome } from './nodeOutcome.ts';
 import type { Target } from './resolve.ts';
 import { currentStep, type Rollout } from './rolloutState.ts';
+
+type Failure = NonNullable<ProxyConfigStatus['failures']>[number];
 
 export interface Findings {
   readonly target: Target;

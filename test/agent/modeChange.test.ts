@@ -115,7 +115,7 @@ async function served(revision: string): Promise<void> {
 async function serveIptables(): Promise<void> {
   await tell('r1', { mode: 'iptables' });
   await served('r1');
-  await until('alone', () => dataplane.isAlone);
+  await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   journal = [];
 }
 
@@ -134,14 +134,14 @@ test('the new mode is complete before the old one goes', async () => {
   });
   expect(steps()).toEqual(['iptables steps aside', 'ipvs sync']);
   dataplane.judge('r2', undefined);
-  await until('alone', () => dataplane.isAlone);
+  await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   expect(steps()).toEqual(['iptables steps aside', 'ipvs sync', 'iptables drains']);
   expect(dataplane.status.isProving).toBe(false);
 });
 
 test('what another mode left before the agent started goes when the wanted one stands', async () => {
   await tell('r1', { mode: 'iptables' });
-  await until('alone', () => dataplane.isAlone);
+  await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   expect(steps()).toEqual(['ipvs steps aside', 'iptables sync', 'ipvs drains']);
 });
 
@@ -152,7 +152,7 @@ test('connections that drain are waited for, said so, and cut when their time is
   dataplane.judge('r2', undefined);
   await until('it is said', () => (dataplane.status.remarks ?? []).length > 0);
   expect(dataplane.status.remarks).toMatchObject([{ type: 'OldModeRemoved', status: 'False', reason: 'Draining' }]);
-  await until('alone', () => dataplane.isAlone);
+  await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   expect(steps().slice(-2)).toEqual(['iptables drains', 'iptables goes']);
   expect(dataplane.status.remarks).toEqual([]);
 });
@@ -174,7 +174,7 @@ describe('goes back', () => {
     });
     expect(dataplane.status.accepted?.revision).toBe('r1');
     await served('r1');
-    await until('alone', () => dataplane.isAlone);
+    await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
     expect(steps().filter((step) => !step.startsWith('ipvs drains'))).toEqual([
       'iptables steps aside',
       'ipvs sync',
@@ -194,7 +194,7 @@ describe('goes back', () => {
     await until('it went back', () => governor.answer.refusal?.reason === 'ModeSwitchFailed');
     expect(governor.answer.refusal?.message).toContain('ProbeFailed');
     await served('r1');
-    await until('alone', () => dataplane.isAlone);
+    await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
     journal = [];
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(journal).toEqual([]);
@@ -204,7 +204,7 @@ describe('goes back', () => {
     await serveIptables();
     failing.add('ipvs');
     await tell('r2', { mode: 'ipvs' });
-    await until('alone', () => dataplane.isAlone);
+    await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
     store.setService('default/web', decodeService(service('web')));
     await until('a change is brought in', () => journal.at(-1) === 'iptables sync of default/web');
   });
@@ -225,7 +225,7 @@ test('a second change in the middle of the first ends in the mode that was told 
   await Promise.all([first, tell('r3', { mode: 'iptables' })]);
   await served('r3');
   dataplane.judge('r3', undefined);
-  await until('alone', () => dataplane.isAlone);
+  await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   expect(steps().at(-1)).toBe('ipvs drains');
 });
 
@@ -240,7 +240,7 @@ test('a change in mid-drain takes the mode back that drained', async () => {
   journal = [];
   draining = 0;
   dataplane.judge('r3', undefined);
-  await until('alone', () => dataplane.isAlone);
+  await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   expect(steps()).toEqual(['ipvs drains']);
 });
 
@@ -252,7 +252,7 @@ test('other settings of the same mode do not disturb a drain', async () => {
   await tell('r3', { mode: 'ipvs', masquerade: { bit: 15, all: false } });
   await served('r3');
   draining = 0;
-  await until('alone', () => dataplane.isAlone);
+  await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   expect(steps().filter((step) => step === 'iptables steps aside')).toHaveLength(1);
 });
 

@@ -6,10 +6,10 @@ import {
   type Backend,
   type Outdated,
   type Refusal,
-  SyncError,
   type SyncRequest,
   type SyncResult,
 } from '../../src/backend/backend.ts';
+import { SyncError } from '../../src/netfilter/errors.ts';
 
 export interface RecordedSync {
   /** Milliseconds since the backend was made. */

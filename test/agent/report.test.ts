@@ -3,8 +3,9 @@ import { builtIn } from '../../src/agent/desiredConfig.ts';
 import { type Facts, isSameReport, isSettled, nodeProxyStatus } from '../../src/agent/report.ts';
 import type { InvalidService } from '../../src/agent/store.ts';
 import type { SyncStatus } from '../../src/agent/syncLoop.ts';
-import { validateNodeProxy } from '../../src/api/validation.ts';
-import { SyncError } from '../../src/backend/backend.ts';
+import { nodeproxySchema } from '../../src/api/schemas.ts';
+import { validateObject } from '../../src/api/validation.ts';
+import { SyncError } from '../../src/netfilter/errors.ts';
 
 const config = builtIn();
 const now = new Date('2026-01-02T03:04:05.678Z');
@@ -222,13 +223,10 @@ test('a status stays within the bounds of the API, whatever happens', () => {
   const status = nodeProxyStatus(given, undefined, now);
   const spec = { configRef: { name: 'a', uid: 'b', generation: 1 }, revision: 'r' };
   expect(
-    validateNodeProxy({
-      apiVersion: 'proxyconfig.dev/v1alpha1',
-      kind: 'NodeProxy',
-      metadata: { name: 'n' },
-      spec,
-      status,
-    }),
+    validateObject(
+      { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'n' }, spec, status },
+      nodeproxySchema,
+    ),
   ).toEqual([]);
   expect(status.dataplane?.quarantinedCount).toBe(200);
   expect(status.dataplane?.quarantined).toHaveLength(10);

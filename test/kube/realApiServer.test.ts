@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import {
+  ApiError,
   errorFromStatus,
   isAlreadyExists,
   isConflict,
   isForbidden,
   isGone,
-  isInvalid,
   isNotFound,
   isUnauthorized,
   isUnreachable,
@@ -119,7 +119,7 @@ describeWhere(['cluster'], 'against a real API server', () => {
     {
       name: 'invalid',
       cause: () => client.send('POST', configMaps, { body: { metadata: { name: 'Not A Name' } } }),
-      is: isInvalid,
+      is: (error) => error instanceof ApiError && error.status === 422,
     },
     {
       name: 'a conflict',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createSyncObserver } from '../../src/agent/syncObserver.ts';
 import type { SyncLoop } from '../../src/agent/syncLoop.ts';
-import { SyncError } from '../../src/backend/backend.ts';
+import { SyncError } from '../../src/netfilter/errors.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
 import { silentLogger } from '../silentLogger.ts';
 

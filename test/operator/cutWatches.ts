@@ -1,7 +1,8 @@
 /** A client whose watches can all be cut; who wants to watch again waits until they are mended. */
 import { once } from 'node:events';
 import { isGone } from '../../src/kube/apiError.ts';
-import type { KubeClient, WatchEvent } from '../../src/kube/client.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import type { WatchEvent } from '../../src/kube/watchLines.ts';
 
 export interface CutWatches {
   readonly client: KubeClient;

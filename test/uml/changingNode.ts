@@ -203,7 +203,7 @@ export class Agent {
   }
 
   async left(): Promise<void> {
-    await until('the other mode has left', () => this.dataplane.isAlone);
+    await until('the other mode has left', () => this.dataplane.status.othersRemoved === true);
   }
 }
 

@@ -16,25 +16,17 @@ import type {
   SyncRequest,
   SyncResult,
 } from '../backend.ts';
-import { SyncError } from '../backend.ts';
+import { SyncError, isRefusal, verificationFailed } from '../../netfilter/errors.ts';
 import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
 import type { Quarantine } from '../shared/quarantine.ts';
 import { withoutKeys } from '../shared/quarantine.ts';
 import { ChainTexts } from './chainTexts.ts';
 import { handOver } from './handover.ts';
-import {
-  countInvalidDropped,
-  differencesOf,
-  findDifference,
-  hasTree,
-  isRefusal,
-  readKernel,
-  readVariants,
-  restore,
-  selectIptables,
-  takesBlocks,
-} from './kernel.ts';
+import { countInvalidDropped, readKernel } from './readTables.ts';
+import { differencesOf, findDifference, hasTree } from './compareTables.ts';
+import { readVariants, selectIptables } from './variant.ts';
+import { restore, takesBlocks } from '../../netfilter/xtables/restore.ts';
 import { Ledger } from './ledger.ts';
 import type { Plan } from './plan.ts';
 import { isBrief, planState } from './plan.ts';
@@ -42,7 +34,8 @@ import type { PrintedFragment } from './print.ts';
 import { printService } from './print.ts';
 import { removeAll, retire } from './removal.ts';
 import { UnprintableRule } from '../shared/rule.ts';
-import { renderChange, renderFull, renderIptables, renderTrial, renderTrialEnd, restoreArguments } from './render.ts';
+import { renderChange, renderFull, renderIptables, renderTrial, renderTrialEnd } from './render.ts';
+import { restoreArguments } from '../../netfilter/xtables/restore.ts';
 import { specimenState } from './specimen.ts';
 
 /** What was committed last, and where. */
@@ -212,8 +205,7 @@ async function tryAll(iptables: Iptables, work: Work, signal: AbortSignal): Prom
   if (input !== undefined) await work.run(() => restore(iptables, { input, signal }));
   const after = input === undefined ? view : await work.run(() => readKernel(iptables, signal));
   const difference = findDifference(after, ledger);
-  if (difference !== undefined)
-    throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
+  if (difference !== undefined) throw verificationFailed('iptables-restore', difference);
   work.texts.learn(after);
   return ledger;
 }

@@ -3,7 +3,7 @@
  * Both readings are in the kernel's own words, so no wording of any version of the tool has to be known; 8 bytes are
  * kept of a chain.
  */
-import type { KernelView, StandingChain } from './kernel.ts';
+import type { KernelView, StandingChain } from './tables.ts';
 import type { ChainId, ChangeSet } from './ledger.ts';
 
 /** More than these between two readings, and nothing is compared until the next one. */

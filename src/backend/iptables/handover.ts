@@ -4,11 +4,13 @@
  * step and with nothing lost. The chain in which rules are tried out stands in the way just so, where an agent was
  * killed before it took it down.
  */
-import { SyncError } from '../backend.ts';
+import { runTool, verificationFailed } from '../../netfilter/errors.ts';
 import { services, trial } from '../shared/chains.ts';
 import { isBucketChain } from '../shared/names.ts';
-import type { StandingChain, VariantView } from './kernel.ts';
-import { classified, readKernel, restore } from './kernel.ts';
+import type { StandingChain } from './tables.ts';
+import type { VariantView } from './variant.ts';
+import { readKernel } from './readTables.ts';
+import { restore } from '../../netfilter/xtables/restore.ts';
 import { renderFlat, renderTrialEnd } from './render.ts';
 
 type Iptables = VariantView['iptables'];
@@ -27,10 +29,7 @@ async function clearTheWay({ iptables, view }: VariantView): Promise<readonly st
   if (obstacles.some(({ name }) => isBucketChain(name))) await flatten(iptables);
   const left = [...(await readKernel(iptables)).chains.values()].find(isObstacle);
   if (left !== undefined)
-    throw new SyncError(
-      'VerificationFailed',
-      `iptables-restore reported success, but chain ${left.name} of table ${left.table} is still there`,
-    );
+    throw verificationFailed('iptables-restore', `chain ${left.name} of table ${left.table} is still there`);
   return obstacles.map(({ table, name }) => `${iptables.variant} chain ${name} of table ${table}`);
 }
 
@@ -59,7 +58,7 @@ async function readDispatch(iptables: Iptables): Promise<ReadonlyMap<string, rea
     const [, name = '', rule = ''] = /^-A (\S+) (.*)$/.exec(line) ?? [];
     chains.get(name)?.push(rule);
   };
-  await classified('iptables-save', () => iptables.save(read));
+  await runTool('iptables-save', () => iptables.save(read));
   return chains;
 }
 

@@ -4,8 +4,11 @@
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { ipvs } from '../shared/chains.ts';
-import type { KernelView } from './kernel.ts';
-import { ownJumps, readKernel, readVariants, restore } from './kernel.ts';
+import type { KernelView } from './tables.ts';
+import { ownJumps } from './compareTables.ts';
+import { readKernel } from './readTables.ts';
+import { readVariants } from './variant.ts';
+import { restore } from '../../netfilter/xtables/restore.ts';
 import { renderRemoval } from './render.ts';
 
 /**

@@ -15,6 +15,7 @@ import { planState } from './plan.ts';
 import type { PrintedChain, PrintedDispatch, PrintedFragment } from './print.ts';
 import { printChain, printService } from './print.ts';
 import { comment, formatRule, jumpTo, newConnection } from '../shared/rule.ts';
+import { restoreArguments } from '../../netfilter/xtables/restore.ts';
 import type { Variant } from './variant.ts';
 
 /** What the kernel shows already; on an empty node every jump is missing and nothing is stale. */
@@ -43,9 +44,6 @@ export interface RemovableJump {
   readonly from: string;
   readonly rule: string;
 }
-
-/** As kube-proxy runs it: -w waits for another program's lock, in seconds. */
-export const restoreArguments: readonly string[] = ['-w', '5', '--noflush', '--counters'];
 
 /** What an empty node of the family would be given. */
 export function renderIptables(state: ServiceState): {

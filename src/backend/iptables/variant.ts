@@ -2,6 +2,13 @@
  * Which of the kernel's two iptables a node uses. Rules in both at once are applied one after the other, so the choice
  * must be that of kubelet and the CNI plugin.
  */
+import type { NodeConfig } from '../../api/nodeConfig.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import { runTool, SyncError, toolMissing } from '../../netfilter/errors.ts';
+import { findIptables, type Iptables, type IptablesHost } from '../../system/iptables.ts';
+import { readKernel } from './readTables.ts';
+import type { KernelView } from './tables.ts';
+
 export type Variant = 'nft' | 'legacy';
 
 export interface VariantSurvey {
@@ -20,4 +27,67 @@ export function preferVariant<Survey extends VariantSurvey>(surveys: readonly Su
   const marked = surveys.find(({ view }) => view.hasKubeletMark);
   const most = Math.max(...surveys.map(({ view }) => view.rules));
   return marked ?? surveys.find(({ view }) => view.rules === most);
+}
+
+/** Every variant that is installed here, nft first. */
+async function installedVariants(family: IPFamily, host: IptablesHost): Promise<readonly Iptables[]> {
+  return runTool('iptables', async () => {
+    const named = [await findIptables(family, 'nft', host), await findIptables(family, 'legacy', host)].filter(
+      (each) => each !== undefined,
+    );
+    return named.length > 0
+      ? named
+      : [await findIptables(family, 'default', host)].filter((each) => each !== undefined);
+  });
+}
+
+export interface VariantView {
+  readonly iptables: Iptables;
+  readonly view: KernelView;
+}
+
+/**
+ * Every variant with what it holds. One that this process may not read is left out if another can be: it cannot have
+ * written there either.
+ */
+export async function readVariants(family: IPFamily, host: IptablesHost): Promise<readonly VariantView[]> {
+  const read: VariantView[] = [];
+  let failure: unknown;
+  for (const iptables of await installedVariants(family, host)) {
+    try {
+      read.push({ iptables, view: await readKernel(iptables) });
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (read.length === 0 && failure !== undefined) throw failure;
+  return read;
+}
+
+/**
+ * The variant that the configuration asks for, or with Auto the one that the node uses already. Throws a SyncError when
+ * it is not here.
+ */
+export async function selectIptables(
+  family: IPFamily,
+  config: Pick<NodeConfig, 'iptables'>,
+  host: IptablesHost,
+): Promise<Iptables> {
+  const choice = config.iptables?.backend ?? 'Auto';
+  const name = family === 'ipv4' ? 'iptables' : 'ip6tables';
+  if (choice === 'Auto') {
+    const used = preferVariant(await readVariants(family, host));
+    if (used !== undefined) return used.iptables;
+    throw toolMissing(`${name}-restore and ${name}-save are`, 'iptables');
+  }
+  const variant = choice === 'Nft' ? 'nft' : 'legacy';
+  const chosen = await runTool(
+    'iptables',
+    async () => (await findIptables(family, variant, host)) ?? findIptables(family, 'default', host),
+  );
+  if (chosen?.variant === variant) return chosen;
+  throw new SyncError(
+    'VariantMissing',
+    `this node has no ${choice} variant of ${name}; set iptables.backend to Auto or install it`,
+  );
 }

@@ -8,8 +8,10 @@ import type { ServiceKey } from '../../model/service.ts';
 import { CommandError } from '../../system/command.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import type { Backend, Outdated, Refusal, Retired, RetireRequest, SyncRequest, SyncResult } from '../backend.ts';
-import { SyncError } from '../backend.ts';
-import { findDifference as findRuleDifference, readKernel as readRules, selectIptables } from '../iptables/kernel.ts';
+import { SyncError, verificationFailed } from '../../netfilter/errors.ts';
+import { findDifference as findRuleDifference } from '../iptables/compareTables.ts';
+import { readKernel as readRules } from '../iptables/readTables.ts';
+import { selectIptables } from '../iptables/variant.ts';
 import type { Ledger as RulesLedger } from '../iptables/ledger.ts';
 import { planScope } from '../shared/context.ts';
 import type { Quarantine } from '../shared/quarantine.ts';
@@ -109,8 +111,7 @@ class IpvsBackend implements Backend {
     recordAll(ledger, writer.counting(without(state, quarantine)), context);
     const rules = await writer.writeAll(ledger, context, state);
     const difference = findDifference(await writer.readKernel(), ledger.kernel);
-    if (difference !== undefined)
-      throw new SyncError('VerificationFailed', `the tools reported success, but ${difference}`);
+    if (difference !== undefined) throw verificationFailed('the tools', difference);
     return { scope, context, ledger, rules, writer, quarantine };
   }
 

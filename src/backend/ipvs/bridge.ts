@@ -4,16 +4,12 @@
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
-import type { KernelView } from '../iptables/kernel.ts';
-import {
-  classified,
-  differencesOf,
-  findDifference,
-  ownJumps,
-  readKernel,
-  restore,
-  selectIptables,
-} from '../iptables/kernel.ts';
+import type { KernelView } from '../iptables/tables.ts';
+import { runTool } from '../../netfilter/errors.ts';
+import { differencesOf, findDifference, ownJumps } from '../iptables/compareTables.ts';
+import { readKernel } from '../iptables/readTables.ts';
+import { restore } from '../../netfilter/xtables/restore.ts';
+import { selectIptables } from '../iptables/variant.ts';
 import { Ledger } from '../iptables/ledger.ts';
 import { renderRemoval } from '../iptables/render.ts';
 import { bridge } from '../shared/chains.ts';
@@ -31,7 +27,7 @@ export async function buildBridge(family: IPFamily, host: IptablesHost, signal: 
   const missing = bridgeSets
     .filter((id) => !sets.has(id))
     .map((id) => `create ${setName(id, family)} ${setDefinition(id, family, firstMaxElements)}\n`);
-  if (missing.length > 0) await classified('ipset', () => ipset.restore(missing, signal));
+  if (missing.length > 0) await runTool('ipset', () => ipset.restore(missing, signal));
   await putUp(await selectIptables(family, {}, host), family, signal);
 }
 

@@ -6,7 +6,8 @@ import type { IptablesHost } from '../../system/iptables.ts';
 import { findIpset } from '../../system/ipset.ts';
 import { findIpvsadm } from '../../system/ipvsadm.ts';
 import { findNetlinkAddresses } from '../../system/netlinkAddresses.ts';
-import { classified, readVariants } from '../iptables/kernel.ts';
+import { runTool } from '../../netfilter/errors.ts';
+import { readVariants } from '../iptables/variant.ts';
 import { removeAll, servesIpvs } from '../iptables/removal.ts';
 import { removeBridge } from './bridge.ts';
 import { deviceName } from './changes.ts';
@@ -44,12 +45,12 @@ async function removeAddresses(
 ): Promise<readonly string[]> {
   const ip = await findNetlinkAddresses(host);
   const length = family === 'ipv4' ? 32 : 128;
-  await classified('ip', async () =>
+  await runTool('ip', async () =>
     ip?.batch(own.map((address) => `address del ${address}/${length} dev ${deviceName}\n`)),
   );
   const removed = own.map((address) => `address ${address} of ${deviceName}`);
   if ((await readAddresses(family === 'ipv4' ? 'ipv6' : 'ipv4', host)).own.size > 0) return removed;
-  await classified('ip', async () => ip?.batch([`link del ${deviceName}\n`]));
+  await runTool('ip', async () => ip?.batch([`link del ${deviceName}\n`]));
   return [...removed, `device ${deviceName}`];
 }
 
@@ -64,12 +65,12 @@ async function removeRules(family: IPFamily, host: IptablesHost): Promise<readon
 
 async function removeSets(host: IptablesHost, names: readonly string[]): Promise<readonly string[]> {
   const ipset = names.length === 0 ? undefined : await findIpset(host);
-  await classified('ipset', async () => ipset?.restore(names.map((name) => `destroy ${name}\n`)));
+  await runTool('ipset', async () => ipset?.restore(names.map((name) => `destroy ${name}\n`)));
   return names.map((name) => `set ${name}`);
 }
 
 async function removeServers(host: IptablesHost, names: readonly ServerName[]): Promise<readonly string[]> {
   const ipvsadm = names.length === 0 ? undefined : await findIpvsadm(host);
-  await classified('ipvsadm', async () => ipvsadm?.restore(names.map((name) => `-D ${name}\n`)));
+  await runTool('ipvsadm', async () => ipvsadm?.restore(names.map((name) => `-D ${name}\n`)));
   return names.map((name) => `virtual server ${name}`);
 }

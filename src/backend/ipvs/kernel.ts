@@ -14,8 +14,7 @@ import type { NetlinkAddresses } from '../../system/netlinkAddresses.ts';
 import { findNetlinkAddresses } from '../../system/netlinkAddresses.ts';
 import { CommandError } from '../../system/command.ts';
 import { sysctls } from '../../system/sysctl.ts';
-import { SyncError } from '../backend.ts';
-import { classified } from '../iptables/kernel.ts';
+import { SyncError, runTool, toolMissing } from '../../netfilter/errors.ts';
 import { deviceName } from './changes.ts';
 import type { KernelState, PresentServer, PresentSet } from './kernelState.ts';
 import type { SetId } from './sets.ts';
@@ -39,15 +38,14 @@ export async function findTools(host: IptablesHost): Promise<Tools> {
 }
 
 function installed<Tool>(tool: Tool | undefined, name: string, debianPackage: string): Tool {
-  if (tool === undefined)
-    throw new SyncError('ToolMissing', `${name} is not installed on this node; install the package ${debianPackage}`);
+  if (tool === undefined) throw toolMissing(`${name} is`, debianPackage);
   return tool;
 }
 
 /** Sets what is not yet as it must be. Throws a SyncError that names the setting and the remedy. */
 export async function ensureSysctls(config: NodeConfig, family: IPFamily, host: IptablesHost): Promise<void> {
   const { read, write } = sysctls(host);
-  const values = await classified('cat', () => read([release, ...sysctlNames]));
+  const values = await runTool('cat', () => read([release, ...sysctlNames]));
   for (const { name, value } of neededSysctls(config, family, values?.get(release) ?? '')) {
     if (values?.get(name) === value) continue;
     try {
@@ -65,7 +63,7 @@ export async function ensureSysctls(config: NodeConfig, family: IPFamily, host: 
 
 /** Whether this kernel has ip_vs, without loading it. */
 export async function hasVirtualServers(host: IptablesHost): Promise<boolean> {
-  return (await classified('cat', () => sysctls(host).read(['net/ipv4/vs/conntrack']))) !== undefined;
+  return (await runTool('cat', () => sysctls(host).read(['net/ipv4/vs/conntrack']))) !== undefined;
 }
 
 /** How many commands one reading takes. */
@@ -75,9 +73,9 @@ export async function readKernel(tools: Tools, family: IPFamily, signal?: AbortS
   const servers = new ServerReader(family);
   const sets = new SetReader(family);
   const addresses = new AddressReader(family);
-  await classified('ipvsadm', () => tools.ipvsadm.list((line) => servers.read(line), signal));
-  await classified('ipset', () => tools.ipset.save((line) => sets.read(line), signal));
-  await classified('ip', () => tools.ip.show((line) => addresses.read(line), signal));
+  await runTool('ipvsadm', () => tools.ipvsadm.list((line) => servers.read(line), signal));
+  await runTool('ipset', () => tools.ipset.save((line) => sets.read(line), signal));
+  await runTool('ip', () => tools.ip.show((line) => addresses.read(line), signal));
   return {
     hasDevice: addresses.hasDevice,
     addresses: addresses.own,

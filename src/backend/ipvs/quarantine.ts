@@ -5,7 +5,7 @@
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import type { QuarantinedService } from '../backend.ts';
-import { isRefusal } from '../iptables/kernel.ts';
+import { isRefusal } from '../../netfilter/errors.ts';
 import { findRefused } from '../shared/bisect.ts';
 import type { Quarantine } from '../shared/quarantine.ts';
 import { UnprintableRule } from '../shared/rule.ts';

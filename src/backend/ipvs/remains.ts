@@ -10,7 +10,7 @@ import type { IptablesHost } from '../../system/iptables.ts';
 import { findIpset } from '../../system/ipset.ts';
 import { findIpvsadm } from '../../system/ipvsadm.ts';
 import { findNetlinkAddresses } from '../../system/netlinkAddresses.ts';
-import { classified } from '../iptables/kernel.ts';
+import { runTool } from '../../netfilter/errors.ts';
 import { AddressReader, hasVirtualServers, ServerReader, SetReader } from './kernel.ts';
 import type { KernelState, PresentSet } from './kernelState.ts';
 import type { SetId } from './sets.ts';
@@ -65,13 +65,13 @@ async function readServers(family: IPFamily, host: IptablesHost): Promise<Server
   const reader = new ServerReader(family);
   const ipvsadm = await findIpvsadm(host);
   if (ipvsadm === undefined || !(await hasVirtualServers(host))) return reader;
-  await classified('ipvsadm', () => ipvsadm.list((line) => reader.read(line)));
+  await runTool('ipvsadm', () => ipvsadm.list((line) => reader.read(line)));
   return reader;
 }
 
 export async function readAddresses(family: IPFamily, host: IptablesHost): Promise<AddressReader> {
   const ip = await findNetlinkAddresses(host);
   const reader = new AddressReader(family);
-  await classified('ip', async () => ip?.show((line) => reader.read(line)));
+  await runTool('ip', async () => ip?.show((line) => reader.read(line)));
   return reader;
 }

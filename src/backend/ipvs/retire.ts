@@ -5,7 +5,7 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import { endFlowsTo } from '../../system/conntrack.ts';
 import type { IptablesHost } from '../../system/iptables.ts';
 import type { Retired, RetireRequest } from '../backend.ts';
-import { classified } from '../iptables/kernel.ts';
+import { runTool } from '../../netfilter/errors.ts';
 import type { Changes } from './changes.ts';
 import { printChanges } from './changes.ts';
 import { removeRemains } from './cleanup.ts';
@@ -55,7 +55,7 @@ async function send(
   tool: string,
   load: (input: Iterable<string>) => Promise<void>,
 ): Promise<void> {
-  if (lines.length > 0) await classified(tool, () => load(lines.map((line) => `${line}\n`)));
+  if (lines.length > 0) await runTool(tool, () => load(lines.map((line) => `${line}\n`)));
 }
 
 /**
@@ -66,6 +66,6 @@ async function send(
 async function endFlows(cut: readonly ServerName[], family: IPFamily, host: IptablesHost): Promise<void> {
   for (const name of cut) {
     const { protocol, port } = setMembersOf(name);
-    await classified('conntrack', () => endFlowsTo({ protocol, address: serverAddress(name), port }, family, host));
+    await runTool('conntrack', () => endFlowsTo({ protocol, address: serverAddress(name), port }, family, host));
   }
 }

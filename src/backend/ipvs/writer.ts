@@ -6,9 +6,11 @@ import type { ServiceKey } from '../../model/service.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import type { Iptables } from '../../system/iptables.ts';
 import type { SyncResult } from '../backend.ts';
-import { SyncError } from '../backend.ts';
-import type { KernelView } from '../iptables/kernel.ts';
-import { classified, differencesOf, findDifference, readKernel as readRules, restore } from '../iptables/kernel.ts';
+import { SyncError, runTool, verificationFailed } from '../../netfilter/errors.ts';
+import type { KernelView } from '../iptables/tables.ts';
+import { differencesOf, findDifference } from '../iptables/compareTables.ts';
+import { readKernel as readRules } from '../iptables/readTables.ts';
+import { restore } from '../../netfilter/xtables/restore.ts';
 import { Ledger as RulesLedger } from '../iptables/ledger.ts';
 import type { FixedPlan } from '../shared/chains.ts';
 import { nodePorts } from '../shared/chains.ts';
@@ -129,8 +131,7 @@ export class Writer {
 
   async #verify(wanted: KernelState): Promise<void> {
     const difference = findStateDifference(await this.readKernel(), wanted);
-    if (difference !== undefined)
-      throw new SyncError('VerificationFailed', `the tools reported success, but ${difference}`);
+    if (difference !== undefined) throw verificationFailed('the tools', difference);
   }
 
   async #ensureGuard(context: IpvsContext): Promise<Guarded> {
@@ -158,8 +159,7 @@ export class Writer {
     });
     const after = await this.#readRules();
     const difference = findDifference(after, ledger);
-    if (difference !== undefined)
-      throw new SyncError('VerificationFailed', `iptables-restore reported success, but ${difference}`);
+    if (difference !== undefined) throw verificationFailed('iptables-restore', difference);
     if (findBridge(after) !== undefined) await this.#run(() => removeBridge(this.iptables, after, this.#signal));
     return ledger;
   }
@@ -172,14 +172,12 @@ export class Writer {
 
   async #ipvsadm(lines: readonly string[]): Promise<void> {
     await this.#send(lines, (input) =>
-      classified('ipvsadm', () => this.#options.tools.ipvsadm.restore(input, this.#signal)),
+      runTool('ipvsadm', () => this.#options.tools.ipvsadm.restore(input, this.#signal)),
     );
   }
 
   async #ipset(lines: readonly string[]): Promise<void> {
-    await this.#send(lines, (input) =>
-      classified('ipset', () => this.#options.tools.ipset.restore(input, this.#signal)),
-    );
+    await this.#send(lines, (input) => runTool('ipset', () => this.#options.tools.ipset.restore(input, this.#signal)));
   }
 
   /**
@@ -195,7 +193,7 @@ export class Writer {
   }
 
   async #ip(lines: readonly string[]): Promise<void> {
-    await this.#send(lines, (input) => classified('ip', () => this.#options.tools.ip.batch(input, this.#signal)));
+    await this.#send(lines, (input) => runTool('ip', () => this.#options.tools.ip.batch(input, this.#signal)));
   }
 
   async #send(lines: readonly string[], command: (input: Iterable<string>) => Promise<void>): Promise<void> {

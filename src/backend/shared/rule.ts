@@ -3,7 +3,7 @@
  * some object smuggled in would otherwise become a rule of its own (an iptables comment with a newline in it does).
  */
 import type { Protocol } from '../../model/service.ts';
-import { SyncError } from '../backend.ts';
+import { SyncError } from '../../netfilter/errors.ts';
 
 interface Network {
   readonly network: string;
@@ -170,7 +170,6 @@ function token(what: string, pattern: RegExp): (text: string) => string {
 export const inSet = (set: string, ...sides: readonly ('src' | 'dst')[]): Match => ({ kind: 'inSet', set, sides });
 export const comment = (text: string): Match => ({ kind: 'comment', text });
 export const from = (network: string): Match => ({ kind: 'source', network });
-export const notFrom = (network: string): Match => ({ kind: 'source', network, negated: true });
 export const to = (network: string): Match => ({ kind: 'destination', network });
 export const notTo = (network: string): Match => ({ kind: 'destination', network, negated: true });
 export const jumpTo = (chain: string): Target => ({ kind: 'jump', chain });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Rule } from '../../../src/backend/shared/rule.ts';
-import { comment, formatRule, from, jumpTo, notFrom, to, UnprintableRule } from '../../../src/backend/shared/rule.ts';
+import { comment, formatRule, from, jumpTo, to, UnprintableRule } from '../../../src/backend/shared/rule.ts';
 
 const printed: readonly { readonly name: string; readonly rule: Rule; readonly text: string }[] = [
   {
@@ -18,7 +18,12 @@ const printed: readonly { readonly name: string; readonly rule: Rule; readonly t
   },
   {
     name: 'what is not',
-    rule: { matches: [notFrom('10.0.0.0/8'), { kind: 'inInterface', name: 'cali+', negated: true }] },
+    rule: {
+      matches: [
+        { kind: 'source', network: '10.0.0.0/8', negated: true },
+        { kind: 'inInterface', name: 'cali+', negated: true },
+      ],
+    },
     text: '! -s 10.0.0.0/8 ! -i cali+',
   },
   {

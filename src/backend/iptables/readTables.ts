@@ -1,0 +1,92 @@
+/**
+ * Reads the kernel's tables in one pass over `iptables-save`.
+ */
+import { runTool } from '../../netfilter/errors.ts';
+import type { Iptables } from '../../system/iptables.ts';
+import type { Table } from '../shared/chains.ts';
+import { forward, isOwnChain } from '../shared/chains.ts';
+import type { ChainId } from './ledger.ts';
+import { digestOfSaved } from './saved.ts';
+import { chainKey, type KernelView, type Reference, type StandingChain } from './tables.ts';
+
+const tables: readonly Table[] = ['filter', 'nat', 'mangle'];
+const kubeletMarks: ReadonlySet<string> = new Set(['KUBE-KUBELET-CANARY', 'KUBE-IPTABLES-HINT']);
+const quotedText = /"(?:[^"\\]|\\.)*"/g;
+
+export async function readKernel(iptables: Iptables, signal?: AbortSignal): Promise<KernelView> {
+  const reader = new SaveReader();
+  await runTool('iptables-save', () => iptables.save((line) => reader.read(line), signal));
+  return reader;
+}
+
+const dropsInvalid = new RegExp(String.raw`^\[(\d+):\d+\] -A ${forward} -m conntrack --ctstate INVALID -j DROP$`);
+
+/**
+ * Packets of no connection that were dropped since the rule for them was written; 0 where `conntrack.tcpBeLiberal`
+ * leaves it out.
+ */
+export async function countInvalidDropped(iptables: Iptables, signal: AbortSignal): Promise<number> {
+  let packets = 0;
+  const read = (line: string): void => {
+    packets += Number(dropsInvalid.exec(line)?.[1] ?? 0);
+  };
+  await runTool('iptables-save', () => iptables.counters('filter', read, signal));
+  return packets;
+}
+
+class SaveReader implements KernelView {
+  readonly chains = new Map<string, StandingChain>();
+  readonly references: Reference[] = [];
+  rules = 0;
+  hasKubeletMark = false;
+  #table: Table | undefined;
+  /** The chain that is being read, with its rules so far. */
+  #from: ChainId | undefined;
+  #saved: string[] = [];
+
+  read(line: string): void {
+    if (line.startsWith('-A ') && this.#table !== undefined) this.#readRule(this.#table, line.slice(3));
+    else if (line.startsWith('*')) this.#table = tables.find((table) => line === `*${table}`);
+    else if (line.startsWith(':') && this.#table !== undefined)
+      this.#readChain(this.#table, line.slice(1).split(' ', 1)[0] ?? '');
+    else if (line === 'COMMIT') this.#endChain();
+  }
+
+  #readChain(table: Table, name: string): void {
+    if (kubeletMarks.has(name)) this.hasKubeletMark = true;
+    const chain = { table, name, rules: 0, digest: '' };
+    if (isOwnChain(chain)) this.chains.set(chainKey(chain), chain);
+  }
+
+  #readRule(table: Table, text: string): void {
+    this.rules += 1;
+    const name = text.slice(0, text.indexOf(' '));
+    const rule = text.slice(name.length + 1);
+    if (this.#from?.name !== name || this.#from.table !== table) {
+      this.#endChain();
+      this.#from = { table, name };
+    }
+    this.#saved.push(rule);
+    if (isOwnChain({ table, name })) return;
+    // A comment may say anything, also what looks like a target.
+    const to = / -[jg] (\S+)/.exec(` ${rule.replaceAll(quotedText, '""')}`)?.[1] ?? '';
+    if (!isOwnChain({ table, name: to })) return;
+    this.references.push({ table, from: name, to, onlyNew: text.includes('--ctstate NEW '), rule });
+  }
+
+  #endChain(): void {
+    const [chain, saved] = [this.#from, this.#saved];
+    this.#from = undefined;
+    this.#saved = [];
+    const standing = chain && this.chains.get(chainKey(chain));
+    if (standing === undefined) return;
+    this.chains.set(chainKey(standing), {
+      ...standing,
+      rules: standing.rules + saved.length,
+      digest: standing.rules === 0 ? digestOfSaved(saved) : unknownDigest,
+    });
+  }
+}
+
+/** Of a chain whose rules are not listed together, which no version of the tool does. */
+const unknownDigest = '?';

@@ -1,0 +1,37 @@
+/**
+ * What the kernel's tables hold of ours, as data.
+ */
+import type { Table } from '../shared/chains.ts';
+import type { ChainId } from './ledger.ts';
+
+/** A chain of ours in the kernel. */
+export interface StandingChain extends ChainId {
+  /** Number of rules. */
+  readonly rules: number;
+  /** `digestOfSaved` of them. */
+  readonly digest: string;
+}
+
+export interface KernelView {
+  readonly chains: ReadonlyMap<string, StandingChain>;
+  /** Rules of the kernel's and of other programs' chains that lead into ours. */
+  readonly references: readonly Reference[];
+  /** Everybody's. */
+  readonly rules: number;
+  /** kubelet marks the variant that the node uses with an empty chain. */
+  readonly hasKubeletMark: boolean;
+}
+
+export interface Reference {
+  readonly table: Table;
+  readonly from: string;
+  readonly to: string;
+  readonly onlyNew: boolean;
+  /** The rule as iptables-save words it, without `-A CHAIN`. */
+  readonly rule: string;
+}
+
+/** `table name`: a chain of one name may stand in several tables. */
+export function chainKey({ table, name }: ChainId): string {
+  return `${table} ${name}`;
+}

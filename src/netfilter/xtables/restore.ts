@@ -1,0 +1,40 @@
+/**
+ * Loads a transaction with iptables-restore.
+ */
+import type { Iptables } from '../../system/iptables.ts';
+import { hasNoResources, runTool, SyncError } from '../errors.ts';
+
+/** As kube-proxy runs it: -w waits for another program's lock, in seconds. */
+export const restoreArguments: readonly string[] = ['-w', '5', '--noflush', '--counters'];
+
+export interface RestoreRequest {
+  readonly input: Iterable<string>;
+  readonly args?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+export async function restore(
+  iptables: Iptables,
+  { input, args = restoreArguments, signal }: RestoreRequest,
+): Promise<void> {
+  try {
+    await runTool('iptables-restore', () => iptables.restore(args, input, signal));
+  } catch (error) {
+    if (iptables.variant === 'nft' || !hasNoResources(error)) throw error;
+    throw new SyncError('LockHeld', 'another program holds the lock of iptables, /run/xtables.lock', {
+      cause: error.cause,
+      tool: error.tool,
+    });
+  }
+}
+
+/** Whether the tool takes a table more than once in a run, which no manual promises. */
+export async function takesBlocks(iptables: Iptables, signal: AbortSignal): Promise<boolean> {
+  try {
+    await restore(iptables, { args: ['--test', ...restoreArguments], input: ['*nat\nCOMMIT\n*nat\nCOMMIT\n'], signal });
+    return true;
+  } catch (error) {
+    if (error instanceof SyncError && error.reason === 'ToolFailed') return false;
+    throw error;
+  }
+}
