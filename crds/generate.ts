@@ -1,5 +1,5 @@
 /**
- * Writes `src/api/` files from the CustomResourceDefinitions in this folder, so that the CRDs stay the one source of
+ * Writes `src/api/generated/` from the CustomResourceDefinitions in this folder, so that the CRDs stay the one source of
  * the API: TypeScript types as the API server returns the objects (a field with a default is never absent), and the
  * schemas as data for offline defaulting and validation.
  *
@@ -52,7 +52,7 @@ function asReturnedByServer(schema: Schema): JSONSchema {
 /** The whole object's schema: `metadata` in a CRD names only what it restricts, so the common fields are added here. */
 function objectSchema(schema: Schema): JSONSchema {
   const plain = asReturnedByServer(schema) as JSONSchema & { properties: Record<string, JSONSchema> };
-  const metadata: JSONSchema = { type: 'object', tsType: "import('./objectMeta.ts').ObjectMeta" };
+  const metadata: JSONSchema = { type: 'object', tsType: "import('../objectMeta.ts').ObjectMeta" };
   return {
     ...plain,
     properties: { ...plain.properties, metadata, apiVersion: { type: 'string' }, kind: { type: 'string' } },
@@ -95,7 +95,7 @@ function schemaConstant({ spec }: Definition, schema: Schema): string {
 
 async function generate(): Promise<Record<string, string>> {
   const written: Record<string, string> = {
-    'schemas.ts': `${banner}import type { CrdSchema } from './crdSchema.ts';\n`,
+    'schemas.ts': `${banner}import type { CrdSchema } from '../crdSchema.ts';\n`,
   };
   for (const { crd, output } of files) {
     const definition = parse(readFileSync(new URL(crd, import.meta.url), 'utf8')) as Definition;
@@ -109,10 +109,10 @@ async function generate(): Promise<Record<string, string>> {
 
 const check = process.argv.includes('--check');
 for (const [output, text] of Object.entries(await generate())) {
-  const url = new URL(`../src/api/${output}`, import.meta.url);
+  const url = new URL(`../src/api/generated/${output}`, import.meta.url);
   if (!check) writeFileSync(url, text);
   else if (readFileSync(url, 'utf8') !== text) {
-    console.error(`src/api/${output} is not current: run npm run generate`);
+    console.error(`src/api/generated/${output} is not current: run npm run generate`);
     process.exitCode = 1;
   }
 }

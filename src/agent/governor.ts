@@ -5,7 +5,7 @@
  * One that the node cannot run is refused, and what ran before goes on. It is tried again from time to time, because
  * the reason may be gone: a tool was installed, a module loaded.
  */
-import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { Refusal } from '../backend/backend.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Dataplane } from './dataplane.ts';

@@ -2,7 +2,7 @@
  * Follows the one NodeProxy that is this node's: the operator's word on what to run.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import { isForbidden, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createReflector, type ReflectorTiming } from '../kube/reflector.ts';

@@ -7,7 +7,7 @@
  */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { Refusal } from '../backend/backend.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { DesiredConfig } from './desiredConfig.ts';

@@ -2,7 +2,7 @@
  * What the agent says in its NodeProxy's status: the truth about the kernel, not about intentions.
  */
 import { type ConditionNow, mergeConditions } from '../api/conditions.ts';
-import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { QuarantinedService, Refusal } from '../backend/backend.ts';
 import type { DataplaneStatus } from './dataplane.ts';
 import type { DesiredConfig } from './desiredConfig.ts';

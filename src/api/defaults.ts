@@ -4,8 +4,8 @@
 import type { CrdSchema } from './crdSchema.ts';
 import { isRecord } from './isRecord.ts';
 import { nodeConfigOf, type NodeConfig } from './nodeConfig.ts';
-import type { ProxyConfig } from './proxyConfig.ts';
-import { proxyconfigSchema } from './schemas.ts';
+import type { ProxyConfig } from './generated/proxyConfig.ts';
+import { proxyconfigSchema } from './generated/schemas.ts';
 
 /**
  * A copy of a manifest as `kubectl apply` would store it: absent fields that have a default carry it. Unknown fields

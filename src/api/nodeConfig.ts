@@ -3,7 +3,7 @@
  * NodeProxy.spec.config. Selection (nodeSelector, priority) and pace (paused, rollout, revisionHistoryLimit) stay with
  * the operator.
  */
-import type { ProxyConfig } from './proxyConfig.ts';
+import type { ProxyConfig } from './generated/proxyConfig.ts';
 
 export type ProxyConfigSpec = ProxyConfig['spec'];
 export type ProxyConfigStatus = NonNullable<ProxyConfig['status']>;

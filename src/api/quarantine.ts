@@ -1,4 +1,4 @@
-import type { NodeProxy } from './nodeProxy.ts';
+import type { NodeProxy } from './generated/nodeProxy.ts';
 
 type Dataplane = NonNullable<NodeProxy['status']>['dataplane'];
 

@@ -4,7 +4,7 @@
  * Pure, and shared by the operator and the command line, so that a change reviewed with `proxyconfig render` resolves
  * as it will on the cluster.
  */
-import type { ProxyConfig } from './proxyConfig.ts';
+import type { ProxyConfig } from './generated/proxyConfig.ts';
 
 export type NodeSelector = NonNullable<ProxyConfig['spec']['nodeSelector']>;
 type Requirement = NonNullable<NodeSelector['matchExpressions']>[number];

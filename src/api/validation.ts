@@ -9,7 +9,7 @@ import { createRuleCheck, type RuleCheck } from './celRules.ts';
 import type { CrdSchema } from './crdSchema.ts';
 import { withDefaults } from './defaults.ts';
 import { isRecord } from './isRecord.ts';
-import { proxyconfigSchema } from './schemas.ts';
+import { proxyconfigSchema } from './generated/schemas.ts';
 
 export interface Violation {
   /** e.g. `spec.masquerade.bit`. */

@@ -3,7 +3,7 @@
  * agent does.
  */
 import { withDefaults } from '../api/defaults.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { validateProxyConfig, type Violation } from '../api/validation.ts';
 import { decodeEndpointSlice } from '../model/decodeEndpointSlice.ts';
 import { decodeNode } from '../model/decodeNode.ts';

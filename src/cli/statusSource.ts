@@ -1,8 +1,8 @@
 /**
  * Keeps ProxyConfigs and NodeProxies as the API server has them, and says when it cannot be heard.
  */
-import type { NodeProxy } from '../api/nodeProxy.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { isGone } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';

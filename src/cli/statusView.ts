@@ -6,8 +6,8 @@
  * own NodeProxy.
  */
 import { findCondition, type Condition } from '../api/conditions.ts';
-import type { NodeProxy } from '../api/nodeProxy.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { quarantineMessage } from '../api/quarantine.ts';
 import { compare } from '../api/resolvePolicy.ts';
 

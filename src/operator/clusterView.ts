@@ -3,8 +3,8 @@
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { ObjectMeta } from '../api/objectMeta.ts';
-import type { NodeProxy } from '../api/nodeProxy.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 
 export interface KnownNode {
   readonly name: string;

@@ -2,7 +2,7 @@
  * Tells owners of Services that external IPs of theirs are not served, and why.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { decodeService } from '../model/decodeService.ts';
 import type { ServiceRecord } from '../model/service.ts';
 import { allowedExternalIPs } from '../model/servicePorts.ts';

@@ -3,7 +3,7 @@
  */
 import { findCondition } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
-import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import { quarantineMessage } from '../api/quarantine.ts';
 import type { ClusterView, KnownNode } from './clusterView.ts';
 import type { Target } from './resolve.ts';

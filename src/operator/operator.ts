@@ -6,7 +6,7 @@
  * and errors of status and finalizer writes are swallowed.
  */
 import operatorModule, { type ResourceEvent, type ResourceMeta } from '@dot-i/k8s-operator';
-import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import { isAlreadyExists, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createEventRecorder, type EventRecorder } from '../kube/events.ts';

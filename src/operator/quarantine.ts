@@ -1,7 +1,7 @@
 /**
  * Tells owners of Services that nodes leave them out, or serve them in part, and why.
  */
-import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { ServiceNote } from './serviceEvents.ts';
 
 /**

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { aggregateStatus } from './aggregateStatus.ts';
 import type { ClusterView } from './clusterView.ts';
 import { outcomesOf } from './nodeOutcome.ts';

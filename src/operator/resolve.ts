@@ -3,7 +3,7 @@
  * rollout and status ask.
  */
 import { nodeConfigOf, type NodeConfig } from '../api/nodeConfig.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { governingConfig } from '../api/resolvePolicy.ts';
 import { revisionOf } from '../api/revision.ts';
 import type { ClusterView, KnownNode } from './clusterView.ts';

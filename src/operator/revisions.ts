@@ -3,7 +3,7 @@
  * goes with it.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import type { SendOptions } from '../kube/client.ts';
 import { revisionLabel, type ClusterView, type KnownRevision } from './clusterView.ts';
 import type { Target } from './resolve.ts';

@@ -6,7 +6,7 @@
  */
 import { toSeconds } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import type { NodeOutcome } from './nodeOutcome.ts';
 import type { Target } from './resolve.ts';
 import type { Clock } from './since.ts';

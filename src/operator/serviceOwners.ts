@@ -1,8 +1,8 @@
 /**
  * Tells owners of Services, by events, what nodes do not serve of these and why.
  */
-import type { NodeProxy } from '../api/nodeProxy.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';

@@ -2,9 +2,9 @@
  * Tells nodes what to run: one NodeProxy per node, named as the node and owned by it, so that it goes with the node.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
-import type { NodeProxy } from '../api/nodeProxy.ts';
+import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { OwnerReference } from '../api/objectMeta.ts';
-import type { ProxyConfig } from '../api/proxyConfig.ts';
+import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { isOverloaded } from '../kube/apiError.ts';
 import type { KubeClient, SendOptions } from '../kube/client.ts';
 import type { KnownNode } from './clusterView.ts';

@@ -8,7 +8,7 @@ import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
 import { Governor } from '../../src/agent/governor.ts';
 import { Store } from '../../src/agent/store.ts';
 import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { Retired, RetireRequest, SyncRequest, SyncResult } from '../../src/backend/backend.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createNodeConfigSource, type NodeConfigSource } from '../../src/agent/nodeConfigSource.ts';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { ListWatchServer } from '../kube/listWatchServer.ts';
 import { until } from '../kube/until.ts';

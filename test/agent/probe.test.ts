@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
 import { Prober, type ProbeSpec } from '../../src/agent/probe.ts';
 import { Store } from '../../src/agent/store.ts';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import { until } from '../kube/until.ts';
 import { service } from './objects.ts';

@@ -3,7 +3,7 @@ import { builtIn } from '../../src/agent/desiredConfig.ts';
 import { type Facts, isSameReport, isSettled, nodeProxyStatus } from '../../src/agent/report.ts';
 import type { InvalidService } from '../../src/agent/store.ts';
 import type { SyncStatus } from '../../src/agent/syncLoop.ts';
-import { nodeproxySchema } from '../../src/api/schemas.ts';
+import { nodeproxySchema } from '../../src/api/generated/schemas.ts';
 import { validateObject } from '../../src/api/validation.ts';
 import { SyncError } from '../../src/netfilter/errors.ts';
 

@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
 import { type News, Reporter, selfServedAddress } from '../../src/agent/reporter.ts';
 import { Store } from '../../src/agent/store.ts';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { SyncError } from '../../src/netfilter/errors.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import { service } from './objects.ts';

@@ -2,7 +2,7 @@
  * @module The rows of both kinds as whole objects: one table for the real API server and for offline validation.
  */
 import type { CrdSchema } from '../../src/api/crdSchema.ts';
-import { nodeproxySchema, proxyconfigSchema } from '../../src/api/schemas.ts';
+import { nodeproxySchema, proxyconfigSchema } from '../../src/api/generated/schemas.ts';
 import { withValues, type Row } from './admissionRow.ts';
 import { nodeProxyRows } from './nodeProxyRows.ts';
 import { proxyConfigRows } from './proxyConfigRows.ts';

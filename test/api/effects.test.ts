@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import type { CrdSchema } from '../../src/api/crdSchema.ts';
-import { proxyconfigSchema } from '../../src/api/schemas.ts';
+import { proxyconfigSchema } from '../../src/api/generated/schemas.ts';
 import { refusalOf } from '../../src/backend/registry.ts';
 import { childrenOf } from './constraints.ts';
 import { effects, type Proof } from './effects.ts';

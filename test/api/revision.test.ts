@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { assert, boolean, jsonValue, nat, property, record, string } from 'fast-check';
 import { builtInConfig, withDefaults } from '../../src/api/defaults.ts';
 import { nodeConfigOf } from '../../src/api/nodeConfig.ts';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { revisionOf } from '../../src/api/revision.ts';
 
 const { spec } = withDefaults({ spec: { mode: 'iptables' } }) as ProxyConfig;

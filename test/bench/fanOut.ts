@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { execa } from 'execa';
 import { bundle } from '../../.ci/build.ts';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
 import { cpuSeconds, watchPeak } from './processTree.ts';

@@ -3,7 +3,7 @@
  * force.
  */
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { createReflector, type Reflector } from '../../src/kube/reflector.ts';
 import type { ClusterFixture } from '../operator/clusterFixture.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { withDefaults } from '../../src/api/defaults.ts';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { age, changeLines, newsBetween, statusLines, type Line } from '../../src/cli/statusLines.ts';
 import { screenLines } from '../../src/cli/statusOutput.ts';
 import { fitted, painted } from '../../src/cli/statusScreen.ts';

@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { configOfNodeProxy } from '../../src/agent/desiredConfig.ts';
 import { Store } from '../../src/agent/store.ts';
 import { builtInConfig } from '../../src/api/defaults.ts';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { refusalOf, render } from '../../src/backend/registry.ts';
 import { UnprintableRule } from '../../src/backend/shared/rule.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';

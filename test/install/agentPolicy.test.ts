@@ -3,7 +3,7 @@
  * own words.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { KubeClient, SendOptions } from '../../src/kube/client.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';

@@ -2,7 +2,7 @@
  * @module Agents for tests with a real API server: each answers what its NodeProxy says, a moment after it was told, as
  * if the kernel had taken it.
  */
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { ClusterFixture } from './clusterFixture.ts';
 
 const path = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { parse } from 'yaml';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { ensureBinaries } from '../cluster/binaries.ts';
 import { describeWhere } from '../requirements.ts';
 import { proxyConfig } from './objects.ts';

@@ -3,8 +3,8 @@
  * cluster.
  */
 import { withDefaults } from '../../src/api/defaults.ts';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import type { ClusterView, KnownNode } from '../../src/operator/clusterView.ts';
 import { outcomesOf } from '../../src/operator/nodeOutcome.ts';
 import { resolveTargets, type Target } from '../../src/operator/resolve.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { quarantineNotes } from '../../src/operator/quarantine.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';

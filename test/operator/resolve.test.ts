@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import type { ClusterView, KnownNode } from '../../src/operator/clusterView.ts';
 import { reconcile } from '../../src/operator/reconcile.ts';
 import { resolveTargets } from '../../src/operator/resolve.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { outcomesOf } from '../../src/operator/nodeOutcome.ts';
 import { resolveTargets, type Target } from '../../src/operator/resolve.ts';
 import { historyOf, revisionWrites } from '../../src/operator/revisions.ts';

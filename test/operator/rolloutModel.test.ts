@@ -4,7 +4,7 @@
  */
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { scaled } from '../scale.ts';
 import { configNames, SimulatedCluster, type Quality } from './simulatedCluster.ts';
 

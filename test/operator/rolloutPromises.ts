@@ -3,8 +3,8 @@
  * really is, not against what the operator knows of it.
  */
 import { expect } from '@jest/globals';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { portion } from '../../src/operator/rolloutState.ts';
 import type { SimulatedCluster } from './simulatedCluster.ts';
 

@@ -5,8 +5,8 @@
  */
 import { expect } from '@jest/globals';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
-import type { NodeProxy } from '../../src/api/nodeProxy.ts';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import {
   decodeRevision,
   type ClusterView,

@@ -3,7 +3,7 @@
  * tools that judge by a status.
  */
 import { nodeConfigOf, type ProxyConfigStatus } from '../../src/api/nodeConfig.ts';
-import type { ProxyConfig } from '../../src/api/proxyConfig.ts';
+import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { revisionOf } from '../../src/api/revision.ts';
 import { aggregateStatus } from '../../src/operator/aggregateStatus.ts';
 import { nextRollout, type Situation } from '../../src/operator/rolloutState.ts';

@@ -1,5 +1,5 @@
 // Generated from crds/ by `npm run generate`; do not edit.
-import type { CrdSchema } from './crdSchema.ts';
+import type { CrdSchema } from '../crdSchema.ts';
 
 /** The ProxyConfig CRD's schema, for offline defaulting and validation. */
 export const proxyconfigSchema: CrdSchema = {

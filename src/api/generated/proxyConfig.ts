@@ -10,7 +10,7 @@
 export interface ProxyConfig {
   apiVersion: string;
   kind: string;
-  metadata: import('./objectMeta.ts').ObjectMeta;
+  metadata: import('../objectMeta.ts').ObjectMeta;
   /**
    * What the selected nodes should do. Only spec.mode has no default; a change is applied to running nodes without a
    * restart.

@@ -128,5 +128,5 @@ export interface NodeProxy {
       lastTransitionTime: string;
     }[];
   };
-  metadata: import('./objectMeta.ts').ObjectMeta;
+  metadata: import('../objectMeta.ts').ObjectMeta;
 }
