@@ -11,6 +11,11 @@ export interface Heard {
   readonly object?: unknown;
 }
 
+/** What the API server answers to a write. */
+export interface WrittenObject {
+  readonly metadata: { readonly name: string; readonly resourceVersion: string };
+}
+
 export class KnownObjects<Kept> {
   readonly #byName = new Map<string, Kept>();
   readonly #decode: (object: unknown) => Kept | undefined;
@@ -49,7 +54,7 @@ export class WrittenObjects<Kept extends { readonly metadata: ObjectMeta }> exte
    * Known at once what was written, so that the next turn does not decide on older knowledge; unless the watch has
    * brought something newer meanwhile, such as the answer of a quick agent.
    */
-  learn(written: { readonly metadata: { readonly name: string; readonly resourceVersion: string } }): boolean {
+  learn(written: WrittenObject): boolean {
     const { name, resourceVersion } = written.metadata;
     const known = this.byName.get(name)?.metadata.resourceVersion;
     if (known !== undefined && Number(known) >= Number(resourceVersion)) return false;

@@ -1,0 +1,139 @@
+/**
+ * The base class of the operator: the only file that knows @dot-i/k8s-operator.
+ *
+ * What the library's class brings is its frame: init, start, stop, watchResource. What it does badly is overridden here
+ * (seen in 1.3.9): a watch error ends the process, a watch starts anew without a resourceVersion and so loses deletes,
+ * and errors of status and finalizer writes are swallowed.
+ */
+import operatorModule, { type ResourceEvent } from '@dot-i/k8s-operator';
+import type { KubeClient } from '../kube/client.ts';
+import { createReflector, type Reflector } from '../kube/reflector.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Heard } from './knownObjects.ts';
+import { metaOf, remainsOf } from './watchedObject.ts';
+
+export interface OperatorBaseOptions {
+  readonly client: KubeClient;
+  readonly logger: Logger;
+  /** A list or watch failed, and is tried again. `resource` is the plural of its kind. */
+  readonly onWatchError: (resource: string) => void;
+}
+
+/** Objects of one kind; `group` is empty for the core group, and without a namespace those of all are watched. */
+export interface WatchedResource {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly namespace?: string;
+}
+
+/** What a watch brought of one object; without `object`, that it is deleted. */
+export interface WatchedObject extends Heard {
+  readonly uid: string;
+}
+
+type OnEvent = (event: ResourceEvent) => Promise<void>;
+type ApiObject = ResourceEvent['object'];
+
+const { ResourceEventType } = operatorModule;
+const noFinalizer = 'no finalizer stands on a ProxyConfig: deleting one never removes a rule';
+
+export abstract class OperatorBase extends operatorModule.default {
+  readonly #options: OperatorBaseOptions;
+  readonly #reflectors: Reflector[] = [];
+
+  constructor(options: OperatorBaseOptions) {
+    super(options.logger);
+    this.#options = options;
+  }
+
+  /** Resolves when the first list has been handed over; the watch goes on until `stopWatching`. */
+  protected watch(
+    { group, version, plural, namespace }: WatchedResource,
+    observe: (observed: WatchedObject) => void,
+  ): Promise<void> {
+    return this.watchResource(group, version, plural, async (event) => observe(observedOf(event)), namespace);
+  }
+
+  /** Ends every watch; resolves when nothing is handed over any more. */
+  protected async stopWatching(): Promise<void> {
+    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+  }
+
+  // oxlint-disable-next-line max-params -- the base class's signature
+  protected override async watchResource(
+    group: string,
+    version: string,
+    plural: string,
+    onEvent: OnEvent,
+    namespace?: string,
+  ): Promise<void> {
+    const { client, logger, onWatchError } = this.#options;
+    const id = group === '' ? plural : `${plural}.${group}`;
+    const tell = (type: ResourceEvent['type'], object: ApiObject): void => {
+      onEvent({ type, object, meta: metaOf(id, object) }).catch((cause: unknown) =>
+        logger.error('an object was not understood', { id, error: cause }),
+      );
+    };
+    const reflector = createReflector<ApiObject>({
+      client,
+      path: this.getCustomResourceApiUri(group, version, plural, namespace),
+      decode: (object) => object as ApiObject,
+      handler: {
+        onAdd: (_id, object) => tell(ResourceEventType.Added, object),
+        onUpdate: (_id, object) => tell(ResourceEventType.Modified, object),
+        onDelete: (identity) => tell(ResourceEventType.Deleted, remainsOf(identity)),
+      },
+      onError: (cause, retryInMs) => {
+        onWatchError(plural);
+        logger.warn('watching failed', { id, error: cause, retryInMs });
+      },
+    });
+    this.#reflectors.push(reflector);
+    reflector.start();
+    await reflector.synced;
+  }
+
+  /**
+   * The path on the API server; unlike upstream's also for the core group, and without the server's address, which is
+   * the client's.
+   */
+  protected override getCustomResourceApiUri(
+    group: string,
+    version: string,
+    plural: string,
+    namespace?: string,
+  ): string {
+    const prefix = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+    return namespace === undefined ? `${prefix}/${plural}` : `${prefix}/namespaces/${namespace}/${plural}`;
+  }
+
+  protected override setResourceStatus(): Promise<never> {
+    return unused('setResourceStatus', 'a status is tied to the object that it was computed from: writeStatus.ts');
+  }
+
+  protected override patchResourceStatus(): Promise<never> {
+    return unused('patchResourceStatus', 'a status is applied as a whole: writeStatus.ts');
+  }
+
+  protected override handleResourceFinalizer(): Promise<never> {
+    return unused('handleResourceFinalizer', noFinalizer);
+  }
+
+  protected override setResourceFinalizers(): Promise<never> {
+    return unused('setResourceFinalizers', noFinalizer);
+  }
+
+  protected override registerCustomResourceDefinition(): Promise<never> {
+    return unused('registerCustomResourceDefinition', 'kubectl apply -k installs the CRDs; the operator may not');
+  }
+}
+
+function observedOf({ type, meta: { name, resourceVersion }, object }: ResourceEvent): WatchedObject {
+  const uid = object.metadata?.uid ?? '';
+  return { name, uid, resourceVersion, ...(type === ResourceEventType.Deleted ? {} : { object }) };
+}
+
+function unused(method: string, instead: string): Promise<never> {
+  return Promise.reject(new Error(`${method} is not used: ${instead}`));
+}
