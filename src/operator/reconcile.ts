@@ -12,7 +12,8 @@ import { resolveTargets, type Target } from './resolve.ts';
 import { historyOf, nodeConfigOfRevision, revisionWrites, type RevisionWrite } from './revisions.ts';
 import { nodesToTell } from './rollout.ts';
 import { statusEvents, type StatusEvent } from './rolloutEvents.ts';
-import { isRecorded, nextLookMs, nextRollout, situationOf, type Rollout } from './rolloutState.ts';
+import { isRecorded, nextLookMs, situationOf, type Rollout } from './rolloutState.ts';
+import { nextRollout } from './rolloutTransitions.ts';
 import type { Clock } from './since.ts';
 import { nodeWrite, type NodeWrite } from './writeNodes.ts';
 

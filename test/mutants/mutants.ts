@@ -534,7 +534,7 @@ const rollouts: readonly Mutant[] = [
   },
   {
     name: 'a revision that was rolled back is tried again by itself',
-    file: 'src/operator/rolloutState.ts',
+    file: 'src/operator/rolloutTransitions.ts',
     find: 'hasGivenUp && observedGeneration',
     replace: 'hasGivenUp || observedGeneration',
     test: rollout,

@@ -6,7 +6,8 @@ import { nodeConfigOf, type ProxyConfigStatus } from '../../src/api/nodeConfig.t
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { revisionOf } from '../../src/api/revision.ts';
 import { aggregateStatus } from '../../src/operator/aggregateStatus.ts';
-import { nextRollout, type Situation } from '../../src/operator/rolloutState.ts';
+import type { Situation } from '../../src/operator/rolloutState.ts';
+import { nextRollout } from '../../src/operator/rolloutTransitions.ts';
 import { proxyConfig, situation, type Report } from './objects.ts';
 
 const proxyConfigRevision = revisionOf(nodeConfigOf(proxyConfig('all').spec));
