@@ -23,7 +23,7 @@ export const notInAgent = ['node_modules/@kubernetes/', 'node_modules/@dot-i/', 
 export async function bundle(outdir: string): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { proxyconfig: 'src/main.ts', agent: 'src/agent/agent.ts', operator: 'src/operator/operator.ts' },
+    entryPoints: { proxyconfig: 'src/main.ts', agent: 'src/agent/runAgent.ts', operator: 'src/operator/operator.ts' },
     outdir,
     bundle: true,
     splitting: true,

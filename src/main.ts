@@ -55,7 +55,7 @@ Example, by hand on a node:
     )
     .action(async (flags: AgentFlags) => {
       const config = agentConfig(flags, manifest.version);
-      const { runAgent } = await import('./agent/agent.ts');
+      const { runAgent } = await import('./agent/runAgent.ts');
       await runAgent(config, stopSignal());
     });
 }

@@ -1,42 +1,38 @@
 /**
- * @module The agent process: watches -> store -> sync loops -> kernel, and back into NodeProxy, metrics and health.
- * Wiring only.
+ * The agent: watches -> store -> sync loops -> kernel, and back into NodeProxy, metrics and health. Wiring only.
  *
  * Order of a start: everything is listed; then the configuration is decided on; only then is the first rule written.
  * The end leaves the rules as they are: Services go on working without an agent.
  */
-import { once } from 'node:events';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConditionNow } from '../api/conditions.ts';
 import type { AgentConfig } from '../config.ts';
-import { ApiError } from '../kube/apiError.ts';
-import { createKubeClient, type KubeClient } from '../kube/client.ts';
-import { loadKubeConfig } from '../kube/kubeConfig.ts';
+import type { KubeClient } from '../kube/client.ts';
 import type { ReflectorTiming } from '../kube/reflector.ts';
-import { createStatusWriter } from '../kube/statusWriter.ts';
-import { createLogger, type Logger } from '../observability/logger.ts';
-import { type AgentMetrics, createAgentMetrics } from '../observability/metrics.ts';
+import { createStatusWriter, type StatusWriter } from '../kube/statusWriter.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { AgentMetrics } from '../observability/metrics.ts';
+import { apiErrorObserver } from './apiErrors.ts';
 import { watchCluster, type ObservedNode } from './clusterWatch.ts';
-import { applySettings, conntrackSettings, settingsCondition } from './conntrackSettings.ts';
+import { ConntrackSettings } from './conntrackSettings.ts';
 import { ConntrackUse } from './conntrackUse.ts';
 import { Dataplane, type DataplaneStatus } from './dataplane.ts';
-import { type DesiredConfig, loadSavedConfig, saveConfig } from './desiredConfig.ts';
 import { startEndpoints } from './endpoints.ts';
 import { createFollowers, type Followers } from './followers.ts';
 import { Governor } from './governor.ts';
 import type { Guard } from './guard.ts';
 import { type HealthFacts, readyz } from './health.ts';
-import { type KernelAccess, kernelAccess } from './kernelAccess.ts';
+import type { KernelAccess } from './kernelAccess.ts';
 import { createNodeConfigSource, nodeProxiesPath } from './nodeConfigSource.ts';
 import { createPacketCounters } from './packetCounters.ts';
 import { quarantinedServices } from './report.ts';
 import { Prober } from './probe.ts';
 import { Reporter, selfServedAddress } from './reporter.ts';
+import { SavedConfig } from './savedConfig.ts';
 import { Store } from './store.ts';
 import { createSyncObserver } from './syncObserver.ts';
 
-/** What a test brings itself. */
+/** What it reaches the world by. */
 export interface AgentParts {
   readonly client: KubeClient;
   readonly logger: Logger;
@@ -54,69 +50,23 @@ export interface AgentTiming {
   readonly stopGraceMs: number;
 }
 
-const defaultTiming: AgentTiming = {
-  reflector: {},
-  nodeProxyWaitMs: 10_000,
-  statusIntervalMs: 10_000,
-  stopGraceMs: 8000,
-};
-
 const lastReportMs = 3000;
 
-/** What `proxyconfig agent` runs: works until the signal fires, then ends in order and resolves. */
-export async function runAgent(
-  config: AgentConfig,
-  signal: AbortSignal,
-  parts: Partial<AgentParts> = {},
-): Promise<void> {
-  const logger = parts.logger ?? createLogger(config.logLevel);
-  const client =
-    parts.client ??
-    createKubeClient(loadKubeConfig(config.kubernetes), { userAgent: `proxyconfig-agent/${config.version}` });
-  const metrics = parts.metrics ?? createAgentMetrics();
-  const agent = new Agent(config, { kernel: kernelAccess(), timing: defaultTiming, ...parts, logger, client, metrics });
-  logger.info('agent starts', { version: config.version, node: config.nodeName, server: client.server });
-  try {
-    await Promise.race([agent.start(), aborted(signal)]);
-    await aborted(signal);
-  } finally {
-    await agent.stop();
-    await client.close();
-    logger.info('agent stopped; the rules stay in place');
-  }
+/** The status of the node's NodeProxy is the agent's alone. */
+function nodeProxyWriter(name: string, { client, logger, timing }: AgentParts): StatusWriter {
+  return createStatusWriter({
+    client,
+    apiVersion: 'proxyconfig.dev/v1alpha1',
+    kind: 'NodeProxy',
+    name,
+    path: `${nodeProxiesPath}/${name}`,
+    fieldManager: 'proxyconfig-agent',
+    intervalMs: timing.statusIntervalMs,
+    onError: (error, retryInMs) => logger.warn('the NodeProxy status was not written', { error, retryInMs }),
+  });
 }
 
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
-}
-
-/**
- * The same failure of one kind of object is a warning once in five minutes: an API server may be away for long, or a
- * kind never served.
- */
-const repeatWarningMs = 300_000;
-
-function apiErrorObserver(
-  metrics: AgentMetrics,
-  logger: Logger,
-): (resource: string, error: unknown, retryInMs: number) => void {
-  const told = new Map<string, { readonly what: string; readonly at: number }>();
-  return (resource, error, retryInMs) => {
-    metrics.apiErrors.inc({ resource });
-    const what = error instanceof ApiError ? `${error.status} ${error.reason}` : String(error);
-    const last = told.get(resource);
-    const isRepeated = last?.what === what && performance.now() - last.at < repeatWarningMs;
-    if (!isRepeated) told.set(resource, { what, at: performance.now() });
-    logger[isRepeated ? 'debug' : 'warn']('list or watch failed', {
-      resource,
-      error,
-      retryInMs: Math.round(retryInMs),
-    });
-  };
-}
-
-class Agent {
-  readonly #config: AgentConfig;
+export class Agent {
   readonly #parts: AgentParts;
   readonly #store = new Store();
   readonly #dataplane: Dataplane;
@@ -127,20 +77,18 @@ class Agent {
   readonly #servers;
   readonly #followers: Followers;
   readonly #conntrackUse: ConntrackUse;
+  readonly #conntrackSettings: ConntrackSettings;
+  readonly #saved: SavedConfig;
   #governor: Governor | undefined;
   #guard: Promise<Guard> | undefined;
-  #remarks: readonly ConditionNow[] = [];
-  #settingsOf: DesiredConfig | undefined;
   #node: ObservedNode = { record: undefined, eligible: true };
-  #saved: DesiredConfig | undefined;
-  #saving: Promise<void> = Promise.resolve();
   #isStopping = false;
 
   constructor(config: AgentConfig, parts: AgentParts) {
     const { client, logger, metrics, timing } = parts;
     const { nodeName } = config;
-    this.#config = config;
     this.#parts = parts;
+    const onNews = (): void => this.#onNews();
     const isHealthy = (): boolean => readyz(this.#health()).status === 200;
     this.#followers = createFollowers({
       store: this.#store,
@@ -154,10 +102,10 @@ class Agent {
       metrics,
       logger,
       startedAt: Date.now(),
-      onNews: () => this.#onNews(),
+      onNews,
       followers: this.#followers,
     });
-    const { makeBackend } = parts.kernel;
+    const { makeBackend, sysctls } = parts.kernel;
     const onReconsider = (): void => this.#governor?.reconsider();
     this.#dataplane = new Dataplane({
       store: this.#store,
@@ -165,26 +113,14 @@ class Agent {
       observer,
       logger,
       onReconsider,
-      onNews: () => this.#onNews(),
+      onNews,
     });
-    const writer = createStatusWriter({
-      client,
-      apiVersion: 'proxyconfig.dev/v1alpha1',
-      kind: 'NodeProxy',
-      name: nodeName,
-      path: `${nodeProxiesPath}/${nodeName}`,
-      fieldManager: 'proxyconfig-agent',
-      intervalMs: timing.statusIntervalMs,
-      onError: (error, retryInMs) => logger.warn('the NodeProxy status was not written', { error, retryInMs }),
-    });
-    this.#reporter = new Reporter(writer, { agentVersion: config.version, kernel: os.release() });
-    this.#prober = new Prober({ store: this.#store, logger, onNews: () => this.#onNews() });
-    this.#conntrackUse = new ConntrackUse({
-      sysctls: parts.kernel.sysctls,
-      metrics,
-      logger,
-      onNews: () => this.#onNews(),
-    });
+    const about = { agentVersion: config.version, kernel: os.release() };
+    this.#reporter = new Reporter(nodeProxyWriter(nodeName, parts), about);
+    this.#prober = new Prober({ store: this.#store, logger, onNews });
+    this.#conntrackUse = new ConntrackUse({ sysctls, metrics, logger, onNews });
+    this.#conntrackSettings = new ConntrackSettings({ sysctls, logger, onNews });
+    this.#saved = new SavedConfig(config.stateDirectory, logger);
     const onError = apiErrorObserver(metrics, logger);
     this.#watch = watchCluster({
       client,
@@ -208,10 +144,10 @@ class Agent {
 
   async start(): Promise<void> {
     const { logger, timing } = this.#parts;
-    this.#saved = await this.#loadSaved();
+    const saved = await this.#saved.load();
     const governor = new Governor({
       dataplane: this.#dataplane,
-      saved: this.#saved,
+      saved,
       logger,
       onAnswer: () => this.#onNews(),
     });
@@ -220,7 +156,7 @@ class Agent {
     this.#source.start();
     await this.#watch.synced;
     logger.info('Services, EndpointSlices and Node are known');
-    await this.#source.first({ waitMs: timing.nodeProxyWaitMs, orAbsent: this.#saved !== undefined });
+    await this.#source.first({ waitMs: timing.nodeProxyWaitMs, orAbsent: saved !== undefined });
     if (this.#isStopping) return;
     this.#guard = this.#parts.kernel.guard({ logger, onLoss: (family) => this.#dataplane.requestCheck(family) });
     await this.#guard;
@@ -238,7 +174,7 @@ class Agent {
     await this.#followers.stop();
     await this.#conntrackUse.stop();
     await (await this.#guard)?.stop();
-    await this.#saving;
+    await this.#saved.saved();
     // The last report must not hold up the end where the API server hangs.
     await Promise.race([this.#reporter.stop(), sleep(lastReportMs, undefined, { ref: false })]);
     await Promise.all(this.#servers.map((server) => server.stop()));
@@ -251,18 +187,6 @@ class Agent {
       monotonicNow: performance.now(),
       now: new Date(),
     };
-  }
-
-  async #loadSaved(): Promise<DesiredConfig | undefined> {
-    try {
-      return await loadSavedConfig(this.#config.stateDirectory);
-    } catch (error) {
-      this.#parts.logger.error('the saved configuration cannot be used', {
-        directory: this.#config.stateDirectory,
-        error,
-      });
-      return undefined;
-    }
   }
 
   #onNode(node: ObservedNode): void {
@@ -285,7 +209,11 @@ class Agent {
       invalidServices,
       selfServedAddress: selfServedAddress(client.server, this.#store),
       probe: this.#prober.finding,
-      remarks: [...this.#remarks, ...this.#conntrackUse.conditions(), ...this.#followers.remarks()],
+      remarks: [
+        this.#conntrackSettings.conditions(),
+        this.#conntrackUse.conditions(),
+        this.#followers.remarks(),
+      ].flat(),
     });
   }
 
@@ -301,33 +229,10 @@ class Agent {
 
   #noteInForce({ inForce, isProving }: DataplaneStatus): void {
     if (inForce === undefined) return;
-    const { metrics, logger } = this.#parts;
+    const { metrics } = this.#parts;
     metrics.configInfo.reset();
     metrics.configInfo.set({ mode: inForce.config.mode, revision: inForce.revision, source: inForce.source }, 1);
-    void this.#applySettings(inForce);
-    if (inForce.source !== 'NodeProxy' || inForce === this.#saved || isProving === true) return;
-    this.#saved = inForce;
-    this.#saving = this.#saving
-      .then(() => saveConfig(this.#config.stateDirectory, inForce))
-      .catch((error: unknown) => logger.error('the configuration in force could not be saved', { error }));
-  }
-
-  /**
-   * Once for each configuration, when its rules stand: they bring the kernel's module along, and with it the settings.
-   */
-  async #applySettings(inForce: DesiredConfig): Promise<void> {
-    if (inForce === this.#settingsOf) return;
-    this.#settingsOf = inForce;
-    const { kernel, logger } = this.#parts;
-    try {
-      const refused = await applySettings(conntrackSettings(inForce.config.conntrack), kernel.sysctls);
-      if (inForce !== this.#settingsOf) return;
-      if (refused.length > 0)
-        logger.warn('conntrack settings that the kernel does not let the agent write', { refused });
-      this.#remarks = settingsCondition(refused);
-      this.#onNews();
-    } catch (error) {
-      logger.error('the conntrack settings could not be applied', { error });
-    }
+    void this.#conntrackSettings.apply(inForce);
+    if (isProving !== true) this.#saved.save(inForce);
   }
 }

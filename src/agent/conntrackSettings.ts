@@ -5,7 +5,9 @@
 import { availableParallelism } from 'node:os';
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { ConditionNow } from '../api/conditions.ts';
+import type { Logger } from '../observability/logger.ts';
 import type { Sysctls } from '../system/sysctl.ts';
+import type { DesiredConfig } from './desiredConfig.ts';
 
 export interface Setting {
   /** Below `net/netfilter/`. */
@@ -70,4 +72,46 @@ export function settingsCondition(refused: readonly string[]): readonly Conditio
   const more = others.length > 0 ? ` and ${others.length} more` : '';
   const message = `The kernel does not let the agent set ${first}${more}. Mount the node's /proc/sys/net at /host/proc/sys/net, or set 0 in spec.conntrack.`;
   return [{ type: 'ConntrackSettings', status: 'False', reason: 'NotWritable', message }];
+}
+
+export interface ConntrackSettingsOptions {
+  readonly sysctls: Sysctls;
+  readonly logger: Logger;
+  /** The conditions may have changed. */
+  readonly onNews: () => void;
+}
+
+/** The settings of the configuration in force, and what the kernel says to them. */
+export class ConntrackSettings {
+  readonly #options: ConntrackSettingsOptions;
+  #appliedOf: DesiredConfig | undefined;
+  #conditions: readonly ConditionNow[] = [];
+
+  constructor(options: ConntrackSettingsOptions) {
+    this.#options = options;
+  }
+
+  conditions(): readonly ConditionNow[] {
+    return this.#conditions;
+  }
+
+  /**
+   * Once for each configuration, when its rules stand: they bring the kernel's module along, and with it the settings.
+   * Never throws.
+   */
+  async apply(inForce: DesiredConfig): Promise<void> {
+    if (inForce === this.#appliedOf) return;
+    this.#appliedOf = inForce;
+    const { sysctls, logger, onNews } = this.#options;
+    try {
+      const refused = await applySettings(conntrackSettings(inForce.config.conntrack), sysctls);
+      if (inForce !== this.#appliedOf) return;
+      if (refused.length > 0)
+        logger.warn('conntrack settings that the kernel does not let the agent write', { refused });
+      this.#conditions = settingsCondition(refused);
+      onNews();
+    } catch (error) {
+      logger.error('the conntrack settings could not be applied', { error });
+    }
+  }
 }

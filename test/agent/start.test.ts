@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { runAgent } from '../../src/agent/agent.ts';
+import { runAgent } from '../../src/agent/runAgent.ts';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
 import type { AgentConfig } from '../../src/config.ts';
 import { ApiError } from '../../src/kube/apiError.ts';

@@ -1,0 +1,48 @@
+/**
+ * @module The agent process.
+ */
+import { once } from 'node:events';
+import type { AgentConfig } from '../config.ts';
+import { createKubeClient } from '../kube/client.ts';
+import { loadKubeConfig } from '../kube/kubeConfig.ts';
+import { createLogger } from '../observability/logger.ts';
+import { createAgentMetrics } from '../observability/metrics.ts';
+import { Agent, type AgentParts, type AgentTiming } from './agent.ts';
+import { kernelAccess } from './kernelAccess.ts';
+
+const defaultTiming: AgentTiming = {
+  reflector: {},
+  nodeProxyWaitMs: 10_000,
+  statusIntervalMs: 10_000,
+  stopGraceMs: 8000,
+};
+
+/**
+ * What `proxyconfig agent` runs: works until the signal fires, then ends in order and resolves. `parts`: what a test
+ * brings itself.
+ */
+export async function runAgent(
+  config: AgentConfig,
+  signal: AbortSignal,
+  parts: Partial<AgentParts> = {},
+): Promise<void> {
+  const logger = parts.logger ?? createLogger(config.logLevel);
+  const client =
+    parts.client ??
+    createKubeClient(loadKubeConfig(config.kubernetes), { userAgent: `proxyconfig-agent/${config.version}` });
+  const metrics = parts.metrics ?? createAgentMetrics();
+  const agent = new Agent(config, { kernel: kernelAccess(), timing: defaultTiming, ...parts, logger, client, metrics });
+  logger.info('agent starts', { version: config.version, node: config.nodeName, server: client.server });
+  try {
+    await Promise.race([agent.start(), aborted(signal)]);
+    await aborted(signal);
+  } finally {
+    await agent.stop();
+    await client.close();
+    logger.info('agent stopped; the rules stay in place');
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
