@@ -9,7 +9,9 @@ import { execa } from 'execa';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Mutant, mutants } from './mutants.ts';
+import { occurrences } from './check.ts';
+import type { Mutant } from './mutant.ts';
+import { mutants } from './mutants.ts';
 
 /** Found: by the test of that name. Untested: no test of that name ran. */
 type Fate = { readonly kind: 'found'; readonly by: string } | { readonly kind: 'survived' | 'not made' | 'untested' };
@@ -70,10 +72,11 @@ function fateFrom(report: Report | undefined): Fate {
   return failed === undefined ? { kind: 'survived' } : { kind: 'found', by: failed.fullName };
 }
 
-async function fateOf({ file, find, replace, test, killer }: Mutant, tree: string): Promise<Fate> {
+async function fateOf(mutant: Mutant, tree: string): Promise<Fate> {
+  const { file, find, replace, test, killer } = mutant;
   const path = join(tree, file);
   const original = await readFile(path, 'utf8');
-  if (original.split(find).length !== 2) return { kind: 'not made' };
+  if (occurrences(original, mutant) !== 1) return { kind: 'not made' };
   await writeFile(
     path,
     original.replace(find, () => replace),

@@ -1,0 +1,55 @@
+/** @module Mutants of what the agent knows of the cluster, and when it writes. */
+import type { Mutant } from './mutant.ts';
+
+const reflector = 'test/kube/reflector.test.ts';
+
+export const agentMutants: readonly Mutant[] = [
+  {
+    name: 'a list without an object of ours deletes nothing',
+    file: 'src/kube/reflector.ts',
+    find: 'if (!seen.has(key)) this.#drop(key);',
+    replace: 'if (seen.has(key) && !seen.has(key)) this.#drop(key);',
+    test: reflector,
+    killer: 'a DELETE that was missed is found by the list after a 410',
+  },
+  {
+    name: 'a new object of the same name is taken for the old one',
+    file: 'src/kube/reflector.ts',
+    find: 'if (known !== undefined && uidOf(known) !== uid) this.#drop(key);',
+    replace: '',
+    test: reflector,
+    killer: 'an object made anew under the same name is a delete and an add',
+  },
+  {
+    name: '410 Gone does not lead to a new list',
+    file: 'src/kube/reflector.ts',
+    find: 'isGone(error) || error instanceof HistoryWentBack) this',
+    replace: 'error instanceof HistoryWentBack) this',
+    test: reflector,
+    killer: 'a DELETE that was missed is found by the list after a 410',
+  },
+  {
+    name: 'rules are written before everything is known',
+    file: 'src/agent/agent.ts',
+    find: '    await this.#watch.synced;\n',
+    replace: '',
+    test: 'test/agent/start.test.ts',
+    killer: 'nothing is written before',
+  },
+  {
+    name: 'a refused configuration takes the one in force away',
+    file: 'src/agent/governor.ts',
+    find: 'if (dataplane.status.accepted === undefined) await this.#fallBack();',
+    replace: 'await this.#accept(builtIn());',
+    test: 'test/agent/governor.test.ts',
+    killer: 'a mode that is refused later changes nothing: the previous configuration goes on serving',
+  },
+  {
+    name: 'rules that are not there are written again at once, for ever',
+    file: 'src/agent/syncLoop.ts',
+    find: "this.#heardLoss && error?.reason === 'VerificationFailed' && failures <= mostHastyRetries",
+    replace: "error?.reason === 'VerificationFailed'",
+    test: 'test/agent/syncLoop.test.ts',
+    killer: 'somebody who flushes all the time gets pauses in the end',
+  },
+];

@@ -1,0 +1,80 @@
+/** @module Mutants of virtual servers, real servers, addresses and sets of the ipvs mode. */
+import type { Mutant } from './mutant.ts';
+
+const ipvsGolden = 'test/backend/ipvs/golden.test.ts';
+const ipvsLedger = 'test/backend/ipvs/ledger.test.ts';
+
+export const ipvsMutants: readonly Mutant[] = [
+  {
+    name: 'ipvs: a client is not remembered',
+    file: 'src/backend/ipvs/fragment.ts',
+    find: 'persistenceSeconds: port.affinityTimeoutSeconds',
+    replace: 'persistenceSeconds: undefined',
+    test: ipvsGolden,
+    killer: 'session affinity from everywhere',
+  },
+  {
+    name: 'ipvs: external policy Local without an endpoint here lets strangers in',
+    file: 'src/backend/ipvs/fragment.ts',
+    find: 'lacksExternal: externalLocal && hasEndpoints && !hasLocal',
+    replace: 'lacksExternal: externalLocal && hasEndpoints && !hasLocal && port.port < 0',
+    test: ipvsGolden,
+    killer: 'external traffic policy Local',
+  },
+  {
+    name: 'ipvs: pods of other nodes are masqueraded as if they reached themselves here',
+    file: 'src/backend/ipvs/fragment.ts',
+    find: 'filter(({ isLocal }) => isLocal);',
+    replace: 'filter(({ isLocal }) => isLocal || port > 0);',
+    test: ipvsGolden,
+    killer: 'a pod that asks itself',
+  },
+  {
+    name: "ipvs: an address of the node's own goes onto kube-ipvs0",
+    file: 'src/backend/ipvs/fragment.ts',
+    find: 'virtual.filter((address) => !context.localAddresses.has(address))',
+    replace: 'virtual',
+    test: ipvsLedger,
+    killer: "an address of the node's own never goes onto kube-ipvs0",
+  },
+  {
+    name: 'ipvs: UDP real servers drain',
+    file: 'src/backend/ipvs/virtualServer.ts',
+    find: "return name.startsWith('-t ');",
+    replace: "return name !== '';",
+    test: ipvsLedger,
+    killer: 'real servers leave UDP: at once',
+  },
+  {
+    name: 'ipvs: a TCP real server goes at once',
+    file: 'src/backend/ipvs/ledger.ts',
+    find: 'if (!endsConnections(real.server) || present?.masquerading !== true)',
+    replace: 'if (present !== undefined)',
+    test: ipvsLedger,
+    killer: 'real servers leave TCP: weight 0 until the last connection has ended',
+  },
+  {
+    name: 'ipvs: virtual servers of others go',
+    file: 'src/backend/ipvs/ledger.ts',
+    find: 'if (!this.#isExcluded(name)) changes.servers.removed.push(name);',
+    replace: 'changes.servers.removed.push(name);',
+    test: ipvsLedger,
+    killer: 'virtual servers that no Service wants go, but those in excludeCIDRs stay',
+  },
+  {
+    name: 'ipvs: an address loses its guard before it goes',
+    file: 'src/backend/ipvs/changes.ts',
+    find: 'setsAfter: addresses.removed.map(',
+    replace: 'setsAfter: addresses.added.map(',
+    test: ipvsLedger,
+    killer: 'one UDP port goes at once: the address before its guard, the virtual server last',
+  },
+  {
+    name: 'ipvs: a full set stays as it is',
+    file: 'src/backend/ipvs/setKeeper.ts',
+    find: 'most <= present.maxElements) return false;',
+    replace: 'most < Infinity) return false;',
+    test: ipvsLedger,
+    killer: 'a full set is replaced by a larger one',
+  },
+];
