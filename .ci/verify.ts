@@ -20,6 +20,7 @@ export const steps: readonly Step[] = [
   { name: 'format', command: ['oxfmt', '--check'] },
   { name: 'lint', command: ['oxlint', '--type-aware'] },
   { name: 'types', command: ['tsc', '--noEmit'] },
+  { name: 'circles', command: ['node', '.ci/circles.ts'] },
   { name: 'generated files', command: ['node', 'crds/generate.ts', '--check'] },
   { name: 'mutants', command: ['node', 'test/mutants/check.ts'] },
   { name: 'build', command: ['node', '.ci/build.ts'] },

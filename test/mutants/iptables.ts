@@ -172,8 +172,8 @@ export const iptablesMutants: readonly Mutant[] = [
   {
     name: 'a restore that does nothing is believed',
     file: 'src/backend/iptables/apply.ts',
-    find: "if (difference !== undefined)\n    throw new SyncError('VerificationFailed'",
-    replace: "if (difference === '')\n    throw new SyncError('VerificationFailed'",
+    find: "if (difference !== undefined) throw verificationFailed('iptables-restore'",
+    replace: "if (difference === '') throw verificationFailed('iptables-restore'",
     test: kernel,
     killer:
       'iptables nft tools that are not what they should be an iptables-restore that does nothing and exits with 0 is found out',

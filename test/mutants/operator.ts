@@ -63,7 +63,7 @@ export const operatorMutants: readonly Mutant[] = [
   },
   {
     name: 'a revision that was rolled back is tried again by itself',
-    file: 'src/operator/rolloutState.ts',
+    file: 'src/operator/rolloutTransitions.ts',
     find: 'hasGivenUp && observedGeneration',
     replace: 'hasGivenUp || observedGeneration',
     test: rollout,
