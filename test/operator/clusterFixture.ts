@@ -44,38 +44,49 @@ export const conditionIs =
     );
   };
 
+export interface ClusterOptions {
+  /** The directory to `kubectl apply -k`; only the CRDs unless told otherwise. */
+  readonly install?: string;
+  /** Further ones of kube-apiserver. */
+  readonly apiServerArguments?: readonly string[];
+}
+
 export class ClusterFixture {
-  readonly server: ApiServer;
-  readonly client: KubeClient;
+  #server: ApiServer | undefined;
+  #client: KubeClient | undefined;
 
-  private constructor(server: ApiServer) {
-    this.server = server;
-    this.client = createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig }));
-  }
-
-  /**
-   * `install`: the directory to `kubectl apply -k`; only the CRDs unless told otherwise. `apiServerArguments`: further
-   * ones.
-   */
-  static async start({
-    install = 'crds',
-    apiServerArguments,
-  }: { install?: string; apiServerArguments?: readonly string[] } = {}): Promise<ClusterFixture> {
-    const fixture = new ClusterFixture(await startApiServer({ apiServerArguments }));
-    try {
-      await fixture.kubectl(['apply', '-k', install]);
-      if (install === 'crds') await fixture.kubectl(['create', 'namespace', 'proxyconfig-system']);
-      await fixture.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
-    } catch (error) {
-      await fixture.stop();
-      throw error;
-    }
+  static async start(options: ClusterOptions = {}): Promise<ClusterFixture> {
+    const fixture = new ClusterFixture();
+    await fixture.start(options);
     return fixture;
   }
 
+  async start({ install = 'crds', apiServerArguments }: ClusterOptions = {}): Promise<void> {
+    this.#server = await startApiServer({ apiServerArguments });
+    this.#client = createKubeClient(loadKubeConfig({ kubeconfig: this.#server.kubeconfig }));
+    try {
+      await this.kubectl(['apply', '-k', install]);
+      if (install === 'crds') await this.kubectl(['create', 'namespace', 'proxyconfig-system']);
+      await this.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Also of one that was never started. */
   async stop(): Promise<void> {
-    await this.client.close();
-    await this.server.stop();
+    await this.#client?.close();
+    await this.#server?.stop();
+  }
+
+  get server(): ApiServer {
+    return started(this.#server);
+  }
+
+  /** As an administrator. */
+  get client(): KubeClient {
+    return started(this.#client);
   }
 
   /** Throws when kubectl fails. */
@@ -235,4 +246,9 @@ export class ClusterFixture {
 
 function readyCondition(status: string, reason: string, message: string): object {
   return { type: 'Ready', status, reason, message, lastTransitionTime: toSeconds(new Date()) };
+}
+
+function started<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error('the cluster has not been started');
+  return part;
 }

@@ -2,30 +2,17 @@
  * The operator against a real API server: what people write to it, what comes out for nodes, and what is told back.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { findCondition } from '../../src/api/conditions.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import type { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
-import { ClusterFixture, conditionIs, pool } from './clusterFixture.ts';
-import { startOperator, stopOperator } from './startOperator.ts';
+import { conditionIs, pool } from './clusterFixture.ts';
+import { operatorForEachTest } from './startOperator.ts';
 
 describeWhere(['cluster'], 'the operator on a real API server', () => {
-  let cluster: ClusterFixture;
-  let operator: ProxyConfigOperator;
-
-  beforeAll(async () => {
-    cluster = await ClusterFixture.start();
-  }, 120_000);
-  afterAll(() => cluster?.stop());
-  beforeEach(async () => {
-    operator = await startOperator(cluster.client);
-  });
-  afterEach(async () => {
-    await stopOperator(operator);
-    await cluster.clear();
-  });
+  const operator = operatorForEachTest();
+  const { cluster } = operator;
 
   test('hands each node the configuration of its ProxyConfig, owned by the node', async () => {
     await cluster.addNode('web-1', { pool: 'web' });
@@ -254,12 +241,12 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
   });
 
   test('a pause is heard while many nodes are still to be told', async () => {
-    await stopOperator(operator);
+    await operator.stop();
     const send: KubeClient['send'] = (method, path, options) =>
       sleep(method === 'PATCH' && path.includes('/nodeproxies/') ? 300 : 0).then(() =>
         cluster.client.send(method, path, options),
       );
-    operator = await startOperator({ ...cluster.client, send });
+    await operator.start({ ...cluster.client, send });
     const names = Array.from({ length: 40 }, (_, index) => `node-${index + 1}`);
     await Promise.all(names.map((name) => cluster.addNode(name)));
     await cluster.addConfig('all', { rollout: { maxUnavailable: '100%' } });

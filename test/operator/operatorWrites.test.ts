@@ -3,33 +3,20 @@
  * asked for.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { isConflict } from '../../src/kube/apiError.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import type { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { resolveTargets } from '../../src/operator/resolve.ts';
 import { controllerRevisionsPath } from '../../src/operator/revisions.ts';
 import { nodeWrite, writeNodes } from '../../src/operator/writeNodes.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { describeWhere } from '../requirements.ts';
-import { ClusterFixture, conditionIs, pool } from './clusterFixture.ts';
-import { newOperator, startOperator, stopOperator } from './startOperator.ts';
+import { conditionIs, pool } from './clusterFixture.ts';
+import { operatorForEachTest } from './startOperator.ts';
 
 describeWhere(['cluster'], "the operator's writes", () => {
-  let cluster: ClusterFixture;
-  let operator: ProxyConfigOperator;
-
-  beforeAll(async () => {
-    cluster = await ClusterFixture.start();
-  }, 120_000);
-  afterAll(() => cluster?.stop());
-  beforeEach(async () => {
-    operator = await startOperator(cluster.client);
-  });
-  afterEach(async () => {
-    await stopOperator(operator);
-    await cluster.clear();
-  });
+  const operator = operatorForEachTest();
+  const { cluster } = operator;
 
   test('a new priority costs no write to any node', async () => {
     await cluster.addNode('node-1');
@@ -61,9 +48,9 @@ describeWhere(['cluster'], "the operator's writes", () => {
   });
 
   test('an agent may answer before the operator has the answer to its own write', async () => {
-    await stopOperator(operator);
+    await operator.stop();
     await cluster.addNode('node-1');
-    operator = await startOperator({
+    await operator.start({
       ...cluster.client,
       send: async (method, path, options) => {
         const written = await cluster.client.send(method, path, options);
@@ -79,7 +66,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
   });
 
   test('writes nothing before everything has been listed', async () => {
-    await stopOperator(operator);
+    await operator.stop();
     await cluster.addNode('node-1');
     await cluster.addConfig('all');
     const gate = Promise.withResolvers<void>();
@@ -96,8 +83,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
         return cluster.client.send(method, path, options);
       },
     };
-    operator = newOperator(client);
-    const started = operator.start();
+    const started = operator.start(client);
     await waitFor('all other lists', async () => events.length === 5, { timeoutMs: 10_000 });
     // Longer than the operator gathers changes before it acts on them.
     await sleep(200);
@@ -115,9 +101,9 @@ describeWhere(['cluster'], "the operator's writes", () => {
     await cluster.agentApplies('node-1');
     await cluster.configThat('a-first', 'is ready', conditionIs('Ready', 'True'));
     await cluster.configThat('b-second', 'is conflicted', conditionIs('Conflicted', 'True'));
-    await stopOperator(operator);
+    await operator.stop();
     const written: string[] = [];
-    operator = await startOperator({
+    await operator.start({
       ...cluster.client,
       send: (method, path, options) => {
         written.push(path);
