@@ -17,10 +17,10 @@ import { watchCluster, type ObservedNode } from './clusterWatch.ts';
 import { ConntrackSettings } from './conntrackSettings.ts';
 import { ConntrackUse } from './conntrackUse.ts';
 import { Dataplane, type DataplaneStatus } from './dataplane.ts';
-import { startEndpoints } from './endpoints.ts';
-import { createFollowers, type Followers } from './followers.ts';
-import { Governor } from './governor.ts';
-import type { Guard } from './guard.ts';
+import { startHttpServers } from './httpServers.ts';
+import { createSyncListeners, type SyncListeners } from './syncListeners.ts';
+import { ConfigController } from './configController.ts';
+import type { FlushMonitor } from './flushMonitor.ts';
 import { type HealthFacts, readyz } from './health.ts';
 import type { KernelAccess } from './kernelAccess.ts';
 import { createNodeConfigSource, nodeProxiesPath } from './nodeConfigSource.ts';
@@ -75,12 +75,12 @@ export class Agent {
   readonly #watch;
   readonly #source;
   readonly #servers;
-  readonly #followers: Followers;
+  readonly #syncListeners: SyncListeners;
   readonly #conntrackUse: ConntrackUse;
   readonly #conntrackSettings: ConntrackSettings;
   readonly #saved: SavedConfig;
-  #governor: Governor | undefined;
-  #guard: Promise<Guard> | undefined;
+  #configController: ConfigController | undefined;
+  #flushMonitor: Promise<FlushMonitor> | undefined;
   #node: ObservedNode = { record: undefined, eligible: true };
   #isStopping = false;
 
@@ -88,9 +88,9 @@ export class Agent {
     const { client, logger, metrics, timing } = parts;
     const { nodeName } = config;
     this.#parts = parts;
-    const onNews = (): void => this.#onNews();
+    const onStatusChange = (): void => this.#onStatusChange();
     const isHealthy = (): boolean => readyz(this.#health()).status === 200;
-    this.#followers = createFollowers({
+    this.#syncListeners = createSyncListeners({
       store: this.#store,
       nodeName,
       metrics,
@@ -102,24 +102,24 @@ export class Agent {
       metrics,
       logger,
       startedAt: Date.now(),
-      onNews,
-      followers: this.#followers,
+      onStatusChange,
+      syncListeners: this.#syncListeners,
     });
     const { makeBackend, sysctls } = parts.kernel;
-    const onReconsider = (): void => this.#governor?.reconsider();
+    const onRequeue = (): void => this.#configController?.requeue();
     this.#dataplane = new Dataplane({
       store: this.#store,
       makeBackend,
       observer,
       logger,
-      onReconsider,
-      onNews,
+      onRequeue,
+      onStatusChange,
     });
     const about = { agentVersion: config.version, kernel: os.release() };
     this.#reporter = new Reporter(nodeProxyWriter(nodeName, parts), about);
-    this.#prober = new Prober({ store: this.#store, logger, onNews });
-    this.#conntrackUse = new ConntrackUse({ sysctls, metrics, logger, onNews });
-    this.#conntrackSettings = new ConntrackSettings({ sysctls, logger, onNews });
+    this.#prober = new Prober({ store: this.#store, logger, onStatusChange });
+    this.#conntrackUse = new ConntrackUse({ sysctls, metrics, logger, onStatusChange });
+    this.#conntrackSettings = new ConntrackSettings({ sysctls, logger, onStatusChange });
     this.#saved = new SavedConfig(config.stateDirectory, logger);
     const onError = apiErrorObserver(metrics, logger);
     this.#watch = watchCluster({
@@ -133,47 +133,50 @@ export class Agent {
     this.#source = createNodeConfigSource({
       client,
       nodeName,
-      onChange: (nodeProxy) => this.#governor?.setNodeProxy(nodeProxy),
+      onChange: (nodeProxy) => this.#configController?.setNodeProxy(nodeProxy),
       onError: (error, retryInMs) => onError('nodeproxies', error, retryInMs),
       timing: timing.reflector,
     });
     const mode = () => this.#dataplane.status.inForce?.config.mode;
     const refresh = createPacketCounters({ backend: (family) => this.#dataplane.backend(family), metrics, logger });
-    this.#servers = startEndpoints({ config, metrics, logger, health: () => this.#health(), refresh, mode });
+    this.#servers = startHttpServers({ config, metrics, logger, health: () => this.#health(), refresh, mode });
   }
 
   async start(): Promise<void> {
     const { logger, timing } = this.#parts;
     const saved = await this.#saved.load();
-    const governor = new Governor({
+    const configController = new ConfigController({
       dataplane: this.#dataplane,
       saved,
       logger,
-      onAnswer: () => this.#onNews(),
+      onDecision: () => this.#onStatusChange(),
     });
-    this.#governor = governor;
+    this.#configController = configController;
     this.#watch.start();
     this.#source.start();
     await this.#watch.synced;
     logger.info('Services, EndpointSlices and Node are known');
     await this.#source.first({ waitMs: timing.nodeProxyWaitMs, orAbsent: saved !== undefined });
     if (this.#isStopping) return;
-    this.#guard = this.#parts.kernel.guard({ logger, onLoss: (family) => this.#dataplane.requestCheck(family) });
-    await this.#guard;
+    this.#flushMonitor = this.#parts.kernel.startFlushMonitor({
+      logger,
+      onLoss: (family) => this.#dataplane.requestCheck(family),
+    });
+    await this.#flushMonitor;
     if (this.#isStopping) return;
     this.#conntrackUse.start();
-    await governor.decide();
+    await configController.decide();
   }
 
   async stop(): Promise<void> {
     this.#isStopping = true;
     await Promise.all([this.#watch.stop(), this.#source.stop()]);
     // A change of mode that is under way is cut short.
-    await Promise.all([this.#governor?.stop(), this.#dataplane.stop(this.#parts.timing.stopGraceMs)]);
+    await Promise.all([this.#configController?.stop(), this.#dataplane.stop(this.#parts.timing.stopGraceMs)]);
     await this.#prober.stop();
-    await this.#followers.stop();
+    await this.#syncListeners.stop();
     await this.#conntrackUse.stop();
-    await (await this.#guard)?.stop();
+    await (await this.#flushMonitor)?.stop();
     await this.#saved.saved();
     // The last report must not hold up the end where the API server hangs.
     await Promise.race([this.#reporter.stop(), sleep(lastReportMs, undefined, { ref: false })]);
@@ -194,45 +197,45 @@ export class Agent {
     this.#store.setNode(node.record);
   }
 
-  #onNews(): void {
-    this.#judge();
+  #onStatusChange(): void {
+    this.#handleProbeResult();
     const { metrics, client } = this.#parts;
     const dataplane = this.#dataplane.status;
     const invalidServices = quarantinedServices(this.#store.invalidServices(), dataplane);
     metrics.quarantined.set(invalidServices.length);
     this.#noteInForce(dataplane);
-    if (this.#governor === undefined) return;
-    const { answer } = this.#governor;
+    if (this.#configController === undefined) return;
+    const { decision } = this.#configController;
     this.#reporter.report({
-      answer,
+      decision,
       dataplane,
       invalidServices,
       selfServedAddress: selfServedAddress(client.server, this.#store),
-      probe: this.#prober.finding,
-      remarks: [
+      probe: this.#prober.result,
+      conditions: [
         this.#conntrackSettings.conditions(),
         this.#conntrackUse.conditions(),
-        this.#followers.remarks(),
+        this.#syncListeners.conditions(),
       ].flat(),
     });
   }
 
   /** The probe follows what is in force, and a new mode stays only when nothing speaks against it. */
-  #judge(): void {
+  #handleProbeResult(): void {
     const { inForce } = this.#dataplane.status;
-    if (this.#governor === undefined) return;
-    const { nodeProxy } = this.#governor.answer;
-    this.#prober.follow(nodeProxy, inForce);
+    if (this.#configController === undefined) return;
+    const { nodeProxy } = this.#configController.decision;
+    this.#prober.observe(nodeProxy, inForce);
     if (inForce !== undefined)
-      this.#dataplane.judge(nodeProxy?.spec.revision ?? inForce.revision, this.#prober.finding);
+      this.#dataplane.handleProbeResult(nodeProxy?.spec.revision ?? inForce.revision, this.#prober.result);
   }
 
-  #noteInForce({ inForce, isProving }: DataplaneStatus): void {
+  #noteInForce({ inForce, isProbing }: DataplaneStatus): void {
     if (inForce === undefined) return;
     const { metrics } = this.#parts;
     metrics.configInfo.reset();
     metrics.configInfo.set({ mode: inForce.config.mode, revision: inForce.revision, source: inForce.source }, 1);
     void this.#conntrackSettings.apply(inForce);
-    if (isProving !== true) this.#saved.save(inForce);
+    if (isProbing !== true) this.#saved.save(inForce);
   }
 }

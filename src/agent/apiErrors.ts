@@ -15,13 +15,13 @@ export type ApiErrorObserver = (resource: string, error: unknown, retryInMs: num
 const repeatWarningMs = 300_000;
 
 export function apiErrorObserver(metrics: Pick<AgentMetrics, 'apiErrors'>, logger: Logger): ApiErrorObserver {
-  const told = new Map<string, { readonly what: string; readonly at: number }>();
+  const reported = new Map<string, { readonly what: string; readonly at: number }>();
   return (resource, error, retryInMs) => {
     metrics.apiErrors.inc({ resource });
     const what = error instanceof ApiError ? `${error.status} ${error.reason}` : String(error);
-    const last = told.get(resource);
+    const last = reported.get(resource);
     const isRepeated = last?.what === what && performance.now() - last.at < repeatWarningMs;
-    if (!isRepeated) told.set(resource, { what, at: performance.now() });
+    if (!isRepeated) reported.set(resource, { what, at: performance.now() });
     logger[isRepeated ? 'debug' : 'warn']('list or watch failed', {
       resource,
       error,

@@ -78,7 +78,7 @@ export interface ConntrackSettingsOptions {
   readonly sysctls: Sysctls;
   readonly logger: Logger;
   /** The conditions may have changed. */
-  readonly onNews: () => void;
+  readonly onStatusChange: () => void;
 }
 
 /** The settings of the configuration in force, and what the kernel says to them. */
@@ -102,14 +102,14 @@ export class ConntrackSettings {
   async apply(inForce: DesiredConfig): Promise<void> {
     if (inForce === this.#appliedOf) return;
     this.#appliedOf = inForce;
-    const { sysctls, logger, onNews } = this.#options;
+    const { sysctls, logger, onStatusChange } = this.#options;
     try {
       const refused = await applySettings(conntrackSettings(inForce.config.conntrack), sysctls);
       if (inForce !== this.#appliedOf) return;
       if (refused.length > 0)
         logger.warn('conntrack settings that the kernel does not let the agent write', { refused });
       this.#conditions = settingsCondition(refused);
-      onNews();
+      onStatusChange();
     } catch (error) {
       logger.error('the conntrack settings could not be applied', { error });
     }

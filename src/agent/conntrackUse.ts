@@ -11,7 +11,7 @@ export interface ConntrackUseOptions {
   readonly sysctls: Pick<Sysctls, 'read'>;
   readonly metrics: Pick<AgentMetrics, 'conntrackUsed'>;
   readonly logger: Logger;
-  readonly onNews: () => void;
+  readonly onStatusChange: () => void;
   /** Default 30 s. */
   readonly periodMs?: number;
 }
@@ -25,7 +25,7 @@ const limitPath = 'net/netfilter/nf_conntrack_max';
 export class ConntrackUse {
   readonly #options: ConntrackUseOptions;
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #reading: Promise<void> = Promise.resolve();
   #fullOf: number | undefined;
 
   constructor(options: ConntrackUseOptions) {
@@ -33,14 +33,14 @@ export class ConntrackUse {
   }
 
   start(): void {
-    const look = (): void => void (this.#looking = this.#look());
-    this.#timer = setInterval(look, this.#options.periodMs ?? 30_000);
-    look();
+    const read = (): void => void (this.#reading = this.#read());
+    this.#timer = setInterval(read, this.#options.periodMs ?? 30_000);
+    read();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#looking;
+    await this.#reading;
   }
 
   /** Without the number of connections, which would be news all the time. */
@@ -50,8 +50,8 @@ export class ConntrackUse {
     return [{ type: 'ConntrackTable', status: 'False', reason: 'NearlyFull', message }];
   }
 
-  async #look(): Promise<void> {
-    const { sysctls, metrics, logger, onNews } = this.#options;
+  async #read(): Promise<void> {
+    const { sysctls, metrics, logger, onStatusChange } = this.#options;
     try {
       const values = await sysctls.read([countPath, limitPath]);
       const [count, limit] = [Number(values?.get(countPath)), Number(values?.get(limitPath))];
@@ -66,7 +66,7 @@ export class ConntrackUse {
         isNearlyFull ? 'the connection tracking table is nearly full' : 'the connection tracking table has room again',
         { count, limit },
       );
-      onNews();
+      onStatusChange();
     } catch (error) {
       logger.debug('the size of the connection tracking table could not be read', { error });
     }

@@ -12,10 +12,10 @@ import { familyOf, ipFamilies, type IPFamily } from '../model/ipFamily.ts';
 import type { NodeRecord } from '../model/node.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { DesiredConfig } from './desiredConfig.ts';
-import { type Backends, type MakeBackend, ModeExchange } from './modeExchange.ts';
+import { type Backends, type MakeBackend, ModeReplacement } from './modeReplacement.ts';
 import { failure, type FailedSwitch, nextStep, resynced, type SwitchPhase } from './modeSwitch.ts';
-import type { ProbeFinding } from './probe.ts';
-import type { RetirementTiming } from './retirement.ts';
+import type { ProbeResult } from './probe.ts';
+import type { RemovalTiming } from './otherModesRemoval.ts';
 import type { Store } from './store.ts';
 import type { SyncObserver, SyncStatus } from './syncLoop.ts';
 
@@ -28,10 +28,10 @@ export interface DataplaneOptions {
    * The configuration is to be accepted again: the Node got an address of a family that does not run yet, or a mode did
    * not prove itself.
    */
-  readonly onReconsider: () => void;
+  readonly onRequeue: () => void;
   /** Something that a report may have to say is different now, without a sync. */
-  readonly onNews?: () => void;
-  readonly timing?: Partial<RetirementTiming>;
+  readonly onStatusChange?: () => void;
+  readonly timing?: Partial<RemovalTiming>;
 }
 
 export interface DataplaneStatus {
@@ -43,11 +43,11 @@ export interface DataplaneStatus {
   /** Families of the node that are not served although the others are: the node lacks what they need. */
   readonly unserved?: readonly UnservedFamily[];
   /** The mode in force is new, and may still be given up for the one before. */
-  readonly isProving?: boolean;
+  readonly isProbing?: boolean;
   /** Nothing that another mode made is left in the kernel. */
   readonly othersRemoved?: boolean;
   /** What is left of a mode that serves no longer. */
-  readonly remarks?: readonly ConditionNow[];
+  readonly conditions?: readonly ConditionNow[];
 }
 
 export interface UnservedFamily {
@@ -57,7 +57,7 @@ export interface UnservedFamily {
 
 export class Dataplane {
   readonly #options: DataplaneOptions;
-  readonly #modes: ModeExchange;
+  readonly #modes: ModeReplacement;
   #phase: SwitchPhase = { phase: 'Idle' };
   #failed: FailedSwitch | undefined;
   #inForce: DesiredConfig | undefined;
@@ -65,10 +65,14 @@ export class Dataplane {
 
   constructor(options: DataplaneOptions) {
     this.#options = options;
-    this.#modes = new ModeExchange({ onNews: () => undefined, ...options, onSuccess: () => this.#noteInForce() });
+    this.#modes = new ModeReplacement({
+      onStatusChange: () => undefined,
+      ...options,
+      onSuccess: () => this.#noteInForce(),
+    });
     options.store.listen({
       onChange: (change) => {
-        for (const crew of this.#modes.crews) crew.loop(change.family)?.changed(change);
+        for (const syncLoops of this.#modes.allSyncLoops) syncLoops.loop(change.family)?.changed(change);
       },
       onNodeChange: () => this.#nodeChanged(),
     });
@@ -82,7 +86,9 @@ export class Dataplane {
     const { backends, unserved } = await this.#runnable(desired.config, familiesOf(node));
     // One family is better than none. But a mode that this agent lacks is no matter of families, nor is what stops one
     // that runs already.
-    const refused = unserved.find(({ family }) => backends.size === 0 || this.#modes.crew?.loop(family) !== undefined);
+    const refused = unserved.find(
+      ({ family }) => backends.size === 0 || this.#modes.syncLoops?.loop(family) !== undefined,
+    );
     if (refused !== undefined) return refused.why;
     if (this.#modes.isStopped) return undefined;
     const refusal = await this.#take(desired, backends);
@@ -114,42 +120,42 @@ export class Dataplane {
 
   get status(): DataplaneStatus {
     return {
-      accepted: this.#modes.crew?.task,
+      accepted: this.#modes.syncLoops?.desired,
       inForce: this.#inForce,
-      families: this.#modes.crew?.statuses ?? [],
+      families: this.#modes.syncLoops?.statuses ?? [],
       unserved: this.#unserved,
-      isProving: this.#phase.phase === 'Proving',
+      isProbing: this.#phase.phase === 'Probing',
       othersRemoved: this.#modes.othersRemoved,
-      remarks: this.#modes.remarks,
+      conditions: this.#modes.conditions,
     };
   }
 
   /** Of the mode that serves. */
   backend(family: IPFamily): Backend | undefined {
-    return this.#modes.crew?.backend(family);
+    return this.#modes.syncLoops?.backend(family);
   }
 
   /** Rules of this family may be gone: the kernel is asked at once. */
   requestCheck(family: IPFamily): void {
-    this.#modes.crew?.loop(family)?.requestCheck();
+    this.#modes.syncLoops?.loop(family)?.requestCheck();
   }
 
   /** What speaks against a revision, now that its rules are in force; undefined when it has proved itself. */
-  judge(revision: string, finding: ProbeFinding | undefined): void {
+  handleProbeResult(revision: string, result: ProbeResult | undefined): void {
     const now = this.#phase;
     if (
-      now.phase !== 'Proving' ||
-      now.disproof !== undefined ||
+      now.phase !== 'Probing' ||
+      now.probeFailure !== undefined ||
       this.#inForce !== now.config ||
       now.config.revision !== revision
     )
       return;
-    if (finding === undefined) {
+    if (result === undefined) {
       this.#phase = { phase: 'Serving', config: now.config };
       this.#noteInForce();
-    } else if (finding.kind === 'failed') {
-      this.#phase = { ...now, disproof: finding.why };
-      this.#options.onReconsider();
+    } else if (result.kind === 'failed') {
+      this.#phase = { ...now, probeFailure: result.why };
+      this.#options.onRequeue();
     }
   }
 
@@ -178,14 +184,15 @@ export class Dataplane {
     this.#phase = { phase: 'Serving', config: desired };
   }
 
-  #resync(desired: DesiredConfig, backends: Backends, isNews: boolean): void {
-    const { families = [] } = this.#modes.crew ?? {};
-    if (isNews) {
+  #resync(desired: DesiredConfig, backends: Backends, hasChanged: boolean): void {
+    const { families = [] } = this.#modes.syncLoops ?? {};
+    if (hasChanged) {
       this.#failed = undefined;
       this.#phase = resynced(this.#phase, desired);
-      this.#modes.crew?.take(desired);
+      this.#modes.syncLoops?.take(desired);
     }
-    for (const [family, backend] of backends) if (!families.includes(family)) this.#modes.crew?.start(family, backend);
+    for (const [family, backend] of backends)
+      if (!families.includes(family)) this.#modes.syncLoops?.start(family, backend);
   }
 
   /**
@@ -194,11 +201,11 @@ export class Dataplane {
    */
   async #switch(from: DesiredConfig, to: DesiredConfig, backends: Backends): Promise<Refusal | undefined> {
     const { logger } = this.#options;
-    const failed = await this.#modes.exchange(to, backends);
+    const failed = await this.#modes.replace(to, backends);
     if (this.#modes.isStopped) return undefined;
     if (failed === undefined) {
       logger.info('mode changed', { from: from.config.mode, to: to.config.mode, revision: to.revision });
-      this.#phase = { phase: 'Proving', config: to, before: from };
+      this.#phase = { phase: 'Probing', config: to, before: from };
       this.#failed = undefined;
       this.#noteInForce();
       return undefined;
@@ -214,7 +221,7 @@ export class Dataplane {
       to: to.config.mode,
       revision: to.revision,
     });
-    const families = this.#modes.crew?.families ?? [];
+    const families = this.#modes.syncLoops?.families ?? [];
     const backends = new Map(
       families.flatMap((family) => {
         const backend = this.#modes.backendFor(to.config.mode, family);
@@ -222,7 +229,7 @@ export class Dataplane {
       }),
     );
     this.#phase = { phase: 'Serving', config: to };
-    const failed = await this.#modes.exchange(to, backends, 'for good');
+    const failed = await this.#modes.replace(to, backends, 'for good');
     if (failed !== undefined)
       logger.error('the mode before cannot be brought back yet', { reason: failed.reason, error: failed });
     this.#noteInForce();
@@ -234,17 +241,17 @@ export class Dataplane {
   }
 
   #noteInForce(): void {
-    if (this.#modes.crew?.isDone !== true) return;
-    this.#inForce = this.#modes.crew.task;
-    if (this.#phase.phase === 'Serving') this.#modes.retireOthers(this.#phase.config);
+    if (this.#modes.syncLoops?.isDone !== true) return;
+    this.#inForce = this.#modes.syncLoops.desired;
+    if (this.#phase.phase === 'Serving') this.#modes.drainAndRemoveOthers(this.#phase.config);
   }
 
   #nodeChanged(): void {
     const { node } = this.#options.store;
-    for (const crew of this.#modes.crews) crew.requestFull();
+    for (const syncLoops of this.#modes.allSyncLoops) syncLoops.requestFull();
     const hasNewFamily =
-      node !== undefined && familiesOf(node).some((family) => this.#modes.crew?.loop(family) === undefined);
-    if (hasNewFamily) this.#options.onReconsider();
+      node !== undefined && familiesOf(node).some((family) => this.#modes.syncLoops?.loop(family) === undefined);
+    if (hasNewFamily) this.#options.onRequeue();
   }
 }
 

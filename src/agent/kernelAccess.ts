@@ -4,14 +4,14 @@
 import { createBackend, refusalOf } from '../backend/registry.ts';
 import { type Conntrack, conntrack } from '../system/conntrack.ts';
 import { sysctls, type Sysctls } from '../system/sysctl.ts';
-import type { MakeBackend } from './modeExchange.ts';
-import { guardRules, type StartGuard } from './guard.ts';
+import type { MakeBackend } from './modeReplacement.ts';
+import { startFlushMonitor, type StartFlushMonitor } from './flushMonitor.ts';
 
 export interface KernelAccess {
   readonly makeBackend: MakeBackend;
   readonly conntrack: Conntrack;
   readonly sysctls: Sysctls;
-  readonly guard: StartGuard;
+  readonly startFlushMonitor: StartFlushMonitor;
 }
 
 export function kernelAccess(): KernelAccess {
@@ -19,6 +19,6 @@ export function kernelAccess(): KernelAccess {
     makeBackend: (mode, family) => refusalOf(mode) ?? createBackend(mode, family),
     conntrack: conntrack(),
     sysctls: sysctls(),
-    guard: guardRules,
+    startFlushMonitor: startFlushMonitor,
   };
 }

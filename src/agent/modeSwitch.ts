@@ -17,10 +17,10 @@ export type SwitchPhase =
   | { readonly phase: 'Serving'; readonly config: DesiredConfig }
   /** Another mode is complete and serves; what it replaced can still come back. */
   | {
-      readonly phase: 'Proving';
+      readonly phase: 'Probing';
       readonly config: DesiredConfig;
       readonly before: DesiredConfig;
-      readonly disproof?: Refusal;
+      readonly probeFailure?: Refusal;
     };
 
 /** A mode that was tried in vain is not tried again at once: each try moves the node's connections to and fro. */
@@ -45,8 +45,8 @@ export function nextStep(
   failed?: FailedSwitch & { readonly now: number },
 ): Step {
   if (now.phase === 'Idle') return { kind: 'start' };
-  if (now.phase === 'Proving' && now.disproof !== undefined && isSame(now.config, desired))
-    return { kind: 'goBack', to: now.before, why: failure(now.config, now.before, now.disproof) };
+  if (now.phase === 'Probing' && now.probeFailure !== undefined && isSame(now.config, desired))
+    return { kind: 'goBack', to: now.before, why: failure(now.config, now.before, now.probeFailure) };
   if (now.config.config.mode === desired.config.mode)
     return { kind: isDeepStrictEqual(now.config, desired) ? 'keep' : 'resync' };
   if (failed !== undefined && isSame(failed.config, desired) && failed.now - failed.at < retryFailedSwitchMs)
@@ -68,7 +68,7 @@ export function failure(
 
 /** Other settings in the same mode leave the question open whether the mode works here. */
 export function resynced(now: SwitchPhase, config: DesiredConfig): SwitchPhase {
-  return now.phase === 'Proving' ? { phase: 'Proving', config, before: now.before } : { phase: 'Serving', config };
+  return now.phase === 'Probing' ? { phase: 'Probing', config, before: now.before } : { phase: 'Serving', config };
 }
 
 function isSame(one: DesiredConfig, other: DesiredConfig): boolean {

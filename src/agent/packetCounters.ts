@@ -16,7 +16,7 @@ export interface PacketCountersOptions {
 /** Brings the metrics up to date; never throws. */
 export type RefreshPacketCounters = () => Promise<void>;
 
-const patienceMs = 5000;
+const timeoutMs = 5000;
 
 export function createPacketCounters({ backend, metrics, logger }: PacketCountersOptions): RefreshPacketCounters {
   const last = new Map<IPFamily, number>();
@@ -24,7 +24,7 @@ export function createPacketCounters({ backend, metrics, logger }: PacketCounter
 
   async function read(): Promise<void> {
     for (const family of ipFamilies) {
-      const counts = await backend(family)?.packetCounts?.(AbortSignal.timeout(patienceMs));
+      const counts = await backend(family)?.packetCounts?.(AbortSignal.timeout(timeoutMs));
       if (counts === undefined) continue;
       const { invalidDropped } = counts;
       const before = last.get(family) ?? 0;

@@ -17,7 +17,7 @@ export type ProbeSpec = NonNullable<NodeProxy['spec']['probe']>;
 export type ProbedService = NonNullable<ProbeSpec['services']>[number];
 
 /** `trying` until the first try is over: there is no answer yet. */
-export type ProbeFinding =
+export type ProbeResult =
   | { readonly kind: 'trying' }
   | { readonly kind: 'verifying' | 'failed'; readonly why: Refusal };
 
@@ -27,7 +27,7 @@ export type Dial = (address: string, port: number) => Promise<string | undefined
 export interface ProberOptions {
   readonly store: Pick<Store, 'service'>;
   readonly logger: Logger;
-  readonly onNews: () => void;
+  readonly onStatusChange: () => void;
   readonly dial?: Dial;
 }
 
@@ -39,7 +39,7 @@ export class Prober {
   readonly #options: ProberOptions;
   #verified: string | undefined;
   #current: { readonly revision: string; readonly stop: AbortController } | undefined;
-  #finding: ProbeFinding | undefined;
+  #result: ProbeResult | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
 
@@ -48,12 +48,12 @@ export class Prober {
   }
 
   /** Undefined when nothing speaks against the configuration in force. */
-  get finding(): ProbeFinding | undefined {
-    return this.#finding;
+  get result(): ProbeResult | undefined {
+    return this.#result;
   }
 
   /** To be told whenever one of both may have changed. */
-  follow(nodeProxy: NodeProxy | undefined, inForce: DesiredConfig | undefined): void {
+  observe(nodeProxy: NodeProxy | undefined, inForce: DesiredConfig | undefined): void {
     if (nodeProxy === undefined || this.#isStopped) return;
     const { revision, probe } = nodeProxy.spec;
     this.#verified ??= readyRevision(nodeProxy);
@@ -67,7 +67,7 @@ export class Prober {
     this.#cancel();
     const stop = new AbortController();
     this.#current = { revision, stop };
-    this.#finding = { kind: 'trying' };
+    this.#result = { kind: 'trying' };
     this.#running = this.#probe(revision, probe, stop.signal);
   }
 
@@ -80,28 +80,28 @@ export class Prober {
   #cancel(): void {
     this.#current?.stop.abort();
     this.#current = undefined;
-    this.#finding = undefined;
+    this.#result = undefined;
   }
 
   /**
    * Until every connection was made in one try, also after it was said to have failed: what is wrong may be put right.
    */
   async #probe(revision: string, probe: ProbeSpec, signal: AbortSignal): Promise<void> {
-    const { logger, onNews } = this.#options;
+    const { logger, onStatusChange } = this.#options;
     for (let failures = 1; ; failures += 1) {
       const problem = await this.#tryAll(probe.services?.length ? probe.services : byDefault);
       if (signal.aborted) return;
       if (problem === undefined) break;
       const kind = failures >= probe.failureThreshold ? 'failed' : 'verifying';
       logger.warn('a probe failed', { revision, problem, failures, failureThreshold: probe.failureThreshold });
-      this.#finding = { kind, why: { reason: kind === 'failed' ? 'ProbeFailed' : 'Verifying', message: problem } };
-      onNews();
+      this.#result = { kind, why: { reason: kind === 'failed' ? 'ProbeFailed' : 'Verifying', message: problem } };
+      onStatusChange();
       await sleep(probe.periodSeconds * 1000, undefined, { signal }).catch(() => undefined);
     }
     this.#verified = revision;
     this.#current = undefined;
-    this.#finding = undefined;
-    onNews();
+    this.#result = undefined;
+    onStatusChange();
   }
 
   async #tryAll(services: readonly ProbedService[]): Promise<string | undefined> {

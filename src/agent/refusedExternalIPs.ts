@@ -8,8 +8,8 @@ import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { ServiceKey, ServiceRecord } from '../model/service.ts';
 import { allowedExternalIPs } from '../model/servicePorts.ts';
 
-const mostNamed = 2;
-const longestName = 60;
+const maxNamed = 2;
+const maxNameLength = 60;
 
 export class RefusedExternalIPs {
   readonly #services = new Set<ServiceKey>();
@@ -29,9 +29,9 @@ export class RefusedExternalIPs {
     if (this.#services.size === 0) return [];
     const named = [...this.#services]
       .sort()
-      .slice(0, mostNamed)
-      .map((key) => (key.length > longestName ? `${key.slice(0, longestName)}…` : key));
-    const more = this.#services.size > mostNamed ? ` and ${this.#services.size - mostNamed} more` : '';
+      .slice(0, maxNamed)
+      .map((key) => (key.length > maxNameLength ? `${key.slice(0, maxNameLength)}…` : key));
+    const more = this.#services.size > maxNamed ? ` and ${this.#services.size - maxNamed} more` : '';
     const message = `External IPs of ${named.join(', ')}${more} are not served: externalIPs.allowedCIDRs does not hold them.`;
     return [{ type: 'ExternalIPs', status: 'False', reason: 'ExternalIPsNotAllowed', message }];
   }

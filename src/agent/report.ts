@@ -6,7 +6,7 @@ import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { QuarantinedService, Refusal } from '../backend/backend.ts';
 import type { DataplaneStatus } from './dataplane.ts';
 import type { DesiredConfig } from './desiredConfig.ts';
-import type { ProbeFinding } from './probe.ts';
+import type { ProbeResult } from './probe.ts';
 import type { SyncStatus } from './syncLoop.ts';
 
 export type NodeProxyStatus = NonNullable<NodeProxy['status']>;
@@ -24,9 +24,9 @@ export interface Facts {
   /** Set when the API server is reached through the Service that this agent itself makes work. */
   readonly selfServedAddress: string | undefined;
   /** What else is to be said, in at most 256 bytes each, that does not keep the node from being Ready. */
-  readonly remarks?: readonly ConditionNow[];
+  readonly conditions?: readonly ConditionNow[];
   /** What speaks against the configuration in force although its rules stand. */
-  readonly probe?: ProbeFinding | undefined;
+  readonly probe?: ProbeResult | undefined;
 }
 
 /** A single failed sync is retried at once and is no news; two in a row are, and so is one before anything worked. */
@@ -48,8 +48,8 @@ export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefine
     ...bootstrapCondition(facts.selfServedAddress),
     ...driftCondition(dataplane),
     ...familiesCondition(dataplane),
-    ...(dataplane.remarks ?? []),
-    ...(facts.remarks ?? []),
+    ...(dataplane.conditions ?? []),
+    ...(facts.conditions ?? []),
   ];
   const status: NodeProxyStatus = {
     observedGeneration: facts.generation,

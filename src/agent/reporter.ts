@@ -3,12 +3,15 @@
  */
 import { canonicalAddress } from '../model/ipFamily.ts';
 import type { StatusWriter } from '../kube/statusWriter.ts';
-import type { ConfigAnswer } from './governor.ts';
+import type { ConfigDecision } from './configController.ts';
 import { type Facts, isReady, isSameReport, isSettled, nodeProxyStatus, type NodeProxyStatus } from './report.ts';
 import type { Store } from './store.ts';
 
-export interface News extends Pick<Facts, 'dataplane' | 'invalidServices' | 'selfServedAddress' | 'probe' | 'remarks'> {
-  readonly answer: ConfigAnswer;
+export interface ReportInputs extends Pick<
+  Facts,
+  'dataplane' | 'invalidServices' | 'selfServedAddress' | 'probe' | 'conditions'
+> {
+  readonly decision: ConfigDecision;
 }
 
 export class Reporter {
@@ -24,21 +27,21 @@ export class Reporter {
   }
 
   /** Says nothing while there is no NodeProxy to say it in, or no answer yet to what it asks. */
-  report({ answer: { nodeProxy, refusal }, ...news }: News): void {
-    if (nodeProxy === undefined || !isSettled({ ...news, refusal })) return;
+  report({ decision: { nodeProxy, refusal }, ...inputs }: ReportInputs): void {
+    if (nodeProxy === undefined || !isSettled({ ...inputs, refusal })) return;
     if (this.#uid !== nodeProxy.metadata.uid) {
       this.#uid = nodeProxy.metadata.uid;
       this.#last = nodeProxy.status;
       this.#writer.forget();
     }
     const generation = nodeProxy.metadata.generation ?? 0;
-    const status = nodeProxyStatus({ ...this.#about, ...news, refusal, generation }, this.#last, new Date());
-    const isAnswer = this.#last?.observedGeneration !== generation;
+    const status = nodeProxyStatus({ ...this.#about, ...inputs, refusal, generation }, this.#last, new Date());
+    const isNewGeneration = this.#last?.observedGeneration !== generation;
     const isFirstReady = isReady(status) && !this.#hasBeenReady;
     this.#hasBeenReady ||= isReady(status);
     if (isSameReport(status, this.#last) && !isFirstReady) return;
     this.#last = status;
-    this.#writer.write(status, { urgent: isAnswer || isFirstReady });
+    this.#writer.write(status, { urgent: isNewGeneration || isFirstReady });
   }
 
   stop(): Promise<void> {

@@ -67,9 +67,9 @@ export interface SyncStatus {
 const fullEveryMs = 3_600_000;
 const firstRetryMs = 1000;
 /** Somebody who flushes each time before a run has read back what it wrote gets no endless haste. */
-const mostHastyRetries = 5;
+const maxImmediateRetries = 5;
 /** Changes whose latency is measured; more in one run say nothing new. */
-const mostTriggerTimes = 1000;
+const maxTriggerTimes = 1000;
 
 export class SyncLoop {
   readonly #options: SyncLoopOptions;
@@ -82,7 +82,7 @@ export class SyncLoop {
   #lastFull = 0;
   #lastCheck = 0;
   /** Since the last run began, somebody was heard who may have thrown rules of ours away. */
-  #heardLoss = false;
+  #flushObserved = false;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isOn = false;
@@ -125,7 +125,7 @@ export class SyncLoop {
 
   changed(change: ServiceChange): void {
     this.#changed.add(change.service);
-    if (change.triggerTime !== undefined && this.#triggerTimes.length < mostTriggerTimes)
+    if (change.triggerTime !== undefined && this.#triggerTimes.length < maxTriggerTimes)
       this.#triggerTimes.push(change.triggerTime);
     this.#queued(change);
   }
@@ -143,8 +143,8 @@ export class SyncLoop {
    */
   requestCheck(): void {
     this.#lastCheck = Number.NEGATIVE_INFINITY;
-    this.#heardLoss = true;
-    if (this.#wasSpoilt()) this.#notBefore = 0;
+    this.#flushObserved = true;
+    if (this.#wasFlushed()) this.#notBefore = 0;
     this.#schedule();
   }
 
@@ -164,8 +164,8 @@ export class SyncLoop {
     this.#schedule();
   }
 
-  #update(news: Partial<SyncStatus>): void {
-    this.#status = { ...this.#status, ...news };
+  #update(change: Partial<SyncStatus>): void {
+    this.#status = { ...this.#status, ...change };
   }
 
   #schedule(): void {
@@ -200,14 +200,14 @@ export class SyncLoop {
   }
 
   /** Whether the last run's rules were gone before it read them back, which says nothing against the next run. */
-  #wasSpoilt(): boolean {
+  #wasFlushed(): boolean {
     const { error, failures } = this.#status;
-    return this.#heardLoss && error?.reason === 'VerificationFailed' && failures <= mostHastyRetries;
+    return this.#flushObserved && error?.reason === 'VerificationFailed' && failures <= maxImmediateRetries;
   }
 
   async #sync(): Promise<void> {
     const started = performance.now();
-    this.#heardLoss = false;
+    this.#flushObserved = false;
     const isFull = this.#full || started >= this.#lastFull + fullEveryMs;
     const changed = isFull ? 'all' : this.#changed;
     const triggerTimes = this.#triggerTimes;
@@ -220,7 +220,7 @@ export class SyncLoop {
       const result = await this.#options.backend.sync({ state, changed, signal: this.#abort.signal });
       this.#succeeded({ result, durationMs: performance.now() - started, triggerTimes }, isFull, state.config);
     } catch (error) {
-      this.#triggerTimes = [...triggerTimes, ...this.#triggerTimes].slice(0, mostTriggerTimes);
+      this.#triggerTimes = [...triggerTimes, ...this.#triggerTimes].slice(0, maxTriggerTimes);
       this.#failed(asSyncError(error), isFull, state.config);
     }
   }
@@ -247,7 +247,7 @@ export class SyncLoop {
     const failures = this.#status.failures + 1;
     this.#update({ error, failures });
     this.#firstRun.resolve(error);
-    const retryInMs = this.#wasSpoilt()
+    const retryInMs = this.#wasFlushed()
       ? 0
       : Math.min(firstRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
     if (!this.#full) this.#notBefore = performance.now() + retryInMs;
@@ -259,16 +259,16 @@ export class SyncLoop {
     this.#lastCheck = performance.now();
     // While runs fail, the full one that is to come looks at everything anyway.
     if (this.#status.lastSuccess === undefined || this.#status.failures > 0) return;
-    const found = await this.#look();
-    if (typeof found === 'string') this.#found(found);
-    else if (found === undefined) this.#update({ drift: undefined });
+    const handleDrift = await this.#readDrift();
+    if (typeof handleDrift === 'string') this.#handleDrift(handleDrift);
+    else if (handleDrift === undefined) this.#update({ drift: undefined });
     else {
-      this.#options.observer.onOutdated?.(this, found.outdated);
+      this.#options.observer.onOutdated?.(this, handleDrift.outdated);
       this.requestFull();
     }
   }
 
-  async #look(): Promise<string | Outdated | undefined> {
+  async #readDrift(): Promise<string | Outdated | undefined> {
     try {
       return await this.#options.backend.findDrift(this.#abort.signal);
     } catch (error) {
@@ -276,7 +276,7 @@ export class SyncLoop {
     }
   }
 
-  #found(drift: string): void {
+  #handleDrift(drift: string): void {
     if (this.#status.drift !== undefined) return;
     const enforce = this.#options.state().config.drift.policy === 'Enforce';
     this.#update({ drift: enforce ? undefined : drift, drifts: this.#status.drifts + 1, lastDriftTime: new Date() });

@@ -5,7 +5,7 @@ import type { IPFamily } from '../model/ipFamily.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import type { Logger } from '../observability/logger.ts';
 import { familyLabels } from './familyLabels.ts';
-import type { Followers } from './followers.ts';
+import type { SyncListeners } from './syncListeners.ts';
 import type { ServiceChange } from './store.ts';
 import type { SyncFailure, SyncObserver, SyncRun } from './syncLoop.ts';
 
@@ -15,16 +15,16 @@ export interface SyncObserverOptions {
   /** Changes from before the agent began say nothing about its speed. */
   readonly startedAt: number;
   /** Something that a report may have to say is different now. */
-  readonly onNews: () => void;
-  readonly followers: Pick<Followers, 'onStart' | 'onSuccess'>;
+  readonly onStatusChange: () => void;
+  readonly syncListeners: Pick<SyncListeners, 'onStart' | 'onSuccess'>;
 }
 
 export function createSyncObserver({
   metrics,
   logger,
   startedAt,
-  onNews,
-  followers,
+  onStatusChange,
+  syncListeners,
 }: SyncObserverOptions): SyncObserver {
   function countChange({ kind }: ServiceChange, label: { ip_family: string }): void {
     const [total, pending] =
@@ -43,7 +43,7 @@ export function createSyncObserver({
     for (const time of triggerTimes)
       if (time > startedAt) metrics.networkProgrammingDuration.observe(label, Math.max(0, now - time) / 1000);
     metrics.lastSync.set(label, now / 1000);
-    metrics.fragmentsComputed.inc(label, result.fragmentsComputed);
+    metrics.servicePortsPlanned.inc(label, result.servicePortsPlanned);
     metrics.linesSent.inc(label, result.linesSent);
     metrics.commandsRun.inc(label, result.commandsRun);
     metrics.services.set(label, result.services);
@@ -61,12 +61,12 @@ export function createSyncObserver({
     if (!wasFull) metrics.partialRestoreFailures.inc(label);
   }
 
-  const told = new Map<IPFamily, string>();
+  const reported = new Map<IPFamily, string>();
   function noteQuarantine(family: IPFamily, { quarantined = [] }: SyncRun['result']): void {
     const services = quarantined.map(({ service, reason }) => `${service}: ${reason}`);
     const what = services.join('\n');
-    if (what === (told.get(family) ?? '')) return;
-    told.set(family, what);
+    if (what === (reported.get(family) ?? '')) return;
+    reported.set(family, what);
     logger.warn('Services that are left out', { family, services });
   }
 
@@ -76,27 +76,27 @@ export function createSyncObserver({
       metrics.lastQueued.set(label, Date.now() / 1000);
       if (change !== undefined) countChange(change, label);
     },
-    onStart: ({ status: { family } }, changed, state) => followers.onStart(family, changed, state),
+    onStart: ({ status: { family } }, changed, state) => syncListeners.onStart(family, changed, state),
     onSuccess({ status: { family, queuedSince } }, run): void {
-      followers.onSuccess(family);
+      syncListeners.onSuccess(family);
       const label = { ip_family: familyLabels[family] };
       measure(run, label);
       if (queuedSince === undefined) {
         metrics.serviceChangesPending.set(label, 0);
         metrics.endpointChangesPending.set(label, 0);
       }
-      const { full, fragmentsComputed, linesSent, services, endpoints } = run.result;
+      const { full, servicePortsPlanned, linesSent, services, endpoints } = run.result;
       logger[full ? 'info' : 'debug']('synced', {
         family,
         full,
-        fragmentsComputed,
+        servicePortsPlanned,
         linesSent,
         services,
         endpoints,
         durationMs: Math.round(run.durationMs),
       });
       noteQuarantine(family, run.result);
-      onNews();
+      onStatusChange();
     },
     onFailure({ status: { family, failures } }, failure): void {
       countFailure(failure, { ip_family: familyLabels[family] });
@@ -107,12 +107,12 @@ export function createSyncObserver({
         failures,
         retryInMs: Math.round(failure.retryInMs),
       });
-      onNews();
+      onStatusChange();
     },
     onDrift({ status: { family } }, what): void {
       metrics.drifts.inc({ ip_family: familyLabels[family] });
       logger.warn('rules of ours are missing in the kernel', { family, what });
-      onNews();
+      onStatusChange();
     },
     onOutdated: ({ status: { family } }, why) => logger.info('everything is written anew', { family, why }),
   };

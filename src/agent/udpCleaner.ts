@@ -21,7 +21,7 @@ export interface UdpCleanerOptions {
   /** Default 10 s. */
   readonly retryMs?: number;
   /** Flows that are kept in memory; where there are more, the table is read again for the others. Default 10,000. */
-  readonly mostAtOnce?: number;
+  readonly maxAtOnce?: number;
 }
 
 export class UdpCleaner {
@@ -108,17 +108,17 @@ export class UdpCleaner {
   }
 
   async #endStale(check: StaleCheck): Promise<number> {
-    const { conntrack, family, mostAtOnce = 10_000 } = this.#options;
+    const { conntrack, family, maxAtOnce = 10_000 } = this.#options;
     const { signal } = this.#abort;
     for (let ended = 0; ;) {
       const stale: UdpFlow[] = [];
-      const look = (flow: UdpFlow): void => {
-        if (stale.length < mostAtOnce && check.isStale(flow, this.#isNodeAddress)) stale.push(flow);
+      const collect = (flow: UdpFlow): void => {
+        if (stale.length < maxAtOnce && check.isStale(flow, this.#isNodeAddress)) stale.push(flow);
       };
-      await conntrack.listUdp(family, look, signal);
+      await conntrack.listUdp(family, collect, signal);
       const deleted = stale.length === 0 ? 0 : await conntrack.deleteUdp(stale, signal);
       ended += deleted;
-      if (stale.length < mostAtOnce || deleted === 0) return ended;
+      if (stale.length < maxAtOnce || deleted === 0) return ended;
     }
   }
 }

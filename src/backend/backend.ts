@@ -18,7 +18,7 @@ export interface SyncRequest {
 /** Work done by one sync: cost follows the change, and this is how a test sees it. */
 export interface SyncResult {
   readonly full: boolean;
-  readonly fragmentsComputed: number;
+  readonly servicePortsPlanned: number;
   /** Lines written to the kernel's tools. */
   readonly linesSent: number;
   readonly commandsRun: number;
@@ -53,13 +53,13 @@ export interface Refusal {
   readonly message: string;
 }
 
-export interface RetireRequest {
+export interface DrainRequest {
   /** What open connections need stays for now, and takes no new ones. */
   readonly drains: boolean;
   readonly signal: AbortSignal;
 }
 
-export interface Retired {
+export interface DrainResult {
   readonly removed: readonly string[];
   /** Objects that stay because they still have connections; to be asked again while there are any. */
   readonly draining: number;
@@ -98,12 +98,12 @@ export interface Backend {
    * Another mode is about to take over: puts up what keeps this mode's objects harmless, and their connections alive,
    * beside that mode's rules. Where nothing of this mode would meet a packet then, there is nothing to do.
    */
-  stepAside?(signal: AbortSignal): Promise<void>;
+  prepareTakeover?(signal: AbortSignal): Promise<void>;
   /**
    * Takes away what this mode left in the kernel, known by itself alone, while another mode serves. What both have in
    * common is the other's by now.
    */
-  retire?(request: RetireRequest): Promise<Retired>;
+  drainAndRemove?(request: DrainRequest): Promise<DrainResult>;
   /**
    * Leaves the Services served, in a form that kube-proxy takes over when it starts, and says what it removed for that.
    * Where a mode leaves nothing that kube-proxy does not know, there is nothing to do.

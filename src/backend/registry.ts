@@ -7,7 +7,7 @@ import type { ServiceState } from '../model/serviceState.ts';
 import type { IptablesHost } from '../system/iptables.ts';
 import type { Backend, Refusal } from './backend.ts';
 import { createIptablesBackend } from './iptables/apply.ts';
-import { renderIptables } from './iptables/render.ts';
+import { renderIptables } from './iptables/transaction.ts';
 import { createIpvsBackend } from './ipvs/apply.ts';
 import { renderIpvs } from './ipvs/render.ts';
 

@@ -14,9 +14,9 @@ import { loadUserKubeConfig, type UserKubeConfig } from './userKubeConfig.ts';
 /** Not ready, or nothing there that could be. */
 const notReady = 3;
 /** Changes that come together are shown together. */
-const gatherMs = 100;
+const debounceMs = 100;
 /** How long a server that says it is busy, or only starting, is asked again before that is the answer. */
-const patienceMs = 10_000;
+const busyTimeoutMs = 10_000;
 
 /** Resolves to the exit status: 0 all Ready, 3 not. Throws where it cannot be told. */
 export async function statusCommand(config: StatusConfig, streams: Streams, signal: AbortSignal): Promise<number> {
@@ -42,7 +42,7 @@ interface Run {
 
 async function showStatus({ config, client, streams, signal }: Run): Promise<number> {
   const failed = Promise.withResolvers<never>();
-  const giveUpAt = performance.now() + patienceMs;
+  const giveUpAt = performance.now() + busyTimeoutMs;
   const onError = (error: unknown): void => {
     if (!isBusy(error) || performance.now() > giveUpAt) failed.reject(explained(error, client));
   };
@@ -67,24 +67,24 @@ async function interrupted(signal: AbortSignal): Promise<never> {
 async function watchStatus(run: Run): Promise<number> {
   const { config, client, user, streams, signal } = run;
   const output = watchOutput(config, user.context, streams);
-  const follower = new Follower(run, output);
-  const source = createStatusSource(client, follower);
+  const watch = new StatusWatch(run, output);
+  const source = createStatusSource(client, watch);
   try {
     source.start();
-    await Promise.race([source.synced, follower.hopeless, aborted(signal)]);
+    await Promise.race([source.synced, watch.hopeless, aborted(signal)]);
     if (signal.aborted) return 1;
-    follower.follow(() => statusView(source.objects(), config.name));
+    watch.onSynced(() => statusView(source.objects(), config.name));
     await aborted(signal);
-    return follower.last === undefined ? 1 : exitStatus(follower.last);
+    return watch.last === undefined ? 1 : exitStatus(watch.last);
   } finally {
     await source.stop();
-    follower.stop();
+    watch.stop();
     output.close();
   }
 }
 
 /** From what the source hears to what the output shows. */
-class Follower implements StatusListener {
+class StatusWatch implements StatusListener {
   /** Rejects when the first list fails for a reason that waiting does not mend. */
   readonly hopeless: Promise<never>;
   readonly #run: Run;
@@ -108,7 +108,7 @@ class Follower implements StatusListener {
   }
 
   /** Everything has been listed: from now on it is shown. */
-  follow(read: () => StatusView): void {
+  onSynced(read: () => StatusView): void {
     this.#read = read;
     this.#show();
   }
@@ -118,7 +118,7 @@ class Follower implements StatusListener {
   }
 
   onChange(): void {
-    if (this.#read !== undefined) this.#drawing ??= setTimeout(() => this.#show(), gatherMs);
+    if (this.#read !== undefined) this.#drawing ??= setTimeout(() => this.#show(), debounceMs);
   }
 
   onError(error: unknown): void {
@@ -126,11 +126,12 @@ class Follower implements StatusListener {
     const problem = explained(error, client);
     if (isUnauthorized(error)) user.refresh();
     if (this.#read === undefined && !isUnreachable(error) && !isBusy(error)) this.#giveUp(problem);
-    else this.#tell(`${problem.message}; trying again${this.#read === undefined ? '' : ', what is shown may be old'}`);
+    else
+      this.#report(`${problem.message}; trying again${this.#read === undefined ? '' : ', what is shown may be old'}`);
   }
 
   onRecovered(): void {
-    this.#tell(undefined);
+    this.#report(undefined);
   }
 
   #show(): void {
@@ -141,7 +142,7 @@ class Follower implements StatusListener {
   }
 
   /** Each message once, however often a try fails. */
-  #tell(trouble: string | undefined): void {
+  #report(trouble: string | undefined): void {
     if (trouble === this.#trouble) return;
     this.#trouble = trouble;
     this.#output.trouble(trouble);

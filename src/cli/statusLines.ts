@@ -23,7 +23,7 @@ export interface LineOptions {
 
 const barCells = 24;
 /** More nodes than this say nothing new to a person; -o json has them all. */
-const mostProblems = 10;
+const maxProblems = 10;
 const stateTones: Record<ProxyConfigView['state'], Tone> = {
   Ready: 'green',
   Reconciling: 'yellow',
@@ -66,9 +66,9 @@ function headLine({ name, mode, state, reason }: ProxyConfigView): Line {
 
 /** What the conditions say, without what the nodes below say themselves and what the bar shows. */
 function messageLines({ reason, message, warnings, problems }: ProxyConfigView, { width }: LineOptions): Line[] {
-  const told = new Set([...problems.map((problem) => problem.reason), 'AllNodesReady']);
-  const own = told.has(reason) ? [] : paragraph(message, { indent: 2, width });
-  const further = warnings.filter((warning) => !told.has(warning.reason) && warning.message !== message);
+  const listed = new Set([...problems.map((problem) => problem.reason), 'AllNodesReady']);
+  const own = listed.has(reason) ? [] : paragraph(message, { indent: 2, width });
+  const further = warnings.filter((warning) => !listed.has(warning.reason) && warning.message !== message);
   return [
     ...own,
     ...further.flatMap((warning) =>
@@ -151,7 +151,7 @@ function mixedModes({ mode, modes }: ProxyConfigView): string[] {
 /** Without nodes that only have not answered yet: the bar counts them, and the message names the first. */
 function problemLines(all: readonly NodeProblem[], { now, width }: LineOptions): Line[] {
   const problems = all.filter(isMoreThanLate);
-  const shown = problems.slice(0, mostProblems);
+  const shown = problems.slice(0, maxProblems);
   const columns = { node: longest(shown.map(({ node }) => node)), state: longest(shown.map(({ state }) => state)) };
   const rows = shown.flatMap((problem) =>
     [[problemRow(problem, columns, now)], paragraph(problem.message, { indent: 4, width })].flat(),
@@ -178,8 +178,8 @@ function problemRow(
 }
 
 function moreLine(all: readonly unknown[]): Line[] {
-  return all.length > mostProblems
-    ? [[span(`  and ${all.length - mostProblems} more nodes; -o json shows all`, 'dim')]]
+  return all.length > maxProblems
+    ? [[span(`  and ${all.length - maxProblems} more nodes; -o json shows all`, 'dim')]]
     : [];
 }
 
@@ -190,7 +190,7 @@ function longest(texts: readonly string[]): number {
 function ungovernedLines(nodes: readonly UngovernedNode[]): Line[] {
   if (nodes.length === 0) return [];
   const rows = nodes
-    .slice(0, mostProblems)
+    .slice(0, maxProblems)
     .map(({ node, lastConfig, mode }) => [span(`  ${node}  ${mode}  as ${lastConfig} had it, which is gone`)]);
   return [
     [],
@@ -224,7 +224,7 @@ export function changeLines(view: StatusView): Map<string, string> {
 }
 
 /** What a reader of lines has to be told to get from one view to the next. */
-export function newsBetween(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
+export function changesBetween(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
   const changed = [...after].filter(([subject, line]) => before.get(subject) !== line).map(([, line]) => line);
   const gone = [...before.keys()]
     .filter((subject) => !after.has(subject))

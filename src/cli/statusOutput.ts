@@ -4,7 +4,7 @@
 import { stringify } from 'yaml';
 import { toSeconds } from '../api/conditions.ts';
 import type { StatusConfig } from '../config.ts';
-import { changeLines, newsBetween, paragraph, statusLines, type Line } from './statusLines.ts';
+import { changeLines, changesBetween, paragraph, statusLines, type Line } from './statusLines.ts';
 import { openScreen, painted, sizeOf } from './statusScreen.ts';
 import type { StatusView } from './statusView.ts';
 
@@ -37,7 +37,7 @@ export function printed(
 
 export function watchOutput(config: StatusConfig, context: string, streams: Streams): Output {
   if (config.output !== 'text') return documents(config, streams);
-  return config.terminal.live ? screen(config, context, streams.stdout) : newsLines(streams);
+  return config.terminal.live ? screen(config, context, streams.stdout) : linesOutput(streams);
 }
 
 /**
@@ -91,7 +91,7 @@ export function screenLines({ view, trouble, context, ...options }: ScreenConten
 }
 
 /** One line per change, for logs and pipes. */
-function newsLines({ stdout, stderr }: Streams): Output {
+function linesOutput({ stdout, stderr }: Streams): Output {
   let before: ReadonlyMap<string, string> = new Map();
   let isFirst = true;
   const write = (stream: Streams['stderr'], text: string): void =>
@@ -99,7 +99,7 @@ function newsLines({ stdout, stderr }: Streams): Output {
   return {
     show: (view) => {
       const after = changeLines(view);
-      for (const line of newsBetween(before, after)) write(stdout, line);
+      for (const line of changesBetween(before, after)) write(stdout, line);
       if (isFirst && after.size === 0) write(stdout, 'there is no ProxyConfig');
       before = after;
       isFirst = false;

@@ -12,7 +12,7 @@ const group = '/apis/proxyconfig.dev/v1alpha1';
 const paths = [`${group}/proxyconfigs`, `${group}/nodeproxies`] as const;
 /** A person looks on: shorter than between machines. */
 const timing = { reconnectMaxMs: 2000, retryMaxMs: 5000 };
-const askAgainMs = 1000;
+const retryMs = 1000;
 
 export interface StatusSource {
   start(): void;
@@ -95,7 +95,7 @@ class WatchedStatus implements StatusSource {
 
   /** A watch that is open again says nothing until something changes, so its kinds are asked for by themselves. */
   #askLater(): void {
-    this.#asking ??= setTimeout(() => void this.#ask(), askAgainMs);
+    this.#asking ??= setTimeout(() => void this.#ask(), retryMs);
   }
 
   async #ask(): Promise<void> {

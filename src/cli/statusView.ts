@@ -146,9 +146,9 @@ function problemsOf(failures: NonNullable<Status['failures']>, nodeProxies: read
     message,
     since,
   }));
-  const told = new Set(failures.map(({ node }) => node));
+  const listed = new Set(failures.map(({ node }) => node));
   const ofNodes = nodeProxies
-    .filter(({ metadata }) => !told.has(metadata.name))
+    .filter(({ metadata }) => !listed.has(metadata.name))
     .flatMap((nodeProxy) => problemOf(nodeProxy));
   return [
     ...ofOperator,

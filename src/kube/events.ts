@@ -45,16 +45,16 @@ const repeatAfterMs = 3_600_000;
 const rememberedEvents = 1000;
 
 export function createEventRecorder({ client, controller, instance, onError }: EventRecorderOptions): EventRecorder {
-  const told = new Map<string, number>();
+  const recorded = new Map<string, number>();
 
   function isNew({ regarding, reason, note }: EventDetails): boolean {
     const key = JSON.stringify([regarding.kind, regarding.namespace, regarding.name, regarding.uid, reason, note]);
     const now = performance.now();
-    if (now - (told.get(key) ?? -Infinity) < repeatAfterMs) return false;
-    told.delete(key);
-    told.set(key, now);
-    const [oldest] = told.keys();
-    if (told.size > rememberedEvents && oldest !== undefined) told.delete(oldest);
+    if (now - (recorded.get(key) ?? -Infinity) < repeatAfterMs) return false;
+    recorded.delete(key);
+    recorded.set(key, now);
+    const [oldest] = recorded.keys();
+    if (recorded.size > rememberedEvents && oldest !== undefined) recorded.delete(oldest);
     return true;
   }
 

@@ -125,7 +125,7 @@ export class LeaderElection {
   }
 
   async #take(): Promise<void> {
-    const lease = this.isLeader() ? this.#seen?.lease : await this.#look();
+    const lease = this.isLeader() ? this.#seen?.lease : await this.#readLease();
     if (lease !== undefined && !this.#isFree(lease)) {
       this.#leadsUntil = -Infinity;
       return;
@@ -136,7 +136,7 @@ export class LeaderElection {
     this.#leadsUntil = asked + this.#timing.renewDeadlineMs;
   }
 
-  async #look(): Promise<Lease | undefined> {
+  async #readLease(): Promise<Lease | undefined> {
     try {
       const lease = await this.#options.client.get<Lease>(`${this.#path}/${this.#options.name}`);
       if (this.#seen?.lease.metadata.resourceVersion !== lease.metadata.resourceVersion)

@@ -44,7 +44,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
 class PacedWriter implements StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #backoff;
-  #wanted: object | undefined;
+  #pending: object | undefined;
   #written: object | undefined;
   #nextWriteAt = 0;
   /** Until when the API server asked to be left alone. */
@@ -60,7 +60,7 @@ class PacedWriter implements StatusWriter {
 
   write(status: object, { urgent = false } = {}): void {
     if (this.#stopped) return;
-    this.#wanted = status;
+    this.#pending = status;
     if (urgent) this.#nextWriteAt = 0;
     this.#schedule();
   }
@@ -83,7 +83,7 @@ class PacedWriter implements StatusWriter {
       () => {
         this.#writing = this.#flush().finally(() => {
           this.#writing = undefined;
-          if (this.#wanted !== undefined && !this.#stopped) this.#schedule();
+          if (this.#pending !== undefined && !this.#stopped) this.#schedule();
         });
       },
       Math.max(0, Math.max(this.#nextWriteAt, this.#notBefore) - performance.now()),
@@ -92,8 +92,8 @@ class PacedWriter implements StatusWriter {
 
   /** Never throws: an error is told, and what was not written waits for another try. */
   async #flush(): Promise<void> {
-    const status = this.#wanted;
-    this.#wanted = undefined;
+    const status = this.#pending;
+    this.#pending = undefined;
     if (status === undefined || isDeepStrictEqual(status, this.#written)) return;
     try {
       await this.#apply(status);
@@ -114,7 +114,7 @@ class PacedWriter implements StatusWriter {
     }
     const asked = retryAfterMs(error);
     const wait = this.#backoff.next() + asked;
-    this.#wanted ??= status;
+    this.#pending ??= status;
     this.#nextWriteAt = performance.now() + wait;
     if (asked > 0) this.#notBefore = this.#nextWriteAt;
     this.#options.onError?.(error, this.#stopped ? undefined : wait);

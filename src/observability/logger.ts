@@ -17,8 +17,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 /** Objects hold what their authors wrote; no single field may fill a disk. */
-const longestText = 2048;
-const longestList = 20;
+const maxTextLength = 2048;
+const maxListLength = 20;
 
 export function createLogger(level: LogLevel): Logger {
   const { combine, json, timestamp } = winston.format;
@@ -45,13 +45,13 @@ function bounded(fields: LogFields): Record<string, unknown> {
 function boundedValue(value: unknown): unknown {
   if (value instanceof Error) return cut(describeError(value));
   if (typeof value === 'string') return cut(value);
-  if (Array.isArray(value)) return value.slice(0, longestList).map(boundedValue);
+  if (Array.isArray(value)) return value.slice(0, maxListLength).map(boundedValue);
   if (typeof value === 'object' && value !== null) return cut(JSON.stringify(value));
   return value;
 }
 
 function cut(text: string): string {
-  return text.length > longestText ? `${text.slice(0, longestText)}… (${text.length} characters)` : text;
+  return text.length > maxTextLength ? `${text.slice(0, maxTextLength)}… (${text.length} characters)` : text;
 }
 
 /**

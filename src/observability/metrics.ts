@@ -131,8 +131,8 @@ function instruments() {
     healthz: counter('kubeproxy_proxy_healthz_total', 'Answers to /healthz', ['code']),
     livez: counter('kubeproxy_proxy_livez_total', 'Answers to /livez', ['code']),
 
-    fragmentsComputed: counter(
-      'proxyconfig_fragments_computed_total',
+    servicePortsPlanned: counter(
+      'proxyconfig_service_ports_planned_total',
       'Service ports whose rules were computed',
       family,
     ),

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ObjectMeta } from '../api/objectMeta.ts';
 
 /** What a watch says of an object; without `object`, that it is deleted. */
-export interface Heard {
+export interface ObservedObject {
   readonly name: string;
   readonly resourceVersion: string;
   readonly object?: unknown;
@@ -29,7 +29,7 @@ export class KnownObjects<Kept> {
   }
 
   /** Whether that is news: Nodes and Pods are written all the time for reasons that nothing here depends on. */
-  keep({ name, object }: Heard): boolean {
+  keep({ name, object }: ObservedObject): boolean {
     const record = object === undefined ? undefined : this.#decode(object);
     if (isDeepStrictEqual(record, this.#byName.get(name))) return false;
     if (record === undefined) this.#byName.delete(name);
@@ -46,8 +46,8 @@ export class WrittenObjects<Kept extends { readonly metadata: ObjectMeta }> exte
   /** resourceVersions, by name. */
   readonly #written = new Map<string, string>();
 
-  override keep(heard: Heard): boolean {
-    return !this.#isStale(heard) && super.keep(heard);
+  override keep(observed: ObservedObject): boolean {
+    return !this.#isStale(observed) && super.keep(observed);
   }
 
   /**
@@ -63,7 +63,7 @@ export class WrittenObjects<Kept extends { readonly metadata: ObjectMeta }> exte
   }
 
   /** True for what was so before this process itself changed it: going back to it would be to decide twice. */
-  #isStale({ name, resourceVersion, object }: Heard): boolean {
+  #isStale({ name, resourceVersion, object }: ObservedObject): boolean {
     const written = this.#written.get(name);
     if (written === undefined) return false;
     if (object !== undefined && Number(resourceVersion) < Number(written)) return true;

@@ -12,7 +12,7 @@ import type { Clock } from './since.ts';
 export interface NodeOutcome {
   readonly node: string;
   /** The revision that it was told last; undefined for a node that was never told anything. */
-  readonly told: string | undefined;
+  readonly assigned: string | undefined;
   /** Its NodeProxy names this ProxyConfig, and goes with this Node. */
   readonly belongs: boolean;
   /**
@@ -25,11 +25,11 @@ export interface NodeOutcome {
    */
   readonly reachable: boolean;
   /** Out of reach for so long that nothing waits for it any more. */
-  readonly excused: boolean;
+  readonly ignoredAsUnreachable: boolean;
   /** By the operator's clock; Infinity while it is not Ready. */
   readonly readySince: number;
   /** Since when it has been told this and been in reach. */
-  readonly toldSince: number;
+  readonly assignedSince: number;
   /** The target's revision is in force. */
   readonly updated: boolean;
   readonly drifted: boolean;
@@ -53,37 +53,38 @@ type LiveView = Pick<ClusterView, 'nodeProxies' | 'readyAgents' | 'lostNodeProxi
 export function outcomesOf(target: Target, view: LiveView, clock: Clock): NodeOutcome[] {
   return target.nodes.map((node) => {
     const nodeProxy = view.nodeProxies.get(node.name);
-    const told = (nodeProxy ?? lostOf(node, view))?.spec.revision;
+    const assigned = (nodeProxy ?? lostOf(node, view))?.spec.revision;
     return nodeOutcome(
-      { target, node, nodeProxy, told, reachable: node.ready && view.readyAgents.has(node.name) },
+      { target, node, nodeProxy, assigned, reachable: node.ready && view.readyAgents.has(node.name) },
       clock,
     );
   });
 }
 
-interface Observation extends Pick<NodeOutcome, 'told' | 'reachable'> {
+interface Observation extends Pick<NodeOutcome, 'assigned' | 'reachable'> {
   readonly target: Target;
   readonly node: KnownNode;
   readonly nodeProxy: NodeProxy | undefined;
 }
 
-function nodeOutcome({ target, node, nodeProxy, told, reachable }: Observation, clock: Clock): NodeOutcome {
+function nodeOutcome({ target, node, nodeProxy, assigned, reachable }: Observation, clock: Clock): NodeOutcome {
   const { name } = node;
   const phase = phaseOf(nodeProxy);
   const belongs = isOf(nodeProxy, target) && isOwnedBy(nodeProxy, node);
   const reachSince = clock.since('reach', name, String(reachable));
-  const readySince = clock.since('ready', name, phase === 'Ready' ? `${told}` : '');
+  const readySince = clock.since('ready', name, phase === 'Ready' ? `${assigned}` : '');
   return {
     node: name,
-    told,
+    assigned,
     belongs,
     phase,
     reachable,
-    excused: !reachable && clock.now - reachSince >= target.config.spec.rollout.progressDeadlineSeconds * 1000,
+    ignoredAsUnreachable:
+      !reachable && clock.now - reachSince >= target.config.spec.rollout.progressDeadlineSeconds * 1000,
     readySince: phase === 'Ready' ? readySince : Infinity,
-    toldSince: Math.max(reachSince, clock.since('told', name, `${told}`)),
+    assignedSince: Math.max(reachSince, clock.since('assigned', name, `${assigned}`)),
     ...reportOf(nodeProxy),
-    updated: belongs && told === target.revision && nodeProxy?.status?.revision === told,
+    updated: belongs && assigned === target.revision && nodeProxy?.status?.revision === assigned,
     problem: phase === 'Failed' ? refusal(nodeProxy) : quarantine(nodeProxy),
   };
 }

@@ -10,7 +10,7 @@ import {
   decodeRevision,
   type ClusterView,
 } from './clusterView.ts';
-import { type Heard, KnownObjects, WrittenObjects, type WrittenObject } from './knownObjects.ts';
+import { type ObservedObject, KnownObjects, WrittenObjects, type WrittenObject } from './knownObjects.ts';
 
 export class ObservedCluster {
   readonly nodes = new KnownObjects(decodeNode);
@@ -45,11 +45,11 @@ class KnownNodeProxies extends WrittenObjects<NodeProxy> {
     return this.#lost;
   }
 
-  override keep(heard: Heard): boolean {
-    const known = this.byName.get(heard.name);
-    if (heard.object !== undefined) this.#lost.delete(heard.name);
-    else if (known !== undefined) this.#lost.set(heard.name, known);
-    return super.keep(heard);
+  override keep(observed: ObservedObject): boolean {
+    const known = this.byName.get(observed.name);
+    if (observed.object !== undefined) this.#lost.delete(observed.name);
+    else if (known !== undefined) this.#lost.set(observed.name, known);
+    return super.keep(observed);
   }
 
   override learn(written: WrittenObject): boolean {

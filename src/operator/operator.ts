@@ -6,14 +6,14 @@ import { isAlreadyExists, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createWorkQueue } from '../kube/workQueue.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { Heard, KnownObjects, WrittenObject } from './knownObjects.ts';
+import type { ObservedObject, KnownObjects, WrittenObject } from './knownObjects.ts';
 import { ObservedCluster } from './observedCluster.ts';
 import { OperatorBase, type WatchedObject } from './operatorBase.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
 import { operatorNamespace, type RevisionWrite } from './revisions.ts';
 import { ServiceOwners } from './serviceOwners.ts';
-import { SinceMemory } from './since.ts';
+import { SinceTracker } from './since.ts';
 import { type NodeWrite, writeNodes } from './writeNodes.ts';
 import { statusWrite } from './writeStatus.ts';
 
@@ -37,20 +37,20 @@ const wholeCluster = 'cluster';
  * Changes are gathered before a turn, so that a burst such as the first list is decided on once; in a large cluster for
  * 20 times as long as a turn takes.
  */
-const leastGatherMs = 50;
-const gatherPerLook = 20;
+const minDebounceMs = 50;
+const debouncePerReconcile = 20;
 const concurrentWrites = 8;
 /** From some events to the next where there are many. */
 const moreEventsMs = 10_000;
 /** Time alone never asks for more turns than this. */
-const leastLookAgainMs = 100;
+const minRequeueMs = 100;
 
 export class ProxyConfigOperator extends OperatorBase {
   readonly #options: OperatorOptions;
   readonly #events: EventRecorder;
   readonly #observed = new ObservedCluster();
   readonly #serviceOwners: ServiceOwners;
-  readonly #since = new SinceMemory();
+  readonly #since = new SinceTracker();
   /** By uid of the ProxyConfig. */
   readonly #statusWrittenAt = new Map<string, number>();
   readonly #queue = createWorkQueue({
@@ -60,7 +60,7 @@ export class ProxyConfigOperator extends OperatorBase {
       this.#options.logger.warn('reconciling failed', { error: cause, retryInMs });
     },
   });
-  #gatherMs = leastGatherMs;
+  #debounceMs = minDebounceMs;
   #synced = false;
   #stopped: Promise<void> | undefined;
 
@@ -84,7 +84,7 @@ export class ProxyConfigOperator extends OperatorBase {
 
   protected override async init(): Promise<void> {
     const { nodes, configs, nodeProxies, revisions, agentPods } = this.#observed;
-    const keepIn = (known: KnownObjects<unknown>) => (heard: Heard) => this.#keep(heard, known);
+    const keepIn = (known: KnownObjects<unknown>) => (observed: ObservedObject) => this.#keep(observed, known);
     const apps = { group: 'apps', version: 'v1', namespace: operatorNamespace };
     // Only an event hangs on it: nodes need not wait where it may not be read.
     void this.watch({ ...core, plural: 'services' }, (service) => this.#keepService(service));
@@ -117,47 +117,47 @@ export class ProxyConfigOperator extends OperatorBase {
     await this.#queue.stop();
     // What waited for the interval to be over is told now; a successor would have to find it out anew.
     if (this.#synced)
-      await this.#reportAll(this.#look(), { isLast: true }).catch((error: unknown) =>
+      await this.#reportAll(this.#decide(), { isLast: true }).catch((error: unknown) =>
         this.#options.logger.warn('the last status was not written', { error }),
       );
   }
 
-  #keep(heard: Heard, into: KnownObjects<unknown>): void {
-    if (into.keep(heard)) this.#lookSoon();
+  #keep(observed: ObservedObject, into: KnownObjects<unknown>): void {
+    if (into.keep(observed)) this.#enqueue();
   }
 
   #keepService({ uid, object }: WatchedObject): void {
-    if (this.#serviceOwners.keep(uid, object)) this.#lookSoon();
+    if (this.#serviceOwners.keep(uid, object)) this.#enqueue();
   }
 
-  #lookSoon(): void {
-    if (this.#synced) this.#queue.add(wholeCluster, this.#gatherMs);
+  #enqueue(): void {
+    if (this.#synced) this.#queue.add(wholeCluster, this.#debounceMs);
   }
 
   async #reconcile(): Promise<number | undefined> {
     const { metrics } = this.#options;
-    const reconciliation = this.#look();
-    const { statusUpdates, revisionWrites, nodeWrites, lookAgainMs } = reconciliation;
+    const reconciliation = this.#decide();
+    const { statusUpdates, revisionWrites, nodeWrites, requeueAfterMs } = reconciliation;
     metrics.observe(statusUpdates);
     this.#forget();
     // Revisions and status first: what nodes are told must be known to whoever goes on from here.
     for (const write of revisionWrites) await this.#writeRevision(write);
     const statusDueMs = await this.#reportAll(reconciliation, { isLast: false });
-    if (nodeWrites.length > 0) await this.#tellNodes(nodeWrites);
-    const isAllTold = await this.#tellServiceOwners(statusUpdates);
+    if (nodeWrites.length > 0) await this.#assignNodes(nodeWrites);
+    const isAllRecorded = await this.#recordServiceEvents(statusUpdates);
     metrics.reconciliations.inc({ result: 'done' });
     const next = Math.min(
       statusDueMs ?? Infinity,
-      isAllTold ? Infinity : moreEventsMs,
-      Math.max(lookAgainMs ?? Infinity, leastLookAgainMs),
+      isAllRecorded ? Infinity : moreEventsMs,
+      Math.max(requeueAfterMs ?? Infinity, minRequeueMs),
     );
     return next === Infinity ? undefined : next;
   }
 
-  #look(): Reconciliation {
+  #decide(): Reconciliation {
     const started = performance.now();
-    const reconciliation = reconcile(this.#observed.view(), this.#since.turn(this.#options.now()));
-    this.#gatherMs = Math.max(leastGatherMs, gatherPerLook * (performance.now() - started));
+    const reconciliation = reconcile(this.#observed.view(), this.#since.clockAt(this.#options.now()));
+    this.#debounceMs = Math.max(minDebounceMs, debouncePerReconcile * (performance.now() - started));
     return reconciliation;
   }
 
@@ -165,7 +165,7 @@ export class ProxyConfigOperator extends OperatorBase {
     try {
       const written = await this.#options.client.send<WrittenObject>(method, path, options);
       if (method === 'POST') this.#observed.revisions.keep({ ...written.metadata, object: written });
-      this.#lookSoon();
+      this.#enqueue();
     } catch (error) {
       if (!isAlreadyExists(error) && !isNotFound(error)) throw error;
     }
@@ -175,25 +175,25 @@ export class ProxyConfigOperator extends OperatorBase {
    * What is left over after the longest time is decided anew, since each write asks for another turn: with the status
    * that is due, and by what has changed meanwhile.
    */
-  async #tellNodes(writes: readonly NodeWrite[]): Promise<void> {
+  async #assignNodes(writes: readonly NodeWrite[]): Promise<void> {
     const { client, logger, statusIntervalMs } = this.#options;
     const nodes = writes.slice(0, 10).map(({ node }) => node);
     logger.info('telling nodes what to run', { count: writes.length, nodes });
     const onWritten = (written: unknown): void => this.#learnNodeProxy(written as WrittenObject);
-    await writeNodes(writes, { client, concurrency: concurrentWrites, longestMs: statusIntervalMs, onWritten });
+    await writeNodes(writes, { client, concurrency: concurrentWrites, maxMs: statusIntervalMs, onWritten });
   }
 
   #learnNodeProxy(written: WrittenObject): void {
     this.#options.metrics.nodeWrites.inc();
-    if (this.#observed.nodeProxies.learn(written)) this.#lookSoon();
+    if (this.#observed.nodeProxies.learn(written)) this.#enqueue();
   }
 
   /** Whether nothing is left to be told. */
-  #tellServiceOwners(statusUpdates: readonly StatusUpdate[]): Promise<boolean> {
+  #recordServiceEvents(statusUpdates: readonly StatusUpdate[]): Promise<boolean> {
     const governing = statusUpdates
       .filter(({ status }) => (status.nodes?.effective ?? 0) > 0)
       .map(({ config }) => config);
-    return this.#serviceOwners.tell(governing, this.#observed.nodeProxies.byName.values());
+    return this.#serviceOwners.recordEvents(governing, this.#observed.nodeProxies.byName.values());
   }
 
   /** Milliseconds until the next status may be written; undefined when none waits. */
@@ -215,7 +215,7 @@ export class ProxyConfigOperator extends OperatorBase {
     const { client, logger } = this.#options;
     const { name, uid = '' } = config.metadata;
     const { method, path, options } = statusWrite(config, status);
-    if (this.#observed.configs.learn(await client.send(method, path, options))) this.#lookSoon();
+    if (this.#observed.configs.learn(await client.send(method, path, options))) this.#enqueue();
     this.#statusWrittenAt.set(uid, performance.now());
     const regarding = { apiVersion: `${ours.group}/${ours.version}`, kind: 'ProxyConfig', name, uid };
     for (const { type, reason, message } of events) {
@@ -226,8 +226,8 @@ export class ProxyConfigOperator extends OperatorBase {
 
   /** What is remembered of objects that are gone. */
   #forget(): void {
-    const standing = new Set([...this.#observed.configs.byName.values()].map(({ metadata }) => metadata.uid));
-    for (const uid of this.#statusWrittenAt.keys()) if (!standing.has(uid)) this.#statusWrittenAt.delete(uid);
+    const existing = new Set([...this.#observed.configs.byName.values()].map(({ metadata }) => metadata.uid));
+    for (const uid of this.#statusWrittenAt.keys()) if (!existing.has(uid)) this.#statusWrittenAt.delete(uid);
     this.#observed.forgetGoneNodes();
   }
 }

@@ -9,8 +9,8 @@ import operatorModule, { type ResourceEvent } from '@dot-i/k8s-operator';
 import type { KubeClient } from '../kube/client.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { Heard } from './knownObjects.ts';
-import { metaOf, remainsOf } from './watchedObject.ts';
+import type { ObservedObject } from './knownObjects.ts';
+import { metaOf, deletedObjectOf } from './watchedObject.ts';
 
 export interface OperatorBaseOptions {
   readonly client: KubeClient;
@@ -28,7 +28,7 @@ export interface WatchedResource {
 }
 
 /** What a watch brought of one object; without `object`, that it is deleted. */
-export interface WatchedObject extends Heard {
+export interface WatchedObject extends ObservedObject {
   readonly uid: string;
 }
 
@@ -70,7 +70,7 @@ export abstract class OperatorBase extends operatorModule.default {
   ): Promise<void> {
     const { client, logger, onWatchError } = this.#options;
     const id = group === '' ? plural : `${plural}.${group}`;
-    const tell = (type: ResourceEvent['type'], object: ApiObject): void => {
+    const notify = (type: ResourceEvent['type'], object: ApiObject): void => {
       onEvent({ type, object, meta: metaOf(id, object) }).catch((cause: unknown) =>
         logger.error('an object was not understood', { id, error: cause }),
       );
@@ -80,9 +80,9 @@ export abstract class OperatorBase extends operatorModule.default {
       path: this.getCustomResourceApiUri(group, version, plural, namespace),
       decode: (object) => object as ApiObject,
       handler: {
-        onAdd: (_id, object) => tell(ResourceEventType.Added, object),
-        onUpdate: (_id, object) => tell(ResourceEventType.Modified, object),
-        onDelete: (identity) => tell(ResourceEventType.Deleted, remainsOf(identity)),
+        onAdd: (_id, object) => notify(ResourceEventType.Added, object),
+        onUpdate: (_id, object) => notify(ResourceEventType.Modified, object),
+        onDelete: (identity) => notify(ResourceEventType.Deleted, deletedObjectOf(identity)),
       },
       onError: (cause, retryInMs) => {
         onWatchError(plural);

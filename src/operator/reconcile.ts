@@ -10,9 +10,9 @@ import type { ClusterView } from './clusterView.ts';
 import { outcomesOf } from './nodeOutcome.ts';
 import { resolveTargets, type Target } from './resolve.ts';
 import { historyOf, nodeConfigOfRevision, revisionWrites, type RevisionWrite } from './revisions.ts';
-import { nodesToTell } from './rollout.ts';
+import { nodesToAssign } from './rollout.ts';
 import { statusEvents, type StatusEvent } from './rolloutEvents.ts';
-import { isRecorded, nextLookMs, situationOf, type Rollout } from './rolloutState.ts';
+import { isRecorded, msUntilNextChange, situationOf, type Rollout } from './rolloutState.ts';
 import { nextRollout } from './rolloutTransitions.ts';
 import type { Clock } from './since.ts';
 import { nodeWrite, type NodeWrite } from './writeNodes.ts';
@@ -23,7 +23,7 @@ export interface Reconciliation {
   readonly statusUpdates: readonly StatusUpdate[];
   readonly nodeWrites: readonly NodeWrite[];
   /** Milliseconds after which time alone may have changed something. */
-  readonly lookAgainMs: number | undefined;
+  readonly requeueAfterMs: number | undefined;
 }
 
 export interface StatusUpdate {
@@ -37,12 +37,12 @@ export interface StatusUpdate {
 
 export function reconcile(view: ClusterView, clock: Clock): Reconciliation {
   const decisions = resolveTargets(view).map((target) => decide(target, view, clock));
-  const looks = decisions.flatMap(({ lookAgainMs }) => lookAgainMs ?? []);
+  const delays = decisions.flatMap(({ requeueAfterMs }) => requeueAfterMs ?? []);
   return {
     revisionWrites: decisions.flatMap(({ revisions }) => revisions),
     statusUpdates: decisions.map(({ statusUpdate }) => statusUpdate),
     nodeWrites: decisions.flatMap(({ nodes }) => nodes),
-    lookAgainMs: looks.length === 0 ? undefined : Math.min(...looks),
+    requeueAfterMs: delays.length === 0 ? undefined : Math.min(...delays),
   };
 }
 
@@ -50,7 +50,7 @@ interface Decision {
   readonly revisions: readonly RevisionWrite[];
   readonly statusUpdate: StatusUpdate;
   readonly nodes: readonly NodeWrite[];
-  readonly lookAgainMs: number | undefined;
+  readonly requeueAfterMs: number | undefined;
 }
 
 /**
@@ -60,12 +60,12 @@ interface Decision {
 function decide(target: Target, view: ClusterView, clock: Clock): Decision {
   const { config, revision } = target;
   const history = historyOf(config, view);
-  const configOf = (wanted: string) => nodeConfigOfRevision(target, history, wanted);
+  const configOf = (desired: string) => nodeConfigOfRevision(target, history, desired);
   const situation = situationOf({
     target,
     outcomes: outcomesOf(target, view, clock),
     clock,
-    hasRevision: (wanted) => configOf(wanted) !== undefined,
+    hasRevision: (desired) => configOf(desired) !== undefined,
   });
   const rollout = nextRollout(situation);
   const status = aggregateStatus(situation, rollout);
@@ -80,16 +80,16 @@ function decide(target: Target, view: ClusterView, clock: Clock): Decision {
     },
     nodes:
       isKept && isRecorded(rollout, config.status)
-        ? nodesToTell(situation, rollout).flatMap(({ node, revision: told }) => writeOf(node, told))
+        ? nodesToAssign(situation, rollout).flatMap(({ node, revision: assigned }) => writeOf(node, assigned))
         : [],
-    lookAgainMs: nextLookMs(situation, rollout),
+    requeueAfterMs: msUntilNextChange(situation, rollout),
   };
 
-  function writeOf(name: string, told: string): NodeWrite[] {
+  function writeOf(name: string, assigned: string): NodeWrite[] {
     const node = view.nodes.get(name);
-    const nodeConfig = configOf(told);
+    const nodeConfig = configOf(assigned);
     return node && nodeConfig
-      ? [nodeWrite(node, { config, nodeConfig, revision: told }, view.nodeProxies.get(name))]
+      ? [nodeWrite(node, { config, nodeConfig, revision: assigned }, view.nodeProxies.get(name))]
       : [];
   }
 }

@@ -32,12 +32,12 @@ interface Tally {
  * nothing.
  */
 export function resolveTargets({ nodes, configs }: Pick<ClusterView, 'nodes' | 'configs'>): Target[] {
-  const standing = [...configs.values()].filter(({ metadata }) => !metadata.deletionTimestamp).sort(byName);
+  const existing = [...configs.values()].filter(({ metadata }) => !metadata.deletionTimestamp).sort(byName);
   const tallies = new Map<ProxyConfig, Tally>(
-    standing.map((config) => [config, { matched: 0, nodes: [], lostTo: new Set() }]),
+    existing.map((config) => [config, { matched: 0, nodes: [], lostTo: new Set() }]),
   );
   for (const node of [...nodes.values()].sort(byNodeName)) countNode(node, tallies);
-  return standing.map((config) => targetOf(config, tallies.get(config)));
+  return existing.map((config) => targetOf(config, tallies.get(config)));
 }
 
 function countNode(node: KnownNode, tallies: ReadonlyMap<ProxyConfig, Tally>): void {

@@ -15,24 +15,24 @@ import {
 } from './rolloutState.ts';
 
 /** A node, and the revision that it is to run. */
-export interface Telling {
+export interface Assignment {
   readonly node: string;
   readonly revision: string;
 }
 
-export function nodesToTell(situation: Situation, rollout: Rollout): Telling[] {
+export function nodesToAssign(situation: Situation, rollout: Rollout): Assignment[] {
   if (rollout.state === 'Idle') return [];
   const plan = planOf(situation, rollout);
-  const standing = new Map(situation.outcomes.flatMap((outcome) => withoutChange(outcome, plan)));
-  const budget = new Budget(situation, plan.goal, standing);
-  const moved = plan.goal === undefined ? [] : movedNodes(situation, { ...plan, goal: plan.goal, standing }, budget);
+  const unchanged = new Map(situation.outcomes.flatMap((outcome) => withoutChange(outcome, plan)));
+  const budget = new Budget(situation, plan.goal, unchanged);
+  const moved = plan.goal === undefined ? [] : movedNodes(situation, { ...plan, goal: plan.goal, unchanged }, budget);
   const isMoved = new Set(moved.map(({ node }) => node));
-  const helped = strayNodes(situation, plan, budget).filter(({ node }) => !isMoved.has(node));
-  return [...[...standing].map(([node, revision]) => ({ node, revision })), ...moved, ...helped];
+  const helped = foreignNodes(situation, plan, budget).filter(({ node }) => !isMoved.has(node));
+  return [...[...unchanged].map(([node, revision]) => ({ node, revision })), ...moved, ...helped];
 }
 
 /** Nodes that are told something past the budget in this turn, and their revisions. */
-type Standing = ReadonlyMap<string, string>;
+type Unchanged = ReadonlyMap<string, string>;
 
 interface Plan {
   /** Revisions that a node may stay with until it is its turn. */
@@ -42,28 +42,28 @@ interface Plan {
   /** Where nodes are taken; undefined stops. */
   readonly goal: string | undefined;
   /** Where nodes are helped to that the rollout has not reached, and that should not wait for it. */
-  readonly refuge?: string | undefined;
+  readonly fallback?: string | undefined;
   /** How many nodes may have been told the goal after this turn. */
   readonly limit: number;
   /** Whether nodes that do not serve go at once. */
-  readonly isRetreat: boolean;
+  readonly isRollback: boolean;
 }
 
 function planOf(situation: Situation, rollout: Rollout): Plan {
   const { revision, config } = situation.target;
   const stable = stableRevision(situation, rollout);
-  const standstill = {
+  const stopped = {
     kept: stable === undefined ? [revision] : [revision, stable],
     goal: undefined,
     limit: 0,
-    isRetreat: false,
+    isRollback: false,
   };
-  if (config.spec.paused) return { ...standstill, base: stable };
+  if (config.spec.paused) return { ...stopped, base: stable };
   const base = stable ?? revision;
-  if (rollout.state === 'Failed') return { ...standstill, base, refuge: stable };
+  if (rollout.state === 'Failed') return { ...stopped, base, fallback: stable };
   if (isOver(rollout))
-    return { kept: [base], base, goal: base, limit: Infinity, isRetreat: rollout.state !== 'Complete' };
-  return { ...standstill, base, goal: revision, refuge: stable, limit: stepLimit(situation, rollout) };
+    return { kept: [base], base, goal: base, limit: Infinity, isRollback: rollout.state !== 'Complete' };
+  return { ...stopped, base, goal: revision, fallback: stable, limit: stepLimit(situation, rollout) };
 }
 
 /** Every node is taken to the last completed revision, which after a rollback is the one before. */
@@ -85,35 +85,35 @@ function stepLimit({ target, outcomes }: Situation, rollout: Rollout): number {
  * ProxyConfig or a Node that was made anew under its name. And a node that was never told anything: it gets what was
  * completed last.
  */
-function withoutChange({ node, told, belongs }: NodeOutcome, { kept, base }: Plan): [string, string][] {
-  if (told === undefined) return base === undefined ? [] : [[node, base]];
-  return kept.includes(told) && !belongs ? [[node, told]] : [];
+function withoutChange({ node, assigned, belongs }: NodeOutcome, { kept, base }: Plan): [string, string][] {
+  if (assigned === undefined) return base === undefined ? [] : [[node, base]];
+  return kept.includes(assigned) && !belongs ? [[node, assigned]] : [];
 }
 
 function movedNodes(
   situation: Situation,
-  plan: Plan & { readonly goal: string; readonly standing: Standing },
+  plan: Plan & { readonly goal: string; readonly unchanged: Unchanged },
   budget: Budget,
-): Telling[] {
+): Assignment[] {
   const { outcomes } = situation;
-  const { goal, kept, standing, limit, isRetreat } = plan;
-  const isElsewhere = ({ node, told }: NodeOutcome): boolean =>
-    !standing.has(node) && told !== goal && told !== undefined;
+  const { goal, kept, unchanged, limit, isRollback } = plan;
+  const isElsewhere = ({ node, assigned }: NodeOutcome): boolean =>
+    !unchanged.has(node) && assigned !== goal && assigned !== undefined;
   const candidates = outcomes.filter(isElsewhere);
-  const reached = outcomes.filter(({ node, told }) => (standing.get(node) ?? told) === goal).length;
+  const reached = outcomes.filter(({ node, assigned }) => (unchanged.get(node) ?? assigned) === goal).length;
   // Nodes on a superseded revision go first: they run neither the old revision nor the new one.
   const inOrder = [
-    ...candidates.filter(({ told }) => !kept.includes(told ?? '')),
-    ...candidates.filter(({ told }) => kept.includes(told ?? '')),
+    ...candidates.filter(({ assigned }) => !kept.includes(assigned ?? '')),
+    ...candidates.filter(({ assigned }) => kept.includes(assigned ?? '')),
   ];
   const chosen: NodeOutcome[] = [];
   for (const outcome of inOrder) {
     if (reached + chosen.length >= limit) break;
-    if (isRetreat && !budget.isAvailable(outcome)) chosen.push(outcome);
+    if (isRollback && !budget.isAvailable(outcome)) chosen.push(outcome);
     else if (outcome.reachable && budget.admits(outcome)) chosen.push(outcome);
   }
   const rest = othersAreDone(situation, goal)
-    ? candidates.filter((outcome) => outcome.excused && !chosen.includes(outcome))
+    ? candidates.filter((outcome) => outcome.ignoredAsUnreachable && !chosen.includes(outcome))
     : [];
   return [...chosen, ...rest].slice(0, Math.max(0, limit - reached)).map(({ node }) => ({ node, revision: goal }));
 }
@@ -121,21 +121,23 @@ function movedNodes(
 /** Nodes that have been out of reach for long are told last, when the revision has proved itself on all others. */
 function othersAreDone(situation: Situation, goal: string): boolean {
   const { outcomes } = situation;
-  const isBeyondHope = ({ phase, told }: NodeOutcome): boolean => phase === 'Failed' && told === goal;
-  return outcomes.every((outcome) => outcome.excused || isBeyondHope(outcome) || isDone(outcome, goal, situation));
+  const hasFailed = ({ phase, assigned }: NodeOutcome): boolean => phase === 'Failed' && assigned === goal;
+  return outcomes.every(
+    (outcome) => outcome.ignoredAsUnreachable || hasFailed(outcome) || isDone(outcome, goal, situation),
+  );
 }
 
 /**
  * Nodes that came from another ProxyConfig, or fail with a superseded revision, need not wait until the rollout reaches
  * them.
  */
-function strayNodes({ outcomes }: Situation, { kept, refuge, goal }: Plan, budget: Budget): Telling[] {
-  if (refuge === undefined || refuge === goal) return [];
-  const isStray = ({ phase, told, belongs, reachable }: NodeOutcome): boolean =>
-    reachable && told !== undefined && !kept.includes(told) && (!belongs || phase === 'Failed');
+function foreignNodes({ outcomes }: Situation, { kept, fallback, goal }: Plan, budget: Budget): Assignment[] {
+  if (fallback === undefined || fallback === goal) return [];
+  const isForeign = ({ phase, assigned, belongs, reachable }: NodeOutcome): boolean =>
+    reachable && assigned !== undefined && !kept.includes(assigned) && (!belongs || phase === 'Failed');
   return outcomes
-    .filter((outcome) => isStray(outcome) && budget.admits(outcome))
-    .map(({ node }) => ({ node, revision: refuge }));
+    .filter((outcome) => isForeign(outcome) && budget.admits(outcome))
+    .map(({ node }) => ({ node, revision: fallback }));
 }
 
 /**
@@ -145,18 +147,18 @@ function strayNodes({ outcomes }: Situation, { kept, refuge, goal }: Plan, budge
 class Budget {
   readonly #situation: Situation;
   readonly #goal: string | undefined;
-  readonly #standing: Standing;
-  readonly #most: number;
+  readonly #unchanged: Unchanged;
+  readonly #max: number;
   #changing: number;
   #unavailable: number;
 
-  constructor(situation: Situation, goal: string | undefined, standing: Standing) {
+  constructor(situation: Situation, goal: string | undefined, unchanged: Unchanged) {
     const { outcomes, target } = situation;
     this.#situation = situation;
     this.#goal = goal;
-    this.#standing = standing;
-    this.#most = portion(target.config.spec.rollout.maxUnavailable, outcomes.length);
-    const counted = outcomes.filter(({ excused }) => !excused);
+    this.#unchanged = unchanged;
+    this.#max = portion(target.config.spec.rollout.maxUnavailable, outcomes.length);
+    const counted = outcomes.filter(({ ignoredAsUnreachable }) => !ignoredAsUnreachable);
     this.#unavailable = counted.filter((outcome) => !this.isAvailable(outcome)).length;
     this.#changing = counted.filter((outcome) => this.#isInChange(outcome)).length;
   }
@@ -169,8 +171,8 @@ class Budget {
   /** Takes the node into the budget, if there is room. */
   admits(outcome: NodeOutcome): boolean {
     const isAvailable = this.isAvailable(outcome);
-    if (this.#changing >= this.#most && !this.#isInChange(outcome)) return false;
-    if (isAvailable && this.#unavailable >= this.#most) return false;
+    if (this.#changing >= this.#max && !this.#isInChange(outcome)) return false;
+    if (isAvailable && this.#unavailable >= this.#max) return false;
     if (!this.#isInChange(outcome)) this.#changing += 1;
     if (isAvailable) this.#unavailable += 1;
     return true;
@@ -178,10 +180,10 @@ class Budget {
 
   /** What is told past the budget takes its place in it nevertheless. */
   #isInChange(outcome: NodeOutcome): boolean {
-    return outcome.phase === 'Changing' || this.#standing.has(outcome.node) || this.#isSettling(outcome);
+    return outcome.phase === 'Changing' || this.#unchanged.has(outcome.node) || this.#isSettling(outcome);
   }
 
-  #isSettling({ phase, told, readySince }: NodeOutcome): boolean {
-    return phase === 'Ready' && told === this.#goal && !isSettled(readySince, this.#situation);
+  #isSettling({ phase, assigned, readySince }: NodeOutcome): boolean {
+    return phase === 'Ready' && assigned === this.#goal && !isSettled(readySince, this.#situation);
   }
 }

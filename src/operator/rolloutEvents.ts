@@ -44,14 +44,14 @@ function rolloutEvent(
   before: ProxyConfigStatus | undefined,
   { rollout: is, conditions, observedGeneration }: ProxyConfigStatus,
 ): StatusEvent | undefined {
-  if (is?.state === undefined || isNoNews(before?.rollout, is)) return undefined;
-  const told = eventByState[is.state];
+  if (is?.state === undefined || isUnchanged(before?.rollout, is)) return undefined;
+  const event = eventByState[is.state];
   const why = findCondition(conditions, 'Ready')?.message;
-  return told && { ...told, message: `revision ${is.revision} of generation ${observedGeneration}: ${why}` };
+  return event && { ...event, message: `revision ${is.revision} of generation ${observedGeneration}: ${why}` };
 }
 
 /** The same rollout is where it was, or goes on after a pause. */
-function isNoNews(was: RolloutStatus | undefined, is: RolloutStatus): boolean {
+function isUnchanged(was: RolloutStatus | undefined, is: RolloutStatus): boolean {
   const isSameRollout = was?.revision === is.revision && was?.startedAt === is.startedAt;
   return isSameRollout && (was?.state === is.state || (was?.state === 'Paused' && is.state === 'Progressing'));
 }

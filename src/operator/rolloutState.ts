@@ -69,7 +69,7 @@ export function isDone(
   revision: string,
   { target, clock }: Pick<Situation, 'target' | 'clock'>,
 ): boolean {
-  return outcome.told === revision && outcome.belongs && isSettled(outcome.readySince, { target, clock });
+  return outcome.assigned === revision && outcome.belongs && isSettled(outcome.readySince, { target, clock });
 }
 
 /** Ready for minReadySeconds. */
@@ -82,8 +82,8 @@ export function failedNodes(situation: Situation): NodeOutcome[] {
   return situation.outcomes.filter((outcome) => hasFailed(outcome, situation.target) || isOverdue(outcome, situation));
 }
 
-function hasFailed({ told, belongs, phase, reachable }: NodeOutcome, { revision }: Target): boolean {
-  return reachable && belongs && phase === 'Failed' && told === revision;
+function hasFailed({ assigned, belongs, phase, reachable }: NodeOutcome, { revision }: Target): boolean {
+  return reachable && belongs && phase === 'Failed' && assigned === revision;
 }
 
 /** Told the revision and neither done nor refusing it for the whole progressDeadlineSeconds. */
@@ -92,10 +92,10 @@ export function isOverdue(outcome: NodeOutcome, situation: Situation): boolean {
   const isInChange =
     outcome.reachable &&
     outcome.belongs &&
-    outcome.told === target.revision &&
+    outcome.assigned === target.revision &&
     outcome.phase !== 'Failed' &&
     !isDone(outcome, target.revision, situation);
-  return isInChange && clock.now - Math.max(outcome.toldSince, situation.quietSince) >= deadlineMs(target);
+  return isInChange && clock.now - Math.max(outcome.assignedSince, situation.quietSince) >= deadlineMs(target);
 }
 
 /** Nothing has moved for the whole progressDeadlineSeconds. */
@@ -108,15 +108,15 @@ export function isComplete(situation: Situation): boolean {
   const { outcomes, target } = situation;
   const isFinished = (outcome: NodeOutcome): boolean =>
     isDone(outcome, target.revision, situation) ||
-    (outcome.excused && outcome.belongs && outcome.told === target.revision);
-  return outcomes.every(isFinished) && outcomes.some(({ excused }) => !excused);
+    (outcome.ignoredAsUnreachable && outcome.belongs && outcome.assigned === target.revision);
+  return outcomes.every(isFinished) && outcomes.some(({ ignoredAsUnreachable }) => !ignoredAsUnreachable);
 }
 
 /** Back when every node was told to go back and none is at it any more, or nothing has moved for the whole deadline. */
 export function isBack(situation: Situation, rollout: Rollout): boolean {
   const { outcomes } = situation;
   const stable = lastCompleted(rollout);
-  return outcomes.every(({ told }) => told === stable) && (!outcomes.some(isAtIt) || hasStalled(situation));
+  return outcomes.every(({ assigned }) => assigned === stable) && (!outcomes.some(isAtIt) || hasStalled(situation));
 }
 
 function isAtIt({ reachable, phase }: NodeOutcome): boolean {
@@ -128,7 +128,7 @@ export function isTaken(situation: Situation, rollout: Rollout): boolean {
   const { target, outcomes, clock } = situation;
   const { setNodes, pause } = target.config.spec.rollout.steps?.[(currentStep(rollout) ?? 0) - 1] ?? {};
   if (pause !== undefined) return clock.now >= (pauseEnds(situation, rollout) ?? Infinity);
-  const within = outcomes.filter(({ excused }) => !excused).length;
+  const within = outcomes.filter(({ ignoredAsUnreachable }) => !ignoredAsUnreachable).length;
   return (
     outcomes.filter((outcome) => isDone(outcome, target.revision, situation)).length >=
     Math.min(within, portion(setNodes ?? 0, outcomes.length))
@@ -152,19 +152,19 @@ function pauseEnds({ target, clock }: Situation, rollout: Rollout): number | und
 }
 
 /** Milliseconds until something may change by time alone. */
-export function nextLookMs(situation: Situation, rollout: Rollout): number | undefined {
+export function msUntilNextChange(situation: Situation, rollout: Rollout): number | undefined {
   const { target, outcomes, clock } = situation;
   const { minReadySeconds } = target.config.spec.rollout;
   const due = [
     ...outcomes.map(({ readySince }) => readySince + minReadySeconds * 1000),
-    ...outcomes.map(({ toldSince }) => toldSince + deadlineMs(target)),
+    ...outcomes.map(({ assignedSince }) => assignedSince + deadlineMs(target)),
     ...outcomes
       .filter(({ reachable }) => !reachable)
       .map(({ node }) => clock.since('reach', node, 'false') + deadlineMs(target)),
     situation.quietSince + deadlineMs(target),
     pauseEnds(situation, rollout) ?? Infinity,
   ];
-  const next = due.reduce((least, at) => (at > clock.now && at < least ? at : least), Infinity);
+  const next = due.reduce((earliest, at) => (at > clock.now && at < earliest ? at : earliest), Infinity);
   return next === Infinity ? undefined : next - clock.now;
 }
 

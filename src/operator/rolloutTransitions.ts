@@ -108,7 +108,7 @@ const failureResponses: Record<ProxyConfig['spec']['rollout']['onFailure'], Fail
 function goneOn(situation: Situation, rollout: Rollout, failed: readonly NodeOutcome[]): Rollout | undefined {
   const { outcomes, target } = situation;
   const hasHadItsTurn = (outcome: NodeOutcome): boolean =>
-    failed.includes(outcome) || outcome.excused || isDone(outcome, target.revision, situation);
+    failed.includes(outcome) || outcome.ignoredAsUnreachable || isDone(outcome, target.revision, situation);
   if (outcomes.every(hasHadItsTurn)) {
     const someServe = outcomes.some((outcome) => isDone(outcome, target.revision, situation));
     return ended(rollout, someServe ? 'Complete' : 'Failed', situation);

@@ -13,20 +13,20 @@ export interface ServiceNote {
 }
 
 /** Whoever turns an allow-list around in a cluster full of Services, or starts an operator there, causes no flood. */
-const mostAtOnce = 20;
+const maxAtOnce = 20;
 
 /** Remembers what was told, so that each Service is told of once for each change. */
-export class ServiceNews {
-  readonly #told = new Map<string, string>();
+export class DueServiceEvents {
+  readonly #recorded = new Map<string, string>();
 
   /** Which of all that is true now is to be told now; `hasMore` where the rest waits for the next time. */
-  take(notes: readonly ServiceNote[]): { readonly news: readonly ServiceNote[]; readonly hasMore: boolean } {
+  take(notes: readonly ServiceNote[]): { readonly due: readonly ServiceNote[]; readonly hasMore: boolean } {
     const present = new Set(notes.map(keyOf));
-    for (const key of this.#told.keys()) if (!present.has(key)) this.#told.delete(key);
-    const untold = notes.filter((each) => this.#told.get(keyOf(each)) !== each.note);
-    const news = untold.slice(0, mostAtOnce);
-    for (const each of news) this.#told.set(keyOf(each), each.note);
-    return { news, hasMore: untold.length > news.length };
+    for (const key of this.#recorded.keys()) if (!present.has(key)) this.#recorded.delete(key);
+    const unrecorded = notes.filter((each) => this.#recorded.get(keyOf(each)) !== each.note);
+    const due = unrecorded.slice(0, maxAtOnce);
+    for (const each of due) this.#recorded.set(keyOf(each), each.note);
+    return { due, hasMore: unrecorded.length > due.length };
   }
 }
 

@@ -9,7 +9,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import type { Logger } from '../observability/logger.ts';
 import { decodeExternalIPs, ServicesWithExternalIPs } from './externalIPs.ts';
 import { quarantineNotes } from './quarantine.ts';
-import { eventOn, ServiceNews, type ServiceNote } from './serviceEvents.ts';
+import { eventOn, DueServiceEvents, type ServiceNote } from './serviceEvents.ts';
 
 export interface ServiceOwnersOptions {
   readonly client: Pick<KubeClient, 'get'>;
@@ -20,7 +20,7 @@ export interface ServiceOwnersOptions {
 export class ServiceOwners {
   readonly #options: ServiceOwnersOptions;
   readonly #externalIPs = new ServicesWithExternalIPs();
-  readonly #news = new ServiceNews();
+  readonly #due = new DueServiceEvents();
 
   constructor(options: ServiceOwnersOptions) {
     this.#options = options;
@@ -32,14 +32,14 @@ export class ServiceOwners {
   }
 
   /** Of nodes that these ProxyConfigs govern, and by what their NodeProxies say. Whether nothing is left to be told. */
-  async tell(governing: readonly ProxyConfig[], nodeProxies: Iterable<NodeProxy>): Promise<boolean> {
-    const { news, hasMore } = this.#news.take([...this.#externalIPs.notes(governing), ...quarantineNotes(nodeProxies)]);
-    for (const note of news) await this.#tellOne(note);
+  async recordEvents(governing: readonly ProxyConfig[], nodeProxies: Iterable<NodeProxy>): Promise<boolean> {
+    const { due, hasMore } = this.#due.take([...this.#externalIPs.notes(governing), ...quarantineNotes(nodeProxies)]);
+    for (const note of due) await this.#recordEvent(note);
     return !hasMore;
   }
 
   /** An event is shown with the object whose uid it has; nodes report names. */
-  async #tellOne(note: ServiceNote): Promise<void> {
+  async #recordEvent(note: ServiceNote): Promise<void> {
     const { client, events, logger } = this.#options;
     const { namespace, name } = note.service;
     try {

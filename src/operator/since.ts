@@ -15,7 +15,7 @@ export interface Clock {
 }
 
 /** What is remembered of nodes by their names, and of ProxyConfigs by their uids. */
-type Aspect = 'reach' | 'ready' | 'told' | 'rollout' | 'pause';
+type Aspect = 'reach' | 'ready' | 'assigned' | 'rollout' | 'pause';
 
 interface Seen {
   readonly value: string;
@@ -25,20 +25,20 @@ interface Seen {
 }
 
 /** Asked for thousands of nodes in each look, so nothing is made anew for what has not changed. */
-export class SinceMemory {
+export class SinceTracker {
   readonly #seen: Readonly<Record<Aspect, Map<string, Seen>>> = {
     reach: new Map(),
     ready: new Map(),
-    told: new Map(),
+    assigned: new Map(),
     rollout: new Map(),
     pause: new Map(),
   };
-  #looks = 0;
+  #generation = 0;
 
   /** A look at everything; a subject that the look before did not ask for is forgotten. */
-  turn(now: number): Clock {
+  clockAt(now: number): Clock {
     this.#forget();
-    const asked = (this.#looks += 1);
+    const asked = (this.#generation += 1);
     return {
       now,
       since: (what, subject, value) => {
@@ -56,7 +56,7 @@ export class SinceMemory {
 
   #forget(): void {
     for (const seen of Object.values(this.#seen)) {
-      for (const [subject, { asked }] of seen) if (asked !== this.#looks) seen.delete(subject);
+      for (const [subject, { asked }] of seen) if (asked !== this.#generation) seen.delete(subject);
     }
   }
 }

@@ -42,7 +42,7 @@ function verdictOf(findings: Findings): Verdict {
   const { target, outcomes, nodes, rollout } = findings;
   if (target.lostTo.length > 0) return { kind: 'stalled', reason: 'Conflicted', message: conflictMessage(target) };
   if (nodes.effective === 0) return { kind: 'ready', reason: 'NoNodes', message: noNodesMessage(target) };
-  if (outcomes.every(({ excused }) => excused)) {
+  if (outcomes.every(({ ignoredAsUnreachable }) => ignoredAsUnreachable)) {
     return {
       kind: 'stalled',
       reason: 'NodesUnreachable',
@@ -77,7 +77,7 @@ const verdicts: Record<Rollout['state'], (findings: Findings) => Verdict> = {
 /** A rollout that is over says nothing of a node that has failed since, or has come since. */
 function completed(findings: Findings): Verdict {
   const { outcomes, target } = findings;
-  const missing = outcomes.filter((outcome) => !serves(outcome) && !outcome.excused);
+  const missing = outcomes.filter((outcome) => !serves(outcome) && !outcome.ignoredAsUnreachable);
   const failed = missing.filter(({ phase }) => phase === 'Failed');
   if (missing.length === 0) {
     const unreached = outcomes.filter((outcome) => !serves(outcome));
@@ -118,14 +118,14 @@ function underway(findings: Findings): Verdict {
   }
   return rollingOut(
     findings,
-    outcomes.filter((outcome) => outcome.told === target.revision && !serves(outcome)),
+    outcomes.filter((outcome) => outcome.assigned === target.revision && !serves(outcome)),
   );
 }
 
 function rollingOut(findings: Findings, waitedFor: readonly NodeOutcome[]): Verdict {
   const { outcomes } = findings;
   const failed = outcomes.filter(({ phase }) => phase === 'Failed');
-  const unreached = outcomes.filter(({ reachable, excused }) => !reachable && !excused);
+  const unreached = outcomes.filter(({ reachable, ignoredAsUnreachable }) => !reachable && !ignoredAsUnreachable);
   const parts = [
     progressOf(findings),
     ...(failed.length > 0

@@ -25,6 +25,6 @@ export function metaOf(id: string, { apiVersion = '', kind = '', metadata }: Ide
 }
 
 /** Of a deleted object only its identity is left. */
-export function remainsOf({ key, uid }: ObjectIdentity): { metadata: { name: string; uid: string } } {
+export function deletedObjectOf({ key, uid }: ObjectIdentity): { metadata: { name: string; uid: string } } {
   return { metadata: { name: key.slice(key.indexOf('/') + 1), uid } };
 }

@@ -12,8 +12,8 @@ import type { KnownNode } from './clusterView.ts';
 export const nodeProxiesPath = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
 export const fieldManager = 'proxyconfig-operator';
 
-/** What a node is told: a revision of a ProxyConfig, which need not be its newest. */
-export interface Orders {
+/** What a node is assigned: a revision of a ProxyConfig, which need not be its newest. */
+export interface NodeAssignment {
   readonly config: ProxyConfig;
   readonly nodeConfig: NodeConfig;
   readonly revision: string;
@@ -32,8 +32,8 @@ export interface NodeWrite {
  * so a decision on old knowledge is refused with a conflict instead of undoing a newer one. Fields of others are left
  * alone.
  */
-export function nodeWrite(node: KnownNode, orders: Orders, live: NodeProxy | undefined): NodeWrite {
-  const spec = specOf(orders);
+export function nodeWrite(node: KnownNode, assignment: NodeAssignment, live: NodeProxy | undefined): NodeWrite {
+  const spec = specOf(assignment);
   const ownerReferences = [ownerReferenceTo(node)];
   const query = { fieldManager };
   if (!live) {
@@ -59,7 +59,7 @@ export function nodeWrite(node: KnownNode, orders: Orders, live: NodeProxy | und
   };
 }
 
-function specOf({ config, nodeConfig, revision }: Orders): NodeProxy['spec'] {
+function specOf({ config, nodeConfig, revision }: NodeAssignment): NodeProxy['spec'] {
   const { name, uid = '', generation = 0 } = config.metadata;
   const { enabled, ...probe } = config.spec.rollout.probe;
   return { configRef: { name, uid, generation }, revision, config: nodeConfig, ...(enabled ? { probe } : {}) };
@@ -74,7 +74,7 @@ export interface WriteOptions {
   /** How many requests at once; 5,000 nodes must not become 5,000 open requests. */
   readonly concurrency: number;
   /** No request begins later than this after the first: by then what was decided on has changed. */
-  readonly longestMs: number;
+  readonly maxMs: number;
   /** With the object as it now stands. */
   readonly onWritten: (written: unknown) => void;
 }
@@ -85,11 +85,11 @@ export interface WriteOptions {
  */
 export async function writeNodes(
   writes: readonly NodeWrite[],
-  { client, concurrency, longestMs, onWritten }: WriteOptions,
+  { client, concurrency, maxMs, onWritten }: WriteOptions,
 ): Promise<void> {
   const queue = writes.values();
   const errors: unknown[] = [];
-  const until = performance.now() + longestMs;
+  const until = performance.now() + maxMs;
   let isRefused = false;
   const worker = async (): Promise<void> => {
     for (const write of queue) {

@@ -40,11 +40,11 @@ const restoreTimeoutMsPerKiB = 50;
  */
 export async function findIptables(
   family: 'ipv4' | 'ipv6',
-  flavour: IptablesVariant | 'default',
+  flavor: IptablesVariant | 'default',
   host: IptablesHost = {},
 ): Promise<Iptables | undefined> {
   const { run = runCommand, find = findProgram } = host;
-  const name = (family === 'ipv4' ? 'iptables' : 'ip6tables') + (flavour === 'default' ? '' : `-${flavour}`);
+  const name = (family === 'ipv4' ? 'iptables' : 'ip6tables') + (flavor === 'default' ? '' : `-${flavor}`);
   const restore = await find(`${name}-restore`);
   const save = await find(`${name}-save`);
   if (restore === undefined || save === undefined) return undefined;

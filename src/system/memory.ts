@@ -10,7 +10,7 @@ type Collect = (options: { readonly type: 'major'; readonly flavor: 'last-resort
 let collect: Collect | undefined;
 
 /** Collects all garbage and returns what is free to the system: some ten milliseconds for each 10 MB that stay. */
-export function giveMemoryBack(): void {
+export function releaseMemory(): void {
   if (collect === undefined) {
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as Collect;

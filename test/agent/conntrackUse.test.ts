@@ -35,7 +35,7 @@ test.each(rows)('$name', async ({ counts, limit = 1000, told }) => {
     sysctls: { read },
     metrics: createAgentMetrics(),
     logger: silentLogger,
-    onNews: () => void (news += 1),
+    onStatusChange: () => void (news += 1),
     periodMs: 5,
   });
   use.start();
@@ -64,7 +64,7 @@ describeWhere(['root'], 'the table of the kernel', () => {
         sysctls: sysctls({ run: kernel.runOnNode }),
         metrics,
         logger: silentLogger,
-        onNews: () => undefined,
+        onStatusChange: () => undefined,
       });
       use.start();
       await until('it is measured', async () => ((await metrics.conntrackUsed.get()).values[0]?.value ?? 0) > 0);

@@ -5,11 +5,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Dataplane } from '../../src/agent/dataplane.ts';
 import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
-import { Governor } from '../../src/agent/governor.ts';
+import { ConfigController } from '../../src/agent/configController.ts';
 import { Store } from '../../src/agent/store.ts';
 import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
-import type { Retired, RetireRequest, SyncRequest, SyncResult } from '../../src/backend/backend.ts';
+import type { DrainResult, DrainRequest, SyncRequest, SyncResult } from '../../src/backend/backend.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import { until } from '../kube/until.ts';
@@ -41,12 +41,12 @@ class JournalBackend extends RecordingBackend {
     return super.sync(request);
   }
 
-  stepAside(): Promise<void> {
+  prepareTakeover(): Promise<void> {
     journal.push(`${this.#mode} steps aside`);
     return Promise.resolve();
   }
 
-  retire({ drains }: RetireRequest): Promise<Retired> {
+  drainAndRemove({ drains }: DrainRequest): Promise<DrainResult> {
     journal.push(`${this.#mode} ${drains ? 'drains' : 'goes'}`);
     if (drains && draining > 0) return Promise.resolve({ removed: [], draining });
     return Promise.resolve({ removed: ['everything'], draining: 0 });
@@ -55,7 +55,7 @@ class JournalBackend extends RecordingBackend {
 
 let store: Store;
 let dataplane: Dataplane;
-let governor: Governor;
+let configController: ConfigController;
 
 function start(saved?: DesiredConfig): void {
   dataplane = new Dataplane({
@@ -69,10 +69,16 @@ function start(saved?: DesiredConfig): void {
       onDrift: () => undefined,
     },
     logger: silentLogger,
-    onReconsider: () => governor.reconsider(),
-    timing: { settleMs: 5, lookMs: 10, retryMs: 10 },
+    onRequeue: () => configController.requeue(),
+    timing: { settleMs: 5, pollMs: 10, retryMs: 10 },
   });
-  governor = new Governor({ dataplane, saved, logger: silentLogger, onAnswer: () => undefined, retryRefusedMs: 20 });
+  configController = new ConfigController({
+    dataplane,
+    saved,
+    logger: silentLogger,
+    onDecision: () => undefined,
+    retryRefusedMs: 20,
+  });
 }
 
 beforeEach(() => {
@@ -86,7 +92,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await Promise.all([governor.stop(), dataplane.stop(0)]);
+  await Promise.all([configController.stop(), dataplane.stop(0)]);
 });
 
 let generation = 0;
@@ -103,8 +109,8 @@ function tell(revision: string, config: Partial<NodeConfig>): Promise<void> {
     metadata: { name: 'node-1', uid: 'n', generation },
     spec,
   };
-  governor.setNodeProxy(told);
-  return governor.decide();
+  configController.setNodeProxy(told);
+  return configController.decide();
 }
 
 async function served(revision: string): Promise<void> {
@@ -130,13 +136,13 @@ test('the new mode is complete before the old one goes', async () => {
   expect(dataplane.status).toMatchObject({
     inForce: { revision: 'r2' },
     accepted: { revision: 'r2' },
-    isProving: true,
+    isProbing: true,
   });
   expect(steps()).toEqual(['iptables steps aside', 'ipvs sync']);
-  dataplane.judge('r2', undefined);
+  dataplane.handleProbeResult('r2', undefined);
   await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   expect(steps()).toEqual(['iptables steps aside', 'ipvs sync', 'iptables drains']);
-  expect(dataplane.status.isProving).toBe(false);
+  expect(dataplane.status.isProbing).toBe(false);
 });
 
 test('what another mode left before the agent started goes when the wanted one stands', async () => {
@@ -149,12 +155,12 @@ test('connections that drain are waited for, said so, and cut when their time is
   await serveIptables();
   draining = 3;
   await tell('r2', { mode: 'ipvs', migration: { strategy: 'PreserveConnections', drainTimeoutSeconds: 1 } });
-  dataplane.judge('r2', undefined);
-  await until('it is said', () => (dataplane.status.remarks ?? []).length > 0);
-  expect(dataplane.status.remarks).toMatchObject([{ type: 'OldModeRemoved', status: 'False', reason: 'Draining' }]);
+  dataplane.handleProbeResult('r2', undefined);
+  await until('it is said', () => (dataplane.status.conditions ?? []).length > 0);
+  expect(dataplane.status.conditions).toMatchObject([{ type: 'OldModeRemoved', status: 'False', reason: 'Draining' }]);
   await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   expect(steps().slice(-2)).toEqual(['iptables drains', 'iptables goes']);
-  expect(dataplane.status.remarks).toEqual([]);
+  expect(dataplane.status.conditions).toEqual([]);
 });
 
 test('strategy Replace removes the old mode first', async () => {
@@ -168,7 +174,7 @@ describe('goes back', () => {
     await serveIptables();
     failing.add('ipvs');
     await tell('r2', { mode: 'ipvs' });
-    expect(governor.answer.refusal).toEqual({
+    expect(configController.decision.refusal).toEqual({
       reason: 'ModeSwitchFailed',
       message: 'mode ipvs was tried and given up for mode iptables again (RestoreFailed): ipv4: told to fail',
     });
@@ -187,12 +193,15 @@ describe('goes back', () => {
   test('when its probe fails, and does not try again each time it is asked', async () => {
     await serveIptables();
     await tell('r2', { mode: 'ipvs' });
-    dataplane.judge('r1', { kind: 'failed', why: { reason: 'ProbeFailed', message: 'of another revision' } });
-    dataplane.judge('r2', { kind: 'verifying', why: { reason: 'Verifying', message: 'not yet' } });
-    expect(dataplane.status.isProving).toBe(true);
-    dataplane.judge('r2', { kind: 'failed', why: { reason: 'ProbeFailed', message: 'no connection' } });
-    await until('it went back', () => governor.answer.refusal?.reason === 'ModeSwitchFailed');
-    expect(governor.answer.refusal?.message).toContain('ProbeFailed');
+    dataplane.handleProbeResult('r1', {
+      kind: 'failed',
+      why: { reason: 'ProbeFailed', message: 'of another revision' },
+    });
+    dataplane.handleProbeResult('r2', { kind: 'verifying', why: { reason: 'Verifying', message: 'not yet' } });
+    expect(dataplane.status.isProbing).toBe(true);
+    dataplane.handleProbeResult('r2', { kind: 'failed', why: { reason: 'ProbeFailed', message: 'no connection' } });
+    await until('it went back', () => configController.decision.refusal?.reason === 'ModeSwitchFailed');
+    expect(configController.decision.refusal?.message).toContain('ProbeFailed');
     await served('r1');
     await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
     journal = [];
@@ -214,7 +223,7 @@ test('preflight refuses a mode before anything of the old one is touched', async
   await serveIptables();
   refusing.add('ipvs');
   await tell('r2', { mode: 'ipvs' });
-  expect(governor.answer.refusal?.reason).toBe('KernelModuleMissing');
+  expect(configController.decision.refusal?.reason).toBe('KernelModuleMissing');
   expect(journal).toEqual([]);
 });
 
@@ -224,7 +233,7 @@ test('a second change in the middle of the first ends in the mode that was told 
   await until('the first is under way', () => journal.includes('ipvs sync'));
   await Promise.all([first, tell('r3', { mode: 'iptables' })]);
   await served('r3');
-  dataplane.judge('r3', undefined);
+  dataplane.handleProbeResult('r3', undefined);
   await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   expect(steps().at(-1)).toBe('ipvs drains');
 });
@@ -233,13 +242,13 @@ test('a change in mid-drain takes the mode back that drained', async () => {
   await serveIptables();
   draining = 1;
   await tell('r2', { mode: 'ipvs' });
-  dataplane.judge('r2', undefined);
+  dataplane.handleProbeResult('r2', undefined);
   await until('iptables mode drains', () => journal.includes('iptables drains'));
   await tell('r3', { mode: 'iptables' });
   await served('r3');
   journal = [];
   draining = 0;
-  dataplane.judge('r3', undefined);
+  dataplane.handleProbeResult('r3', undefined);
   await until('nothing is left of the other mode', () => dataplane.status.othersRemoved === true);
   expect(steps()).toEqual(['ipvs drains']);
 });
@@ -248,7 +257,7 @@ test('other settings of the same mode do not disturb a drain', async () => {
   await serveIptables();
   draining = 1;
   await tell('r2', { mode: 'ipvs' });
-  dataplane.judge('r2', undefined);
+  dataplane.handleProbeResult('r2', undefined);
   await tell('r3', { mode: 'ipvs', masquerade: { bit: 15, all: false } });
   await served('r3');
   draining = 0;
@@ -263,7 +272,7 @@ describe('an agent that starts', () => {
     start(saved);
     failing.add('ipvs');
     await tell('r2', { mode: 'ipvs' });
-    expect(governor.answer.refusal?.reason).toBe('ModeSwitchFailed');
+    expect(configController.decision.refusal?.reason).toBe('ModeSwitchFailed');
     await served('saved');
   });
 
@@ -278,7 +287,7 @@ test('an end in the middle of a change leaves everything as it is', async () => 
   await serveIptables();
   const change = tell('r2', { mode: 'ipvs' });
   await until('it is under way', () => journal.includes('ipvs sync'));
-  await Promise.all([governor.stop(), dataplane.stop(0), change]);
+  await Promise.all([configController.stop(), dataplane.stop(0), change]);
   const before = journal.length;
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(journal).toHaveLength(before);

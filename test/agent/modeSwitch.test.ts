@@ -18,8 +18,8 @@ const r1 = desire('iptables', 'r1');
 const r2 = desire('ipvs', 'r2');
 const why = { reason: 'ProbeFailed', message: 'no connection' };
 const serving: SwitchPhase = { phase: 'Serving', config: r1 };
-const proving: SwitchPhase = { phase: 'Proving', config: r2, before: r1 };
-const disproved: SwitchPhase = { ...proving, disproof: why };
+const proving: SwitchPhase = { phase: 'Probing', config: r2, before: r1 };
+const disproved: SwitchPhase = { ...proving, probeFailure: why };
 const failed: FailedSwitch = { config: r2, why: { reason: 'ModeSwitchFailed', message: 'tried' }, at: 1000 };
 const later = (afterMs: number): FailedSwitch & { now: number } => ({ ...failed, now: failed.at + afterMs });
 
@@ -92,6 +92,6 @@ test.each(cases)('$name', ({ now, desired, failed: before, expected }) => {
 
 test('other settings do not answer whether a new mode works here', () => {
   const r3 = desire('ipvs', 'r3');
-  expect(resynced(disproved, r3)).toEqual({ phase: 'Proving', config: r3, before: r1 });
+  expect(resynced(disproved, r3)).toEqual({ phase: 'Probing', config: r3, before: r1 });
   expect(resynced(serving, r3)).toEqual({ phase: 'Serving', config: r3 });
 });

@@ -45,7 +45,7 @@ function newProber(): Prober {
   return new Prober({
     store,
     logger: silentLogger,
-    onNews: () => findings.push(kind()),
+    onStatusChange: () => findings.push(kind()),
     dial: async (address, port) => {
       dialled.push(`${address} ${port}`);
       return answers.shift();
@@ -53,7 +53,7 @@ function newProber(): Prober {
   });
 }
 
-const kind = (): string => prober.finding?.kind ?? 'none';
+const kind = (): string => prober.result?.kind ?? 'none';
 
 function nodeProxy(
   revision: string,
@@ -69,28 +69,28 @@ const readyWith = (revision: string): NodeProxy['status'] => ({
 });
 
 test('a new revision is tried once it is in force, on each address, and passes', async () => {
-  prober.follow(nodeProxy('r1'), inForce('r0'));
+  prober.observe(nodeProxy('r1'), inForce('r0'));
   expect({ kind: kind(), dialled }).toEqual({ kind: 'none', dialled: [] });
-  prober.follow(nodeProxy('r1'), inForce('r1'));
+  prober.observe(nodeProxy('r1'), inForce('r1'));
   expect(kind()).toBe('trying');
   await until('it has passed', () => kind() === 'none');
   expect({ dialled, findings }).toEqual({ dialled: ['10.96.0.10 80', 'fd00::10 80'], findings: ['none'] });
-  prober.follow(nodeProxy('r1'), inForce('r1'));
+  prober.observe(nodeProxy('r1'), inForce('r1'));
   expect(kind()).toBe('none');
 });
 
 test('it fails after so many tries in a row, says why, and recovers', async () => {
   answers = ['ECONNREFUSED', undefined, 'ECONNREFUSED', undefined, 'ETIMEDOUT', undefined];
-  prober.follow(nodeProxy('r1'), inForce('r1'));
+  prober.observe(nodeProxy('r1'), inForce('r1'));
   await until('it has recovered', () => findings.at(-1) === 'none');
   expect(findings).toEqual(['verifying', 'verifying', 'failed', 'none']);
 });
 
 test('the finding names the Service, the address and the error', async () => {
   answers = ['ECONNREFUSED'];
-  prober.follow(nodeProxy('r1', { asked: { ...probe, failureThreshold: 1, periodSeconds: 300 } }), inForce('r1'));
+  prober.observe(nodeProxy('r1', { asked: { ...probe, failureThreshold: 1, periodSeconds: 300 } }), inForce('r1'));
   await until('it has failed', () => kind() === 'failed');
-  expect(prober.finding).toEqual({
+  expect(prober.result).toEqual({
     kind: 'failed',
     why: {
       reason: 'ProbeFailed',
@@ -101,26 +101,26 @@ test('the finding names the Service, the address and the error', async () => {
 
 describe('what is not tried again', () => {
   test('a revision that was Ready before the agent was restarted', () => {
-    prober.follow(nodeProxy('r1', { status: readyWith('r1') }), inForce('r1'));
+    prober.observe(nodeProxy('r1', { status: readyWith('r1') }), inForce('r1'));
     expect(kind()).toBe('none');
   });
 
   test('the revision that a node goes back to', async () => {
-    prober.follow(nodeProxy('r1', { status: readyWith('r1') }), inForce('r1'));
+    prober.observe(nodeProxy('r1', { status: readyWith('r1') }), inForce('r1'));
     answers = Array.from({ length: 1000 }, () => 'ECONNREFUSED');
-    prober.follow(nodeProxy('r2'), inForce('r2'));
+    prober.observe(nodeProxy('r2'), inForce('r2'));
     await until('it has failed', () => kind() === 'failed');
-    prober.follow(nodeProxy('r1'), inForce('r2'));
-    prober.follow(nodeProxy('r1'), inForce('r1'));
+    prober.observe(nodeProxy('r1'), inForce('r2'));
+    prober.observe(nodeProxy('r1'), inForce('r1'));
     expect(kind()).toBe('none');
   });
 
   test('a revision without a probe, even if one is asked for later', () => {
-    prober.follow(
+    prober.observe(
       { ...nodeProxy('r1'), spec: { ...nodeProxy('r1').spec, probe: undefined } as unknown as NodeProxy['spec'] },
       inForce('r1'),
     );
-    prober.follow(nodeProxy('r1'), inForce('r1'));
+    prober.observe(nodeProxy('r1'), inForce('r1'));
     expect({ kind: kind(), dialled }).toEqual({ kind: 'none', dialled: [] });
   });
 });
@@ -146,15 +146,15 @@ test.each([
     problem: 'the Service has no such port',
   },
 ])('Services to try: $name', async ({ services, tries, problem }) => {
-  prober.follow(
+  prober.observe(
     nodeProxy('r1', { asked: { periodSeconds: 300, failureThreshold: 1, ...(services && { services }) } }),
     inForce('r1'),
   );
   await until('there is an answer', () => findings.length > 0);
   expect(dialled).toEqual(tries);
-  const { finding } = prober;
-  expect(finding !== undefined && 'why' in finding ? finding.why.message : '').toContain(problem ?? '');
-  expect(finding === undefined).toBe(problem === undefined);
+  const { result } = prober;
+  expect(result !== undefined && 'why' in result ? result.why.message : '').toContain(problem ?? '');
+  expect(result === undefined).toBe(problem === undefined);
 });
 
 test('real connections: one that is taken, one that is refused', async () => {
@@ -162,13 +162,13 @@ test('real connections: one that is taken, one that is refused', async () => {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   store.setService('default/web', decodeService(service('web', { clusterIPs: ['127.0.0.1'], port })));
-  prober = new Prober({ store, logger: silentLogger, onNews: () => findings.push(kind()) });
+  prober = new Prober({ store, logger: silentLogger, onStatusChange: () => findings.push(kind()) });
   const asked = { periodSeconds: 300, failureThreshold: 1, services: [{ namespace: 'default', name: 'web', port }] };
-  prober.follow(nodeProxy('r1', { asked }), inForce('r1'));
+  prober.observe(nodeProxy('r1', { asked }), inForce('r1'));
   await until('there is an answer', () => findings.length > 0);
   server.close();
   await once(server, 'close');
-  prober.follow(nodeProxy('r2', { asked }), inForce('r2'));
+  prober.observe(nodeProxy('r2', { asked }), inForce('r2'));
   await until('there is another', () => findings.length > 1);
   expect(findings).toEqual(['none', 'failed']);
 });

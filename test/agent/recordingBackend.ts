@@ -27,7 +27,7 @@ export class RecordingBackend implements Backend {
   drift: string | Outdated | undefined;
   refuse: (config: NodeConfig) => Refusal | undefined = () => undefined;
   concurrent = 0;
-  mostConcurrent = 0;
+  maxConcurrent = 0;
   readonly #madeAt = performance.now();
 
   preflight(config: NodeConfig): Promise<Refusal | undefined> {
@@ -55,7 +55,7 @@ export class RecordingBackend implements Backend {
     const computed = changed === 'all' ? keys.length : changed.size;
     return {
       full: changed === 'all',
-      fragmentsComputed: computed,
+      servicePortsPlanned: computed,
       linesSent: computed,
       commandsRun: 1,
       services: keys.length,
@@ -76,7 +76,7 @@ export class RecordingBackend implements Backend {
 
   async #alone(action: () => Promise<void>): Promise<void> {
     this.concurrent += 1;
-    this.mostConcurrent = Math.max(this.mostConcurrent, this.concurrent);
+    this.maxConcurrent = Math.max(this.maxConcurrent, this.concurrent);
     await action();
     this.concurrent -= 1;
   }

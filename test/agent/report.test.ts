@@ -11,7 +11,7 @@ const config = builtIn();
 const now = new Date('2026-01-02T03:04:05.678Z');
 const result = {
   full: true,
-  fragmentsComputed: 3,
+  servicePortsPlanned: 3,
   linesSent: 30,
   commandsRun: 1,
   services: 3,

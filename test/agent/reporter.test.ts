@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
-import { type News, Reporter, selfServedAddress } from '../../src/agent/reporter.ts';
+import { type ReportInputs, Reporter, selfServedAddress } from '../../src/agent/reporter.ts';
 import { Store } from '../../src/agent/store.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { SyncError } from '../../src/netfilter/errors.ts';
@@ -34,7 +34,14 @@ interface Given {
   readonly before?: NodeProxy['status'];
 }
 
-function news({ generation = 1, uid = 'n', services = 1, failures = 0, pending = false, before }: Given = {}): News {
+function inputs({
+  generation = 1,
+  uid = 'n',
+  services = 1,
+  failures = 0,
+  pending = false,
+  before,
+}: Given = {}): ReportInputs {
   const spec = { configRef: { name: 'default', uid: 'u', generation }, revision: config.revision };
   const nodeProxy: NodeProxy = {
     apiVersion: 'proxyconfig.dev/v1alpha1',
@@ -45,7 +52,7 @@ function news({ generation = 1, uid = 'n', services = 1, failures = 0, pending =
   };
   const result = {
     full: true,
-    fragmentsComputed: 0,
+    servicePortsPlanned: 0,
     linesSent: 0,
     commandsRun: 0,
     services,
@@ -67,38 +74,38 @@ function news({ generation = 1, uid = 'n', services = 1, failures = 0, pending =
     queuedSince: undefined,
   } as const;
   const dataplane = { accepted: pending ? builtIn() : config, inForce: config, families: [family] };
-  return { answer: { nodeProxy, refusal: undefined }, dataplane, invalidServices: [], selfServedAddress: undefined };
+  return { decision: { nodeProxy, refusal: undefined }, dataplane, invalidServices: [], selfServedAddress: undefined };
 }
 
 test('without a NodeProxy there is nobody to tell', () => {
-  reporter.report({ ...news(), answer: { nodeProxy: undefined, refusal: undefined } });
+  reporter.report({ ...inputs(), decision: { nodeProxy: undefined, refusal: undefined } });
   expect(written).toEqual([]);
 });
 
 test('no answer before there is one', () => {
-  reporter.report(news({ pending: true }));
+  reporter.report(inputs({ pending: true }));
   expect(written).toEqual([]);
 });
 
 test('the first Ready and the answer to a new generation are urgent, the rest is not, and what is known is not said again', () => {
-  reporter.report(news());
-  reporter.report(news());
-  reporter.report(news({ services: 2 }));
-  reporter.report(news({ generation: 2, services: 2 }));
-  reporter.report(news({ generation: 2, failures: 2 }));
-  reporter.report(news({ generation: 2 }));
+  reporter.report(inputs());
+  reporter.report(inputs());
+  reporter.report(inputs({ services: 2 }));
+  reporter.report(inputs({ generation: 2, services: 2 }));
+  reporter.report(inputs({ generation: 2, failures: 2 }));
+  reporter.report(inputs({ generation: 2 }));
   expect(written).toEqual(['forget', '1 Ready urgent', '1 Ready', '2 Ready urgent', '2 Degraded', '2 Ready']);
 });
 
 test('a failure at the start is told, and the first Ready after it is urgent', () => {
-  reporter.report(news({ failures: 2, before: { observedGeneration: 1, state: 'Ready' } }));
-  reporter.report(news());
+  reporter.report(inputs({ failures: 2, before: { observedGeneration: 1, state: 'Ready' } }));
+  reporter.report(inputs());
   expect(written).toEqual(['forget', '1 Degraded', '1 Ready urgent']);
 });
 
 test('a NodeProxy made anew is told everything', () => {
-  reporter.report(news());
-  reporter.report(news({ uid: 'another' }));
+  reporter.report(inputs());
+  reporter.report(inputs({ uid: 'another' }));
   expect(written).toEqual(['forget', '1 Ready urgent', 'forget', '1 Ready urgent']);
 });
 

@@ -88,7 +88,7 @@ beforeEach(async () => {
       makeBackend: () => backend,
       conntrack: idleConntrack,
       sysctls: noSysctls,
-      guard: async () => ({ stop: () => Promise.resolve() }),
+      startFlushMonitor: async () => ({ stop: () => Promise.resolve() }),
     },
   });
   await until('everything is asked for', () => api.asked.length === 4);

@@ -94,7 +94,7 @@ describe('pace', () => {
       [5000, ['default/a']],
       [6700, ['default/b']],
     ]);
-    expect(backend.mostConcurrent).toBe(1);
+    expect(backend.maxConcurrent).toBe(1);
   });
 
   test('with minPeriodSeconds 0 the pause is as long as the run was', async () => {

@@ -60,7 +60,7 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
         logger: silentLogger,
         label: { ip_family: family },
       };
-      cleaner = new UdpCleaner({ ...options, mostAtOnce: 120 });
+      cleaner = new UdpCleaner({ ...options, maxAtOnce: 120 });
     });
     afterEach(async () => {
       await cleaner.stop();

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { execa } from 'execa';
-import { renderIptables } from '../../src/backend/iptables/render.ts';
+import { renderIptables } from '../../src/backend/iptables/transaction.ts';
 import { manyServices, state } from '../backend/iptables/services.ts';
 import { describeWhere } from '../requirements.ts';
 import { proxyconfig } from './proxyconfig.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { withDefaults } from '../../src/api/defaults.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
-import { age, changeLines, newsBetween, statusLines, type Line } from '../../src/cli/statusLines.ts';
+import { age, changeLines, changesBetween, statusLines, type Line } from '../../src/cli/statusLines.ts';
 import { screenLines } from '../../src/cli/statusOutput.ts';
 import { fitted, painted } from '../../src/cli/statusScreen.ts';
 import { isAllReady, statusView, type StatusView } from '../../src/cli/statusView.ts';
@@ -374,6 +374,6 @@ describe('one line per change', () => {
     { name: 'a ProxyConfig goes, and its nodes with it', before: broken, after: none, news: ['default: gone'] },
   ];
   test.each(rows)('$name', ({ before, after, news }) => {
-    expect(newsBetween(changeLines(before), changeLines(after))).toEqual(news);
+    expect(changesBetween(changeLines(before), changeLines(after))).toEqual(news);
   });
 });

@@ -9,7 +9,7 @@ import { Store } from '../../src/agent/store.ts';
 import { builtInConfig } from '../../src/api/defaults.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { refusalOf, render } from '../../src/backend/registry.ts';
-import { UnprintableRule } from '../../src/backend/shared/rule.ts';
+import { InvalidRule } from '../../src/backend/shared/rule.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
@@ -240,7 +240,7 @@ function rulesOf({ service, slice: ofIPv4, sliceIPv6: ofIPv6, node, config }: Ob
       );
     } catch (error) {
       // The last barrier holds; the Service is then quarantined.
-      if (error instanceof UnprintableRule) return [];
+      if (error instanceof InvalidRule) return [];
       throw error;
     }
   });

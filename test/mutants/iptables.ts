@@ -11,7 +11,7 @@ const kernel = 'test/backend/iptables/kernel.test.ts';
 export const iptablesMutants: readonly Mutant[] = [
   {
     name: 'every endpoint gets 1/n of what is left',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: 'value: 1 / left',
     replace: 'value: 1 / endpoints.length',
     test: golden,
@@ -19,7 +19,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'the first of several endpoints is preferred',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: 'const left = endpoints.length - index;',
     replace: 'const left = Math.max(1, endpoints.length - index - (endpoints.length > 2 && index === 0 ? 1 : 0));',
     test: shares,
@@ -27,7 +27,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'TCP over IPv6 is not refused by a reset',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: "context.family === 'ipv6' && port.protocol === 'TCP'",
     replace: "context.loopback === '' && port.protocol === 'TCP'",
     test: golden,
@@ -43,7 +43,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'the node is not let in where its address is named',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: '...ranges.map(allow),',
     replace: '...ranges.slice(1).map(allow),',
     test: packets,
@@ -51,7 +51,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a pod that reaches itself is not masqueraded',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: '{ matches: [...note(name), from(endpoint.address)], target: jumpTo(markMasquerade) },',
     replace: '',
     test: packets,
@@ -59,7 +59,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'traffic is dropped where it must be refused',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: "byReset ? 'resetTcp' : 'REJECT'",
     replace: "byReset ? 'resetTcp' : 'DROP'",
     test: packets,
@@ -67,7 +67,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'external traffic is not masqueraded',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: "[rule('masquerade traffic', [], markMasquerade)]",
     replace: '[]',
     test: packets,
@@ -75,7 +75,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'internal policy Local uses every endpoint',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: 'internalChain: chainFor(port.internalTrafficPolicy)',
     replace: "internalChain: chainFor('Cluster')",
     test: packets,
@@ -83,7 +83,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'external policy Local uses every endpoint',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: 'externalChain: chainFor(port.externalTrafficPolicy)',
     replace: "externalChain: chainFor('Cluster')",
     test: packets,
@@ -91,7 +91,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a client is not remembered',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: "[{ kind: 'rememberSource', list: chain }]",
     replace: '[]',
     test: packets,
@@ -99,7 +99,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'source ranges do not keep others out',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: "frontend(subject, address), { kind: 'DROP' }",
     replace: "frontend(subject, address), { kind: 'ACCEPT' }",
     test: packets,
@@ -107,7 +107,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'pods are masqueraded in place of strangers',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: '[context.podTraffic.isNotPod]',
     replace: '[context.podTraffic.isPod]',
     test: golden,
@@ -115,7 +115,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'masquerade.all is ignored',
-    file: 'src/backend/iptables/fragment.ts',
+    file: 'src/backend/iptables/servicePortRules.ts',
     find: 'context.masqueradeAll || context.podTraffic === undefined ? []',
     replace: 'context.podTraffic === undefined ? []',
     test: golden,
@@ -147,7 +147,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'chains of a Service that is gone stay',
-    file: 'src/backend/iptables/ledger.ts',
+    file: 'src/backend/iptables/appliedChains.ts',
     find: '    .filter(({ name }) => !kept.has(name))',
     replace: '    .filter(({ name }) => kept.has(name) && !kept.has(name))',
     test: apply,
@@ -155,7 +155,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'every chain of a changed Service is rewritten',
-    file: 'src/backend/iptables/ledger.ts',
+    file: 'src/backend/iptables/appliedChains.ts',
     find: 'known.get(name) !== digest',
     replace: 'known.get(name) !== undefined || digest > 0n',
     test: apply,
@@ -163,7 +163,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a new rule is put one place too late',
-    file: 'src/backend/iptables/ledger.ts',
+    file: 'src/backend/iptables/appliedChains.ts',
     find: 'return index + 1;',
     replace: 'return index + 2;',
     test: apply,
@@ -180,7 +180,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a rule in the place of one of ours is not noticed',
-    file: 'src/backend/iptables/chainTexts.ts',
+    file: 'src/backend/iptables/chainDigests.ts',
     find: 'return !isOurs && !includes',
     replace: 'return isOurs && !includes',
     test: kernel,

@@ -72,8 +72,8 @@ export const operatorMutants: readonly Mutant[] = [
   {
     name: 'a node that becomes NotReady counts as failed',
     file: 'src/operator/rolloutState.ts',
-    find: "return reachable && belongs && phase === 'Failed' && told === revision;",
-    replace: "return belongs && (!reachable || phase === 'Failed') && told === revision;",
+    find: "return reachable && belongs && phase === 'Failed' && assigned === revision;",
+    replace: "return belongs && (!reachable || phase === 'Failed') && assigned === revision;",
     test: rollout,
     killer: 'a node that becomes NotReady with the new revision has not failed',
   },

@@ -7,7 +7,7 @@ import { silentLogger } from '../silentLogger.ts';
 
 const result = {
   full: false,
-  fragmentsComputed: 2,
+  servicePortsPlanned: 2,
   linesSent: 9,
   commandsRun: 1,
   services: 3,
@@ -27,8 +27,8 @@ async function measured(): Promise<{
     metrics,
     logger: silentLogger,
     startedAt: Date.now() - 10_000,
-    onNews: () => undefined,
-    followers: { onStart: () => undefined, onSuccess: () => undefined },
+    onStatusChange: () => undefined,
+    syncListeners: { onStart: () => undefined, onSuccess: () => undefined },
   });
   let lines: string[] = [];
   const read = async (): Promise<void> => {
@@ -68,7 +68,7 @@ test("kube-proxy's names, so that its dashboards go on working", async () => {
     rules: value('kubeproxy_sync_proxy_rules_iptables_total{ip_family="IPv4",table="nat"}'),
     failures: value(`kubeproxy_sync_proxy_rules_iptables_restore_failures_total${family}`),
     partialFailures: value(`kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total${family}`),
-    fragments: value(`proxyconfig_fragments_computed_total${family}`),
+    fragments: value(`proxyconfig_service_ports_planned_total${family}`),
     lines: value(`proxyconfig_lines_sent_total${family}`),
   }).toEqual({
     syncs: 1,

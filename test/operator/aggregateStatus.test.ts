@@ -29,7 +29,7 @@ test('every condition is there, each with the generation it speaks of', () => {
 });
 
 test('modes are those in force, also where another one was asked for', () => {
-  expect(statusOf(situation(proxyConfig('all', { mode: 'ipvs' }), { a: 'refused', b: 'told' })).modes).toEqual({
+  expect(statusOf(situation(proxyConfig('all', { mode: 'ipvs' }), { a: 'refused', b: 'assigned' })).modes).toEqual({
     iptables: 1,
   });
 });
@@ -43,7 +43,7 @@ test.each<Record<string, Report>>([{ a: 'applied', b: 'refused' }, { a: 'applied
   },
 );
 
-test.each(['refused', 'told'] as const)(
+test.each(['refused', 'assigned'] as const)(
   'a thousand nodes with long names, all %s, stay within the bounds of the CRD',
   (report) => {
     const reports = Object.fromEntries(

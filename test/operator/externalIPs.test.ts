@@ -25,25 +25,25 @@ const partly = proxyConfig('partly', { externalIPs: { allowedCIDRs: ['198.51.100
 
 describe('what is told of external IPs', () => {
   const rows = [
-    { name: 'all are allowed', service: serviceWith('a', ['198.51.100.1']), configs: [open, partly], told: [] },
-    { name: 'no node is governed', service: serviceWith('a', ['198.51.100.1']), configs: [], told: [] },
+    { name: 'all are allowed', service: serviceWith('a', ['198.51.100.1']), configs: [open, partly], assigned: [] },
+    { name: 'no node is governed', service: serviceWith('a', ['198.51.100.1']), configs: [], assigned: [] },
     {
       name: 'none is allowed',
       service: serviceWith('a', ['198.51.100.1', '2001:db8::1']),
       configs: [closed],
-      told: ['198.51.100.1, 2001:db8::1, on nodes of ProxyConfig closed;'],
+      assigned: ['198.51.100.1, 2001:db8::1, on nodes of ProxyConfig closed;'],
     },
     {
       name: 'one is, another is not',
       service: serviceWith('a', ['198.51.100.1', '203.0.113.1']),
       configs: [partly],
-      told: ['203.0.113.1, on nodes of ProxyConfig partly;'],
+      assigned: ['203.0.113.1, on nodes of ProxyConfig partly;'],
     },
     {
       name: 'on some nodes',
       service: serviceWith('a', ['203.0.113.1']),
       configs: [open, partly, closed],
-      told: ['203.0.113.1, on nodes of ProxyConfig partly, closed;'],
+      assigned: ['203.0.113.1, on nodes of ProxyConfig partly, closed;'],
     },
     {
       name: 'many',
@@ -52,22 +52,22 @@ describe('what is told of external IPs', () => {
         [1, 2, 3, 4, 5].map((last) => `203.0.113.${last}`),
       ),
       configs: [closed],
-      told: ['203.0.113.1, 203.0.113.2, 203.0.113.3 and 2 more, on'],
+      assigned: ['203.0.113.1, 203.0.113.2, 203.0.113.3 and 2 more, on'],
     },
     {
       name: 'a Service that is not proxied',
       service: serviceWith('a', ['203.0.113.1'], { clusterIP: 'None' }),
       configs: [closed],
-      told: [],
+      assigned: [],
     },
-    { name: 'a Service without', service: serviceWith('a', []), configs: [closed], told: [] },
+    { name: 'a Service without', service: serviceWith('a', []), configs: [closed], assigned: [] },
   ];
-  test.each(rows)('$name', ({ service, configs, told }) => {
+  test.each(rows)('$name', ({ service, configs, assigned }) => {
     expect(
       servicesOf(service)
         .notes(configs)
         .map(({ note }) => note),
-    ).toEqual(told.map((words) => expect.stringContaining(words)));
+    ).toEqual(assigned.map((words) => expect.stringContaining(words)));
   });
 });
 
@@ -78,7 +78,7 @@ describeWhere(['cluster'], 'external IPs on a real API server', () => {
   test('are told of to the owner of the Service: once for each change, and not again by the next operator', async () => {
     const cluster = await ClusterFixture.start();
     let operator = await startOperator(cluster.client);
-    const told = async (): Promise<string[]> =>
+    const assigned = async (): Promise<string[]> =>
       (await cluster.eventsAbout('bank')).map(({ type, reason, note }) => `${type} ${reason}: ${note}`).sort();
     try {
       await cluster.addNode('node-1');
@@ -86,16 +86,16 @@ describeWhere(['cluster'], 'external IPs on a real API server', () => {
       await cluster.governedBy('node-1', 'all');
       await cluster.applyService('shop', ['198.51.100.7']);
       await cluster.applyService('bank', ['203.0.113.7', '198.51.100.8']);
-      await waitFor('it is told', async () => (await told()).length > 0, { timeoutMs: 10_000 });
+      await waitFor('it is told', async () => (await assigned()).length > 0, { timeoutMs: 10_000 });
       await stopOperator(operator);
       operator = await startOperator(cluster.client);
       await cluster.applyService('bank', ['203.0.113.7', '203.0.113.8']);
-      await waitFor('the change is told', async () => (await told()).length > 1, { timeoutMs: 10_000 });
+      await waitFor('the change is told', async () => (await assigned()).length > 1, { timeoutMs: 10_000 });
       await cluster.changeConfig('all', { externalIPs: { allowedCIDRs: ['198.51.100.0/24', '203.0.113.0/24'] } });
       await cluster.nodeProxyThat('node-1', 'allows them', ({ spec }) =>
         JSON.stringify(spec.config?.['externalIPs']).includes('203.0.113.0/24'),
       );
-      expect(await told()).toEqual([warning('203.0.113.7, 203.0.113.8'), warning('203.0.113.7')]);
+      expect(await assigned()).toEqual([warning('203.0.113.7, 203.0.113.8'), warning('203.0.113.7')]);
       expect(await cluster.eventsAbout('shop')).toEqual([]);
       expect(await cluster.kubectl(['describe', 'service', 'bank'])).toContain('ExternalIPsNotAllowed');
     } finally {

@@ -162,12 +162,12 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
     await beginRollout();
     await cluster.changeConfig('all', { paused: true });
     await cluster.configThat('all', 'is paused', ({ status }) => status?.rollout?.state === 'Paused');
-    const before = await agents.told();
+    const before = await agents.assigned();
     await cluster.kubectl(['delete', 'nodeproxies', '--all']);
-    await waitFor('all are back', async () => Object.keys(await agents.told()).length === names.length, {
+    await waitFor('all are back', async () => Object.keys(await agents.assigned()).length === names.length, {
       timeoutMs: 10_000,
     });
-    expect(await agents.told()).toEqual(before);
+    expect(await agents.assigned()).toEqual(before);
   });
 
   test('a node is deleted', async () => {

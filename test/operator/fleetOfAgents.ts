@@ -15,7 +15,7 @@ export class FleetOfAgents {
   /** When agents took a configuration, told by its masquerade bit. */
   readonly answers: { readonly bit: number; readonly at: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  #clockAt: Promise<void> = Promise.resolve();
   /** The most nodes that were told something else than they ran at the same time. */
   most = 0;
 
@@ -25,13 +25,13 @@ export class FleetOfAgents {
 
   start(): void {
     this.#timer = setInterval(() => {
-      this.#turn = this.#turn.then(() => this.#answerAll()).catch(() => undefined);
+      this.#clockAt = this.#clockAt.then(() => this.#answerAll()).catch(() => undefined);
     }, 60);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#turn;
+    await this.#clockAt;
   }
 
   /** How many nodes run a configuration, told by its masquerade bit. */
@@ -39,7 +39,7 @@ export class FleetOfAgents {
     return [...this.#bits.values()].filter((own) => own === bit).length;
   }
 
-  async told(): Promise<Record<string, string>> {
+  async assigned(): Promise<Record<string, string>> {
     return Object.fromEntries((await this.#all()).map(({ metadata, spec }) => [metadata.name, spec.revision]));
   }
 

@@ -1,5 +1,5 @@
 /**
- * A leader that is frozen in the middle of telling nodes, while another leads and changes what they are told: neither
+ * A leader that is frozen in the middle of telling nodes, while another leads and changes what they are assigned: neither
  * what it had sent before, and arrives late, nor what it does when it goes on may undo that.
  */
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -43,10 +43,10 @@ type ConfigTraits = Partial<ProxyConfig['spec']> & {
  */
 export const clock: Clock = { now: now.getTime(), since: () => now.getTime() - 60_000 };
 
-/** What an agent says of its node; `told` alone is a NodeProxy that no agent has answered. */
+/** What an agent says of its node; `assigned` alone is a NodeProxy that no agent has answered. */
 export type Report =
   | 'none'
-  | 'told'
+  | 'assigned'
   | 'applied'
   | 'drifted'
   | 'refused'
@@ -72,7 +72,7 @@ const condition = (status: 'True' | 'False', reason: string, message = ''): NonN
 ];
 
 const statuses: Record<Exclude<Report, 'none'>, (revision: string) => Status> = {
-  told: () => ({ observedGeneration: -1 }),
+  assigned: () => ({ observedGeneration: -1 }),
   applied: (revision) => ({
     observedGeneration: 3,
     state: 'Ready',

@@ -123,12 +123,12 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.changeConfig('b-second', { priority: 1 });
     await cluster.governedBy('node-1', 'b-second');
     await cluster.configThat('b-second', 'is free of conflict', conditionIs('Conflicted', 'False'));
-    const told = (await cluster.eventsAbout('b-second')).filter(({ reason }) => reason.startsWith('Conflict'));
-    expect(told.map(({ type, reason }) => `${type} ${reason}`).sort()).toEqual([
+    const assigned = (await cluster.eventsAbout('b-second')).filter(({ reason }) => reason.startsWith('Conflict'));
+    expect(assigned.map(({ type, reason }) => `${type} ${reason}`).sort()).toEqual([
       'Normal ConflictResolved',
       'Warning Conflicted',
     ]);
-    expect(told.find(({ reason }) => reason === 'Conflicted')?.note).toContain('a-first');
+    expect(assigned.find(({ reason }) => reason === 'Conflicted')?.note).toContain('a-first');
   });
 
   test('a changed label moves the node to its new pool', async () => {
@@ -252,14 +252,14 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.addConfig('all', { rollout: { maxUnavailable: '100%' } });
     for (const name of names) await cluster.governedBy(name, 'all');
     await cluster.changeConfig('all', { masquerade: { bit: 15 } });
-    const told = async (): Promise<number> =>
+    const assigned = async (): Promise<number> =>
       (await Promise.all(names.map((name) => cluster.nodeProxy(name)))).filter(
         (nodeProxy) => nodeProxy?.metadata.generation === 2,
       ).length;
-    await waitFor('some are told', async () => (await told()) > 0, { timeoutMs: 10_000, everyMs: 10 });
+    await waitFor('some are told', async () => (await assigned()) > 0, { timeoutMs: 10_000, everyMs: 10 });
     await cluster.changeConfig('all', { paused: true });
     await cluster.configThat('all', 'is paused', conditionIs('Ready', 'False', 'Paused'));
-    expect(await told()).toBeLessThan(names.length);
+    expect(await assigned()).toBeLessThan(names.length);
   });
 });
 

@@ -39,7 +39,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
     const refused = await writeNodes(writes, {
       client: cluster.client,
       concurrency: 1,
-      longestMs: 1000,
+      maxMs: 1000,
       onWritten: () => undefined,
     }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(AggregateError);

@@ -49,10 +49,10 @@ describeWhere(['cluster'], 'the pace of writing', () => {
     statusWrites.length = 0;
     eventWrites.length = 0;
     const until = performance.now() + 5 * statusIntervalMs;
-    for (let turn = 0; performance.now() < until; turn += 1) {
+    for (let clockAt = 0; performance.now() < until; clockAt += 1) {
       for (const name of names)
-        await (turn % 2 === 0
-          ? cluster.agentRefuses(name, 'SyncFailed', `for the ${turn}th time`)
+        await (clockAt % 2 === 0
+          ? cluster.agentRefuses(name, 'SyncFailed', `for the ${clockAt}th time`)
           : cluster.agentApplies(name));
       await sleep(50);
     }

@@ -30,26 +30,26 @@ function nodeThatLeavesOut(...quarantined: readonly Quarantined[]): NodeProxy {
 describe('what is told of Services that are left out', () => {
   const one = nodeThatLeavesOut(refused);
   const rows = [
-    { name: 'nothing, where all are served', nodes: [nodeThatLeavesOut()], told: [] },
+    { name: 'nothing, where all are served', nodes: [nodeThatLeavesOut()], assigned: [] },
     {
       name: 'one Service on a hundred nodes, once',
       nodes: Array.from({ length: 100 }, () => one),
-      told: ['bad KernelRefused: the kernel refused it'],
+      assigned: ['bad KernelRefused: the kernel refused it'],
     },
     {
       name: 'each Service',
       nodes: [nodeThatLeavesOut({ ...refused, name: 'worse' }), one],
-      told: ['bad KernelRefused: the kernel refused it', 'worse KernelRefused: the kernel refused it'],
+      assigned: ['bad KernelRefused: the kernel refused it', 'worse KernelRefused: the kernel refused it'],
     },
     {
       name: 'each reason',
       nodes: [one, nodeThatLeavesOut({ ...refused, reason: 'InvalidService', message: 'a port' })],
-      told: ['bad InvalidService: a port', 'bad KernelRefused: the kernel refused it'],
+      assigned: ['bad InvalidService: a port', 'bad KernelRefused: the kernel refused it'],
     },
     {
       name: 'in the same words, whichever node comes first',
       nodes: [nodeThatLeavesOut({ ...refused, message: 'z' }), nodeThatLeavesOut({ ...refused, message: 'a' })],
-      told: ['bad KernelRefused: a'],
+      assigned: ['bad KernelRefused: a'],
     },
     {
       name: 'nothing of what is no name, or no reason',
@@ -61,15 +61,15 @@ describe('what is told of Services that are left out', () => {
           { ...refused, reason: 'not a word' },
         ),
       ],
-      told: [],
+      assigned: [],
     },
   ];
-  test.each(rows)('$name', ({ nodes, told }) => {
+  test.each(rows)('$name', ({ nodes, assigned }) => {
     const words = quarantineNotes(nodes).map(
       ({ service, reason, note }) =>
         `${service.name} ${reason}: ${note.replace('left out, or served in part: ', '').replace(`; ${where}`, '')}`,
     );
-    expect(words).toEqual(told);
+    expect(words).toEqual(assigned);
     expect(quarantineNotes(nodes.toReversed())).toEqual(quarantineNotes(nodes));
   });
 });
@@ -78,7 +78,7 @@ describeWhere(['cluster'], 'Services that are left out, on a real API server', (
   test('are told of to their owners: once, however many nodes there are, and not again by the next operator', async () => {
     const cluster = await ClusterFixture.start();
     let operator = await startOperator(cluster.client);
-    const told = async (service: string): Promise<string[]> =>
+    const assigned = async (service: string): Promise<string[]> =>
       (await cluster.eventsAbout(service)).map(({ type, reason, note }) => `${type} ${reason}: ${note}`).sort();
     try {
       await cluster.addConfig('all');
@@ -89,15 +89,15 @@ describeWhere(['cluster'], 'Services that are left out, on a real API server', (
         await cluster.governedBy(node, 'all');
         await cluster.agentLeavesOut(node, [refused, { ...refused, name: 'gone' }]);
       }
-      await waitFor('it is told', async () => (await told('bad')).length > 0, { timeoutMs: 10_000 });
+      await waitFor('it is told', async () => (await assigned('bad')).length > 0, { timeoutMs: 10_000 });
       await stopOperator(operator);
       operator = await startOperator(cluster.client);
       await cluster.agentLeavesOut(
         'node-1',
         [refused, { ...refused, reason: 'InvalidService', message: 'a port' }].slice(1),
       );
-      await waitFor('the other reason is told', async () => (await told('bad')).length > 1, { timeoutMs: 10_000 });
-      expect(await told('bad')).toEqual(
+      await waitFor('the other reason is told', async () => (await assigned('bad')).length > 1, { timeoutMs: 10_000 });
+      expect(await assigned('bad')).toEqual(
         ['InvalidService: a port', 'KernelRefused: the kernel refused it'].map(
           (words) => `Warning ${words.replace(': ', ': left out, or served in part: ')}; ${where}`,
         ),

@@ -4,7 +4,7 @@ import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { outcomesOf } from '../../src/operator/nodeOutcome.ts';
 import { resolveTargets, type Target } from '../../src/operator/resolve.ts';
 import { historyOf, revisionWrites } from '../../src/operator/revisions.ts';
-import { nodesToTell } from '../../src/operator/rollout.ts';
+import { nodesToAssign } from '../../src/operator/rollout.ts';
 import { statusEvents } from '../../src/operator/rolloutEvents.ts';
 import { portion, situationOf, type Rollout } from '../../src/operator/rolloutState.ts';
 import { nodeWrite } from '../../src/operator/writeNodes.ts';
@@ -24,11 +24,11 @@ function targetOf(traits: Traits = {}, name = 'all'): Target {
 }
 
 /** What is told to node `a` in a rollout that has come to this state. */
-function told(target: Target, live: NodeProxy | undefined, rollout: Partial<Rollout> = {}): string[] {
+function assigned(target: Target, live: NodeProxy | undefined, rollout: Partial<Rollout> = {}): string[] {
   const nodeProxies = new Map(live ? [['a', live]] : []);
   const view = { nodeProxies, lostNodeProxies: new Map(), readyAgents: new Set(['a']) };
   const situation = situationOf({ target, outcomes: outcomesOf(target, view, clock), clock, hasRevision: () => true });
-  return nodesToTell(situation, { revision: target.revision, state: 'Progressing', ...rollout }).map(({ revision }) =>
+  return nodesToAssign(situation, { revision: target.revision, state: 'Progressing', ...rollout }).map(({ revision }) =>
     revision === target.revision ? 'target' : revision,
   );
 }
@@ -82,7 +82,7 @@ describe('what a node is told', () => {
     { name: 'a node that has it', live: present, target: before, tells: [] },
     {
       name: 'a node that was told and has not answered',
-      live: reported(here, before, 'told'),
+      live: reported(here, before, 'assigned'),
       target: before,
       tells: [],
     },
@@ -138,7 +138,7 @@ describe('what a node is told', () => {
     { name: 'no node is left', live: present, target: targetOf(changed), rollout: { state: 'Idle' }, tells: [] },
   ];
   test.each(rows)('$name', ({ live, target, rollout, tells }) => {
-    expect(told(target, live, rollout)).toEqual(tells);
+    expect(assigned(target, live, rollout)).toEqual(tells);
   });
 });
 
@@ -325,7 +325,7 @@ describe('the course of a rollout', () => {
         { masquerade: { bit: 15, all: false }, rollout: { minReadySeconds: 0, ...rollout } },
         { bad, hanging },
       );
-      for (const _turn of [1, 2, 3]) cluster.turn();
+      for (const _turn of [1, 2, 3]) cluster.clockAt();
       cluster.run(after);
       expect({ state: cluster.state, changed: cluster.running().filter((bit) => bit === 15).length }).toEqual({
         state,
@@ -341,7 +341,7 @@ describe('the course of a rollout', () => {
       masquerade: { bit: 15, all: false },
       rollout: { minReadySeconds: 0, maxUnavailable: 1 },
     });
-    for (const _turn of [1, 2, 3]) cluster.turn();
+    for (const _turn of [1, 2, 3]) cluster.clockAt();
     expect(cluster.running()).toEqual([15, 14, 14, 14]);
     cluster.run(600);
     expect({ state: cluster.state, running: cluster.running() }).toEqual({
@@ -354,7 +354,7 @@ describe('the course of a rollout', () => {
     const cluster = started(2);
     cluster.changeSpec({ masquerade: { bit: 15, all: false }, rollout: { minReadySeconds: 0, maxUnavailable: 1 } });
     cluster.addNode();
-    for (const _turn of [1, 2, 3]) cluster.turn();
+    for (const _turn of [1, 2, 3]) cluster.clockAt();
     expect(cluster.running()).toEqual([14, 14, 15]);
     cluster.run(600);
     expect({ state: cluster.state, running: cluster.running() }).toEqual({ state: 'Complete', running: [15, 15, 15] });
@@ -398,7 +398,7 @@ describe('the course of a rollout', () => {
   test('a node that becomes NotReady with the new revision has not failed: nothing is taken back, and all goes on when it returns', () => {
     const cluster = started(4);
     cluster.changeSpec({ masquerade: { bit: 15, all: false }, rollout: { minReadySeconds: 0, maxUnavailable: 1 } });
-    for (const _turn of [1, 2, 3]) cluster.turn();
+    for (const _turn of [1, 2, 3]) cluster.clockAt();
     cluster.setDown(0, true);
     cluster.run(3000);
     expect(cluster.running()[0]).toBe(15);
@@ -418,7 +418,7 @@ describe('the course of a rollout', () => {
       cluster.run(30);
       cluster.restartOperator();
       cluster.now += skewMs;
-      cluster.turn();
+      cluster.clockAt();
       expect({ state: cluster.state, changed: cluster.running().filter((bit) => bit === 15).length }).toEqual({
         state: 'Progressing',
         changed: 1,
@@ -473,18 +473,18 @@ test.each([
 });
 
 test("agents' reports are told apart", () => {
-  const phases = (['told', 'applied', 'appliedBefore', 'servesBefore', 'refused', 'syncing'] satisfies Report[]).map(
-    (report) => {
-      const view = {
-        nodeProxies: new Map([['a', reported(here, before, report)]]),
-        lostNodeProxies: new Map(),
-        readyAgents: new Set(['a']),
-      };
-      return `${report} ${outcomesOf(before, view, clock)[0]?.phase}`;
-    },
-  );
+  const phases = (
+    ['assigned', 'applied', 'appliedBefore', 'servesBefore', 'refused', 'syncing'] satisfies Report[]
+  ).map((report) => {
+    const view = {
+      nodeProxies: new Map([['a', reported(here, before, report)]]),
+      lostNodeProxies: new Map(),
+      readyAgents: new Set(['a']),
+    };
+    return `${report} ${outcomesOf(before, view, clock)[0]?.phase}`;
+  });
   expect(phases).toEqual([
-    'told Changing',
+    'assigned Changing',
     'applied Ready',
     'appliedBefore Changing',
     'servesBefore Changing',

@@ -32,7 +32,7 @@ function makeCrdsAnew(cluster: SimulatedCluster, bit: number): void {
 }
 
 const deeds: fc.Arbitrary<Deed> = fc.oneof(
-  { weight: 6, arbitrary: fc.constant(named('turn', (cluster) => cluster.turn())) },
+  { weight: 6, arbitrary: fc.constant(named('turn', (cluster) => cluster.clockAt())) },
   { weight: 6, arbitrary: fc.constant(named('agents answer', (cluster) => cluster.agentsAnswer())) },
   {
     weight: 4,
@@ -67,7 +67,7 @@ const deeds: fc.Arbitrary<Deed> = fc.oneof(
     weight: 2,
     arbitrary: fc.nat(4).map((writes) =>
       named(`killed after ${writes} writes`, (cluster) => {
-        cluster.turn(writes);
+        cluster.clockAt(writes);
         cluster.restartOperator();
       }),
     ),

@@ -13,7 +13,7 @@ export type Told = Pick<NodeProxy['spec'], 'revision'> & { readonly bit: number 
 export class RolloutPromises {
   readonly #cluster: Pick<
     SimulatedCluster,
-    'nodes' | 'configs' | 'nodeProxies' | 'told' | 'downSince' | 'now' | 'governing'
+    'nodes' | 'configs' | 'nodeProxies' | 'assigned' | 'downSince' | 'now' | 'governing'
   >;
   /** By ProxyConfig, the revision that was completed last. */
   readonly #completed = new Map<string, string>();
@@ -41,7 +41,7 @@ export class RolloutPromises {
     if (!config || configRef.name !== this.#cluster.governing(name))
       throw new Error(`${name} is told by ${configRef.name}, which does not govern it`);
     expect([config.status?.observedHash, this.#completed.get(configRef.name)]).toContain(revision);
-    const before = this.#cluster.told.get(name);
+    const before = this.#cluster.assigned.get(name);
     if (before?.revision === revision) return;
     if (this.#givenUp.has(attempt(config, revision)))
       throw new Error(`${name} is told the revision that was rolled back`);
@@ -59,8 +59,8 @@ export class RolloutPromises {
     if (this.#isServing(name) && idle.length >= most)
       throw new Error(`${name} is changed while ${idle.join(', ')} of at most ${most} do not serve`);
     const changing = others.filter((other) => this.#isInChange(other));
-    const isRetreat = ['RollingBack', 'RolledBack'].includes(config.status?.rollout?.state ?? '');
-    if (!isRetreat && !this.#isInChange(name) && !this.#isLongDown(name, config) && changing.length >= most)
+    const isRollback = ['RollingBack', 'RolledBack'].includes(config.status?.rollout?.state ?? '');
+    if (!isRollback && !this.#isInChange(name) && !this.#isLongDown(name, config) && changing.length >= most)
       throw new Error(`${name} is changed while ${changing.join(', ')} of at most ${most} are in change`);
   }
 
@@ -71,10 +71,10 @@ export class RolloutPromises {
     const own = this.#governedBy(config);
     const taken = (config.spec.rollout.steps ?? []).slice(0, Number.parseInt(step, 10));
     const allowed = portion(taken.findLast(({ setNodes }) => setNodes !== undefined)?.setNodes ?? 0, own.length);
-    const told = own.filter((other) => this.#cluster.told.get(other)?.revision === revision);
-    if (told.length >= allowed)
+    const assigned = own.filter((other) => this.#cluster.assigned.get(other)?.revision === revision);
+    if (assigned.length >= allowed)
       throw new Error(
-        `${name} is changed in step ${step}, which allows ${allowed} nodes, and ${told.join(', ')} have it`,
+        `${name} is changed in step ${step}, which allows ${allowed} nodes, and ${assigned.join(', ')} have it`,
       );
   }
 

@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { eventOn, ServiceNews, type ServiceNote } from '../../src/operator/serviceEvents.ts';
+import { eventOn, DueServiceEvents, type ServiceNote } from '../../src/operator/serviceEvents.ts';
 
 function note(name: string, words = 'left out', reason = 'KernelRefused'): ServiceNote {
   return { service: { namespace: 'default', name }, reason, note: words };
 }
 
 test('a Service is told of once, and anew after a change or after all was well for a while', () => {
-  const serviceNews = new ServiceNews();
+  const serviceNews = new DueServiceEvents();
   const turns = [
     [note('a')],
     [note('a')],
@@ -15,7 +15,7 @@ test('a Service is told of once, and anew after a change or after all was well f
     [],
     [note('a')],
   ];
-  expect(turns.map((notes) => serviceNews.take(notes).news.map(({ note: words }) => words))).toEqual([
+  expect(turns.map((notes) => serviceNews.take(notes).due.map(({ note: words }) => words))).toEqual([
     ['left out'],
     [],
     ['left out still'],
@@ -26,16 +26,16 @@ test('a Service is told of once, and anew after a change or after all was well f
 });
 
 test('a few at a time, and each in the end', () => {
-  const serviceNews = new ServiceNews();
+  const serviceNews = new DueServiceEvents();
   const notes = Array.from({ length: 50 }, (_, index) => note(`svc-${index}`));
   const turns = [1, 2, 3, 4].map(() => serviceNews.take(notes));
-  expect(turns.map(({ news, hasMore }) => [news.length, hasMore])).toEqual([
+  expect(turns.map(({ due, hasMore }) => [due.length, hasMore])).toEqual([
     [20, true],
     [20, true],
     [10, false],
     [0, false],
   ]);
-  expect(new Set(turns.flatMap(({ news }) => news.map(({ service: { name } }) => name))).size).toBe(50);
+  expect(new Set(turns.flatMap(({ due }) => due.map(({ service: { name } }) => name))).size).toBe(50);
 });
 
 test('the same news about the same Service is the same event, whoever tells it', () => {

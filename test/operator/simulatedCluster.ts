@@ -15,7 +15,7 @@ import {
 } from '../../src/operator/clusterView.ts';
 import { reconcile } from '../../src/operator/reconcile.ts';
 import type { RevisionWrite } from '../../src/operator/revisions.ts';
-import { SinceMemory } from '../../src/operator/since.ts';
+import { SinceTracker } from '../../src/operator/since.ts';
 import type { NodeWrite } from '../../src/operator/writeNodes.ts';
 import { node, now as epoch, proxyConfig } from './objects.ts';
 import { RolloutPromises, type Told } from './rolloutPromises.ts';
@@ -48,7 +48,7 @@ export class SimulatedCluster {
   readonly revisions = new Map<string, KnownRevision>();
   readonly configs = new Map<string, ProxyConfig>();
   /** What each node's kernel holds, whatever objects there are; undefined for a node that nobody knows anything of. */
-  readonly told = new Map<string, Told>();
+  readonly assigned = new Map<string, Told>();
   readonly downSince = new Map<string, number>();
   readonly #lost = new Map<string, NodeProxy>();
   readonly #qualities = new Map<number, Quality>();
@@ -56,7 +56,7 @@ export class SimulatedCluster {
   now = epoch.getTime();
   writes = 0;
   nodeWrites = 0;
-  #since = new SinceMemory();
+  #since = new SinceTracker();
   #version = 1;
   #made = 0;
 
@@ -81,7 +81,7 @@ export class SimulatedCluster {
 
   /** The masquerade bit that each node's kernel holds. */
   running(): (number | undefined)[] {
-    return [...this.nodes.keys()].map((name) => this.told.get(name)?.bit);
+    return [...this.nodes.keys()].map((name) => this.assigned.get(name)?.bit);
   }
 
   governing(nodeName: string): ConfigName {
@@ -136,7 +136,7 @@ export class SimulatedCluster {
   deleteNode(index: number): void {
     const name = this.#nameOf(index);
     if (name === undefined || this.nodes.size === 1) return;
-    for (const map of [this.nodes, this.nodeProxies, this.#lost, this.downSince, this.told]) map.delete(name);
+    for (const map of [this.nodes, this.nodeProxies, this.#lost, this.downSince, this.assigned]) map.delete(name);
   }
 
   deleteNodeProxy(index: number): void {
@@ -166,9 +166,9 @@ export class SimulatedCluster {
 
   #answer(name: string, isWell: boolean): void {
     const nodeProxy = this.nodeProxies.get(name);
-    const told = this.told.get(name);
-    if (!nodeProxy || !told) return;
-    const { bad, hanging } = this.#qualities.get(told.bit) ?? { bad: [], hanging: [] };
+    const assigned = this.assigned.get(name);
+    if (!nodeProxy || !assigned) return;
+    const { bad, hanging } = this.#qualities.get(assigned.bit) ?? { bad: [], hanging: [] };
     const index = [...this.nodes.keys()].indexOf(name);
     if (hanging.includes(index)) return;
     const serves = isWell && !bad.includes(index);
@@ -182,7 +182,7 @@ export class SimulatedCluster {
     const status = {
       observedGeneration: nodeProxy.metadata.generation ?? 0,
       state: serves ? 'Ready' : 'Degraded',
-      revision: told.revision,
+      revision: assigned.revision,
       conditions: [ready],
     } as const;
     this.nodeProxies.set(name, { ...nodeProxy, status: { ...status, conditions: [ready] } });
@@ -195,14 +195,14 @@ export class SimulatedCluster {
    * without a NodeProxy.
    */
   restartOperator(): void {
-    this.#since = new SinceMemory();
+    this.#since = new SinceTracker();
     this.#lost.clear();
-    for (const name of this.told.keys()) if (!this.nodeProxies.has(name)) this.told.delete(name);
+    for (const name of this.assigned.keys()) if (!this.nodeProxies.has(name)) this.assigned.delete(name);
   }
 
   /** One turn, of which only so many writes reach the API server. */
-  turn(survivingWrites = Infinity): void {
-    const { revisionWrites, statusUpdates, nodeWrites } = reconcile(this.#view(), this.#since.turn(this.now));
+  clockAt(survivingWrites = Infinity): void {
+    const { revisionWrites, statusUpdates, nodeWrites } = reconcile(this.#view(), this.#since.clockAt(this.now));
     const writes = [
       ...revisionWrites.map((write) => () => this.#applyRevision(write)),
       ...statusUpdates
@@ -224,9 +224,9 @@ export class SimulatedCluster {
     const end = this.now + seconds * 1000;
     while (this.now < end) {
       const before = this.writes;
-      this.turn();
+      this.clockAt();
       this.agentsAnswer();
-      this.turn();
+      this.clockAt();
       this.now += this.writes === before ? 30_000 : 5000;
     }
   }
@@ -284,7 +284,7 @@ export class SimulatedCluster {
       ...(status && { status }),
     });
     this.#lost.delete(name);
-    this.told.set(name, { revision: spec.revision, bit: (spec.config as unknown as NodeConfig).masquerade.bit });
+    this.assigned.set(name, { revision: spec.revision, bit: (spec.config as unknown as NodeConfig).masquerade.bit });
   }
 
   #nameOf(index: number): string | undefined {

@@ -59,7 +59,7 @@ export const statusRows: readonly StatusRow[] = [
   },
   {
     name: 'a node that was told, and has not answered',
-    reports: { a: 'told' },
+    reports: { a: 'assigned' },
     nodes: { updated: 0, ready: 0 },
     holds: ['Reconciling'],
     reason: 'RollingOut',
@@ -67,7 +67,7 @@ export const statusRows: readonly StatusRow[] = [
   },
   {
     name: 'one of two nodes is done',
-    reports: { a: 'applied', b: 'told' },
+    reports: { a: 'applied', b: 'assigned' },
     nodes: { updated: 1, ready: 1, unavailable: 1 },
     holds: ['Reconciling'],
     reason: 'RollingOut',
@@ -178,7 +178,7 @@ export const statusRows: readonly StatusRow[] = [
   },
   {
     name: 'the rollout is over, and a node has come since',
-    reports: { a: 'applied', b: 'told' },
+    reports: { a: 'applied', b: 'assigned' },
     recorded: over('Complete'),
     nodes: { ready: 1 },
     holds: ['Reconciling'],
@@ -207,7 +207,7 @@ export const statusRows: readonly StatusRow[] = [
   },
   {
     name: 'rolled back: what failed is remembered',
-    reports: { a: 'told' },
+    reports: { a: 'assigned' },
     recorded: over('RolledBack'),
     nodes: { failed: 0 },
     holds: ['Stalled'],

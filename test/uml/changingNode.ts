@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Dataplane } from '../../src/agent/dataplane.ts';
 import type { DesiredConfig } from '../../src/agent/desiredConfig.ts';
-import { Governor } from '../../src/agent/governor.ts';
+import { ConfigController } from '../../src/agent/configController.ts';
 import { Store } from '../../src/agent/store.ts';
 import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
 import type { Refusal } from '../../src/backend/backend.ts';
@@ -123,8 +123,8 @@ export class Agent {
         onDrift: (_loop, what) => say(`drift: ${what}`),
       },
       logger: { error: say, warn: say, info: say, debug: () => undefined },
-      onReconsider: () => undefined,
-      timing: { settleMs: 1000, lookMs: 3000 },
+      onRequeue: () => undefined,
+      timing: { settleMs: 1000, pollMs: 3000 },
     });
   }
 
@@ -159,7 +159,7 @@ export class Agent {
       `mode ${mode} in force`,
       () => refusal !== undefined || this.dataplane.status.inForce?.revision === desired.revision,
     );
-    if (proven && refusal === undefined) this.dataplane.judge(desired.revision, undefined);
+    if (proven && refusal === undefined) this.dataplane.handleProbeResult(desired.revision, undefined);
     return refusal;
   }
 
@@ -172,7 +172,7 @@ export class Agent {
   /** What its probe finds makes it look at its configuration again. */
   async failProbe(): Promise<Refusal | undefined> {
     if (this.#desired === undefined) throw new Error('no mode to probe');
-    this.dataplane.judge(this.#desired.revision, {
+    this.dataplane.handleProbeResult(this.#desired.revision, {
       kind: 'failed',
       why: { reason: 'ProbeFailed', message: 'no connection' },
     });
@@ -180,26 +180,26 @@ export class Agent {
   }
 
   /** As an agent starts: with what was saved, and what its NodeProxy says. */
-  async begin(saved: ProxyMode, wanted: ProxyMode): Promise<void> {
+  async begin(saved: ProxyMode, desired: ProxyMode): Promise<void> {
     const logger = { error: this.#say, warn: this.#say, info: this.#say, debug: () => undefined };
-    const governor = new Governor({
+    const configController = new ConfigController({
       dataplane: this.dataplane,
       saved: desire(saved, 'Saved'),
       logger,
-      onAnswer: () => undefined,
+      onDecision: () => undefined,
     });
-    const { revision, config } = desire(wanted, 'NodeProxy');
+    const { revision, config } = desire(desired, 'NodeProxy');
     const spec = { configRef: { name: 'default', uid: 'u', generation: 1 }, revision, config };
-    governor.setNodeProxy({
+    configController.setNodeProxy({
       apiVersion: 'proxyconfig.dev/v1alpha1',
       kind: 'NodeProxy',
       metadata: { name: 'node-1', uid: 'n', generation: 1 },
       spec,
     });
-    await governor.decide();
-    await until(`mode ${wanted} in force`, () => this.dataplane.status.inForce?.revision === revision);
-    this.dataplane.judge(revision, undefined);
-    await governor.stop();
+    await configController.decide();
+    await until(`mode ${desired} in force`, () => this.dataplane.status.inForce?.revision === revision);
+    this.dataplane.handleProbeResult(revision, undefined);
+    await configController.stop();
   }
 
   async left(): Promise<void> {

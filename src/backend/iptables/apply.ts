@@ -6,13 +6,13 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
-import { giveMemoryBack } from '../../system/memory.ts';
+import { releaseMemory } from '../../system/memory.ts';
 import type {
   Backend,
   PacketCounts,
   QuarantinedService,
   Refusal,
-  Retired,
+  DrainResult,
   SyncRequest,
   SyncResult,
 } from '../backend.ts';
@@ -21,30 +21,36 @@ import { findRefused } from '../shared/bisect.ts';
 import { planScope } from '../shared/context.ts';
 import type { Quarantine } from '../shared/quarantine.ts';
 import { withoutKeys } from '../shared/quarantine.ts';
-import { ChainTexts } from './chainTexts.ts';
+import { ChainDigests } from './chainDigests.ts';
 import { handOver } from './handover.ts';
-import { countInvalidDropped, readKernel } from './readTables.ts';
+import { countInvalidDropped, readTables } from './readTables.ts';
 import { differencesOf, findDifference, hasTree } from './compareTables.ts';
 import { readVariants, selectIptables } from './variant.ts';
 import { restore, takesBlocks } from '../../netfilter/xtables/restore.ts';
-import { Ledger } from './ledger.ts';
+import { AppliedChains } from './appliedChains.ts';
 import type { Plan } from './plan.ts';
-import { isBrief, planState } from './plan.ts';
-import type { PrintedFragment } from './print.ts';
-import { printService } from './print.ts';
-import { removeAll, retire } from './removal.ts';
-import { UnprintableRule } from '../shared/rule.ts';
-import { renderChange, renderFull, renderIptables, renderTrial, renderTrialEnd } from './render.ts';
+import { omitsComments, planState } from './plan.ts';
+import type { FormattedServicePort } from './format.ts';
+import { formatService } from './format.ts';
+import { removeAll, drainAndRemove } from './removal.ts';
+import { InvalidRule } from '../shared/rule.ts';
+import {
+  changeTransaction,
+  fullTransaction,
+  renderIptables,
+  trialTransaction,
+  trialRemovalTransaction,
+} from './transaction.ts';
 import { restoreArguments } from '../../netfilter/xtables/restore.ts';
-import { specimenState } from './specimen.ts';
+import { sampleServiceState } from './sampleServices.ts';
 
 /** What was committed last, and where. */
 interface Applied {
   readonly scope: string;
   /** Decided by every full sync anew, for changes must not rewrite what they are not about. */
-  readonly brief: boolean;
-  readonly ledger: Ledger;
-  readonly texts: ChainTexts;
+  readonly commentsOmitted: boolean;
+  readonly applied: AppliedChains;
+  readonly digests: ChainDigests;
   readonly iptables: Iptables;
   /** What is left out of it. */
   readonly quarantine: Quarantine;
@@ -83,11 +89,11 @@ class IptablesBackend implements Backend {
   /** Whether the tool takes the rules that Services get under this configuration. */
   async #tryConfig(iptables: Iptables, config: NodeConfig): Promise<Refusal | undefined> {
     try {
-      const { input } = renderIptables(specimenState(config, this.#family));
+      const { input } = renderIptables(sampleServiceState(config, this.#family));
       await restore(iptables, { args: ['--test', ...restoreArguments], input: [input] });
       return undefined;
     } catch (error) {
-      if (isRefusal(error) || error instanceof UnprintableRule) return configRefusal;
+      if (isRefusal(error) || error instanceof InvalidRule) return configRefusal;
       throw error;
     }
   }
@@ -100,26 +106,26 @@ class IptablesBackend implements Backend {
     // for itself.
     this.#applied = undefined;
     const isPartial = changed !== 'all' && before?.scope === scope && before.iptables === iptables;
-    const brief = isPartial ? before.brief : isBrief(state);
+    const commentsOmitted = isPartial ? before.commentsOmitted : omitsComments(state);
     const work = isPartial
-      ? new Work(planState(state, brief), withoutKeys(before.quarantine, changed), before.texts)
-      : new Work(planAll(state, brief), new Map(), new ChainTexts());
-    const ledger = isPartial
-      ? await writeChange({ iptables, ledger: before.ledger, changed, signal }, work)
+      ? new Work(planState(state, commentsOmitted), withoutKeys(before.quarantine, changed), before.digests)
+      : new Work(planAll(state, commentsOmitted), new Map(), new ChainDigests());
+    const applied = isPartial
+      ? await writeChange({ iptables, applied: before.applied, changed, signal }, work)
       : await writeAll(iptables, work, signal);
-    this.#applied = { scope, brief, ledger, texts: work.texts, iptables, quarantine: work.quarantine };
+    this.#applied = { scope, commentsOmitted, applied, digests: work.digests, iptables, quarantine: work.quarantine };
     // Make before break: the rules that another setting put into the other variant go when those of this one stand.
     if (before !== undefined && before.iptables.variant !== iptables.variant) await removeAll(before.iptables);
-    if (work.full && ledger.services >= manyServices) giveMemoryBack();
-    return work.result(ledger);
+    if (work.full && applied.services >= manyServices) releaseMemory();
+    return work.result(applied);
   }
 
   async findDrift(signal: AbortSignal): Promise<string | undefined> {
     const applied = this.#applied;
     if (applied === undefined) return undefined;
-    const view = await readKernel(applied.iptables, signal);
-    const difference = findDifference(view, applied.ledger, applied.texts);
-    if (difference === undefined) applied.texts.learn(view);
+    const view = await readTables(applied.iptables, signal);
+    const difference = findDifference(view, applied.applied, applied.digests);
+    if (difference === undefined) applied.digests.learn(view);
     return difference;
   }
 
@@ -136,9 +142,9 @@ class IptablesBackend implements Backend {
     return removed;
   }
 
-  async retire(): Promise<Retired> {
+  async drainAndRemove(): Promise<DrainResult> {
     this.#applied = undefined;
-    return { removed: await retire(this.#family, this.#host), draining: 0 };
+    return { removed: await drainAndRemove(this.#family, this.#host), draining: 0 };
   }
 
   async handover(): Promise<readonly string[]> {
@@ -174,15 +180,15 @@ function choiceOf(config: NodeConfig): string {
 }
 
 /**
- * Throws UnprintableRule where the configuration itself cannot be written: else every Service would be left out for it.
+ * Throws InvalidRule where the configuration itself cannot be written: else every Service would be left out for it.
  */
-function planAll(state: ServiceState, brief: boolean): Plan {
-  renderIptables(specimenState(state.config, state.family));
-  return planState(state, brief);
+function planAll(state: ServiceState, commentsOmitted: boolean): Plan {
+  renderIptables(sampleServiceState(state.config, state.family));
+  return planState(state, commentsOmitted);
 }
 
 /** Writes every rule but those of Services that the kernel refuses. */
-async function writeAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<Ledger> {
+async function writeAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<AppliedChains> {
   work.full = true;
   try {
     return await tryAll(iptables, work, signal);
@@ -193,21 +199,21 @@ async function writeAll(iptables: Iptables, work: Work, signal: AbortSignal): Pr
 }
 
 /** Writes every rule that does not stand there already, and believes nobody that it worked. */
-async function tryAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<Ledger> {
+async function tryAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<AppliedChains> {
   const { plan } = work;
-  const view = await work.run(() => readKernel(iptables, signal));
-  const ledger = new Ledger(plan.fixed, hasTree(view));
+  const view = await work.run(() => readTables(iptables, signal));
+  const applied = new AppliedChains(plan.fixed, hasTree(view));
   const differences = {
-    ...differencesOf(iptables, view, ledger),
+    ...differencesOf(iptables, view, applied),
     takesBlocks: iptables.variant === 'nft' && (await work.run(() => takesBlocks(iptables, signal))),
   };
-  const input = unlessEmpty(work.counted(renderFull(plan, ledger, differences)));
+  const input = unlessEmpty(work.counted(fullTransaction(plan, applied, differences)));
   if (input !== undefined) await work.run(() => restore(iptables, { input, signal }));
-  const after = input === undefined ? view : await work.run(() => readKernel(iptables, signal));
-  const difference = findDifference(after, ledger);
+  const after = input === undefined ? view : await work.run(() => readTables(iptables, signal));
+  const difference = findDifference(after, applied);
   if (difference !== undefined) throw verificationFailed('iptables-restore', difference);
-  work.texts.learn(after);
-  return ledger;
+  work.digests.learn(after);
+  return applied;
 }
 
 /** The pieces, of which those up to the first that there is are computed at once; undefined where there is none. */
@@ -223,22 +229,22 @@ function* startingWith(first: string, others: Iterable<string>): Generator<strin
 
 interface ChangeRequest {
   readonly iptables: Iptables;
-  readonly ledger: Ledger;
+  readonly applied: AppliedChains;
   readonly changed: ReadonlySet<ServiceKey>;
   readonly signal: AbortSignal;
 }
 
-async function writeChange(request: ChangeRequest, work: Work): Promise<Ledger> {
-  const { iptables, ledger, changed, signal } = request;
-  const fragments = new Map<ServiceKey, readonly PrintedFragment[]>();
-  for (const key of changed) fragments.set(key, printService(work.plan, key));
-  const change = ledger.change(fragments);
-  work.texts.noteWritten(change);
-  const input = renderChange(change);
-  if (input === '') return ledger;
+async function writeChange(request: ChangeRequest, work: Work): Promise<AppliedChains> {
+  const { iptables, applied, changed, signal } = request;
+  const servicePorts = new Map<ServiceKey, readonly FormattedServicePort[]>();
+  for (const key of changed) servicePorts.set(key, formatService(work.plan, key));
+  const change = applied.change(servicePorts);
+  work.digests.noteWritten(change);
+  const input = changeTransaction(change);
+  if (input === '') return applied;
   try {
     await work.run(() => restore(iptables, { input: work.counted([input]), signal }));
-    return ledger;
+    return applied;
   } catch (error) {
     await quarantineRefused({ iptables, keys: [...changed], error, signal }, work);
     return writeAll(iptables, work, signal);
@@ -260,9 +266,9 @@ async function quarantineRefused({ iptables, keys, error, signal }: Refused, wor
   const accepts = async (some: readonly ServiceKey[]): Promise<boolean> => {
     try {
       await attempt(
-        renderTrial(
+        trialTransaction(
           work.plan.fixed,
-          some.flatMap((key) => printService(work.plan, key)),
+          some.flatMap((key) => formatService(work.plan, key)),
         ),
       );
       return true;
@@ -277,9 +283,9 @@ async function quarantineRefused({ iptables, keys, error, signal }: Refused, wor
   const leavesNone =
     refused !== undefined &&
     refused.length > 1 &&
-    keys.every((key) => refused.includes(key) || work.plan.fragmentsOf(key).length === 0);
+    keys.every((key) => refused.includes(key) || work.plan.rulesOf(key).length === 0);
   if (refused === undefined || leavesNone) throw error;
-  await attempt(renderTrialEnd());
+  await attempt(trialRemovalTransaction());
   for (const key of refused)
     work.leaveOut(
       key,
@@ -291,27 +297,27 @@ async function quarantineRefused({ iptables, keys, error, signal }: Refused, wor
 /** One sync: counts what it does, where it does it, and knows who is left out. */
 class Work {
   readonly plan: Plan;
-  readonly texts: ChainTexts;
+  readonly digests: ChainDigests;
   readonly #quarantine: Map<ServiceKey, QuarantinedService>;
   full = false;
-  #fragments = 0;
+  #servicePorts = 0;
   #lines = 0;
   /** Written, by table. */
   readonly #rules: Record<string, number> = { filter: 0, nat: 0, mangle: 0 };
   #commands = 0;
 
-  constructor(plan: Plan, quarantine: Quarantine, texts: ChainTexts) {
-    this.texts = texts;
+  constructor(plan: Plan, quarantine: Quarantine, digests: ChainDigests) {
+    this.digests = digests;
     this.#quarantine = new Map(quarantine);
-    const count = (fragments: ReturnType<Plan['fragmentsOf']>): typeof fragments => {
-      this.#fragments += fragments.length;
-      return fragments;
+    const count = (servicePorts: ReturnType<Plan['rulesOf']>): typeof servicePorts => {
+      this.#servicePorts += servicePorts.length;
+      return servicePorts;
     };
     this.plan = {
       ...plan,
-      fragmentsOf: (key) => (this.#quarantine.has(key) ? [] : count(plan.fragmentsOf(key))),
-      onUnprintable: (key, error) => {
-        if (!(error instanceof UnprintableRule)) throw error;
+      rulesOf: (key) => (this.#quarantine.has(key) ? [] : count(plan.rulesOf(key))),
+      onInvalidRule: (key, error) => {
+        if (!(error instanceof InvalidRule)) throw error;
         this.leaveOut(key, 'InvalidRule', 'a rule of this Service would hold something that must not reach the kernel');
       },
     };
@@ -343,11 +349,11 @@ class Work {
     }
   }
 
-  result(ledger: Ledger): SyncResult {
-    const { services, endpoints, rulesHash, rulesByTable } = ledger;
+  result(applied: AppliedChains): SyncResult {
+    const { services, endpoints, rulesHash, rulesByTable } = applied;
     const work = {
       full: this.full,
-      fragmentsComputed: this.#fragments,
+      servicePortsPlanned: this.#servicePorts,
       linesSent: this.#lines,
       commandsRun: this.#commands,
       rulesWritten: this.#rules,

@@ -8,13 +8,13 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import type { Jump } from '../shared/chains.ts';
 import { allJumps, bridge } from '../shared/chains.ts';
 import { isBucketChain } from '../shared/names.ts';
-import type { ChainTexts } from './chainTexts.ts';
-import type { Ledger } from './ledger.ts';
-import type { PrintedChain } from './print.ts';
-import type { Differences, StaleChain } from './render.ts';
-import { asSaved, digestOfSaved } from './saved.ts';
+import type { ChainDigests } from './chainDigests.ts';
+import type { AppliedChains } from './appliedChains.ts';
+import type { FormattedChain } from './format.ts';
+import type { Differences, StaleChain } from './transaction.ts';
+import { toSaveFormat, digestOfSaveFormat } from './saveFormat.ts';
 import type { Variant } from './variant.ts';
-import { chainKey, type KernelView, type Reference } from './tables.ts';
+import { chainKey, type TablesView, type Reference } from './tables.ts';
 
 function isJump(reference: Reference, jump: Jump): boolean {
   return (
@@ -25,26 +25,26 @@ function isJump(reference: Reference, jump: Jump): boolean {
   );
 }
 
-function missingJumps(view: KernelView, { jumps }: Pick<Ledger, 'jumps'>): readonly Jump[] {
+function missingJumps(view: TablesView, { jumps }: Pick<AppliedChains, 'jumps'>): readonly Jump[] {
   return jumps.filter((jump) => !view.references.some((reference) => isJump(reference, jump)));
 }
 
 /** Jumps of ours, of any mode. */
-export function ownJumps(view: KernelView): readonly Reference[] {
+export function ownJumps(view: TablesView): readonly Reference[] {
   return view.references.filter((reference) => allJumps.some((jump) => isJump(reference, jump)));
 }
 
 /** Jumps of a mode that ran before. The bridge is no mode's: who put it up takes it away. */
-function staleJumps(view: KernelView, { jumps }: Pick<Ledger, 'jumps'>): readonly Reference[] {
+function staleJumps(view: TablesView, { jumps }: Pick<AppliedChains, 'jumps'>): readonly Reference[] {
   return ownJumps(view).filter(
     (reference) => reference.to !== bridge && !jumps.some((jump) => isJump(reference, jump)),
   );
 }
 
 /** Chains of ours that the plan does not have, such as those of Services that went away while no agent ran. */
-function staleChains(view: KernelView, ledger: Ledger): readonly StaleChain[] {
-  const planned = new Set([...ledger.chains()].map(chainKey));
-  const going = new Set(staleJumps(view, ledger));
+function staleChains(view: TablesView, applied: AppliedChains): readonly StaleChain[] {
+  const planned = new Set([...applied.chains()].map(chainKey));
+  const going = new Set(staleJumps(view, applied));
   const referred = new Set(
     view.references.filter((reference) => !going.has(reference)).map(({ table, to }) => chainKey({ table, name: to })),
   );
@@ -52,29 +52,29 @@ function staleChains(view: KernelView, ledger: Ledger): readonly StaleChain[] {
   return stale.map(([key, { table, name }]) => ({ table, name, keep: referred.has(key) }));
 }
 
-export function hasTree({ chains }: KernelView): boolean {
+export function hasTree({ chains }: TablesView): boolean {
   return [...chains.values()].some(({ name }) => isBucketChain(name));
 }
 
 /** What has to be done, and what is done already; which chains are stale is asked when the ledger is full. */
 export function differencesOf(
   { variant, family }: { readonly variant: Variant; readonly family: IPFamily },
-  view: KernelView,
-  ledger: Ledger,
+  view: TablesView,
+  applied: AppliedChains,
 ): Differences {
-  const stands = (chain: PrintedChain): boolean => {
-    const standing = view.chains.get(chainKey(chain));
+  const exists = (chain: FormattedChain): boolean => {
+    const existing = view.chains.get(chainKey(chain));
     return (
-      standing?.rules === chain.rules.length &&
-      standing.digest === digestOfSaved(chain.rules.map((rule) => asSaved(rule, family)))
+      existing?.rules === chain.rules.length &&
+      existing.digest === digestOfSaveFormat(chain.rules.map((rule) => toSaveFormat(rule, family)))
     );
   };
   return {
     variant,
-    stands,
-    missingJumps: missingJumps(view, ledger),
-    staleJumps: staleJumps(view, ledger),
-    stale: () => staleChains(view, ledger),
+    exists,
+    missingJumps: missingJumps(view, applied),
+    staleJumps: staleJumps(view, applied),
+    stale: () => staleChains(view, applied),
   };
 }
 
@@ -83,17 +83,17 @@ export function differencesOf(
  * there.
  */
 export function findDifference(
-  view: KernelView,
-  ledger: Ledger,
-  before?: Pick<ChainTexts, 'isEdited'>,
+  view: TablesView,
+  applied: AppliedChains,
+  before?: Pick<ChainDigests, 'isEdited'>,
 ): string | undefined {
-  for (const chain of ledger.chains()) {
+  for (const chain of applied.chains()) {
     const { table, name, rules } = chain;
     const found = view.chains.get(chainKey(chain));
     if (found === undefined) return `chain ${name} of table ${table} is missing`;
     if (found.rules !== rules) return `chain ${name} of table ${table} holds ${found.rules} rules instead of ${rules}`;
     if (before?.isEdited(found) === true) return `chain ${name} of table ${table} holds other rules than were written`;
   }
-  const [jump] = missingJumps(view, ledger);
+  const [jump] = missingJumps(view, applied);
   return jump && `the jump from ${jump.from} to ${jump.to} in table ${jump.table} is missing`;
 }

@@ -14,8 +14,8 @@ import { familyOf } from '../../model/ipFamily.ts';
 import { services } from '../shared/chains.ts';
 import { nameHash } from '../shared/names.ts';
 import { formatRule, jumpTo, to } from '../shared/rule.ts';
-import type { PrintedChain, PrintedDispatch } from './print.ts';
-import { compareDispatch } from './print.ts';
+import type { FormattedChain, FormattedDispatchRule } from './format.ts';
+import { compareDispatch } from './format.ts';
 
 /** Below, dispatch stays in one chain, as kube-proxy's; a tree that stands goes only when there are clearly fewer. */
 const treeFrom = 128;
@@ -26,7 +26,7 @@ const bitsPerDigit = 3;
 const addressBits: { readonly [family in IPFamily]: number } = { ipv4: 32, ipv6: 128 };
 
 /** Whether so many frontends are dispatched by a tree. */
-export function wantsTree(frontends: number, hasTree: boolean): boolean {
+export function needsTree(frontends: number, hasTree: boolean): boolean {
   return frontends >= (hasTree ? flatBelow : treeFrom);
 }
 
@@ -34,7 +34,7 @@ interface Frontend {
   readonly address: string;
   /** The address in octal digits, from the left: what begins with the same digits is in the same network. */
   readonly digits: string;
-  readonly rule: PrintedDispatch;
+  readonly rule: FormattedDispatchRule;
 }
 
 /** All frontends with the same first digits: a part of the sorted list. `prefix` names its chain. */
@@ -47,7 +47,7 @@ interface Bucket {
 /** What is to be done about the buckets' chains after a change. */
 export interface TreeChange {
   /** What is referred to comes first. */
-  readonly written: readonly PrintedChain[];
+  readonly written: readonly FormattedChain[];
   readonly stale: readonly string[];
 }
 
@@ -68,13 +68,13 @@ export class DispatchTree {
   }
 
   /** For the first fill; the chains are made by `rebuild`. */
-  fill(rule: PrintedDispatch): void {
+  fill(rule: FormattedDispatchRule): void {
     this.#list.push(frontendOf(rule));
     this.#sorted = false;
   }
 
   /** All rules as one list in one chain. */
-  flat(): PrintedDispatch[] {
+  flat(): FormattedDispatchRule[] {
     this.#sort();
     return this.#list.map(({ rule }) => rule).sort(compareDispatch);
   }
@@ -86,7 +86,7 @@ export class DispatchTree {
   }
 
   /** Every bucket's chain; what is referred to comes first. */
-  *rebuild(): Generator<PrintedChain> {
+  *rebuild(): Generator<FormattedChain> {
     this.#sort();
     this.#chains = new Map();
     if (this.#list.length === 0) return;
@@ -99,13 +99,13 @@ export class DispatchTree {
   }
 
   /** Takes frontends in and out without a look at chains, for as long as there is no tree. */
-  replace(added: readonly PrintedDispatch[], removed: readonly PrintedDispatch[]): void {
+  replace(added: readonly FormattedDispatchRule[], removed: readonly FormattedDispatchRule[]): void {
     for (const rule of removed) this.#take(frontendOf(rule));
     for (const rule of added) this.#put(frontendOf(rule));
   }
 
   /** The same with a tree that stands. The root is not among the chains written: ask `rootRules`. */
-  change(added: readonly PrintedDispatch[], removed: readonly PrintedDispatch[]): TreeChange {
+  change(added: readonly FormattedDispatchRule[], removed: readonly FormattedDispatchRule[]): TreeChange {
     const digits = [...added, ...removed].map((rule) => frontendOf(rule).digits);
     const before = this.#around(digits);
     this.replace(added, removed);
@@ -150,7 +150,7 @@ export class DispatchTree {
     return bucket?.prefix === prefix;
   }
 
-  *#build(bucket: Bucket): Generator<PrintedChain> {
+  *#build(bucket: Bucket): Generator<FormattedChain> {
     for (const child of this.#childrenOf(bucket, false)) yield* this.#build(child);
     const rules = this.#rulesOf(bucket, false);
     const name = this.#nameOf(bucket);
@@ -233,11 +233,11 @@ export class DispatchTree {
 }
 
 /** Whether a rule leads from an address of a Service to its chains. */
-export function isFrontend({ table, chain, address }: PrintedDispatch): boolean {
+export function isFrontend({ table, chain, address }: FormattedDispatchRule): boolean {
   return table === 'nat' && chain === services && address !== undefined;
 }
 
-function frontendOf(rule: PrintedDispatch): Frontend {
+function frontendOf(rule: FormattedDispatchRule): Frontend {
   const address = rule.address ?? '';
   return { address, digits: octalDigits(address), rule };
 }

@@ -7,11 +7,11 @@
 import { runTool, verificationFailed } from '../../netfilter/errors.ts';
 import { services, trial } from '../shared/chains.ts';
 import { isBucketChain } from '../shared/names.ts';
-import type { StandingChain } from './tables.ts';
+import type { ExistingChain } from './tables.ts';
 import type { VariantView } from './variant.ts';
-import { readKernel } from './readTables.ts';
+import { readTables } from './readTables.ts';
 import { restore } from '../../netfilter/xtables/restore.ts';
-import { renderFlat, renderTrialEnd } from './render.ts';
+import { flatDispatchTransaction, trialRemovalTransaction } from './transaction.ts';
 
 type Iptables = VariantView['iptables'];
 
@@ -25,15 +25,15 @@ export async function handOver(variants: readonly VariantView[]): Promise<readon
 async function clearTheWay({ iptables, view }: VariantView): Promise<readonly string[]> {
   const obstacles = [...view.chains.values()].filter(isObstacle);
   if (obstacles.length === 0) return [];
-  if (obstacles.some(({ name }) => name === trial)) await restore(iptables, { input: [renderTrialEnd()] });
+  if (obstacles.some(({ name }) => name === trial)) await restore(iptables, { input: [trialRemovalTransaction()] });
   if (obstacles.some(({ name }) => isBucketChain(name))) await flatten(iptables);
-  const left = [...(await readKernel(iptables)).chains.values()].find(isObstacle);
+  const left = [...(await readTables(iptables)).chains.values()].find(isObstacle);
   if (left !== undefined)
     throw verificationFailed('iptables-restore', `chain ${left.name} of table ${left.table} is still there`);
   return obstacles.map(({ table, name }) => `${iptables.variant} chain ${name} of table ${table}`);
 }
 
-function isObstacle({ name }: StandingChain): boolean {
+function isObstacle({ name }: ExistingChain): boolean {
   return name === trial || isBucketChain(name);
 }
 
@@ -43,7 +43,7 @@ async function flatten(iptables: Iptables): Promise<void> {
   const rules = buckets.flatMap((bucket) => chains.get(bucket) ?? []).filter(leadsToService);
   // The rule for NodePorts stays behind the others.
   const rest = (chains.get(services) ?? []).filter(leadsToService);
-  await restore(iptables, { input: renderFlat([...rules.sort(), ...rest], buckets) });
+  await restore(iptables, { input: flatDispatchTransaction([...rules.sort(), ...rest], buckets) });
 }
 
 /** The rules of the tree and of its root, as iptables-save words them, without `-A CHAIN`. */

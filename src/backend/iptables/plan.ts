@@ -7,8 +7,8 @@ import type { ServiceState } from '../../model/serviceState.ts';
 import { planContext } from '../shared/context.ts';
 import type { FixedPlan } from '../shared/chains.ts';
 import { planFixed } from './fixed.ts';
-import type { Fragment } from './fragment.ts';
-import { planServicePort } from './fragment.ts';
+import type { ServicePortRules } from './servicePortRules.ts';
+import { planServicePort } from './servicePortRules.ts';
 
 export interface Plan {
   readonly fixed: FixedPlan;
@@ -18,32 +18,32 @@ export interface Plan {
    * The fragments of a Service; none when it is gone or has no address of the family. Computed when asked, so that
    * 10,000 are never held at once.
    */
-  readonly fragmentsOf: (key: ServiceKey) => readonly Fragment[];
+  readonly rulesOf: (key: ServiceKey) => readonly ServicePortRules[];
   /** Told of a Service whose rules cannot be written; then it is left out. Without it that is an error. */
-  readonly onUnprintable?: (key: ServiceKey, error: unknown) => void;
+  readonly onInvalidRule?: (key: ServiceKey, error: unknown) => void;
 }
 
 /**
  * kube-proxy's largeClusterEndpointsThreshold: with more, it leaves comments out too, which are half of what the legacy
  * variant copies at each change.
  */
-const briefFrom = 1000;
+const maxEndpointsWithComments = 1000;
 
 /** Whether comments are left out of rules that there are as many of as endpoints. */
-export function isBrief(state: ServiceState): boolean {
+export function omitsComments(state: ServiceState): boolean {
   let endpoints = 0;
   for (const key of state.keys()) {
     endpoints += state.ports(key).reduce((sum, port) => sum + port.clusterEndpoints.length, 0);
-    if (endpoints > briefFrom) return true;
+    if (endpoints > maxEndpointsWithComments) return true;
   }
   return false;
 }
 
-export function planState(state: ServiceState, brief = isBrief(state)): Plan {
+export function planState(state: ServiceState, commentsOmitted = omitsComments(state)): Plan {
   const context = planContext(state);
   return {
     fixed: planFixed(context),
     keys: () => state.keys(),
-    fragmentsOf: (key) => state.ports(key).map((port) => planServicePort(port, context, brief)),
+    rulesOf: (key) => state.ports(key).map((port) => planServicePort(port, context, commentsOmitted)),
   };
 }

@@ -5,15 +5,15 @@ import { runTool } from '../../netfilter/errors.ts';
 import type { Iptables } from '../../system/iptables.ts';
 import type { Table } from '../shared/chains.ts';
 import { forward, isOwnChain } from '../shared/chains.ts';
-import type { ChainId } from './ledger.ts';
-import { digestOfSaved } from './saved.ts';
-import { chainKey, type KernelView, type Reference, type StandingChain } from './tables.ts';
+import type { ChainId } from './appliedChains.ts';
+import { digestOfSaveFormat } from './saveFormat.ts';
+import { chainKey, type TablesView, type Reference, type ExistingChain } from './tables.ts';
 
 const tables: readonly Table[] = ['filter', 'nat', 'mangle'];
 const kubeletMarks: ReadonlySet<string> = new Set(['KUBE-KUBELET-CANARY', 'KUBE-IPTABLES-HINT']);
 const quotedText = /"(?:[^"\\]|\\.)*"/g;
 
-export async function readKernel(iptables: Iptables, signal?: AbortSignal): Promise<KernelView> {
+export async function readTables(iptables: Iptables, signal?: AbortSignal): Promise<TablesView> {
   const reader = new SaveReader();
   await runTool('iptables-save', () => iptables.save((line) => reader.read(line), signal));
   return reader;
@@ -34,8 +34,8 @@ export async function countInvalidDropped(iptables: Iptables, signal: AbortSigna
   return packets;
 }
 
-class SaveReader implements KernelView {
-  readonly chains = new Map<string, StandingChain>();
+class SaveReader implements TablesView {
+  readonly chains = new Map<string, ExistingChain>();
   readonly references: Reference[] = [];
   rules = 0;
   hasKubeletMark = false;
@@ -78,12 +78,12 @@ class SaveReader implements KernelView {
     const [chain, saved] = [this.#from, this.#saved];
     this.#from = undefined;
     this.#saved = [];
-    const standing = chain && this.chains.get(chainKey(chain));
-    if (standing === undefined) return;
-    this.chains.set(chainKey(standing), {
-      ...standing,
-      rules: standing.rules + saved.length,
-      digest: standing.rules === 0 ? digestOfSaved(saved) : unknownDigest,
+    const existing = chain && this.chains.get(chainKey(chain));
+    if (existing === undefined) return;
+    this.chains.set(chainKey(existing), {
+      ...existing,
+      rules: existing.rules + saved.length,
+      digest: existing.rules === 0 ? digestOfSaveFormat(saved) : unknownDigest,
     });
   }
 }

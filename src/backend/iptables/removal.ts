@@ -4,24 +4,24 @@
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { ipvs } from '../shared/chains.ts';
-import type { KernelView } from './tables.ts';
+import type { TablesView } from './tables.ts';
 import { ownJumps } from './compareTables.ts';
-import { readKernel } from './readTables.ts';
+import { readTables } from './readTables.ts';
 import { readVariants } from './variant.ts';
 import { restore } from '../../netfilter/xtables/restore.ts';
-import { renderRemoval } from './render.ts';
+import { removalTransaction } from './transaction.ts';
 
 /**
  * Takes everything of ours out. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte.
  */
 export async function removeAll(iptables: Iptables): Promise<readonly string[]> {
-  const view = await readKernel(iptables);
+  const view = await readTables(iptables);
   const own = ownJumps(view);
   const foreign = new Set(
     view.references.filter((reference) => !own.includes(reference)).map(({ table, to }) => `${table} ${to}`),
   );
   const chains = [...view.chains.values()].filter(({ table, name }) => !foreign.has(`${table} ${name}`));
-  const input = renderRemoval(
+  const input = removalTransaction(
     own,
     chains.map(({ table, name }) => ({ table, name, keep: false })),
   );
@@ -38,7 +38,7 @@ export async function removeAll(iptables: Iptables): Promise<readonly string[]> 
  * Both modes share chains, so in the variant of iptables that the other mode writes, its sync has replaced this one's
  * rules already. In the other variant nobody has.
  */
-export async function retire(family: IPFamily, host: IptablesHost): Promise<readonly string[]> {
+export async function drainAndRemove(family: IPFamily, host: IptablesHost): Promise<readonly string[]> {
   const removed: string[] = [];
   for (const { iptables, view } of await readVariants(family, host)) {
     if (!servesIpvs(view)) removed.push(...(await removeAll(iptables)));
@@ -50,7 +50,7 @@ export async function retire(family: IPFamily, host: IptablesHost): Promise<read
  * Whether the chains of ours are ipvs mode's here: only that mode has this one. It may stand empty because somebody
  * else's rule leads there.
  */
-export function servesIpvs(view: KernelView): boolean {
+export function servesIpvs(view: TablesView): boolean {
   const rules = view.chains.get(`filter ${ipvs.filter}`)?.rules ?? 0;
   return rules > 0 || ownJumps(view).some(({ to }) => to === ipvs.filter);
 }

@@ -2,18 +2,18 @@
  * What the kernel's tables hold of ours, as data.
  */
 import type { Table } from '../shared/chains.ts';
-import type { ChainId } from './ledger.ts';
+import type { ChainId } from './appliedChains.ts';
 
 /** A chain of ours in the kernel. */
-export interface StandingChain extends ChainId {
+export interface ExistingChain extends ChainId {
   /** Number of rules. */
   readonly rules: number;
-  /** `digestOfSaved` of them. */
+  /** `digestOfSaveFormat` of them. */
   readonly digest: string;
 }
 
-export interface KernelView {
-  readonly chains: ReadonlyMap<string, StandingChain>;
+export interface TablesView {
+  readonly chains: ReadonlyMap<string, ExistingChain>;
   /** Rules of the kernel's and of other programs' chains that lead into ours. */
   readonly references: readonly Reference[];
   /** Everybody's. */

@@ -6,8 +6,8 @@ import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import { runTool, SyncError, toolMissing } from '../../netfilter/errors.ts';
 import { findIptables, type Iptables, type IptablesHost } from '../../system/iptables.ts';
-import { readKernel } from './readTables.ts';
-import type { KernelView } from './tables.ts';
+import { readTables } from './readTables.ts';
+import type { TablesView } from './tables.ts';
 
 export type Variant = 'nft' | 'legacy';
 
@@ -43,7 +43,7 @@ async function installedVariants(family: IPFamily, host: IptablesHost): Promise<
 
 export interface VariantView {
   readonly iptables: Iptables;
-  readonly view: KernelView;
+  readonly view: TablesView;
 }
 
 /**
@@ -55,7 +55,7 @@ export async function readVariants(family: IPFamily, host: IptablesHost): Promis
   let failure: unknown;
   for (const iptables of await installedVariants(family, host)) {
     try {
-      read.push({ iptables, view: await readKernel(iptables) });
+      read.push({ iptables, view: await readTables(iptables) });
     } catch (error) {
       failure ??= error;
     }

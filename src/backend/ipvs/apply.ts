@@ -7,12 +7,12 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import { CommandError } from '../../system/command.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
-import type { Backend, Outdated, Refusal, Retired, RetireRequest, SyncRequest, SyncResult } from '../backend.ts';
+import type { Backend, Outdated, Refusal, DrainResult, DrainRequest, SyncRequest, SyncResult } from '../backend.ts';
 import { SyncError, verificationFailed } from '../../netfilter/errors.ts';
 import { findDifference as findRuleDifference } from '../iptables/compareTables.ts';
-import { readKernel as readRules } from '../iptables/readTables.ts';
+import { readTables } from '../iptables/readTables.ts';
 import { selectIptables } from '../iptables/variant.ts';
-import type { Ledger as RulesLedger } from '../iptables/ledger.ts';
+import type { AppliedChains } from '../iptables/appliedChains.ts';
 import { planScope } from '../shared/context.ts';
 import type { Quarantine } from '../shared/quarantine.ts';
 import { withoutKeys } from '../shared/quarantine.ts';
@@ -23,19 +23,19 @@ import { ipvsContext } from './context.ts';
 import type { Tools } from './kernel.ts';
 import { ensureSysctls, findTools } from './kernel.ts';
 import { findDifference, isOfOtherAddresses } from './kernelState.ts';
-import { Ledger } from './ledger.ts';
+import { DesiredState } from './desiredState.ts';
 import { tryKernel } from './preflight.ts';
 import { findQuarantine, without } from './quarantine.ts';
 import { recordAll } from './render.ts';
-import { retire } from './retire.ts';
+import { drainAndRemove } from './drainAndRemove.ts';
 import { Writer } from './writer.ts';
 
 /** What was committed last, and where. */
 interface Applied {
   readonly scope: string;
   readonly context: IpvsContext;
-  readonly ledger: Ledger;
-  readonly rules: RulesLedger;
+  readonly desired: DesiredState;
+  readonly rules: AppliedChains;
   readonly writer: Writer;
   /** What is left out of it. */
   readonly quarantine: Quarantine;
@@ -89,7 +89,7 @@ class IpvsBackend implements Backend {
         ? await this.#writeChange(before, { state, changed, signal })
         : await this.#writeAll(request, scope);
     this.#applied = applied;
-    return resultOf(applied.ledger !== before?.ledger, applied);
+    return resultOf(applied.desired !== before?.desired, applied);
   }
 
   /** Writes everything but the objects of Services that are refused. */
@@ -107,22 +107,22 @@ class IpvsBackend implements Backend {
     await ensureSysctls(state.config, this.#family, this.#host);
     const kernel = await writer.readKernel();
     const context = ipvsContext(state, kernel.localAddresses);
-    const ledger = new Ledger(kernel, state.config.ipvs?.excludeCIDRs);
-    recordAll(ledger, writer.counting(without(state, quarantine)), context);
-    const rules = await writer.writeAll(ledger, context, state);
-    const difference = findDifference(await writer.readKernel(), ledger.kernel);
+    const desired = new DesiredState(kernel, state.config.ipvs?.excludeCIDRs);
+    recordAll(desired, writer.counting(without(state, quarantine)), context);
+    const rules = await writer.writeAll(desired, context, state);
+    const difference = findDifference(await writer.readKernel(), desired.kernel);
     if (difference !== undefined) throw verificationFailed('the tools', difference);
-    return { scope, context, ledger, rules, writer, quarantine };
+    return { scope, context, desired, rules, writer, quarantine };
   }
 
   async #writeChange(before: Applied, request: Change): Promise<Applied> {
     const { state, changed, signal } = request;
-    const { ledger, context, writer, scope } = before;
+    const { desired, context, writer, scope } = before;
     const quarantine = withoutKeys(before.quarantine, changed);
     writer.begin(signal);
     try {
-      recordAll(ledger, writer.counting(state, changed), context);
-      await writer.write(ledger.reconcile());
+      recordAll(desired, writer.counting(state, changed), context);
+      await writer.write(desired.reconcile());
       return { ...before, quarantine };
     } catch (error) {
       const refused = await this.#findQuarantine(error, request, [...changed]);
@@ -147,28 +147,28 @@ class IpvsBackend implements Backend {
   async findDrift(signal: AbortSignal): Promise<string | Outdated | undefined> {
     const applied = this.#applied;
     if (applied === undefined) return undefined;
-    const { ledger, rules, writer } = applied;
+    const { desired, rules, writer } = applied;
     writer.begin(signal);
     const kernel = await writer.readKernel();
-    if (isOfOtherAddresses(kernel, ledger.kernel))
+    if (isOfOtherAddresses(kernel, desired.kernel))
       return { outdated: "the node's own addresses are different, which NodePorts are served on" };
     const difference =
-      findDifference(kernel, ledger.kernel) ?? findRuleDifference(await readRules(writer.iptables, signal), rules);
-    if (difference !== undefined || !ledger.isDraining) return difference;
+      findDifference(kernel, desired.kernel) ?? findRuleDifference(await readTables(writer.iptables, signal), rules);
+    if (difference !== undefined || !desired.isDraining) return difference;
     this.#applied = undefined;
-    await writer.write(ledger.finishDraining(kernel));
+    await writer.write(desired.finishDraining(kernel));
     this.#applied = applied;
     return undefined;
   }
 
-  async stepAside(signal: AbortSignal): Promise<void> {
+  async prepareTakeover(signal: AbortSignal): Promise<void> {
     this.#applied = undefined;
     await buildBridge(this.#family, this.#host, signal);
   }
 
-  async retire(request: RetireRequest): Promise<Retired> {
+  async drainAndRemove(request: DrainRequest): Promise<DrainResult> {
     this.#applied = undefined;
-    return retire(this.#family, this.#host, request);
+    return drainAndRemove(this.#family, this.#host, request);
   }
 
   async cleanup(): Promise<readonly string[]> {
@@ -185,13 +185,13 @@ class IpvsBackend implements Backend {
   }
 }
 
-function resultOf(full: boolean, { ledger, rules, writer, quarantine }: Applied): SyncResult {
-  const digest = BigInt.asUintN(64, ledger.digest + BigInt(`0x${rules.rulesHash}`));
+function resultOf(full: boolean, { desired, rules, writer, quarantine }: Applied): SyncResult {
+  const digest = BigInt.asUintN(64, desired.digest + BigInt(`0x${rules.rulesHash}`));
   return {
     full,
     ...writer.work,
-    services: ledger.services,
-    endpoints: ledger.endpoints,
+    services: desired.services,
+    endpoints: desired.endpoints,
     rulesHash: digest.toString(16).padStart(16, '0'),
     rulesByTable: rules.rulesByTable,
     quarantined: [...quarantine.values()],

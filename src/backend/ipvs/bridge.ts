@@ -4,24 +4,24 @@
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
-import type { KernelView } from '../iptables/tables.ts';
+import type { TablesView } from '../iptables/tables.ts';
 import { runTool } from '../../netfilter/errors.ts';
 import { differencesOf, findDifference, ownJumps } from '../iptables/compareTables.ts';
-import { readKernel } from '../iptables/readTables.ts';
+import { readTables } from '../iptables/readTables.ts';
 import { restore } from '../../netfilter/xtables/restore.ts';
 import { selectIptables } from '../iptables/variant.ts';
-import { Ledger } from '../iptables/ledger.ts';
-import { renderRemoval } from '../iptables/render.ts';
+import { AppliedChains } from '../iptables/appliedChains.ts';
+import { removalTransaction } from '../iptables/transaction.ts';
 import { bridge } from '../shared/chains.ts';
 import { findTools } from './kernel.ts';
-import { readRemains } from './remains.ts';
-import { printRules } from './render.ts';
+import { readLeftovers } from './leftovers.ts';
+import { formatRules } from './render.ts';
 import { bridgeSets, planBridge } from './rules.ts';
 import { firstMaxElements, setDefinition, setName } from './sets.ts';
 
 /** Puts it up where an address of this mode stands. Throws a SyncError. */
 export async function buildBridge(family: IPFamily, host: IptablesHost, signal: AbortSignal): Promise<void> {
-  const { addresses, sets } = await readRemains(family, host);
+  const { addresses, sets } = await readLeftovers(family, host);
   if (addresses.size === 0) return;
   const { ipset } = await findTools(host);
   const missing = bridgeSets
@@ -33,18 +33,18 @@ export async function buildBridge(family: IPFamily, host: IptablesHost, signal: 
 
 async function putUp(iptables: Iptables, family: IPFamily, signal: AbortSignal): Promise<void> {
   const plan = planBridge({ family });
-  const ledger = new Ledger(plan);
-  const view = await readKernel(iptables, signal);
-  if (findDifference(view, ledger) === undefined) return;
-  const differences = { ...differencesOf(iptables, view, ledger), staleJumps: [], stale: () => [] };
-  await restore(iptables, { input: [printRules(plan, ledger, differences)], signal });
+  const applied = new AppliedChains(plan);
+  const view = await readTables(iptables, signal);
+  if (findDifference(view, applied) === undefined) return;
+  const differences = { ...differencesOf(iptables, view, applied), staleJumps: [], stale: () => [] };
+  await restore(iptables, { input: [formatRules(plan, applied, differences)], signal });
 }
 
 /** The input that takes it away; undefined where it does not stand. */
-export function findBridge(view: KernelView): string | undefined {
+export function findBridge(view: TablesView): string | undefined {
   const jumps = ownJumps(view).filter(({ to }) => to === bridge);
   const chains = [...view.chains.values()].filter(({ name }) => name === bridge);
-  const input = renderRemoval(
+  const input = removalTransaction(
     jumps,
     chains.map(({ table, name }) => ({ table, name, keep: false })),
   );
@@ -53,7 +53,7 @@ export function findBridge(view: KernelView): string | undefined {
 
 export async function removeBridge(
   iptables: Iptables,
-  view: KernelView,
+  view: TablesView,
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
   const input = findBridge(view);

@@ -10,17 +10,17 @@ import { runTool } from '../../netfilter/errors.ts';
 import { readVariants } from '../iptables/variant.ts';
 import { removeAll, servesIpvs } from '../iptables/removal.ts';
 import { removeBridge } from './bridge.ts';
-import { deviceName } from './changes.ts';
+import { deviceName } from './changeSet.ts';
 import type { KernelState } from './kernelState.ts';
-import { readAddresses, readRemains } from './remains.ts';
+import { readAddresses, readLeftovers } from './leftovers.ts';
 import { setName, spareSetName } from './sets.ts';
 import type { ServerName } from './virtualServer.ts';
 
 export async function cleanUp(family: IPFamily, host: IptablesHost): Promise<readonly string[]> {
-  return removeRemains(await readRemains(family, host), family, host);
+  return removeLeftovers(await readLeftovers(family, host), family, host);
 }
 
-export async function removeRemains(
+export async function removeLeftovers(
   { addresses, hasDevice, sets, hasSpareSet, servers }: KernelState,
   family: IPFamily,
   host: IptablesHost,

@@ -2,15 +2,15 @@
  * How this mode leaves while another one serves: decided anew from what the kernel holds each time, so that an agent
  * that starts in the middle goes on with it.
  */
-import type { Changes } from './changes.ts';
-import { noChanges } from './changes.ts';
+import type { ChangeSet } from './changeSet.ts';
+import { emptyChangeSet } from './changeSet.ts';
 import type { KernelState, PresentServer } from './kernelState.ts';
 import type { Entry } from './sets.ts';
 import type { ServerName } from './virtualServer.ts';
 import { serverAddress, setMembersOf } from './virtualServer.ts';
 
 export interface Drain {
-  readonly changes: Changes;
+  readonly changes: ChangeSet;
   /** Virtual servers that still have connections. */
   readonly busy: readonly ServerName[];
 }
@@ -20,13 +20,13 @@ export interface Drain {
  * goes on where it was. All others go, and with the last one its virtual server, the set entries that know it, and at
  * last the address.
  */
-export function planDrain(remains: KernelState): Drain {
-  const changes = noChanges();
-  for (const [name, server] of remains.servers) drainServer(name, server, changes);
-  const busy = [...remains.servers].filter(([, server]) => hasConnections(server)).map(([name]) => name);
+export function planDrain(leftovers: KernelState): Drain {
+  const changes = emptyChangeSet();
+  for (const [name, server] of leftovers.servers) drainServer(name, server, changes);
+  const busy = [...leftovers.servers].filter(([, server]) => hasConnections(server)).map(([name]) => name);
   const kept = new Set(busy.map(serverAddress));
-  changes.addresses.removed.push(...[...remains.addresses].filter((address) => !kept.has(address)));
-  changes.entries.removed.push(...entriesBut(busy, remains));
+  changes.addresses.removed.push(...[...leftovers.addresses].filter((address) => !kept.has(address)));
+  changes.entries.removed.push(...entriesBut(busy, leftovers));
   return { changes, busy };
 }
 
@@ -34,14 +34,14 @@ function hasConnections({ realServers }: PresentServer): boolean {
   return [...realServers.values()].some(({ connections }) => connections > 0);
 }
 
-function drainServer(server: ServerName, present: PresentServer, { servers, realServers }: Changes): void {
+function drainServer(server: ServerName, present: PresentServer, { servers, realServers }: ChangeSet): void {
   if (!hasConnections(present)) {
     servers.removed.push(server);
     return;
   }
   for (const [address, { connections, weight }] of present.realServers) {
     if (connections === 0) realServers.removed.push({ server, address });
-    else if (weight !== 0) realServers.retired.push({ server, address });
+    else if (weight !== 0) realServers.draining.push({ server, address });
   }
 }
 

@@ -15,7 +15,7 @@ import { findNetlinkAddresses } from '../../system/netlinkAddresses.ts';
 import { CommandError } from '../../system/command.ts';
 import { sysctls } from '../../system/sysctl.ts';
 import { SyncError, runTool, toolMissing } from '../../netfilter/errors.ts';
-import { deviceName } from './changes.ts';
+import { deviceName } from './changeSet.ts';
 import type { KernelState, PresentServer, PresentSet } from './kernelState.ts';
 import type { SetId } from './sets.ts';
 import { firstMaxElements, setIds, setName, spareSetName } from './sets.ts';

@@ -49,13 +49,13 @@ export function emptyKernel(localAddresses: readonly string[]): KernelState {
 }
 
 /** The first thing in which the kernel is not as it should be, in words; what others added is no difference. */
-export function findDifference(actual: KernelState, wanted: KernelState): string | undefined {
+export function findDifference(actual: KernelState, desired: KernelState): string | undefined {
   if (!actual.hasDevice) return 'the device kube-ipvs0 is missing';
-  return addressDifference(actual, wanted) ?? setDifference(actual, wanted) ?? serverDifference(actual, wanted);
+  return addressDifference(actual, desired) ?? setDifference(actual, desired) ?? serverDifference(actual, desired);
 }
 
-function addressDifference(actual: KernelState, wanted: KernelState): string | undefined {
-  for (const address of wanted.addresses)
+function addressDifference(actual: KernelState, desired: KernelState): string | undefined {
+  for (const address of desired.addresses)
     if (!actual.addresses.has(address)) return `address ${address} is missing on kube-ipvs0`;
   return undefined;
 }
@@ -64,12 +64,12 @@ function addressDifference(actual: KernelState, wanted: KernelState): string | u
  * NodePorts are served on the node's own addresses, each a virtual server, and Service addresses among them are left
  * off kube-ipvs0.
  */
-export function isOfOtherAddresses(actual: KernelState, wanted: KernelState): boolean {
-  return actual.localAddresses.join() !== wanted.localAddresses.join();
+export function isOfOtherAddresses(actual: KernelState, desired: KernelState): boolean {
+  return actual.localAddresses.join() !== desired.localAddresses.join();
 }
 
-function setDifference(actual: KernelState, wanted: KernelState): string | undefined {
-  for (const [id, { entries }] of wanted.sets) {
+function setDifference(actual: KernelState, desired: KernelState): string | undefined {
+  for (const [id, { entries }] of desired.sets) {
     const found = actual.sets.get(id);
     if (found === undefined) return `set ${id} is missing`;
     if (found.entries.size !== entries.size)
@@ -79,8 +79,8 @@ function setDifference(actual: KernelState, wanted: KernelState): string | undef
   return undefined;
 }
 
-function serverDifference(actual: KernelState, wanted: KernelState): string | undefined {
-  for (const [name, server] of wanted.servers) {
+function serverDifference(actual: KernelState, desired: KernelState): string | undefined {
+  for (const [name, server] of desired.servers) {
     const found = actual.servers.get(name);
     if (found === undefined) return `virtual server ${name} is missing`;
     if (!hasSettings(found, server)) return `virtual server ${name} has other settings`;

@@ -8,9 +8,9 @@ import type { QuarantinedService } from '../backend.ts';
 import { isRefusal } from '../../netfilter/errors.ts';
 import { findRefused } from '../shared/bisect.ts';
 import type { Quarantine } from '../shared/quarantine.ts';
-import { UnprintableRule } from '../shared/rule.ts';
+import { InvalidRule } from '../shared/rule.ts';
 import { ipvsContext } from './context.ts';
-import { Ledger } from './ledger.ts';
+import { DesiredState } from './desiredState.ts';
 import { recordAll } from './render.ts';
 import type { Writer } from './writer.ts';
 
@@ -35,15 +35,15 @@ export async function findQuarantine(
 }
 
 function isDueToServices(error: unknown): boolean {
-  return isRefusal(error) || error instanceof UnprintableRule;
+  return isRefusal(error) || error instanceof InvalidRule;
 }
 
 async function tryOut(writer: Writer, state: ServiceState, some: readonly ServiceKey[]): Promise<void> {
   const kernel = await writer.readKernel();
   const context = ipvsContext(state, kernel.localAddresses);
-  const ledger = new Ledger(kernel, state.config.ipvs?.excludeCIDRs);
-  recordAll(ledger, writer.counting(state, some), context);
-  await writer.tryOut(ledger, context, state);
+  const desired = new DesiredState(kernel, state.config.ipvs?.excludeCIDRs);
+  recordAll(desired, writer.counting(state, some), context);
+  await writer.tryOut(desired, context, state);
 }
 
 function quarantined(service: ServiceKey): QuarantinedService {

@@ -3,31 +3,31 @@
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
-import { Ledger as RulesLedger } from '../iptables/ledger.ts';
-import type { Differences } from '../iptables/render.ts';
-import { renderFull } from '../iptables/render.ts';
+import { AppliedChains } from '../iptables/appliedChains.ts';
+import type { Differences } from '../iptables/transaction.ts';
+import { fullTransaction } from '../iptables/transaction.ts';
 import { restoreArguments } from '../../netfilter/xtables/restore.ts';
 import type { FixedPlan } from '../shared/chains.ts';
-import { deviceName, printChanges } from './changes.ts';
+import { deviceName, formatChangeSet } from './changeSet.ts';
 import type { IpvsContext } from './context.ts';
 import { declaredAddresses, ipvsContext } from './context.ts';
-import { planServicePort } from './fragment.ts';
+import { planServicePort } from './servicePortObjects.ts';
 import { emptyKernel } from './kernelState.ts';
-import { Ledger } from './ledger.ts';
+import { DesiredState } from './desiredState.ts';
 import { planRules } from './rules.ts';
 
 /** The device is down and stays so: it only holds addresses. */
 export const addDevice = `link add ${deviceName} type dummy`;
 
 /** How long ip_vs remembers idle connections; 0 keeps the kernel's own. */
-export function printTimeouts({ config }: Pick<ServiceState, 'config'>): string {
+export function formatTimeouts({ config }: Pick<ServiceState, 'config'>): string {
   const { tcpTimeoutSeconds = 0, tcpFinTimeoutSeconds = 0, udpTimeoutSeconds = 0 } = config.ipvs ?? {};
   return `--set ${tcpTimeoutSeconds} ${tcpFinTimeoutSeconds} ${udpTimeoutSeconds}`;
 }
 
-export function recordAll(ledger: Ledger, state: ServiceState, context: IpvsContext): void {
+export function recordAll(desired: DesiredState, state: ServiceState, context: IpvsContext): void {
   for (const key of state.keys()) {
-    ledger.record(
+    desired.record(
       key,
       state.ports(key).map((port) => planServicePort(port, context)),
     );
@@ -51,11 +51,11 @@ function renderFamily(state: ServiceState, device: readonly string[]): readonly 
   const { family } = state;
   const localAddresses = declaredAddresses(state);
   const context = ipvsContext(state, localAddresses);
-  const ledger = new Ledger(emptyKernel(localAddresses));
-  recordAll(ledger, state, context);
-  const steps = printChanges(ledger.reconcile(), family);
+  const desired = new DesiredState(emptyKernel(localAddresses));
+  recordAll(desired, state, context);
+  const steps = formatChangeSet(desired.reconcile(), family);
   return [
-    { tool: 'ipvsadm', args: ['-R'], family, input: text([printTimeouts(state), ...steps.servers]) },
+    { tool: 'ipvsadm', args: ['-R'], family, input: text([formatTimeouts(state), ...steps.servers]) },
     { tool: 'ipset', args: ['-exist', 'restore'], family, input: text(steps.sets) },
     {
       tool: family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore',
@@ -68,7 +68,7 @@ function renderFamily(state: ServiceState, device: readonly string[]): readonly 
 }
 
 function renderRules(fixed: FixedPlan): string {
-  return printRules(fixed, new RulesLedger(fixed), {
+  return formatRules(fixed, new AppliedChains(fixed), {
     missingJumps: fixed.jumps,
     staleJumps: [],
     stale: () => [],
@@ -77,8 +77,8 @@ function renderRules(fixed: FixedPlan): string {
 }
 
 /** The input of iptables-restore for rules that no Service adds to. */
-export function printRules(fixed: FixedPlan, ledger: RulesLedger, differences: Differences): string {
-  return [...renderFull({ fixed, keys: () => [], fragmentsOf: () => [] }, ledger, differences)].join('');
+export function formatRules(fixed: FixedPlan, desired: AppliedChains, differences: Differences): string {
+  return [...fullTransaction({ fixed, keys: () => [], rulesOf: () => [] }, desired, differences)].join('');
 }
 
 function text(lines: readonly string[]): string {

@@ -46,7 +46,7 @@ export function planRules(context: IpvsContext): FixedPlan {
 }
 
 /** What must stand before any address does, so that no address ever opens the node's own ports. */
-export function planGuard(context: IpvsContext): FixedPlan {
+export function planAccessFilter(context: IpvsContext): FixedPlan {
   return { jumps: jumps.ipvs.filter(({ to }) => to === ipvs.filter), chains: [filterChain(context)], dispatch: [] };
 }
 
@@ -204,12 +204,12 @@ function ownFirewallChain(context: IpvsContext): Chain {
 }
 
 function barriers(context: IpvsContext): readonly Rule[] {
-  const guarded = member(context, 'KUBE-LOAD-BALANCER-FW', 'dst', 'dst');
+  const withSourceRanges = member(context, 'KUBE-LOAD-BALANCER-FW', 'dst', 'dst');
   return [
     rule(
       jumpTo(ipvs.sourceRanges),
       comment('Kubernetes service load balancer ip + port for load balancer with sourceRange'),
-      guarded,
+      withSourceRanges,
     ),
     rule(drop, comment('no local endpoints'), newConnection, member(context, 'KUBE-NO-LOCAL-CLUSTER-IP', 'dst', 'dst')),
   ];

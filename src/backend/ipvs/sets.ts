@@ -40,11 +40,11 @@ export const setIds: readonly SetId[] = Object.keys(types) as SetId[];
 
 /** What the kernel takes at first; a fuller set is replaced by a larger one. */
 export const firstMaxElements = 65_536;
-const longestName = 31;
+const maxNameLength = 31;
 
 /** IPv6 has sets of its own, named as kube-proxy names them, cut to what the kernel takes. */
 export function setName(id: SetId, family: IPFamily): string {
-  return family === 'ipv4' ? id : `KUBE-6-${id.slice('KUBE-'.length)}`.slice(0, longestName);
+  return family === 'ipv4' ? id : `KUBE-6-${id.slice('KUBE-'.length)}`.slice(0, maxNameLength);
 }
 
 /** Where the larger set is built before both change places. */

@@ -55,13 +55,13 @@ export interface RealServer {
 
 const schedulerName = /^[a-z]{2,16}$/;
 
-export function printServer(action: '-A' | '-E', { name, scheduler, persistenceSeconds }: ServerSettings): string {
+export function formatServer(action: '-A' | '-E', { name, scheduler, persistenceSeconds }: ServerSettings): string {
   if (!schedulerName.test(scheduler)) throw new TypeError('not the name of a scheduler');
   return `${action} ${name} -s ${scheduler}${persistenceSeconds === undefined ? '' : ` -p ${checked.integer(persistenceSeconds, 86_400)}`}`;
 }
 
 /** Always masquerading: the reply must come back through this node. */
-export function printRealServer(action: '-a' | '-e', { server, address }: RealServer, weight: 0 | 1): string {
+export function formatRealServer(action: '-a' | '-e', { server, address }: RealServer, weight: 0 | 1): string {
   return `${action} ${server} -r ${checked.socketAddress(address)} -m -w ${weight}`;
 }
 

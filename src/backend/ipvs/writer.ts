@@ -7,24 +7,24 @@ import type { ServiceState } from '../../model/serviceState.ts';
 import type { Iptables } from '../../system/iptables.ts';
 import type { SyncResult } from '../backend.ts';
 import { SyncError, runTool, verificationFailed } from '../../netfilter/errors.ts';
-import type { KernelView } from '../iptables/tables.ts';
+import type { TablesView } from '../iptables/tables.ts';
 import { differencesOf, findDifference } from '../iptables/compareTables.ts';
-import { readKernel as readRules } from '../iptables/readTables.ts';
+import { readTables } from '../iptables/readTables.ts';
 import { restore } from '../../netfilter/xtables/restore.ts';
-import { Ledger as RulesLedger } from '../iptables/ledger.ts';
+import { AppliedChains } from '../iptables/appliedChains.ts';
 import type { FixedPlan } from '../shared/chains.ts';
 import { nodePorts } from '../shared/chains.ts';
 import { findBridge, removeBridge } from './bridge.ts';
-import type { Changes, Steps } from './changes.ts';
-import { additionsOf, printChanges } from './changes.ts';
+import type { ChangeSet, Steps } from './changeSet.ts';
+import { additionsOf, formatChangeSet } from './changeSet.ts';
 import type { IpvsContext } from './context.ts';
 import type { Tools } from './kernel.ts';
 import { commandsPerReading, readKernel } from './kernel.ts';
 import type { KernelState } from './kernelState.ts';
 import { findDifference as findStateDifference } from './kernelState.ts';
-import type { Ledger } from './ledger.ts';
-import { addDevice, printRules, printTimeouts } from './render.ts';
-import { planBridge, planGuard, planRules } from './rules.ts';
+import type { DesiredState } from './desiredState.ts';
+import { addDevice, formatRules, formatTimeouts } from './render.ts';
+import { planBridge, planAccessFilter, planRules } from './rules.ts';
 import { spareSetName } from './sets.ts';
 
 export interface WriterOptions {
@@ -34,24 +34,24 @@ export interface WriterOptions {
   readonly signal: AbortSignal;
 }
 
-export type Work = Pick<SyncResult, 'fragmentsComputed' | 'linesSent' | 'commandsRun'>;
+export type Work = Pick<SyncResult, 'servicePortsPlanned' | 'linesSent' | 'commandsRun'>;
 
-interface Ground {
+interface BuildInputs {
   readonly kernel: KernelState;
   readonly context: IpvsContext;
   readonly state: ServiceState;
 }
 
 /** What stands when the guard does, and whether another mode's rules serve. */
-interface Guarded {
-  readonly view: KernelView;
+interface ExistingRules {
+  readonly view: TablesView;
   readonly takesOver: boolean;
 }
 
 export class Writer {
   readonly #options: WriterOptions;
   #signal: AbortSignal;
-  #fragments = 0;
+  #servicePorts = 0;
   #lines = 0;
   #commands = 0;
 
@@ -66,12 +66,12 @@ export class Writer {
 
   /** Since `begin`. */
   get work(): Work {
-    return { fragmentsComputed: this.#fragments, linesSent: this.#lines, commandsRun: this.#commands };
+    return { servicePortsPlanned: this.#servicePorts, linesSent: this.#lines, commandsRun: this.#commands };
   }
 
   begin(signal: AbortSignal): void {
     this.#signal = signal;
-    this.#fragments = 0;
+    this.#servicePorts = 0;
     this.#lines = 0;
     this.#commands = 0;
   }
@@ -80,7 +80,7 @@ export class Writer {
   counting(state: ServiceState, keys: Iterable<ServiceKey> = state.keys()): ServiceState {
     const ports = (key: ServiceKey): ReturnType<ServiceState['ports']> => {
       const found = state.ports(key);
-      this.#fragments += found.length;
+      this.#servicePorts += found.length;
       return found;
     };
     return { family: state.family, node: state.node, config: state.config, keys: () => keys, ports };
@@ -91,8 +91,8 @@ export class Writer {
     return readKernel(this.#options.tools, this.#options.family, this.#signal);
   }
 
-  async write(changes: Changes): Promise<void> {
-    const steps = printChanges(changes, this.#options.family);
+  async write(changes: ChangeSet): Promise<void> {
+    const steps = formatChangeSet(changes, this.#options.family);
     await this.#ipvsadm(steps.servers);
     await this.#ipset(steps.sets);
     await this.#ip(steps.addresses);
@@ -104,68 +104,72 @@ export class Writer {
    * Everything, with the rules. An address may only stand when its guard does; the rules that take traffic over from a
    * mode that ran before come when all that they lead to has been found there. Gives what the rules are now.
    */
-  async writeAll(ledger: Ledger, context: IpvsContext, state: ServiceState): Promise<RulesLedger> {
-    const steps = printChanges(ledger.reconcile(), this.#options.family);
-    const { view, takesOver } = await this.#build(steps, { kernel: ledger.kernel, context, state });
+  async writeAll(desired: DesiredState, context: IpvsContext, state: ServiceState): Promise<AppliedChains> {
+    const steps = formatChangeSet(desired.reconcile(), this.#options.family);
+    const { view, takesOver } = await this.#build(steps, { kernel: desired.kernel, context, state });
     await this.#ipset(steps.setsAfter);
     await this.#ipvsadm(steps.serversAfter);
-    if (takesOver) await this.#verify(ledger.kernel);
+    if (takesOver) await this.#verify(desired.kernel);
     return this.#writeRules(planRules(context), view);
   }
 
   /** What is added, without the rules, and nothing that takes anything away. */
-  async tryOut(ledger: Ledger, context: IpvsContext, state: ServiceState): Promise<void> {
-    const steps = printChanges(additionsOf(ledger.reconcile()), this.#options.family);
-    await this.#build(steps, { kernel: ledger.kernel, context, state });
+  async tryOut(desired: DesiredState, context: IpvsContext, state: ServiceState): Promise<void> {
+    const steps = formatChangeSet(additionsOf(desired.reconcile()), this.#options.family);
+    await this.#build(steps, { kernel: desired.kernel, context, state });
   }
 
-  async #build(steps: Steps, { kernel, context, state }: Ground): Promise<Guarded> {
+  async #build(steps: Steps, { kernel, context, state }: BuildInputs): Promise<ExistingRules> {
     const { hasDevice, hasSpareSet } = kernel;
-    await this.#ipvsadm([printTimeouts(state), ...steps.servers]);
+    await this.#ipvsadm([formatTimeouts(state), ...steps.servers]);
     await this.#ipset([...(hasSpareSet ? [`destroy ${spareSetName(this.#options.family)}`] : []), ...steps.sets]);
-    const guarded = await this.#ensureGuard(context);
+    const existing = await this.#ensureAccessFilter(context);
     if (!hasDevice) await this.#makeDevice();
     await this.#ip(steps.addresses);
-    return guarded;
+    return existing;
   }
 
-  async #verify(wanted: KernelState): Promise<void> {
-    const difference = findStateDifference(await this.readKernel(), wanted);
+  async #verify(desired: KernelState): Promise<void> {
+    const difference = findStateDifference(await this.readKernel(), desired);
     if (difference !== undefined) throw verificationFailed('the tools', difference);
   }
 
-  async #ensureGuard(context: IpvsContext): Promise<Guarded> {
-    const view = await this.#readRules();
+  async #ensureAccessFilter(context: IpvsContext): Promise<ExistingRules> {
+    const view = await this.#readTables();
     const takesOver = view.chains.has(`nat ${nodePorts}`);
-    const guard = takesOver ? both(planGuard(context), planBridge(context)) : planGuard(context);
-    const ledger = new RulesLedger(guard);
-    if (findDifference(view, ledger) === undefined) return { view, takesOver };
+    const accessFilter = takesOver ? both(planAccessFilter(context), planBridge(context)) : planAccessFilter(context);
+    const desired = new AppliedChains(accessFilter);
+    if (findDifference(view, desired) === undefined) return { view, takesOver };
     // Other chains of ours are left alone until everything is there.
-    const differences = { ...differencesOf(this.iptables, view, ledger), staleJumps: [], stale: () => [] };
-    await this.#restore(guard, ledger, differences);
-    return { view: await this.#readRules(), takesOver };
+    const differences = { ...differencesOf(this.iptables, view, desired), staleJumps: [], stale: () => [] };
+    await this.#restore(accessFilter, desired, differences);
+    return { view: await this.#readTables(), takesOver };
   }
 
-  #readRules(): Promise<KernelView> {
-    return this.#run(() => readRules(this.iptables, this.#signal));
+  #readTables(): Promise<TablesView> {
+    return this.#run(() => readTables(this.iptables, this.#signal));
   }
 
-  async #writeRules(fixed: FixedPlan, view: KernelView): Promise<RulesLedger> {
-    const ledger = new RulesLedger(fixed);
+  async #writeRules(fixed: FixedPlan, view: TablesView): Promise<AppliedChains> {
+    const desired = new AppliedChains(fixed);
     // What a mode before put into filter would refuse what nat leads to ip_vs, so nat is last.
-    await this.#restore(fixed, ledger, {
-      ...differencesOf(this.iptables, view, ledger),
+    await this.#restore(fixed, desired, {
+      ...differencesOf(this.iptables, view, desired),
       tables: ['filter', 'mangle', 'nat'],
     });
-    const after = await this.#readRules();
-    const difference = findDifference(after, ledger);
+    const after = await this.#readTables();
+    const difference = findDifference(after, desired);
     if (difference !== undefined) throw verificationFailed('iptables-restore', difference);
     if (findBridge(after) !== undefined) await this.#run(() => removeBridge(this.iptables, after, this.#signal));
-    return ledger;
+    return desired;
   }
 
-  async #restore(fixed: FixedPlan, ledger: RulesLedger, differences: ReturnType<typeof differencesOf>): Promise<void> {
-    const input = printRules(fixed, ledger, differences);
+  async #restore(
+    fixed: FixedPlan,
+    desired: AppliedChains,
+    differences: ReturnType<typeof differencesOf>,
+  ): Promise<void> {
+    const input = formatRules(fixed, desired, differences);
     this.#lines += input.split('\n').length - 1;
     await this.#run(() => restore(this.iptables, { input: [input], signal: this.#signal }));
   }

@@ -5,7 +5,7 @@
 import type { ServiceKey } from '../../model/service.ts';
 
 /** More than so many are not objects gone wrong but a node gone wrong, and not worth the time. */
-const mostRefused = 50;
+const maxRefused = 50;
 
 /**
  * Tries halves of halves; each refused Service costs about twice the logarithm of their number in trials. undefined
@@ -23,7 +23,7 @@ export async function findRefused(
     if (some.length === 0 || (await accepts(some))) continue;
     if (some.length === 1) refused.push(...some);
     else suspects.push(some.slice(some.length >>> 1), some.slice(0, some.length >>> 1));
-    if (refused.length > mostRefused) return undefined;
+    if (refused.length > maxRefused) return undefined;
   }
   return refused.length === 0 ? undefined : refused;
 }

@@ -51,8 +51,8 @@ export interface Rule {
  * A rule with something in it that must not reach the kernel. Decoding lets no such thing in: this is the last barrier.
  * What it is stands in `cause` alone.
  */
-export class UnprintableRule extends SyncError {
-  override readonly name = 'UnprintableRule';
+export class InvalidRule extends SyncError {
+  override readonly name = 'InvalidRule';
   constructor(what: string) {
     super('InvalidRule', 'a rule holds something that must not reach the kernel', { cause: new Error(what) });
   }
@@ -137,7 +137,7 @@ function hexMark(mark: number): string {
 /** xt_comment holds 255 bytes. */
 const maxCommentLength = 255;
 
-/** What may stand in a tool's input, by kind; each throws UnprintableRule for anything else. */
+/** What may stand in a tool's input, by kind; each throws InvalidRule for anything else. */
 export const checked = {
   comment: token('comment', new RegExp(String.raw`^[A-Za-z0-9 .,:;+/>[\]_()-]{1,${maxCommentLength}}$`)),
   chain: token('chain', /^[A-Z][A-Z0-9-]{0,27}$/),
@@ -150,11 +150,11 @@ export const checked = {
   protocol: token('protocol', /^(tcp|udp|sctp)$/),
   integer: (value: number, max: number): number => {
     if (!Number.isInteger(value) || value < 0 || value > max)
-      throw new UnprintableRule(`${value} is not a whole number up to ${max}`);
+      throw new InvalidRule(`${value} is not a whole number up to ${max}`);
     return value;
   },
   probability: (value: number): string => {
-    if (!(value > 0 && value <= 1)) throw new UnprintableRule(`${value} is not a probability`);
+    if (!(value > 0 && value <= 1)) throw new InvalidRule(`${value} is not a probability`);
     return value.toFixed(10);
   },
 };
@@ -162,7 +162,7 @@ export const checked = {
 function token(what: string, pattern: RegExp): (text: string) => string {
   return (text) => {
     // `$` would let a final line end pass only with the m flag, which no pattern here has.
-    if (!pattern.test(text)) throw new UnprintableRule(`${JSON.stringify(text)} is not a valid ${what}`);
+    if (!pattern.test(text)) throw new InvalidRule(`${JSON.stringify(text)} is not a valid ${what}`);
     return text;
   };
 }

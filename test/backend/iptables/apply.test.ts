@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
 import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
-import { renderIptables } from '../../../src/backend/iptables/render.ts';
+import { renderIptables } from '../../../src/backend/iptables/transaction.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
 import type { ServiceManifest } from '../../scenarios/objects.ts';
 import { FakeKernel } from './fakeKernel.ts';
@@ -39,19 +39,19 @@ describe('cost follows the change', () => {
 
   async function cost(
     count: number,
-  ): Promise<Record<string, Pick<SyncResult, 'fragmentsComputed' | 'linesSent' | 'commandsRun' | 'full'>>> {
+  ): Promise<Record<string, Pick<SyncResult, 'servicePortsPlanned' | 'linesSent' | 'commandsRun' | 'full'>>> {
     const all = state(manyServices(count));
     const backend = createIptablesBackend('ipv4', new FakeKernel().host);
     const start = await backend.sync({ state: all, changed: 'all', signal });
-    expect(start).toMatchObject({ services: count, endpoints: 3 * count, fragmentsComputed: count, full: true });
+    expect(start).toMatchObject({ services: count, endpoints: 3 * count, servicePortsPlanned: count, full: true });
     const costs: Awaited<ReturnType<typeof cost>> = {};
     for (const { name, key, service } of changes) {
-      const { fragmentsComputed, linesSent, commandsRun, full } = await backend.sync({
+      const { servicePortsPlanned, linesSent, commandsRun, full } = await backend.sync({
         state: changed(all, key, service),
         changed: new Set([key]),
         signal,
       });
-      costs[name] = { fragmentsComputed, linesSent, commandsRun, full };
+      costs[name] = { servicePortsPlanned, linesSent, commandsRun, full };
       await backend.sync({ state: all, changed: new Set([key]), signal });
     }
     return costs;
@@ -60,11 +60,11 @@ describe('cost follows the change', () => {
   test('no more at 10,000 Services than at a few', async () => {
     const small = await cost(10);
     expect(small).toEqual({
-      'one endpoint changes': { fragmentsComputed: 1, linesSent: 12, commandsRun: 1, full: false },
-      'one Service is added': { fragmentsComputed: 1, linesSent: 17, commandsRun: 1, full: false },
-      'one Service goes': { fragmentsComputed: 0, linesSent: 11, commandsRun: 1, full: false },
-      'one Service loses all endpoints': { fragmentsComputed: 1, linesSent: 14, commandsRun: 1, full: false },
-      'nothing changes': { fragmentsComputed: 1, linesSent: 0, commandsRun: 0, full: false },
+      'one endpoint changes': { servicePortsPlanned: 1, linesSent: 12, commandsRun: 1, full: false },
+      'one Service is added': { servicePortsPlanned: 1, linesSent: 17, commandsRun: 1, full: false },
+      'one Service goes': { servicePortsPlanned: 0, linesSent: 11, commandsRun: 1, full: false },
+      'one Service loses all endpoints': { servicePortsPlanned: 1, linesSent: 14, commandsRun: 1, full: false },
+      'nothing changes': { servicePortsPlanned: 1, linesSent: 0, commandsRun: 0, full: false },
     });
     // Many Services are dispatched by a tree, of which whole chains are written: a handful of lines more where a
     // frontend comes or goes.
@@ -146,5 +146,5 @@ test('a change of the configuration plans every Service again', async () => {
     changed: new Set(),
     signal,
   });
-  expect(result).toMatchObject({ full: true, fragmentsComputed: 5 });
+  expect(result).toMatchObject({ full: true, servicePortsPlanned: 5 });
 });

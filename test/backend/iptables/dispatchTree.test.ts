@@ -6,21 +6,21 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
 import { DispatchTree } from '../../../src/backend/iptables/dispatchTree.ts';
-import type { PrintedDispatch } from '../../../src/backend/iptables/print.ts';
+import type { FormattedDispatchRule } from '../../../src/backend/iptables/format.ts';
 import { isBucketChain } from '../../../src/backend/shared/names.ts';
 import { cidrContains } from '../../../src/model/ipFamily.ts';
 import { scaled } from '../../scale.ts';
 import { FakeKernel } from './fakeKernel.ts';
 import { keysOf, manyServices, plainService, signal, state } from './services.ts';
 
-function frontend(address: string, port = 80): PrintedDispatch {
+function frontend(address: string, port = 80): FormattedDispatchRule {
   return { table: 'nat', chain: 'KUBE-SERVICES', rule: `-d ${address} --dport ${port} -j KUBE-SVC`, address };
 }
 
 const root = 'KUBE-SERVICES';
 type Chains = ReadonlyMap<string, readonly string[]>;
 
-function fresh(frontends: readonly PrintedDispatch[]): Chains {
+function fresh(frontends: readonly FormattedDispatchRule[]): Chains {
   const tree = new DispatchTree();
   for (const each of frontends) tree.fill(each);
   const chains = new Map([...tree.rebuild()].map(({ name, rules }) => [name, rules]));
@@ -70,7 +70,7 @@ describe.each(Object.entries(addressIn))('%s', (_name, address) => {
         for (const after of states.slice(1)) {
           const added = after.filter(({ rule }) => !before.some((each) => each.rule === rule));
           const removed = before.filter(({ rule }) => !after.some((each) => each.rule === rule));
-          const steps: [PrintedDispatch[], PrintedDispatch[]][] = oneByOne
+          const steps: [FormattedDispatchRule[], FormattedDispatchRule[]][] = oneByOne
             ? [...added.map((each) => [[each], []] as never), ...removed.map((each) => [[], [each]] as never)]
             : [[added, removed]];
           for (const step of steps) {

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Backend } from '../../../src/backend/backend.ts';
 import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
 import { planState } from '../../../src/backend/iptables/plan.ts';
-import { printService } from '../../../src/backend/iptables/print.ts';
-import { renderTrial } from '../../../src/backend/iptables/render.ts';
+import { formatService } from '../../../src/backend/iptables/format.ts';
+import { trialTransaction } from '../../../src/backend/iptables/transaction.ts';
 import { createEmptyNode, iptablesObstacle, type Network } from '../../scenarios/network.ts';
 import { manyServices, plainService, signal, state } from './services.ts';
 
@@ -51,19 +51,19 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
     const manifests = [...manyServices(count), plainService(700, [])];
     const desired = state(manifests, config);
     await backend.sync({ state: desired, changed: 'all', signal });
-    const standing = await saved();
+    const existing = await saved();
     await backend.handover?.();
     const without = await saved();
 
     await backend.sync({ state: desired, changed: 'all', signal });
     const plan = planState(desired);
     await load(
-      renderTrial(
+      trialTransaction(
         plan.fixed,
-        [...plan.keys()].flatMap((key) => printService(plan, key)),
+        [...plan.keys()].flatMap((key) => formatService(plan, key)),
       ),
     );
-    const tried = (await saved()).filter((line) => !standing.includes(line));
+    const tried = (await saved()).filter((line) => !existing.includes(line));
     // The Service without endpoints is refused in filter.
     expect(tried.filter((line) => line.startsWith('-A KUBE-PROXY-TRIAL '))).toHaveLength(count + 1);
     expect(tried.filter((line) => line.startsWith(':KUBE-PROXY-TRIAL '))).toHaveLength(2);

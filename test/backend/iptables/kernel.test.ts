@@ -100,11 +100,11 @@ describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
     const costs = [];
     for (const count of [10, many]) {
       await sync(manyServices(count));
-      const { linesSent, commandsRun, fragmentsComputed } = await sync(
+      const { linesSent, commandsRun, servicePortsPlanned } = await sync(
         [plainService(0, ['podA']), ...manyServices(count).slice(1)],
         keysOf([plainService(0)]),
       );
-      costs.push({ linesSent, commandsRun, fragmentsComputed });
+      costs.push({ linesSent, commandsRun, servicePortsPlanned });
     }
     expect(costs[1]).toEqual(costs[0]);
     await sync([...manyServices(many), plainService(500)], keysOf([plainService(0), plainService(500)]));

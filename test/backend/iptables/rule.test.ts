@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Rule } from '../../../src/backend/shared/rule.ts';
-import { comment, formatRule, from, jumpTo, to, UnprintableRule } from '../../../src/backend/shared/rule.ts';
+import { comment, formatRule, from, jumpTo, to, InvalidRule } from '../../../src/backend/shared/rule.ts';
 
-const printed: readonly { readonly name: string; readonly rule: Rule; readonly text: string }[] = [
+const formatted: readonly { readonly name: string; readonly rule: Rule; readonly text: string }[] = [
   {
     name: 'a Service address',
     rule: {
@@ -48,7 +48,7 @@ const printed: readonly { readonly name: string; readonly rule: Rule; readonly t
   },
 ];
 
-test.each(printed)('$name', ({ rule, text }) => {
+test.each(formatted)('$name', ({ rule, text }) => {
   expect(formatRule(rule)).toBe(text);
 });
 
@@ -71,7 +71,7 @@ const hostile: readonly { readonly name: string; readonly rule: Rule }[] = [
 
 describe('never printed', () => {
   test.each(hostile)('$name', ({ rule }) => {
-    expect(() => formatRule(rule)).toThrow(UnprintableRule);
+    expect(() => formatRule(rule)).toThrow(InvalidRule);
   });
 
   test('and never said in a message that reaches a status', () => {

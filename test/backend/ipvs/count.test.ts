@@ -5,7 +5,7 @@ import { recordAll } from '../../../src/backend/ipvs/render.ts';
 import type { Iptables } from '../../../src/system/iptables.ts';
 import { stateOf } from '../../scenarios/objects.ts';
 import { manyServices, plainService, signal } from '../iptables/services.ts';
-import { ledgerOf } from './ledgers.ts';
+import { desiredStateOf } from './ledgers.ts';
 
 const done = async (input: Iterable<string>): Promise<void> => void [...input];
 const never = (): Promise<never> => Promise.reject(new Error('a change reads nothing'));
@@ -25,16 +25,16 @@ async function workOfOneChange(services: number): Promise<unknown> {
     restore: never,
   };
   const writer = new Writer({ tools, iptables, family: 'ipv4', signal });
-  const { ledger, context, become } = ledgerOf();
+  const { desired, context, become } = desiredStateOf();
   become(manyServices(services));
   const state = stateOf('ipv4', [plainService(7, ['podA', 'podC', 'remotePod'])]);
-  recordAll(ledger, writer.counting(state), context);
-  await writer.write(ledger.reconcile());
-  return { ...writer.work, services: ledger.services };
+  recordAll(desired, writer.counting(state), context);
+  await writer.write(desired.reconcile());
+  return { ...writer.work, services: desired.services };
 }
 
 test('one endpoint changed sends the same lines by the same commands at 10 and at 10,000 Services', async () => {
-  const work = { fragmentsComputed: 1, linesSent: 3, commandsRun: 2 };
+  const work = { servicePortsPlanned: 1, linesSent: 3, commandsRun: 2 };
   expect(await workOfOneChange(10)).toEqual({ ...work, services: 10 });
   expect(await workOfOneChange(10_000)).toEqual({ ...work, services: 10_000 });
 });

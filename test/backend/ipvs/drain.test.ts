@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { printChanges } from '../../../src/backend/ipvs/changes.ts';
+import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
 import { planDrain } from '../../../src/backend/ipvs/drain.ts';
 import type { KernelState, PresentRealServer } from '../../../src/backend/ipvs/kernelState.ts';
 import type { SetId } from '../../../src/backend/ipvs/sets.ts';
@@ -9,7 +9,7 @@ function real(connections: number, weight = 1): PresentRealServer {
   return { weight, connections, masquerading: true };
 }
 
-function remains(
+function leftovers(
   servers: Readonly<Record<string, Readonly<Record<string, PresentRealServer>>>>,
   sets: Partial<Record<SetId, readonly string[]>> = {},
 ): KernelState {
@@ -31,28 +31,28 @@ function remains(
   };
 }
 
-const cases: { name: string; remains: KernelState; busy: readonly string[]; lines: readonly string[] }[] = [
+const cases: { name: string; leftovers: KernelState; busy: readonly string[]; lines: readonly string[] }[] = [
   {
     name: 'a real server with connections takes no new ones, its idle neighbour goes',
-    remains: remains({ '-t 10.96.0.1:80': { '10.1.0.1:80': real(2), '10.1.0.2:80': real(0) } }),
+    leftovers: leftovers({ '-t 10.96.0.1:80': { '10.1.0.1:80': real(2), '10.1.0.2:80': real(0) } }),
     busy: ['-t 10.96.0.1:80'],
     lines: ['-e -t 10.96.0.1:80 -r 10.1.0.1:80 -m -w 0', '-d -t 10.96.0.1:80 -r 10.1.0.2:80'],
   },
   {
     name: 'a UDP flow goes on where it was',
-    remains: remains({ '-u 10.96.0.1:53': { '10.1.0.1:53': real(1) } }),
+    leftovers: leftovers({ '-u 10.96.0.1:53': { '10.1.0.1:53': real(1) } }),
     busy: ['-u 10.96.0.1:53'],
     lines: ['-e -u 10.96.0.1:53 -r 10.1.0.1:53 -m -w 0'],
   },
   {
     name: 'what drains already is left alone',
-    remains: remains({ '-t 10.96.0.1:80': { '10.1.0.1:80': real(2, 0) } }),
+    leftovers: leftovers({ '-t 10.96.0.1:80': { '10.1.0.1:80': real(2, 0) } }),
     busy: ['-t 10.96.0.1:80'],
     lines: [],
   },
   {
     name: 'an idle virtual server goes, behind its set entries and its address',
-    remains: remains(
+    leftovers: leftovers(
       { '-t 10.96.0.1:80': { '10.1.0.1:80': real(0) } },
       { 'KUBE-CLUSTER-IP': ['10.96.0.1,tcp:80'], 'KUBE-IPVS-IPS': ['10.96.0.1'] },
     ),
@@ -66,7 +66,7 @@ const cases: { name: string; remains: KernelState; busy: readonly string[]; line
   },
   {
     name: 'an address stays for the port that still has connections, and opens no other',
-    remains: remains(
+    leftovers: leftovers(
       { '-t 10.96.0.1:80': { '10.1.0.1:80': real(1, 0) }, '-t 10.96.0.1:443': {} },
       {
         'KUBE-CLUSTER-IP': ['10.96.0.1,tcp:80', '10.96.0.1,tcp:443'],
@@ -83,7 +83,7 @@ const cases: { name: string; remains: KernelState; busy: readonly string[]; line
   },
   {
     name: 'entries by which a virtual server of a NodePort is known stay with it',
-    remains: remains(
+    leftovers: leftovers(
       { '-t 192.0.2.1:30080': { '10.1.0.1:80': real(1, 0) } },
       { 'KUBE-NODE-PORT-TCP': ['30080', '30081'], 'KUBE-NODE-PORT-UDP': ['30080'] },
     ),
@@ -92,9 +92,9 @@ const cases: { name: string; remains: KernelState; busy: readonly string[]; line
   },
 ];
 
-test.each(cases)('$name', ({ remains: kernel, busy, lines }) => {
+test.each(cases)('$name', ({ leftovers: kernel, busy, lines }) => {
   const drain = planDrain(kernel);
-  const { servers, sets, addresses, setsAfter, serversAfter } = printChanges(drain.changes, 'ipv4');
+  const { servers, sets, addresses, setsAfter, serversAfter } = formatChangeSet(drain.changes, 'ipv4');
   expect(drain.busy).toEqual(busy);
   expect([...servers, ...sets, ...addresses, ...setsAfter, ...serversAfter]).toEqual(lines);
 });

@@ -1,12 +1,12 @@
 /** Ledgers and what they say, without a kernel. */
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
-import { printChanges } from '../../../src/backend/ipvs/changes.ts';
-import type { Steps } from '../../../src/backend/ipvs/changes.ts';
+import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
+import type { Steps } from '../../../src/backend/ipvs/changeSet.ts';
 import type { IpvsContext } from '../../../src/backend/ipvs/context.ts';
 import { ipvsContext } from '../../../src/backend/ipvs/context.ts';
 import type { KernelState } from '../../../src/backend/ipvs/kernelState.ts';
 import { emptyKernel } from '../../../src/backend/ipvs/kernelState.ts';
-import { Ledger } from '../../../src/backend/ipvs/ledger.ts';
+import { DesiredState } from '../../../src/backend/ipvs/desiredState.ts';
 import { recordAll } from '../../../src/backend/ipvs/render.ts';
 import { addresses } from '../../scenarios/network.ts';
 import type { ServiceManifest } from '../../scenarios/objects.ts';
@@ -19,25 +19,25 @@ export function kernelWith(news: Partial<KernelState> = {}): KernelState {
 }
 
 export interface Case {
-  readonly ledger: Ledger;
+  readonly desired: DesiredState;
   readonly context: IpvsContext;
   /** The Services are these now; what that changes, as lines for the tools. */
   readonly become: (services: readonly ServiceManifest[]) => Steps;
 }
 
-export function ledgerOf(kernel: KernelState = kernelWith(), config: Partial<NodeConfig> = {}): Case {
-  const ledger = new Ledger(kernel, config.ipvs?.excludeCIDRs);
+export function desiredStateOf(kernel: KernelState = kernelWith(), config: Partial<NodeConfig> = {}): Case {
+  const desired = new DesiredState(kernel, config.ipvs?.excludeCIDRs);
   const context = ipvsContext(stateOf('ipv4', [], config), kernel.localAddresses);
   let known: readonly string[] = [];
   return {
-    ledger,
+    desired,
     context,
     become: (services) => {
       const state = stateOf('ipv4', services, config);
       const keys = [...state.keys()];
-      recordAll(ledger, { ...state, keys: () => [...new Set([...known, ...keys])] }, context);
+      recordAll(desired, { ...state, keys: () => [...new Set([...known, ...keys])] }, context);
       known = keys;
-      return printChanges(ledger.reconcile(), 'ipv4');
+      return formatChangeSet(desired.reconcile(), 'ipv4');
     },
   };
 }

@@ -1,9 +1,9 @@
 /** What the tools print, and what we make of it; what may be printed for them. */
 import { describe, expect, test } from '@jest/globals';
 import { ipvsContext } from '../../../src/backend/ipvs/context.ts';
-import { planServicePort } from '../../../src/backend/ipvs/fragment.ts';
+import { planServicePort } from '../../../src/backend/ipvs/servicePortObjects.ts';
 import { AddressReader, ServerReader, SetReader } from '../../../src/backend/ipvs/kernel.ts';
-import { printRealServer, printServer, serverName } from '../../../src/backend/ipvs/virtualServer.ts';
+import { formatRealServer, formatServer, serverName } from '../../../src/backend/ipvs/virtualServer.ts';
 import { setIds, setName, socketEntry } from '../../../src/backend/ipvs/sets.ts';
 import { neededSysctls } from '../../../src/backend/ipvs/sysctls.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
@@ -110,11 +110,11 @@ describe('what must not reach a tool', () => {
     },
     {
       name: 'an option in a real server',
-      print: () => printRealServer('-a', { server: '-t 10.96.0.1:80', address: '10.0.0.1:80 -g' }, 1),
+      print: () => formatRealServer('-a', { server: '-t 10.96.0.1:80', address: '10.0.0.1:80 -g' }, 1),
     },
     {
       name: 'an option in a scheduler',
-      print: () => printServer('-A', { name: '-t 10.96.0.1:80', scheduler: 'rr -p 1', persistenceSeconds: undefined }),
+      print: () => formatServer('-A', { name: '-t 10.96.0.1:80', scheduler: 'rr -p 1', persistenceSeconds: undefined }),
     },
   ];
   test.each(rows)('$name', ({ print }) => {

@@ -3,13 +3,13 @@
  * agent keeps.
  */
 import type { Table } from '../shared/chains.ts';
-import type { PrintedChain } from './print.ts';
-import { digestOf } from './print.ts';
+import type { FormattedChain } from './format.ts';
+import { digestOf } from './format.ts';
 
 /** `TABLE NAME RULES DIGEST` of each, with blanks between. */
-export type ChainList = string;
+export type PackedChains = string;
 
-export interface ListedChain {
+export interface UnpackedChain {
   readonly table: Table;
   readonly name: string;
   /** Number of rules. */
@@ -18,11 +18,11 @@ export interface ListedChain {
   readonly digest: string;
 }
 
-export function listChains(chains: readonly PrintedChain[]): ChainList {
+export function packChains(chains: readonly FormattedChain[]): PackedChains {
   return chains.map((chain) => [chain.table, chain.name, chain.rules.length, digestOf(chain)].join(' ')).join(' ');
 }
 
-export function* listedChains(list: ChainList): Generator<ListedChain> {
+export function* unpackChains(list: PackedChains): Generator<UnpackedChain> {
   const words = list === '' ? [] : list.split(' ');
   for (let at = 0; at < words.length; at += 4) {
     const [table = '', name = '', rules = '', digest = ''] = words.slice(at, at + 4);

@@ -11,45 +11,45 @@ import type { IPFamily } from '../model/ipFamily.ts';
 import type { Logger } from '../observability/logger.ts';
 
 /** A mode that does not serve, in one family. */
-export interface OldMode {
+export interface OtherMode {
   readonly mode: ProxyMode;
   readonly family: IPFamily;
   readonly backend: Backend;
 }
 
-export interface RetirementTiming {
+export interface RemovalTiming {
   /** How long what began to connect in the old mode may take for it. */
   readonly settleMs: number;
   /** Between two looks at connections that drain. */
-  readonly lookMs: number;
+  readonly pollMs: number;
   readonly retryMs: number;
 }
 
-export interface RetirementOptions {
+export interface RemovalOptions {
   readonly logger: Logger;
   /** Something that a report may have to say is different now. */
-  readonly onNews: () => void;
-  readonly timing?: Partial<RetirementTiming>;
+  readonly onStatusChange: () => void;
+  readonly timing?: Partial<RemovalTiming>;
 }
 
-const usualTiming: RetirementTiming = { settleMs: 3000, lookMs: 5000, retryMs: 30_000 };
+const defaultTiming: RemovalTiming = { settleMs: 3000, pollMs: 5000, retryMs: 30_000 };
 
-export class Retirement {
-  readonly #options: RetirementOptions;
-  readonly #timing: RetirementTiming;
+export class OtherModesRemoval {
+  readonly #options: RemovalOptions;
+  readonly #timing: RemovalTiming;
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  #remark: ConditionNow | undefined;
+  #condition: ConditionNow | undefined;
   #left = 0;
 
-  constructor(options: RetirementOptions) {
+  constructor(options: RemovalOptions) {
     this.#options = options;
-    this.#timing = { ...usualTiming, ...options.timing };
+    this.#timing = { ...defaultTiming, ...options.timing };
   }
 
   /** What is left of a mode that serves no longer, and why. */
-  get remarks(): readonly ConditionNow[] {
-    return this.#remark === undefined ? [] : [this.#remark];
+  get conditions(): readonly ConditionNow[] {
+    return this.#condition === undefined ? [] : [this.#condition];
   }
 
   get isDone(): boolean {
@@ -57,7 +57,7 @@ export class Retirement {
   }
 
   /** In place of one that runs. */
-  start(old: readonly OldMode[], migration: NodeConfig['migration']): void {
+  start(old: readonly OtherMode[], migration: NodeConfig['migration']): void {
     this.#stop.abort();
     const stop = new AbortController();
     this.#stop = stop;
@@ -69,11 +69,11 @@ export class Retirement {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
-    this.#remark = undefined;
+    this.#condition = undefined;
   }
 
   async #run(
-    old: readonly OldMode[],
+    old: readonly OtherMode[],
     { drainTimeoutSeconds }: NodeConfig['migration'],
     signal: AbortSignal,
   ): Promise<void> {
@@ -96,29 +96,29 @@ export class Retirement {
 
   /** One after the other: families share a device. */
   async #step(
-    old: readonly OldMode[],
+    old: readonly OtherMode[],
     request: { drains: boolean; signal: AbortSignal },
     limitSeconds: number,
-  ): Promise<{ left: readonly OldMode[]; waitMs: number }> {
-    const left: OldMode[] = [];
-    let remark: ConditionNow | undefined;
+  ): Promise<{ left: readonly OtherMode[]; waitMs: number }> {
+    const left: OtherMode[] = [];
+    let condition: ConditionNow | undefined;
     for (const each of old) {
-      const problem = await this.#retire(each, request, limitSeconds);
+      const problem = await this.#drainAndRemove(each, request, limitSeconds);
       if (problem !== undefined) left.push(each);
-      remark ??= problem;
+      condition ??= problem;
     }
-    this.#say(remark);
-    return { left, waitMs: remark?.reason === 'RemovalFailed' ? this.#timing.retryMs : this.#timing.lookMs };
+    this.#say(condition);
+    return { left, waitMs: condition?.reason === 'RemovalFailed' ? this.#timing.retryMs : this.#timing.pollMs };
   }
 
-  async #retire(
-    { mode, family, backend }: OldMode,
+  async #drainAndRemove(
+    { mode, family, backend }: OtherMode,
     request: { drains: boolean; signal: AbortSignal },
     limitSeconds: number,
   ): Promise<ConditionNow | undefined> {
     const { logger } = this.#options;
     try {
-      const { removed, draining } = (await backend.retire?.(request)) ?? { removed: [], draining: 0 };
+      const { removed, draining } = (await backend.drainAndRemove?.(request)) ?? { removed: [], draining: 0 };
       if (removed.length > 0)
         logger.info('removed what another mode had left', {
           mode,
@@ -128,27 +128,27 @@ export class Retirement {
         });
       return draining === 0
         ? undefined
-        : condition(
+        : removalCondition(
             'Draining',
             `Connections made in mode ${mode} go on; what they need goes when they end, ${limitSeconds} s after the change at the latest.`,
           );
     } catch (error) {
       if (request.signal.aborted) return undefined;
       logger.warn('what another mode left could not be removed', { mode, family, error });
-      return condition(
+      return removalCondition(
         'RemovalFailed',
         `What mode ${mode} left could not be removed, and is tried again: ${error instanceof SyncError ? error.message : 'the agent log says why'}`,
       );
     }
   }
 
-  #say(remark: ConditionNow | undefined): void {
-    const isNews = remark?.message !== this.#remark?.message;
-    this.#remark = remark;
-    if (isNews) this.#options.onNews();
+  #say(condition: ConditionNow | undefined): void {
+    const hasChanged = condition?.message !== this.#condition?.message;
+    this.#condition = condition;
+    if (hasChanged) this.#options.onStatusChange();
   }
 }
 
-function condition(reason: string, message: string): ConditionNow {
+function removalCondition(reason: string, message: string): ConditionNow {
   return { type: 'OldModeRemoved', status: 'False', reason, message: message.slice(0, 256) };
 }

@@ -9,14 +9,14 @@ import type { ServiceState } from '../model/serviceState.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Conntrack } from '../system/conntrack.ts';
-import { LocalGapCounter } from './localGaps.ts';
+import { NoLocalEndpointsCounter } from './noLocalEndpoints.ts';
 import { RefusedExternalIPs } from './refusedExternalIPs.ts';
 import { healthCheckAddresses, ServiceHealth } from './serviceHealth.ts';
 import type { Store } from './store.ts';
 import { familyLabels } from './familyLabels.ts';
 import { UdpCleaner } from './udpCleaner.ts';
 
-export interface FollowersOptions {
+export interface SyncListenersOptions {
   readonly store: Store;
   readonly nodeName: string;
   readonly metrics: AgentMetrics;
@@ -25,22 +25,22 @@ export interface FollowersOptions {
   readonly conntrack: Conntrack;
 }
 
-export interface Followers {
+export interface SyncListeners {
   onStart(family: IPFamily, changed: ReadonlySet<ServiceKey> | 'all', state: ServiceState): void;
   onSuccess(family: IPFamily): void;
   /** What is to be said of Services beside their rules. */
-  remarks(): readonly ConditionNow[];
+  conditions(): readonly ConditionNow[];
   stop(): Promise<void>;
 }
 
-export function createFollowers({
+export function createSyncListeners({
   store,
   nodeName,
   metrics,
   logger,
   isHealthy,
   conntrack,
-}: FollowersOptions): Followers {
+}: SyncListenersOptions): SyncListeners {
   const slicesOf = (key: ServiceKey) => store.slicesOf(key);
   const cleanerFor = (family: IPFamily): UdpCleaner =>
     new UdpCleaner({ family, conntrack, slicesOf, metrics, logger, label: { ip_family: familyLabels[family] } });
@@ -52,9 +52,9 @@ export function createFollowers({
     new ServiceHealth({ family, service: (key) => store.service(key), slicesOf, nodeName, isHealthy, logger });
   const health: { readonly [family in IPFamily]: ServiceHealth } = { ipv4: healthFor('ipv4'), ipv6: healthFor('ipv6') };
   const syncing = new Map<IPFamily, { readonly keys: readonly ServiceKey[]; readonly state: ServiceState }>();
-  const gaps: { readonly [family in IPFamily]: LocalGapCounter } = {
-    ipv4: new LocalGapCounter(),
-    ipv6: new LocalGapCounter(),
+  const gaps: { readonly [family in IPFamily]: NoLocalEndpointsCounter } = {
+    ipv4: new NoLocalEndpointsCounter(),
+    ipv6: new NoLocalEndpointsCounter(),
   };
   const countGaps = (family: IPFamily, keys: Iterable<ServiceKey>, state: ServiceState): void => {
     for (const key of keys) gaps[family].set(key, state.ports(key));
@@ -87,7 +87,7 @@ export function createFollowers({
         health[family].synced(keys, () => healthCheckAddresses(state.config, state.node, family)),
       );
     },
-    remarks: () => refused.conditions(),
+    conditions: () => refused.conditions(),
     stop: async () => {
       await Promise.all(ipFamilies.map((family) => cleaners[family].stop()));
       await updating;

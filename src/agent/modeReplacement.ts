@@ -7,9 +7,9 @@ import { type ProxyMode, proxyModes } from '../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../backend/backend.ts';
 import { ipFamilies, type IPFamily } from '../model/ipFamily.ts';
 import type { Logger } from '../observability/logger.ts';
-import { Crew, type CrewOptions } from './crew.ts';
+import { FamilySyncLoops, type FamilySyncLoopsOptions } from './familySyncLoops.ts';
 import type { DesiredConfig } from './desiredConfig.ts';
-import { type OldMode, Retirement, type RetirementTiming } from './retirement.ts';
+import { type OtherMode, OtherModesRemoval, type RemovalTiming } from './otherModesRemoval.ts';
 import { asSyncError } from './syncLoop.ts';
 
 /** Makes the backend of a mode; a Refusal for a mode that this program does not have. */
@@ -17,14 +17,14 @@ export type MakeBackend = (mode: ProxyMode, family: IPFamily) => Backend | Refus
 
 export type Backends = ReadonlyMap<IPFamily, Backend>;
 
-export interface ModeExchangeOptions extends Pick<CrewOptions, 'store' | 'observer'> {
+export interface ModeReplacementOptions extends Pick<FamilySyncLoopsOptions, 'store' | 'observer'> {
   readonly makeBackend: MakeBackend;
   readonly logger: Logger;
   /** A sync of the crew that serves succeeded. */
   readonly onSuccess: () => void;
   /** Something that a report may have to say is different now, without a sync. */
-  readonly onNews: () => void;
-  readonly timing?: Partial<RetirementTiming>;
+  readonly onStatusChange: () => void;
+  readonly timing?: Partial<RemovalTiming>;
 }
 
 /** A tool that is killed in its work leaves the kernel as it was, but the work would have to be done again. */
@@ -32,32 +32,32 @@ const stopGraceMs = 30_000;
 /**
  * For all the tools that make room for a mode, each of which has a time-out of its own; on a busy node they are slow.
  */
-const makeRoomMs = 120_000;
+const prepareTimeoutMs = 120_000;
 
-export class ModeExchange {
-  readonly #options: ModeExchangeOptions;
-  readonly #retirement: Retirement;
-  #crew: Crew | undefined;
+export class ModeReplacement {
+  readonly #options: ModeReplacementOptions;
+  readonly #removal: OtherModesRemoval;
+  #syncLoops: FamilySyncLoops | undefined;
   /** Of a mode that is about to take over. */
-  #next: Crew | undefined;
+  #next: FamilySyncLoops | undefined;
   /** The mode beside which all others were told to go. */
-  #retiredFor: ProxyMode | undefined;
+  #removedFor: ProxyMode | undefined;
   #isStopped = false;
 
-  constructor(options: ModeExchangeOptions) {
+  constructor(options: ModeReplacementOptions) {
     this.#options = options;
-    const { logger, onNews, timing } = options;
-    this.#retirement = new Retirement({ logger, onNews, ...(timing && { timing }) });
+    const { logger, onStatusChange, timing } = options;
+    this.#removal = new OtherModesRemoval({ logger, onStatusChange, ...(timing && { timing }) });
   }
 
   /** Who serves. */
-  get crew(): Crew | undefined {
-    return this.#crew;
+  get syncLoops(): FamilySyncLoops | undefined {
+    return this.#syncLoops;
   }
 
   /** Also the one that is about to take over. */
-  get crews(): readonly Crew[] {
-    return [this.#crew, this.#next].filter((crew) => crew !== undefined);
+  get allSyncLoops(): readonly FamilySyncLoops[] {
+    return [this.#syncLoops, this.#next].filter((syncLoops) => syncLoops !== undefined);
   }
 
   get isStopped(): boolean {
@@ -66,65 +66,65 @@ export class ModeExchange {
 
   /** Whether nothing is left of other modes. */
   get othersRemoved(): boolean {
-    return this.#retiredFor !== undefined && this.#retirement.isDone;
+    return this.#removedFor !== undefined && this.#removal.isDone;
   }
 
   /** What is left of a mode that serves no longer. */
-  get remarks(): readonly ConditionNow[] {
-    return this.#retirement.remarks;
+  get conditions(): readonly ConditionNow[] {
+    return this.#removal.conditions;
   }
 
   /** The one that runs, where it is of that mode: a backend knows what it has put into the kernel. */
   backendFor(mode: ProxyMode, family: IPFamily): Backend | Refusal {
-    const running = this.#crew?.task.config.mode === mode ? this.#crew.backend(family) : undefined;
+    const running = this.#syncLoops?.desired.config.mode === mode ? this.#syncLoops.backend(family) : undefined;
     return running ?? this.#options.makeBackend(mode, family);
   }
 
   /** The first crew; another mode may have served here before this agent started. */
-  async start(task: DesiredConfig, backends: Backends): Promise<void> {
-    await this.#stepAside(task.config.mode).catch((error: unknown) =>
+  async start(desired: DesiredConfig, backends: Backends): Promise<void> {
+    await this.#prepareTakeover(desired.config.mode).catch((error: unknown) =>
       this.#options.logger.warn('what another mode left could not be looked after', { error }),
     );
-    this.#crew = this.#hire(task, backends);
+    this.#syncLoops = this.#createSyncLoops(desired, backends);
   }
 
   /**
    * One crew for the other. Gives why the new one failed, and then nobody serves, unless it was hired for good: that
    * one goes on trying.
    */
-  async exchange(task: DesiredConfig, backends: Backends, terms?: 'for good'): Promise<Refusal | undefined> {
-    await this.#crew?.stop(stopGraceMs);
-    await this.#retirement.stop();
-    this.#retiredFor = undefined;
-    const unready = await this.#makeRoom(task);
+  async replace(desired: DesiredConfig, backends: Backends, terms?: 'for good'): Promise<Refusal | undefined> {
+    await this.#syncLoops?.stop(stopGraceMs);
+    await this.#removal.stop();
+    this.#removedFor = undefined;
+    const unready = await this.#prepare(desired);
     if (unready !== undefined && terms === undefined) return unready;
     if (this.#isStopped) return undefined;
-    const next = this.#hire(task, backends);
+    const next = this.#createSyncLoops(desired, backends);
     this.#next = next;
     const failed = await next.firstRuns();
     this.#next = undefined;
-    if (failed === undefined || terms === 'for good') this.#crew = next;
+    if (failed === undefined || terms === 'for good') this.#syncLoops = next;
     else await next.stop(stopGraceMs);
     return failed;
   }
 
   /** There is no way back to whoever served before. */
-  retireOthers({ config: { mode, migration } }: DesiredConfig): void {
-    if (this.#retiredFor === mode || this.#isStopped) return;
-    this.#retiredFor = mode;
-    this.#retirement.start(this.#others(mode), migration);
+  drainAndRemoveOthers({ config: { mode, migration } }: DesiredConfig): void {
+    if (this.#removedFor === mode || this.#isStopped) return;
+    this.#removedFor = mode;
+    this.#removal.start(this.#others(mode), migration);
   }
 
   /** Lets running syncs end and leaves the rules in place. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
-    await Promise.all([this.#retirement.stop(), ...this.crews.map((crew) => crew.stop(graceMs))]);
+    await Promise.all([this.#removal.stop(), ...this.allSyncLoops.map((syncLoops) => syncLoops.stop(graceMs))]);
   }
 
-  async #makeRoom({ config: { mode, migration } }: DesiredConfig): Promise<Refusal | undefined> {
+  async #prepare({ config: { mode, migration } }: DesiredConfig): Promise<Refusal | undefined> {
     try {
       if (migration.strategy === 'Replace') await this.#removeOthers(mode);
-      else await this.#stepAside(mode);
+      else await this.#prepareTakeover(mode);
       return undefined;
     } catch (error) {
       this.#options.logger.error('the mode that serves could not make room', { error });
@@ -132,17 +132,18 @@ export class ModeExchange {
     }
   }
 
-  async #stepAside(mode: ProxyMode): Promise<void> {
-    for (const { backend } of this.#others(mode)) await backend.stepAside?.(AbortSignal.timeout(makeRoomMs));
+  async #prepareTakeover(mode: ProxyMode): Promise<void> {
+    for (const { backend } of this.#others(mode))
+      await backend.prepareTakeover?.(AbortSignal.timeout(prepareTimeoutMs));
   }
 
   async #removeOthers(mode: ProxyMode): Promise<void> {
     for (const { backend } of this.#others(mode))
-      await backend.retire?.({ drains: false, signal: AbortSignal.timeout(makeRoomMs) });
+      await backend.drainAndRemove?.({ drains: false, signal: AbortSignal.timeout(prepareTimeoutMs) });
   }
 
   /** Also in families that the node does not have any more. */
-  #others(mode: ProxyMode): readonly OldMode[] {
+  #others(mode: ProxyMode): readonly OtherMode[] {
     return proxyModes
       .filter((other) => other !== mode)
       .flatMap((other) =>
@@ -153,13 +154,13 @@ export class ModeExchange {
       );
   }
 
-  #hire(task: DesiredConfig, backends: Backends): Crew {
+  #createSyncLoops(desired: DesiredConfig, backends: Backends): FamilySyncLoops {
     const { store, observer } = this.#options;
     const onSuccess = (): void => {
-      if (crew === this.#crew) this.#options.onSuccess();
+      if (syncLoops === this.#syncLoops) this.#options.onSuccess();
     };
-    const crew = new Crew({ store, observer, onSuccess }, task);
-    for (const [family, backend] of backends) crew.start(family, backend);
-    return crew;
+    const syncLoops = new FamilySyncLoops({ store, observer, onSuccess }, desired);
+    for (const [family, backend] of backends) syncLoops.start(family, backend);
+    return syncLoops;
   }
 }

@@ -9,24 +9,24 @@ import type { DesiredConfig } from './desiredConfig.ts';
 import type { Store } from './store.ts';
 import { SyncLoop, type SyncObserver, type SyncStatus } from './syncLoop.ts';
 
-export interface CrewOptions {
+export interface FamilySyncLoopsOptions {
   readonly store: Pick<Store, 'node' | 'state'>;
   readonly observer: SyncObserver;
   readonly onSuccess: () => void;
 }
 
-export class Crew {
-  readonly #options: CrewOptions;
+export class FamilySyncLoops {
+  readonly #options: FamilySyncLoopsOptions;
   readonly #loops = new Map<IPFamily, SyncLoop>();
-  #task: DesiredConfig;
+  #desired: DesiredConfig;
 
-  constructor(options: CrewOptions, task: DesiredConfig) {
+  constructor(options: FamilySyncLoopsOptions, desired: DesiredConfig) {
     this.#options = options;
-    this.#task = task;
+    this.#desired = desired;
   }
 
-  get task(): DesiredConfig {
-    return this.#task;
+  get desired(): DesiredConfig {
+    return this.#desired;
   }
 
   get statuses(): readonly SyncStatus[] {
@@ -39,7 +39,7 @@ export class Crew {
 
   /** Whether every family's rules were completely made from the task. */
   get isDone(): boolean {
-    return this.statuses.every(({ configInForce }) => configInForce === this.#task.config);
+    return this.statuses.every(({ configInForce }) => configInForce === this.#desired.config);
   }
 
   loop(family: IPFamily): SyncLoop | undefined {
@@ -51,8 +51,8 @@ export class Crew {
   }
 
   /** Other settings of the same mode. */
-  take(task: DesiredConfig): void {
-    this.#task = task;
+  take(desired: DesiredConfig): void {
+    this.#desired = desired;
     this.requestFull();
   }
 
@@ -89,7 +89,7 @@ export class Crew {
   #state(family: IPFamily): ServiceState {
     const { node } = this.#options.store;
     if (node === undefined) throw new Error('a loop runs before its node is known');
-    return this.#options.store.state(family, node, this.#task.config);
+    return this.#options.store.state(family, node, this.#desired.config);
   }
 }
 

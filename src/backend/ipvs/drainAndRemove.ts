@@ -4,31 +4,31 @@
 import type { IPFamily } from '../../model/ipFamily.ts';
 import { endFlowsTo } from '../../system/conntrack.ts';
 import type { IptablesHost } from '../../system/iptables.ts';
-import type { Retired, RetireRequest } from '../backend.ts';
+import type { DrainResult, DrainRequest } from '../backend.ts';
 import { runTool } from '../../netfilter/errors.ts';
-import type { Changes } from './changes.ts';
-import { printChanges } from './changes.ts';
-import { removeRemains } from './cleanup.ts';
+import type { ChangeSet } from './changeSet.ts';
+import { formatChangeSet } from './changeSet.ts';
+import { removeLeftovers } from './cleanup.ts';
 import { planDrain } from './drain.ts';
 import { findTools } from './kernel.ts';
 import type { KernelState } from './kernelState.ts';
-import { readRemains } from './remains.ts';
+import { readLeftovers } from './leftovers.ts';
 import type { ServerName } from './virtualServer.ts';
 import { serverAddress, setMembersOf } from './virtualServer.ts';
 
-export async function retire(
+export async function drainAndRemove(
   family: IPFamily,
   host: IptablesHost,
-  { drains, signal }: RetireRequest,
-): Promise<Retired> {
-  const remains = await readRemains(family, host);
-  if (isEmpty(remains)) return { removed: [], draining: 0 };
-  const { changes, busy } = planDrain(remains);
+  { drains, signal }: DrainRequest,
+): Promise<DrainResult> {
+  const leftovers = await readLeftovers(family, host);
+  if (isEmpty(leftovers)) return { removed: [], draining: 0 };
+  const { changes, busy } = planDrain(leftovers);
   if (drains && busy.length > 0) {
     await write(changes, family, { host, signal });
     return { removed: [], draining: busy.length };
   }
-  const removed = await removeRemains(remains, family, host);
+  const removed = await removeLeftovers(leftovers, family, host);
   await endFlows(busy, family, host);
   return { removed, draining: 0 };
 }
@@ -38,12 +38,12 @@ function isEmpty({ hasDevice, sets, servers, hasSpareSet }: KernelState): boolea
 }
 
 async function write(
-  changes: Changes,
+  changes: ChangeSet,
   family: IPFamily,
   { host, signal }: { host: IptablesHost; signal: AbortSignal },
 ): Promise<void> {
   const { ipvsadm, ipset, ip } = await findTools(host);
-  const steps = printChanges(changes, family);
+  const steps = formatChangeSet(changes, family);
   await send(steps.servers, 'ipvsadm', (input) => ipvsadm.restore(input, signal));
   await send(steps.addresses, 'ip', (input) => ip.batch(input, signal));
   await send([...steps.sets, ...steps.setsAfter], 'ipset', (input) => ipset.restore(input, signal));

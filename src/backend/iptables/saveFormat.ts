@@ -21,7 +21,7 @@ const leading = /"[^"]*"|(?<![^ ])(?:! )?-([sdip]) \S+ ?/g;
 const order = 'sdip';
 
 /** A rule as print.ts gives it, in the words of iptables-save. */
-export function asSaved(rule: string, family: IPFamily): string {
+export function toSaveFormat(rule: string, family: IPFamily): string {
   const first: string[] = ['', '', '', ''];
   const rest = rule.replace(leading, (text: string, option: string | undefined) => {
     if (option === undefined) return text;
@@ -50,6 +50,6 @@ function inKernel(probability: string): string {
 }
 
 /** Tells the rules of one chain from others; '' for none. */
-export function digestOfSaved(rules: readonly string[]): string {
+export function digestOfSaveFormat(rules: readonly string[]): string {
   return rules.length === 0 ? '' : hash('sha256', rules.join('\n'), 'base64');
 }

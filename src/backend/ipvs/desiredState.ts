@@ -9,34 +9,34 @@
 import { hash } from 'node:crypto';
 import type { ServiceKey } from '../../model/service.ts';
 import { cidrContains } from '../../model/ipFamily.ts';
-import type { Changes } from './changes.ts';
-import { noChanges } from './changes.ts';
-import { Claims } from './claims.ts';
-import type { Fragment } from './fragment.ts';
+import type { ChangeSet } from './changeSet.ts';
+import { emptyChangeSet } from './changeSet.ts';
+import { Owners } from './owners.ts';
+import type { ServicePortObjects } from './servicePortObjects.ts';
 import type { KernelState, PresentServer } from './kernelState.ts';
 import { hasSettings } from './kernelState.ts';
-import { SetKeeper } from './setKeeper.ts';
+import { DesiredSets } from './desiredSets.ts';
 import type { ServerName, VirtualServer } from './virtualServer.ts';
 import { endsConnections, serverAddress } from './virtualServer.ts';
 
 interface Recorded {
-  readonly fragments: readonly Fragment[];
+  readonly servicePorts: readonly ServicePortObjects[];
   readonly digest: bigint;
 }
 
 /** Sorts behind every Service's name. */
 const draining = '~draining';
 
-export class Ledger {
+export class DesiredState {
   readonly #kernel: KernelState;
   readonly #excluded: readonly string[];
   readonly #services = new Map<ServiceKey, Recorded>();
-  readonly #servers = new Claims<VirtualServer>();
-  readonly #addresses = new Claims<true>();
-  readonly #sets: SetKeeper;
+  readonly #servers = new Owners<VirtualServer>();
+  readonly #addresses = new Owners<true>();
+  readonly #sets: DesiredSets;
   readonly #drainingServers = new Set<ServerName>();
-  #touchedServers = new Set<ServerName>();
-  #touchedAddresses = new Set<string>();
+  #dirtyServers = new Set<ServerName>();
+  #dirtyAddresses = new Set<string>();
   #digest = 0n;
   #endpoints = 0;
 
@@ -44,9 +44,9 @@ export class Ledger {
   constructor(kernel: KernelState, excludeCIDRs: readonly string[] = []) {
     this.#kernel = kernel;
     this.#excluded = excludeCIDRs;
-    this.#sets = new SetKeeper(kernel.sets);
-    for (const name of kernel.servers.keys()) this.#touchedServers.add(name);
-    for (const address of kernel.addresses) this.#touchedAddresses.add(address);
+    this.#sets = new DesiredSets(kernel.sets);
+    for (const name of kernel.servers.keys()) this.#dirtyServers.add(name);
+    for (const address of kernel.addresses) this.#dirtyAddresses.add(address);
   }
 
   /** The kernel as it is when all changes so far were made. */
@@ -72,54 +72,54 @@ export class Ledger {
   }
 
   /** What a Service wants now, in place of what it wanted before. */
-  record(key: ServiceKey, fragments: readonly Fragment[]): void {
+  record(key: ServiceKey, servicePorts: readonly ServicePortObjects[]): void {
     const before = this.#services.get(key);
-    const digest = digestOf(fragments);
+    const digest = digestOf(servicePorts);
     if (before?.digest === digest) return;
-    for (const fragment of before?.fragments ?? []) this.#claim(fragment, false);
-    for (const fragment of fragments) this.#claim(fragment, true);
+    for (const servicePort of before?.servicePorts ?? []) this.#setOwners(servicePort, false);
+    for (const servicePort of servicePorts) this.#setOwners(servicePort, true);
     this.#digest = BigInt.asUintN(64, this.#digest + digest - (before?.digest ?? 0n));
-    this.#endpoints += countEndpoints(fragments) - countEndpoints(before?.fragments ?? []);
-    if (fragments.length === 0) this.#services.delete(key);
-    else this.#services.set(key, { fragments, digest });
+    this.#endpoints += countEndpoints(servicePorts) - countEndpoints(before?.servicePorts ?? []);
+    if (servicePorts.length === 0) this.#services.delete(key);
+    else this.#services.set(key, { servicePorts, digest });
   }
 
-  #claim({ id, virtualServers, addresses, entries }: Fragment, wants: boolean): void {
-    for (const server of virtualServers) this.#claimServer(server, id, wants);
-    for (const address of addresses) this.#claimAddress(address, id, wants);
-    for (const entry of entries) this.#sets.claim(entry, id, wants);
+  #setOwners({ id, virtualServers, addresses, entries }: ServicePortObjects, isDesired: boolean): void {
+    for (const server of virtualServers) this.#setServerOwner(server, id, isDesired);
+    for (const address of addresses) this.#setAddressOwner(address, id, isDesired);
+    for (const entry of entries) this.#sets.setOwner(entry, id, isDesired);
   }
 
-  #claimServer(server: VirtualServer, owner: string, wants: boolean): void {
-    if (wants) this.#servers.add(server.name, owner, server);
+  #setServerOwner(server: VirtualServer, owner: string, isDesired: boolean): void {
+    if (isDesired) this.#servers.add(server.name, owner, server);
     else this.#servers.remove(server.name, owner);
-    this.#touchedServers.add(server.name);
+    this.#dirtyServers.add(server.name);
   }
 
-  #claimAddress(address: string, owner: string, wants: boolean): void {
-    if (wants) this.#addresses.add(address, owner, true);
+  #setAddressOwner(address: string, owner: string, isDesired: boolean): void {
+    if (isDesired) this.#addresses.add(address, owner, true);
     else this.#addresses.remove(address, owner);
-    this.#touchedAddresses.add(address);
+    this.#dirtyAddresses.add(address);
   }
 
   /** What makes the kernel as the Services want it, for all that was touched since the last time. */
-  reconcile(): Changes {
-    const changes = noChanges();
-    for (const name of this.#touchedServers) this.#reconcileServer(name, changes);
-    for (const address of this.#touchedAddresses) this.#reconcileAddress(address, changes);
+  reconcile(): ChangeSet {
+    const changes = emptyChangeSet();
+    for (const name of this.#dirtyServers) this.#reconcileServer(name, changes);
+    for (const address of this.#dirtyAddresses) this.#reconcileAddress(address, changes);
     this.#sets.reconcile(changes);
-    this.#touchedServers = new Set();
-    this.#touchedAddresses = new Set();
+    this.#dirtyServers = new Set();
+    this.#dirtyAddresses = new Set();
     return changes;
   }
 
   /** Takes out what has drained by now; `seen` is the kernel read afresh. */
-  finishDraining(seen: KernelState): Changes {
+  finishDraining(seen: KernelState): ChangeSet {
     const ended = [...this.#drainingServers].flatMap((name) => {
-      const unwanted = [...(this.#kernel.servers.get(name)?.realServers.keys() ?? [])].filter(
-        (address) => !this.#wants(name, address),
+      const undesired = [...(this.#kernel.servers.get(name)?.realServers.keys() ?? [])].filter(
+        (address) => !this.#isDesired(name, address),
       );
-      return unwanted
+      return undesired
         .filter((address) => (seen.servers.get(name)?.realServers.get(address)?.connections ?? 0) === 0)
         .map((address) => ({ server: name, address }));
     });
@@ -132,35 +132,35 @@ export class Ledger {
     return changes;
   }
 
-  #wants(name: ServerName, address: string): boolean {
-    return this.#servers.wanted(name)?.realServers.includes(address) === true;
+  #isDesired(name: ServerName, address: string): boolean {
+    return this.#servers.desired(name)?.realServers.includes(address) === true;
   }
 
-  #reconcileServer(name: ServerName, changes: Changes): void {
+  #reconcileServer(name: ServerName, changes: ChangeSet): void {
     const present = this.#kernel.servers.get(name);
     this.#keepWhileDraining(name, present);
-    const wanted = this.#servers.wanted(name);
-    if (wanted !== undefined) this.#writeServer(wanted, changes);
+    const desired = this.#servers.desired(name);
+    if (desired !== undefined) this.#writeServer(desired, changes);
     else if (present !== undefined) this.#dropServer(name, changes);
   }
 
-  #dropServer(name: ServerName, changes: Changes): void {
+  #dropServer(name: ServerName, changes: ChangeSet): void {
     this.#kernel.servers.delete(name);
     this.#drainingServers.delete(name);
     if (!this.#isExcluded(name)) changes.servers.removed.push(name);
   }
 
-  #writeServer(wanted: VirtualServer, changes: Changes): void {
-    const { name, scheduler, persistenceSeconds } = wanted;
+  #writeServer(desired: VirtualServer, changes: ChangeSet): void {
+    const { name, scheduler, persistenceSeconds } = desired;
     const before = this.#kernel.servers.get(name);
     const after: PresentServer = { scheduler, persistenceSeconds, realServers: before?.realServers ?? new Map() };
     this.#kernel.servers.set(name, after);
-    if (before === undefined) changes.servers.added.push(wanted);
-    else if (!hasSettings(before, wanted)) changes.servers.edited.push(wanted);
-    for (const address of wanted.realServers) this.#writeRealServer({ server: name, address }, after, changes);
-    const kept = new Set(wanted.realServers);
+    if (before === undefined) changes.servers.added.push(desired);
+    else if (!hasSettings(before, desired)) changes.servers.edited.push(desired);
+    for (const address of desired.realServers) this.#writeRealServer({ server: name, address }, after, changes);
+    const kept = new Set(desired.realServers);
     for (const address of [...after.realServers.keys()].filter((each) => !kept.has(each)))
-      this.#retire({ server: name, address }, after, changes);
+      this.#drainOrRemove({ server: name, address }, after, changes);
     const drains = after.realServers.size > kept.size;
     if (drains) this.#drainingServers.add(name);
     else this.#drainingServers.delete(name);
@@ -169,7 +169,7 @@ export class Ledger {
   #writeRealServer(
     real: { server: ServerName; address: string },
     { realServers }: PresentServer,
-    { realServers: changed }: Changes,
+    { realServers: changed }: ChangeSet,
   ): void {
     const present = realServers.get(real.address);
     if (present?.weight === 1 && present.masquerading) return;
@@ -178,10 +178,10 @@ export class Ledger {
     realServers.set(real.address, { weight: 1, connections: 0, masquerading: true });
   }
 
-  #retire(
+  #drainOrRemove(
     real: { server: ServerName; address: string },
     { realServers }: PresentServer,
-    { realServers: changed }: Changes,
+    { realServers: changed }: ChangeSet,
   ): void {
     const present = realServers.get(real.address);
     if (!endsConnections(real.server) || present?.masquerading !== true) {
@@ -189,7 +189,7 @@ export class Ledger {
       changed.removed.push(real);
     } else if (present.weight !== 0) {
       realServers.set(real.address, { ...present, weight: 0 });
-      changed.retired.push(real);
+      changed.draining.push(real);
     }
   }
 
@@ -200,38 +200,40 @@ export class Ledger {
       present !== undefined &&
       endsConnections(name) &&
       [...present.realServers.values()].some(({ masquerading }) => masquerading);
-    if (!canDrain || this.#servers.isWanted(name) || this.#isExcluded(name)) return;
+    if (!canDrain || this.#servers.isDesired(name) || this.#isExcluded(name)) return;
     const { scheduler, persistenceSeconds } = present;
     this.#servers.add(name, draining, { name, scheduler, persistenceSeconds, realServers: [] });
     const address = serverAddress(name);
-    if (this.#kernel.addresses.has(address)) this.#claimAddress(address, `${draining} ${name}`, true);
+    if (this.#kernel.addresses.has(address)) this.#setAddressOwner(address, `${draining} ${name}`, true);
   }
 
   #release(name: ServerName): void {
     this.#servers.remove(name, draining);
-    this.#touchedServers.add(name);
-    this.#claimAddress(serverAddress(name), `${draining} ${name}`, false);
+    this.#dirtyServers.add(name);
+    this.#setAddressOwner(serverAddress(name), `${draining} ${name}`, false);
   }
 
   #isExcluded(name: ServerName): boolean {
     return this.#excluded.some((network) => cidrContains(network, serverAddress(name)));
   }
 
-  #reconcileAddress(address: string, changes: Changes): void {
+  #reconcileAddress(address: string, changes: ChangeSet): void {
     const { addresses } = this.#kernel;
-    const isWanted = this.#addresses.isWanted(address);
-    if (isWanted && !addresses.has(address)) changes.addresses.added.push(address);
-    if (!isWanted && addresses.has(address)) changes.addresses.removed.push(address);
-    if (isWanted) addresses.add(address);
+    const isDesired = this.#addresses.isDesired(address);
+    if (isDesired && !addresses.has(address)) changes.addresses.added.push(address);
+    if (!isDesired && addresses.has(address)) changes.addresses.removed.push(address);
+    if (isDesired) addresses.add(address);
     else addresses.delete(address);
-    this.#sets.guard(address, isWanted);
+    this.#sets.trackAddress(address, isDesired);
   }
 }
 
-function countEndpoints(fragments: readonly Fragment[]): number {
-  return fragments.reduce((sum, { endpoints }) => sum + endpoints, 0);
+function countEndpoints(servicePorts: readonly ServicePortObjects[]): number {
+  return servicePorts.reduce((sum, { endpoints }) => sum + endpoints, 0);
 }
 
-function digestOf(fragments: readonly Fragment[]): bigint {
-  return fragments.length === 0 ? 0n : BigInt(`0x${hash('sha256', JSON.stringify(fragments), 'hex').slice(0, 16)}`);
+function digestOf(servicePorts: readonly ServicePortObjects[]): bigint {
+  return servicePorts.length === 0
+    ? 0n
+    : BigInt(`0x${hash('sha256', JSON.stringify(servicePorts), 'hex').slice(0, 16)}`);
 }

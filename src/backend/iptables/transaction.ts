@@ -8,12 +8,12 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import type { FixedPlan, Jump, Table } from '../shared/chains.ts';
 import { services, trial } from '../shared/chains.ts';
-import type { ChainId, ChangeSet, Insertion } from './ledger.ts';
-import { Ledger } from './ledger.ts';
+import type { ChainId, ChangeSet, Insertion } from './appliedChains.ts';
+import { AppliedChains } from './appliedChains.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
-import type { PrintedChain, PrintedDispatch, PrintedFragment } from './print.ts';
-import { printChain, printService } from './print.ts';
+import type { FormattedChain, FormattedDispatchRule, FormattedServicePort } from './format.ts';
+import { formatChain, formatService } from './format.ts';
 import { comment, formatRule, jumpTo, newConnection } from '../shared/rule.ts';
 import { restoreArguments } from '../../netfilter/xtables/restore.ts';
 import type { Variant } from './variant.ts';
@@ -31,7 +31,7 @@ export interface Differences {
   /** Asked when the ledger is full. */
   readonly stale: () => readonly StaleChain[];
   /** Whether the kernel holds a chain with these very rules, which then need not be written; none without it. */
-  readonly stands?: (chain: PrintedChain) => boolean;
+  readonly exists?: (chain: FormattedChain) => boolean;
 }
 
 /** `keep`: somebody else's rule still leads there, so it can only be emptied. */
@@ -54,7 +54,7 @@ export function renderIptables(state: ServiceState): {
 } {
   const plan = planState(state);
   const variant = state.config.iptables?.backend === 'Legacy' ? 'legacy' : 'nft';
-  const pieces = renderFull(plan, new Ledger(plan.fixed), {
+  const pieces = fullTransaction(plan, new AppliedChains(plan.fixed), {
     missingJumps: plan.fixed.jumps,
     staleJumps: [],
     stale: () => [],
@@ -65,13 +65,13 @@ export function renderIptables(state: ServiceState): {
 }
 
 /**
- * The whole plan but what stands, as pieces that end with a line end each, computed while they are read; `ledger` is
+ * The whole plan but what stands, as pieces that end with a line end each, computed while they are read; `applied` is
  * filled on the way. nat comes first: a Service that got its first endpoint can then be reached before its refusal in
  * filter goes.
  */
-export function* renderFull(plan: Plan, ledger: Ledger, differences: Differences): Generator<string> {
+export function* fullTransaction(plan: Plan, applied: AppliedChains, differences: Differences): Generator<string> {
   for (const table of differences.tables ?? (['nat', 'filter', 'mangle'] as const))
-    yield* inBlocks(table, piecesOf(table, plan, ledger, differences));
+    yield* inBlocks(table, piecesOf(table, plan, applied, differences));
 }
 
 const commit = 'COMMIT\n';
@@ -88,13 +88,13 @@ function* inBlocks(table: Table, pieces: Iterable<string>): Generator<string> {
   if (isOpen) yield commit;
 }
 
-function* piecesOf(table: Table, plan: Plan, ledger: Ledger, differences: Differences): Generator<string> {
+function* piecesOf(table: Table, plan: Plan, applied: AppliedChains, differences: Differences): Generator<string> {
   const inTable = (each: { readonly table: Table }): boolean => each.table === table;
-  const write = (chain: PrintedChain): string => (differences.stands?.(chain) === true ? '' : writeChain(chain));
-  for (const chain of plan.fixed.chains.filter(inTable).map(printChain)) yield write(chain);
-  if (table === 'nat') yield* renderServices(plan, ledger, { atOnce: perCommit(differences), write });
-  for (const chain of plan.fixed.dispatch.filter(inTable).map(printChain))
-    yield write({ ...chain, rules: ledger.dispatchRules(chain) });
+  const write = (chain: FormattedChain): string => (differences.exists?.(chain) === true ? '' : writeChain(chain));
+  for (const chain of plan.fixed.chains.filter(inTable).map(formatChain)) yield write(chain);
+  if (table === 'nat') yield* serviceBlocks(plan, applied, { atOnce: perCommit(differences), write });
+  for (const chain of plan.fixed.dispatch.filter(inTable).map(formatChain))
+    yield write({ ...chain, rules: applied.dispatchRules(chain) });
   yield differences.missingJumps.filter(inTable).map(insertJump).join('');
   yield differences.staleJumps.filter(inTable).map(deleteJump).join('');
   yield removeChains(differences.stale().filter(inTable));
@@ -111,26 +111,26 @@ function perCommit({ variant, takesBlocks = true }: Differences): number {
 
 interface Blocks {
   readonly atOnce: number;
-  readonly write: (chain: PrintedChain) => string;
+  readonly write: (chain: FormattedChain) => string;
 }
 
-function* renderServices(plan: Plan, ledger: Ledger, { atOnce, write }: Blocks): Generator<string> {
+function* serviceBlocks(plan: Plan, applied: AppliedChains, { atOnce, write }: Blocks): Generator<string> {
   let written = 0;
   for (const key of plan.keys()) {
-    const printed = printService(plan, key);
-    ledger.fill(key, printed);
-    const text = printed.flatMap(({ chains }) => chains.map(write)).join('');
+    const formatted = formatService(plan, key);
+    applied.fill(key, formatted);
+    const text = formatted.flatMap(({ chains }) => chains.map(write)).join('');
     yield text;
     if (text !== '') written += 1;
     if (text !== '' && written % atOnce === 0) yield commit;
   }
-  yield* renderTree(ledger.sortDispatch(), { atOnce, write });
+  yield* treeBlocks(applied.sortDispatch(), { atOnce, write });
 }
 
 /**
  * A bucket's chain leads to the same Services wherever it hangs, so one that is written before its parent does no harm.
  */
-function* renderTree(chains: Iterable<PrintedChain>, { atOnce, write }: Blocks): Generator<string> {
+function* treeBlocks(chains: Iterable<FormattedChain>, { atOnce, write }: Blocks): Generator<string> {
   let written = 0;
   for (const chain of chains) {
     const text = write(chain);
@@ -145,7 +145,7 @@ function* renderTree(chains: Iterable<PrintedChain>, { atOnce, write }: Blocks):
  * a Service that loses its last endpoint is refused before its way through nat is gone, one that gets its first is
  * served before its refusal is.
  */
-export function renderChange({ written, inserted, removed, stale }: ChangeSet): string {
+export function changeTransaction({ written, inserted, removed, stale }: ChangeSet): string {
   return [
     block('filter', inserted.filter(({ rule }) => inFilter(rule)).map(insertRule)),
     block('nat', [
@@ -163,29 +163,29 @@ export function renderChange({ written, inserted, removed, stale }: ChangeSet): 
  * would at their place, and no packet meets them. Rewriting chains that are in use with what they are about to hold
  * anyway does no harm.
  */
-export function renderTrial(fixed: FixedPlan, fragments: readonly PrintedFragment[]): string {
-  const dispatch = fragments.flatMap((fragment) => fragment.dispatch);
+export function trialTransaction(fixed: FixedPlan, servicePorts: readonly FormattedServicePort[]): string {
+  const dispatch = servicePorts.flatMap((servicePort) => servicePort.dispatch);
   const rulesOf = (table: Table): readonly string[] =>
     dispatch.filter((rule) => rule.table === table).map(({ rule }) => rule);
   const inTrial = (table: Table): string => writeChain({ table, name: trial, rules: rulesOf(table) });
   const chains = [
-    ...fixed.chains.filter(({ table }) => table === 'nat').map(printChain),
-    ...fragments.flatMap((fragment) => fragment.chains),
+    ...fixed.chains.filter(({ table }) => table === 'nat').map(formatChain),
+    ...servicePorts.flatMap((servicePort) => servicePort.chains),
   ];
   return block('nat', [...chains.map(writeChain), inTrial('nat')]) + block('filter', [inTrial('filter')]);
 }
 
-export function renderTrialEnd(): string {
+export function trialRemovalTransaction(): string {
   return (['nat', 'filter'] as const)
     .map((table) => block(table, [removeChains([{ table, name: trial, keep: false }])]))
     .join('');
 }
 
-function inFilter(rule: PrintedDispatch): boolean {
+function inFilter(rule: FormattedDispatchRule): boolean {
   return rule.table === 'filter';
 }
 
-function inNat(rule: PrintedDispatch): boolean {
+function inNat(rule: FormattedDispatchRule): boolean {
   return rule.table === 'nat';
 }
 
@@ -199,7 +199,7 @@ function declareChain(name: string): string {
   return `:${name} - [0:0]\n`;
 }
 
-function writeChain({ name, rules }: PrintedChain): string {
+function writeChain({ name, rules }: FormattedChain): string {
   return declareChain(name) + rules.map((rule) => `-A ${name} ${rule}\n`).join('');
 }
 
@@ -208,7 +208,7 @@ function insertRule({ position, rule: { chain, rule } }: Insertion): string {
 }
 
 /** By its content, not its place: somebody may have put a rule of their own between ours. */
-function deleteRule({ chain, rule }: PrintedDispatch): string {
+function deleteRule({ chain, rule }: FormattedDispatchRule): string {
   return `-D ${chain} ${rule}\n`;
 }
 
@@ -222,7 +222,7 @@ function deleteJump({ from, rule }: RemovableJump): string {
 }
 
 /** Takes out what is there of ours: jumps first, as rules that iptables-save showed, then the chains. */
-export function renderRemoval(jumps: readonly RemovableJump[], chains: readonly StaleChain[]): string {
+export function removalTransaction(jumps: readonly RemovableJump[], chains: readonly StaleChain[]): string {
   const removalIn = (table: Table): string =>
     block(table, [
       ...jumps.filter((jump) => jump.table === table).map(deleteJump),
@@ -232,7 +232,7 @@ export function renderRemoval(jumps: readonly RemovableJump[], chains: readonly 
 }
 
 /** Dispatch by address in one chain again, of rules as iptables-save showed them, and without the buckets. */
-export function* renderFlat(rules: readonly string[], buckets: readonly string[]): Generator<string> {
+export function* flatDispatchTransaction(rules: readonly string[], buckets: readonly string[]): Generator<string> {
   yield '*nat\n';
   yield writeChain({ table: 'nat', name: services, rules });
   yield removeChains(buckets.map((name) => ({ table: 'nat', name, keep: false })));

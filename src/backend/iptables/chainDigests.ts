@@ -3,19 +3,19 @@
  * Both readings are in the kernel's own words, so no wording of any version of the tool has to be known; 8 bytes are
  * kept of a chain.
  */
-import type { KernelView, StandingChain } from './tables.ts';
-import type { ChainId, ChangeSet } from './ledger.ts';
+import type { TablesView, ExistingChain } from './tables.ts';
+import type { ChainId, ChangeSet } from './appliedChains.ts';
 
 /** More than these between two readings, and nothing is compared until the next one. */
-const mostWritten = 2000;
+const maxWritten = 2000;
 
-export class ChainTexts {
+export class ChainDigests {
   /** Of every chain, sorted. */
   #marks = new Float64Array();
   /** Chains that were written since then: what they say now is known only when they are read again. */
   readonly #written = new Set<string>();
 
-  learn({ chains }: Pick<KernelView, 'chains'>): void {
+  learn({ chains }: Pick<TablesView, 'chains'>): void {
     this.#written.clear();
     this.#marks = Float64Array.from(chains.values(), markOf).sort();
   }
@@ -27,13 +27,13 @@ export class ChainTexts {
   }
 
   /** Whether the chain says something else than when it was last read, and not by our doing. */
-  isEdited(chain: StandingChain): boolean {
-    const isOurs = this.#written.size > mostWritten || this.#written.has(idOf(chain));
+  isEdited(chain: ExistingChain): boolean {
+    const isOurs = this.#written.size > maxWritten || this.#written.has(idOf(chain));
     return !isOurs && !includes(this.#marks, markOf(chain));
   }
 
   #note(chain: ChainId): void {
-    if (this.#written.size <= mostWritten) this.#written.add(idOf(chain));
+    if (this.#written.size <= maxWritten) this.#written.add(idOf(chain));
   }
 }
 
@@ -45,7 +45,7 @@ function idOf({ table, name }: ChainId): string {
 const digestLength = 12;
 
 /** 52 bits of what a chain is called and says. */
-function markOf(chain: StandingChain): number {
+function markOf(chain: ExistingChain): number {
   const text = `${idOf(chain)} ${chain.digest.slice(0, digestLength)}`;
   let [high, low] = [0x81_1c_9d_c5, 0x01_00_01_93];
   for (let index = 0; index < text.length; index += 1) {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { LocalGapCounter } from '../../src/agent/localGaps.ts';
+import { NoLocalEndpointsCounter } from '../../src/agent/noLocalEndpoints.ts';
 import type { ServicePort } from '../../src/model/servicePort.ts';
 
 const here = { address: '10.1.0.1', port: 80, isLocal: true };
@@ -53,7 +53,7 @@ const rows = [
   },
 ];
 test.each(rows)('$name', ({ ports, gaps }) => {
-  const counter = new LocalGapCounter();
+  const counter = new NoLocalEndpointsCounter();
   counter.set('default/web', ports);
   expect(counter.total()).toEqual(gaps);
   counter.set('default/web', []);

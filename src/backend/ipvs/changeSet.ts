@@ -6,21 +6,21 @@ import { checked } from '../shared/rule.ts';
 import type { Entry, SetId } from './sets.ts';
 import { setDefinition, setName, spareSetName } from './sets.ts';
 import type { RealServer, ServerName, ServerSettings } from './virtualServer.ts';
-import { printRealServer, printServer } from './virtualServer.ts';
+import { formatRealServer, formatServer } from './virtualServer.ts';
 
 export const deviceName = 'kube-ipvs0';
 
-export interface Changes {
+export interface ChangeSet {
   readonly servers: {
     readonly added: ServerSettings[];
     readonly edited: ServerSettings[];
     readonly removed: ServerName[];
   };
-  /** `revived` get weight 1 and masquerading; `retired` get weight 0 and keep their connections. */
+  /** `revived` get weight 1 and masquerading; `draining` get weight 0 and keep their connections. */
   readonly realServers: {
     readonly added: RealServer[];
     readonly revived: RealServer[];
-    readonly retired: RealServer[];
+    readonly draining: RealServer[];
     readonly removed: RealServer[];
   };
   /** New and empty. */
@@ -31,10 +31,10 @@ export interface Changes {
   readonly addresses: { readonly added: string[]; readonly removed: string[] };
 }
 
-export function noChanges(): Changes {
+export function emptyChangeSet(): ChangeSet {
   return {
     servers: { added: [], edited: [], removed: [] },
-    realServers: { added: [], revived: [], retired: [], removed: [] },
+    realServers: { added: [], revived: [], draining: [], removed: [] },
     sets: [],
     entries: { added: [], removed: [] },
     enlarged: [],
@@ -45,10 +45,10 @@ export function noChanges(): Changes {
 /**
  * Those by which nothing goes that somebody may use. Sets keep their size, because to become larger they are replaced.
  */
-export function additionsOf({ servers, realServers, sets, entries, addresses }: Changes): Changes {
+export function additionsOf({ servers, realServers, sets, entries, addresses }: ChangeSet): ChangeSet {
   return {
     servers: { ...servers, removed: [] },
-    realServers: { ...realServers, retired: [], removed: [] },
+    realServers: { ...realServers, draining: [], removed: [] },
     sets,
     entries: { added: entries.added, removed: [] },
     enlarged: [],
@@ -69,18 +69,18 @@ export interface Steps {
   readonly serversAfter: readonly string[];
 }
 
-export function printChanges(changes: Changes, family: IPFamily): Steps {
+export function formatChangeSet(changes: ChangeSet, family: IPFamily): Steps {
   const { servers, realServers, addresses } = changes;
   return {
     servers: [
-      ...servers.added.map((server) => printServer('-A', server)),
-      ...servers.edited.map((server) => printServer('-E', server)),
-      ...realServers.added.map((real) => printRealServer('-a', real, 1)),
-      ...realServers.revived.map((real) => printRealServer('-e', real, 1)),
-      ...realServers.retired.map((real) => printRealServer('-e', real, 0)),
+      ...servers.added.map((server) => formatServer('-A', server)),
+      ...servers.edited.map((server) => formatServer('-E', server)),
+      ...realServers.added.map((real) => formatRealServer('-a', real, 1)),
+      ...realServers.revived.map((real) => formatRealServer('-e', real, 1)),
+      ...realServers.draining.map((real) => formatRealServer('-e', real, 0)),
       ...realServers.removed.map(({ server, address }) => `-d ${server} -r ${checked.socketAddress(address)}`),
     ],
-    sets: printSets(changes, family),
+    sets: formatSets(changes, family),
     addresses: [
       ...addresses.added.map((address) => addAddress(address, family)),
       ...addresses.removed.map((address) => `address del ${host(address)} dev ${deviceName}`),
@@ -92,7 +92,7 @@ export function printChanges(changes: Changes, family: IPFamily): Steps {
   };
 }
 
-function printSets({ sets, entries, enlarged, addresses }: Changes, family: IPFamily): readonly string[] {
+function formatSets({ sets, entries, enlarged, addresses }: ChangeSet, family: IPFamily): readonly string[] {
   const entry = (action: 'add' | 'del', { set, value }: Entry): string => `${action} ${setName(set, family)} ${value}`;
   return [
     ...sets.map(({ id, maxElements }) => `create ${setName(id, family)} ${setDefinition(id, family, maxElements)}`),
@@ -104,7 +104,7 @@ function printSets({ sets, entries, enlarged, addresses }: Changes, family: IPFa
 }
 
 /** Rules that look in the set see the old one or the new one whole. */
-function enlarge({ id, maxElements, values }: Changes['enlarged'][number], family: IPFamily): readonly string[] {
+function enlarge({ id, maxElements, values }: ChangeSet['enlarged'][number], family: IPFamily): readonly string[] {
   const spare = spareSetName(family);
   return [
     `create ${spare} ${setDefinition(id, family, maxElements)}`,

@@ -1,10 +1,10 @@
 /** What a change does to the kernel, and in which order; how real servers leave. */
 import { describe, expect, test } from '@jest/globals';
-import { printChanges } from '../../../src/backend/ipvs/changes.ts';
+import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
 import type { KernelState, PresentServer } from '../../../src/backend/ipvs/kernelState.ts';
 import type { ServiceManifest } from '../../scenarios/objects.ts';
 import { clusterIP, loadBalancerIP } from '../../scenarios/objects.ts';
-import { allLines, kernelWith, ledgerOf, nodeAddress } from './ledgers.ts';
+import { allLines, kernelWith, desiredStateOf, nodeAddress } from './ledgers.ts';
 
 const tcp = [{ port: 80 }];
 const web = (rest: Partial<ServiceManifest> = {}): ServiceManifest => ({
@@ -29,7 +29,7 @@ function withConnections(connections: number): KernelState {
 
 describe('a Service comes and goes', () => {
   test('first what is led to, then the entries, then the address', () => {
-    const { servers, sets, addresses } = ledgerOf().become([web()]);
+    const { servers, sets, addresses } = desiredStateOf().become([web()]);
     expect(servers).toEqual([
       '-A -t 10.96.0.1:80 -s rr',
       '-a -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1',
@@ -44,7 +44,7 @@ describe('a Service comes and goes', () => {
   });
 
   test('one UDP port goes at once: the address before its guard, the virtual server last', () => {
-    const one = ledgerOf();
+    const one = desiredStateOf();
     one.become([web({ ports: [{ port: 53, protocol: 'UDP' }] })]);
     expect(one.become([])).toEqual({
       servers: [],
@@ -57,7 +57,7 @@ describe('a Service comes and goes', () => {
 
   test('an address that another Service still has stays', () => {
     const external = { spec: { externalIPs: ['198.51.100.1'] } };
-    const one = ledgerOf(undefined, { externalIPs: { allowedCIDRs: ['198.51.100.0/24'] } });
+    const one = desiredStateOf(undefined, { externalIPs: { allowedCIDRs: ['198.51.100.0/24'] } });
     const other: ServiceManifest = {
       name: 'other',
       clusterIP: clusterIP(2),
@@ -73,14 +73,14 @@ describe('a Service comes and goes', () => {
 
   test('of two that claim the same address and port, the first by name has it, and then the other', () => {
     const external = { spec: { externalIPs: ['198.51.100.1'] } };
-    const one = ledgerOf(undefined, { externalIPs: { allowedCIDRs: ['198.51.100.0/24'] } });
+    const one = desiredStateOf(undefined, { externalIPs: { allowedCIDRs: ['198.51.100.0/24'] } });
     const other = web({ name: 'zz', clusterIP: clusterIP(2), pods: ['podB'], ...external });
     expect(one.become([other, web(external)]).servers).toContain('-a -t 198.51.100.1:80 -r 10.244.1.2:8080 -m -w 1');
     expect(one.become([other]).servers).toContain('-a -t 198.51.100.1:80 -r 10.244.1.3:8080 -m -w 1');
   });
 
   test("an address of the node's own never goes onto kube-ipvs0", () => {
-    const { addresses, servers } = ledgerOf().become([
+    const { addresses, servers } = desiredStateOf().become([
       web({ loadBalancerIP: { ipv4: nodeAddress, ipv6: loadBalancerIP(1).ipv6 }, spec: { type: 'LoadBalancer' } }),
     ]);
     expect(addresses).toEqual(['address replace 10.96.0.1/32 dev kube-ipvs0']);
@@ -90,32 +90,32 @@ describe('a Service comes and goes', () => {
 
 describe('real servers leave', () => {
   test('TCP: weight 0 until the last connection has ended', () => {
-    const one = ledgerOf();
+    const one = desiredStateOf();
     one.become([web()]);
     expect(allLines(one.become([web({ pods: ['podA'] })]))).toEqual(['-e -t 10.96.0.1:80 -r 10.244.2.5:8080 -m -w 0']);
-    expect(allLines(printChanges(one.ledger.finishDraining(withConnections(1)), 'ipv4'))).toEqual([]);
-    expect(allLines(printChanges(one.ledger.finishDraining(withConnections(0)), 'ipv4'))).toEqual([
+    expect(allLines(formatChangeSet(one.desired.finishDraining(withConnections(1)), 'ipv4'))).toEqual([]);
+    expect(allLines(formatChangeSet(one.desired.finishDraining(withConnections(0)), 'ipv4'))).toEqual([
       '-d -t 10.96.0.1:80 -r 10.244.2.5:8080',
     ]);
-    expect(one.ledger.isDraining).toBe(false);
+    expect(one.desired.isDraining).toBe(false);
   });
 
   test('TCP: one that comes back while it drains gets weight 1', () => {
-    const one = ledgerOf();
+    const one = desiredStateOf();
     one.become([web()]);
     one.become([web({ pods: ['podA'] })]);
     expect(allLines(one.become([web()]))).toEqual(['-e -t 10.96.0.1:80 -r 10.244.2.5:8080 -m -w 1']);
-    expect(one.ledger.isDraining).toBe(false);
+    expect(one.desired.isDraining).toBe(false);
   });
 
   test('a deleted Service keeps its address and virtual server until it has drained', () => {
-    const one = ledgerOf();
+    const one = desiredStateOf();
     one.become([web({ pods: ['remotePod'] })]);
     expect(allLines(one.become([]))).toEqual([
       '-e -t 10.96.0.1:80 -r 10.244.2.5:8080 -m -w 0',
       'del KUBE-CLUSTER-IP 10.96.0.1,tcp:80',
     ]);
-    expect(allLines(printChanges(one.ledger.finishDraining(kernelWith()), 'ipv4'))).toEqual([
+    expect(allLines(formatChangeSet(one.desired.finishDraining(kernelWith()), 'ipv4'))).toEqual([
       '-d -t 10.96.0.1:80 -r 10.244.2.5:8080',
       'address del 10.96.0.1/32 dev kube-ipvs0',
       'del KUBE-IPVS-IPS 10.96.0.1',
@@ -124,12 +124,12 @@ describe('real servers leave', () => {
   });
 
   test.each(['UDP', 'SCTP'])('%s: at once', (protocol) => {
-    const one = ledgerOf();
+    const one = desiredStateOf();
     one.become([web({ ports: [{ port: 80, protocol }] })]);
     expect(one.become([web({ ports: [{ port: 80, protocol }], pods: ['podA'] })]).servers).toEqual([
       expect.stringMatching(/^-d -\S+ 10\.96\.0\.1:80 -r 10\.244\.2\.5:8080$/),
     ]);
-    expect(one.ledger.isDraining).toBe(false);
+    expect(one.desired.isDraining).toBe(false);
   });
 });
 
@@ -163,9 +163,9 @@ describe('a start on a node where an agent ran', () => {
     },
   ];
   test.each(rows)('$name', ({ present, expected }) => {
-    expect(ledgerOf(kernelWith({ servers: new Map([['-t 10.96.0.1:80', present]]) })).become([web()]).servers).toEqual(
-      expected,
-    );
+    expect(
+      desiredStateOf(kernelWith({ servers: new Map([['-t 10.96.0.1:80', present]]) })).become([web()]).servers,
+    ).toEqual(expected);
   });
 
   test('virtual servers that no Service wants go, but those in excludeCIDRs stay', () => {
@@ -174,7 +174,7 @@ describe('a start on a node where an agent ran', () => {
       ['-t 203.0.113.9:80', server({ '10.0.0.1:80': 1 }, false)],
       ['-t 198.51.100.9:80', server({})],
     ]);
-    const steps = ledgerOf(kernelWith({ servers }), {
+    const steps = desiredStateOf(kernelWith({ servers }), {
       ipvs: { scheduler: 'rr', strictARP: false, excludeCIDRs: ['203.0.113.0/24'] },
     }).become([]);
     expect(steps.serversAfter).toEqual(['-D -u 192.0.2.9:53', '-D -t 198.51.100.9:80']);
@@ -187,7 +187,7 @@ describe('a start on a node where an agent ran', () => {
       ['KUBE-IPVS-IPS' as const, { maxElements: 65_536, entries: new Set(['10.96.0.9', '10.96.0.8']) }],
     ]);
     const lines = allLines(
-      ledgerOf(kernelWith({ hasDevice: true, addresses: new Set(['10.96.0.9']), sets })).become([]),
+      desiredStateOf(kernelWith({ hasDevice: true, addresses: new Set(['10.96.0.9']), sets })).become([]),
     ).filter((line) => !line.startsWith('create'));
     expect(lines).toEqual([
       'del KUBE-CLUSTER-IP 10.96.0.9,tcp:80',
@@ -200,7 +200,7 @@ describe('a start on a node where an agent ran', () => {
 
 test('a full set is replaced by a larger one, which then takes single entries again', () => {
   const sets = new Map([['KUBE-CLUSTER-IP' as const, { maxElements: 2, entries: new Set<string>() }]]);
-  const one = ledgerOf(kernelWith({ sets }));
+  const one = desiredStateOf(kernelWith({ sets }));
   const services = [1, 2, 3, 4].map((index) => ({ name: `s${index}`, clusterIP: clusterIP(index), ports: tcp }));
   one.become(services.slice(0, 2));
   expect(one.become(services.slice(0, 3)).sets.filter((line) => !line.includes('IPVS-IPS'))).toEqual([

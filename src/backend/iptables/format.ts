@@ -4,18 +4,18 @@
 import { hash } from 'node:crypto';
 import type { Chain, Table } from '../shared/chains.ts';
 import type { ServiceKey } from '../../model/service.ts';
-import type { DispatchRule, Fragment } from './fragment.ts';
+import type { DispatchRule, ServicePortRules } from './servicePortRules.ts';
 import type { Plan } from './plan.ts';
 import { formatRule } from '../shared/rule.ts';
 
-export interface PrintedChain {
+export interface FormattedChain {
   readonly table: Table;
   readonly name: string;
   /** Without `-A CHAIN`. */
   readonly rules: readonly string[];
 }
 
-export interface PrintedDispatch {
+export interface FormattedDispatchRule {
   readonly table: Table;
   readonly chain: string;
   readonly rule: string;
@@ -23,28 +23,28 @@ export interface PrintedDispatch {
   readonly address: string | undefined;
 }
 
-export interface PrintedFragment {
-  readonly chains: readonly PrintedChain[];
-  readonly dispatch: readonly PrintedDispatch[];
+export interface FormattedServicePort {
+  readonly chains: readonly FormattedChain[];
+  readonly dispatch: readonly FormattedDispatchRule[];
   readonly endpoints: number;
 }
 
-export function printFragment({ chains, dispatch, endpoints }: Fragment): PrintedFragment {
-  return { chains: chains.map(printChain), dispatch: dispatch.map(printDispatch), endpoints };
+export function formatServicePort({ chains, dispatch, endpoints }: ServicePortRules): FormattedServicePort {
+  return { chains: chains.map(formatChain), dispatch: dispatch.map(formatDispatchRule), endpoints };
 }
 
 /** All of a Service or nothing of it: a part could open what the whole would close. */
-export function printService(plan: Plan, key: ServiceKey): readonly PrintedFragment[] {
+export function formatService(plan: Plan, key: ServiceKey): readonly FormattedServicePort[] {
   try {
-    return plan.fragmentsOf(key).map(printFragment);
+    return plan.rulesOf(key).map(formatServicePort);
   } catch (error) {
-    if (plan.onUnprintable === undefined) throw error;
-    plan.onUnprintable(key, error);
+    if (plan.onInvalidRule === undefined) throw error;
+    plan.onInvalidRule(key, error);
     return [];
   }
 }
 
-function printDispatch({ table, chain, rule }: DispatchRule): PrintedDispatch {
+function formatDispatchRule({ table, chain, rule }: DispatchRule): FormattedDispatchRule {
   const destination = rule.matches.find((match) => match.kind === 'destination');
   return { table, chain, rule: formatRule(rule), address: destination?.network };
 }
@@ -53,12 +53,12 @@ function printDispatch({ table, chain, rule }: DispatchRule): PrintedDispatch {
  * Where rules stand in a dispatch chain: by what they say, which begins with the Service's name. So it does not matter
  * which came first, and no rule moves because another one comes or goes.
  */
-export function compareDispatch(a: PrintedDispatch, b: PrintedDispatch): number {
+export function compareDispatch(a: FormattedDispatchRule, b: FormattedDispatchRule): number {
   if (a.rule === b.rule) return 0;
   return a.rule < b.rule ? -1 : 1;
 }
 
-export function printChain({ table, name, rules }: Chain): PrintedChain {
+export function formatChain({ table, name, rules }: Chain): FormattedChain {
   return { table, name, rules: rules.map(formatRule) };
 }
 
@@ -66,6 +66,6 @@ export function printChain({ table, name, rules }: Chain): PrintedChain {
  * 16 hexadecimal digits that tell one chain's content from another's. Sums of them are a hash of many chains in any
  * order.
  */
-export function digestOf({ table, name, rules }: PrintedChain): string {
+export function digestOf({ table, name, rules }: FormattedChain): string {
   return hash('sha256', [table, name, ...rules].join('\n'), 'hex').slice(0, 16);
 }

@@ -11,46 +11,46 @@ import type { Logger } from '../observability/logger.ts';
 import type { Dataplane } from './dataplane.ts';
 import { builtIn, configOfNodeProxy, type DesiredConfig } from './desiredConfig.ts';
 
-export interface GovernorOptions {
+export interface ConfigControllerOptions {
   readonly dataplane: Pick<Dataplane, 'accept' | 'status'>;
   readonly saved: DesiredConfig | undefined;
   readonly logger: Logger;
-  readonly onAnswer: () => void;
+  readonly onDecision: () => void;
   /** Default 60 s. */
   readonly retryRefusedMs?: number;
 }
 
 /** The NodeProxy that was last looked at, and what came of it. */
-export interface ConfigAnswer {
+export interface ConfigDecision {
   readonly nodeProxy: NodeProxy | undefined;
   readonly refusal: Refusal | undefined;
 }
 
-export class Governor {
-  readonly #options: GovernorOptions;
-  #wanted: NodeProxy | undefined;
-  #answer: ConfigAnswer = { nodeProxy: undefined, refusal: undefined };
+export class ConfigController {
+  readonly #options: ConfigControllerOptions;
+  #desired: NodeProxy | undefined;
+  #decision: ConfigDecision = { nodeProxy: undefined, refusal: undefined };
   #deciding: Promise<void> = Promise.resolve();
   #retry: NodeJS.Timeout | undefined;
   #isOpen = false;
 
-  constructor(options: GovernorOptions) {
+  constructor(options: ConfigControllerOptions) {
     this.#options = options;
   }
 
-  get answer(): ConfigAnswer {
-    return this.#answer;
+  get decision(): ConfigDecision {
+    return this.#decision;
   }
 
   setNodeProxy(nodeProxy: NodeProxy): void {
-    this.#wanted = nodeProxy;
-    this.reconsider();
+    this.#desired = nodeProxy;
+    this.requeue();
   }
 
   /**
    * Something that the decision was made on is different now. Before the first decision was asked for, nothing happens.
    */
-  reconsider(): void {
+  requeue(): void {
     if (this.#isOpen) void this.decide();
   }
 
@@ -73,12 +73,12 @@ export class Governor {
 
   async #decide(): Promise<void> {
     clearTimeout(this.#retry);
-    const { dataplane, saved, logger, onAnswer } = this.#options;
-    const nodeProxy = this.#wanted;
-    const wanted = nodeProxy === undefined ? (saved ?? builtIn()) : configOfNodeProxy(nodeProxy.spec);
-    await this.#beginWhereItEnded(wanted);
-    const refusal = await this.#accept(wanted);
-    this.#answer = { nodeProxy, refusal };
+    const { dataplane, saved, logger, onDecision } = this.#options;
+    const nodeProxy = this.#desired;
+    const desired = nodeProxy === undefined ? (saved ?? builtIn()) : configOfNodeProxy(nodeProxy.spec);
+    await this.#beginWhereItEnded(desired);
+    const refusal = await this.#accept(desired);
+    this.#decision = { nodeProxy, refusal };
     if (refusal !== undefined) {
       logger.warn('configuration refused', { ...refusal, stillInForce: dataplane.status.inForce?.revision });
       if (dataplane.status.accepted === undefined) await this.#fallBack();
@@ -86,17 +86,17 @@ export class Governor {
     const isLess = refusal !== undefined || (dataplane.status.unserved ?? []).length > 0;
     if (isLess && this.#isOpen)
       this.#retry = setTimeout(() => void this.decide(), this.#options.retryRefusedMs ?? 60_000);
-    onAnswer();
+    onDecision();
   }
 
   /**
    * An agent that starts with another mode than the one before it had in force goes there as a running one does, with a
    * way back.
    */
-  async #beginWhereItEnded(wanted: DesiredConfig | Refusal): Promise<void> {
+  async #beginWhereItEnded(desired: DesiredConfig | Refusal): Promise<void> {
     const { dataplane, saved } = this.#options;
-    if (dataplane.status.accepted !== undefined || saved === undefined || 'reason' in wanted) return;
-    if (saved.config.mode !== wanted.config.mode) await this.#accept(saved);
+    if (dataplane.status.accepted !== undefined || saved === undefined || 'reason' in desired) return;
+    if (saved.config.mode !== desired.config.mode) await this.#accept(saved);
   }
 
   /** Better an older configuration than a node without Services. */
@@ -106,16 +106,16 @@ export class Governor {
     }
   }
 
-  async #accept(wanted: DesiredConfig | Refusal): Promise<Refusal | undefined> {
-    if ('reason' in wanted) return wanted;
+  async #accept(desired: DesiredConfig | Refusal): Promise<Refusal | undefined> {
+    if ('reason' in desired) return desired;
     const { dataplane, logger } = this.#options;
     try {
-      const refusal = await dataplane.accept(wanted);
+      const refusal = await dataplane.accept(desired);
       if (refusal === undefined)
         logger.info('configuration accepted', {
-          source: wanted.source,
-          mode: wanted.config.mode,
-          revision: wanted.revision,
+          source: desired.source,
+          mode: desired.config.mode,
+          revision: desired.revision,
         });
       return refusal;
     } catch (error) {

@@ -12,7 +12,7 @@ import { portEntry, socketEntry } from './sets.ts';
 import type { VirtualServer } from './virtualServer.ts';
 import { serverName } from './virtualServer.ts';
 
-export interface Fragment {
+export interface ServicePortObjects {
   /** Unique in a plan; of two that claim the same address and port, the first in its order gets it. */
   readonly id: string;
   readonly virtualServers: readonly VirtualServer[];
@@ -34,7 +34,7 @@ interface Subject {
   readonly externalLocal: boolean;
 }
 
-export function planServicePort(port: ServicePort, context: IpvsContext): Fragment {
+export function planServicePort(port: ServicePort, context: IpvsContext): ServicePortObjects {
   const subject = describe(port, context);
   const virtual = [port.clusterIP, ...port.externalIPs, ...port.loadBalancerIPs];
   const used = new Map(

@@ -36,22 +36,22 @@ const places: { readonly [family in IPFamily]: Places } = {
   },
 };
 
-const namespace = 'specimen';
-const nodeName = 'specimen';
+const namespace = 'sample';
+const nodeName = 'sample';
 
-export function specimenState(config: NodeConfig, family: IPFamily): ServiceState {
+export function sampleServiceState(config: NodeConfig, family: IPFamily): ServiceState {
   const { node, pods } = places[family];
-  const services = [specimenService('Cluster', 30_000, family), specimenService('Local', 30_001, family)];
+  const services = [sampleService('Cluster', 30_000, family), sampleService('Local', 30_001, family)];
   return serviceStateOf({
     services: new Map(services.map((service) => [serviceKeyOf(service), service])),
-    slices: new Map(services.map((service) => [serviceKeyOf(service), [specimenSlice(service, family)]])),
+    slices: new Map(services.map((service) => [serviceKeyOf(service), [sampleSlice(service, family)]])),
     node: { name: nodeName, addresses: [node], podCIDRs: [pods], zone: '', labels: {} },
     config,
     family,
   });
 }
 
-function specimenService(policy: TrafficPolicy, nodePort: number, family: IPFamily): ServiceRecord {
+function sampleService(policy: TrafficPolicy, nodePort: number, family: IPFamily): ServiceRecord {
   const { service, loadBalancer, node } = places[family];
   return {
     namespace,
@@ -70,7 +70,7 @@ function specimenService(policy: TrafficPolicy, nodePort: number, family: IPFami
   };
 }
 
-function specimenSlice(service: ServiceRecord, family: IPFamily): EndpointSliceRecord {
+function sampleSlice(service: ServiceRecord, family: IPFamily): EndpointSliceRecord {
   const endpoint = {
     address: places[family].endpoint,
     ready: true,

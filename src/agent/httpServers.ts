@@ -8,7 +8,7 @@ import type { Logger } from '../observability/logger.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import { type HealthAnswer, type HealthFacts, healthz, livez, readyz } from './health.ts';
 
-export interface EndpointsOptions {
+export interface HttpServersOptions {
   readonly config: Pick<AgentConfig, 'healthAddress' | 'metricsAddress'>;
   readonly metrics: AgentMetrics;
   readonly logger: Logger;
@@ -19,14 +19,14 @@ export interface EndpointsOptions {
   readonly mode: () => ProxyMode | undefined;
 }
 
-export function startEndpoints({
+export function startHttpServers({
   config,
   metrics,
   logger,
   health,
   refresh,
   mode,
-}: EndpointsOptions): readonly HttpServer[] {
+}: HttpServersOptions): readonly HttpServer[] {
   const probes = {
     '/healthz': () => counted(metrics.healthz, healthz(health())),
     '/livez': () => counted(metrics.livez, livez(health())),

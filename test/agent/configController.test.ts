@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Dataplane } from '../../src/agent/dataplane.ts';
 import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
-import { Governor } from '../../src/agent/governor.ts';
+import { ConfigController } from '../../src/agent/configController.ts';
 import { Store } from '../../src/agent/store.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
@@ -16,7 +16,7 @@ import { silentLogger } from '../silentLogger.ts';
 let store: Store;
 let backends: Map<IPFamily, RecordingBackend>;
 let dataplane: Dataplane;
-let governor: Governor;
+let configController: ConfigController;
 let made: string[];
 
 beforeEach(() => {
@@ -40,18 +40,24 @@ beforeEach(() => {
       onDrift: () => undefined,
     },
     logger: silentLogger,
-    onReconsider: () => governor.reconsider(),
+    onRequeue: () => configController.requeue(),
   });
 });
 
 afterEach(async () => {
-  await governor.stop();
+  await configController.stop();
   await dataplane.stop(0);
 });
 
-function govern(saved?: DesiredConfig): Governor {
-  governor = new Governor({ dataplane, saved, logger: silentLogger, onAnswer: () => undefined, retryRefusedMs: 20 });
-  return governor;
+function govern(saved?: DesiredConfig): ConfigController {
+  configController = new ConfigController({
+    dataplane,
+    saved,
+    logger: silentLogger,
+    onDecision: () => undefined,
+    retryRefusedMs: 20,
+  });
+  return configController;
 }
 
 function nodeProxy(generation: number, revision: string, config: Partial<NodeConfig> = {}): NodeProxy {
@@ -100,10 +106,10 @@ describe('which configuration', () => {
   ];
   test.each(cases)('$name', async ({ saved: kept, nodeProxy: given, expected, refused }) => {
     govern(kept);
-    if (given !== undefined) governor.setNodeProxy(given);
-    await governor.decide();
+    if (given !== undefined) configController.setNodeProxy(given);
+    await configController.decide();
     await inForce(expected);
-    expect(governor.answer.refusal?.reason).toBe(refused);
+    expect(configController.decision.refusal?.reason).toBe(refused);
   });
 });
 
@@ -117,11 +123,11 @@ test('nothing is written before the decision', async () => {
 
 test('a mode that is refused later changes nothing: the previous configuration goes on serving and following changes', async () => {
   await govern().decide();
-  governor.setNodeProxy(nodeProxy(1, 'r1'));
+  configController.setNodeProxy(nodeProxy(1, 'r1'));
   await inForce('r1');
-  governor.setNodeProxy(nodeProxy(2, 'r2', ipvs));
-  await until('it is refused', () => governor.answer.refusal !== undefined);
-  expect(governor.answer.nodeProxy?.metadata.generation).toBe(2);
+  configController.setNodeProxy(nodeProxy(2, 'r2', ipvs));
+  await until('it is refused', () => configController.decision.refusal !== undefined);
+  expect(configController.decision.nodeProxy?.metadata.generation).toBe(2);
 
   const backend = backends.get('ipv4');
   const before = backend?.syncs.length ?? 0;
@@ -133,9 +139,9 @@ test('a mode that is refused later changes nothing: the previous configuration g
 
 test('a setting changes live: the same backend makes everything anew', async () => {
   await govern().decide();
-  governor.setNodeProxy(nodeProxy(1, 'r1'));
+  configController.setNodeProxy(nodeProxy(1, 'r1'));
   await inForce('r1');
-  governor.setNodeProxy(nodeProxy(2, 'r2', { masquerade: { bit: 15, all: false } }));
+  configController.setNodeProxy(nodeProxy(2, 'r2', { masquerade: { bit: 15, all: false } }));
   await inForce('r2');
   expect(backends.get('ipv4')?.syncs.at(-1)).toMatchObject({ changed: 'all', config: { masquerade: { bit: 15 } } });
   expect(made).toEqual(['iptables ipv4']);
@@ -147,11 +153,11 @@ test('a refusal is looked at again: the reason may be gone', async () => {
   const backend = backends.get('ipv4');
   if (backend === undefined) throw new Error('no backend runs');
   backend.refuse = () => ({ reason: 'ToolMissing', message: 'iptables-restore is not installed' });
-  governor.setNodeProxy(nodeProxy(1, 'r1'));
-  await until('it is refused', () => governor.answer.refusal?.reason === 'ToolMissing');
+  configController.setNodeProxy(nodeProxy(1, 'r1'));
+  await until('it is refused', () => configController.decision.refusal?.reason === 'ToolMissing');
   backend.refuse = () => undefined;
   await inForce('r1');
-  await until('the refusal is gone', () => governor.answer.refusal === undefined);
+  await until('the refusal is gone', () => configController.decision.refusal === undefined);
 });
 
 test('a configuration that cannot be programmed is not in force', async () => {
@@ -160,7 +166,7 @@ test('a configuration that cannot be programmed is not in force', async () => {
   const backend = backends.get('ipv4');
   if (backend === undefined) throw new Error('no backend runs');
   backend.failing = 1;
-  governor.setNodeProxy(nodeProxy(1, 'r1'));
+  configController.setNodeProxy(nodeProxy(1, 'r1'));
   await until('a sync has failed', () => dataplane.status.families[0]?.failures === 1);
   expect(dataplane.status.inForce?.revision).toBe(builtIn().revision);
   await inForce('r1');
@@ -189,7 +195,7 @@ describe('a dual-stack node that cannot run one family', () => {
     store.setNode(dual);
     await govern().decide();
     await inForce(builtIn().revision);
-    expect(governor.answer.refusal).toBeUndefined();
+    expect(configController.decision.refusal).toBeUndefined();
     expect(dataplane.status.unserved).toEqual([{ family: 'ipv6', why: refusal }]);
     expect(dataplane.status.families.map(({ family }) => family)).toEqual(['ipv4']);
     six.refuse = () => undefined;
@@ -206,7 +212,7 @@ describe('a dual-stack node that cannot run one family', () => {
     }
     store.setNode(dual);
     await govern().decide();
-    expect(governor.answer.refusal).toEqual(refusal);
+    expect(configController.decision.refusal).toEqual(refusal);
     expect(dataplane.status.accepted).toBeUndefined();
   });
 
@@ -216,9 +222,9 @@ describe('a dual-stack node that cannot run one family', () => {
     await inForce(builtIn().revision);
     const six = backends.get('ipv6');
     if (six !== undefined) six.refuse = () => refusal;
-    governor.setNodeProxy(nodeProxy(1, 'r1', { masquerade: { bit: 15, all: false } }));
-    await until('there is an answer', () => governor.answer.nodeProxy !== undefined);
-    expect(governor.answer.refusal).toEqual(refusal);
+    configController.setNodeProxy(nodeProxy(1, 'r1', { masquerade: { bit: 15, all: false } }));
+    await until('there is an answer', () => configController.decision.nodeProxy !== undefined);
+    expect(configController.decision.refusal).toEqual(refusal);
     expect(dataplane.status.inForce?.revision).toBe(builtIn().revision);
   });
 });
@@ -235,10 +241,10 @@ test('a Node that is not there yet', async () => {
       onDrift: () => undefined,
     },
     logger: silentLogger,
-    onReconsider: () => governor.reconsider(),
+    onRequeue: () => configController.requeue(),
   });
   await govern().decide();
-  expect(governor.answer.refusal?.reason).toBe('NodeUnknown');
+  expect(configController.decision.refusal?.reason).toBe('NodeUnknown');
   store.setNode(decodeNode(node()).record);
   await inForce(builtIn().revision);
 });

@@ -12,7 +12,7 @@ import { serviceChains, socketAddress } from '../shared/names.ts';
 import type { Match, Rule, Target } from '../shared/rule.ts';
 import { comment, from, jumpTo, localDestination, localSource, to } from '../shared/rule.ts';
 
-export interface Fragment {
+export interface ServicePortRules {
   /** Endpoint chains first: what is referred to comes before what refers to it. */
   readonly chains: readonly Chain[];
   readonly dispatch: readonly DispatchRule[];
@@ -41,9 +41,9 @@ interface Subject {
   readonly note: (text: string) => readonly Match[];
 }
 
-/** `isBrief`: without the comments of the rules that there are as many of as endpoints. */
-export function planServicePort(port: ServicePort, context: PlanContext, isBrief = false): Fragment {
-  const subject = { ...describe(port, context), note: isBrief ? noNote : someNote };
+/** `commentsOmitted`: without the comments of the rules that there are as many of as endpoints. */
+export function planServicePort(port: ServicePort, context: PlanContext, commentsOmitted = false): ServicePortRules {
+  const subject = { ...describe(port, context), note: commentsOmitted ? noNote : someNote };
   const chains = subject.hasEndpoints ? ownChains(subject) : [];
   return {
     chains,

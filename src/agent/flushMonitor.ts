@@ -7,17 +7,17 @@ import type { Logger } from '../observability/logger.ts';
 import { holdAnchor, setAnchor } from '../system/conntrackAnchor.ts';
 import { watchForLosses } from '../system/nftMonitor.ts';
 
-export interface GuardOptions {
+export interface FlushMonitorOptions {
   readonly logger: Logger;
   /** Rules of this family may be gone. */
   readonly onLoss: (family: IPFamily) => void;
 }
 
-export interface Guard {
+export interface FlushMonitor {
   stop(): Promise<void>;
 }
 
-export type StartGuard = (options: GuardOptions) => Promise<Guard>;
+export type StartFlushMonitor = (options: FlushMonitorOptions) => Promise<FlushMonitor>;
 
 /** One flush is many events. */
 const settleMs = 10;
@@ -25,7 +25,7 @@ const settleMs = 10;
 /**
  * Resolves when the anchor stands. Without nft there is neither; the periodic check and the canary in mangle are left.
  */
-export const guardRules: StartGuard = async ({ logger, onLoss }) => {
+export const startFlushMonitor: StartFlushMonitor = async ({ logger, onLoss }) => {
   const anchor = async (): Promise<boolean> => {
     try {
       return await setAnchor();

@@ -17,7 +17,7 @@ import type { SetId } from './sets.ts';
 import type { ServerName } from './virtualServer.ts';
 import { serverAddress, setMembersOf } from './virtualServer.ts';
 
-export async function readRemains(family: IPFamily, host: IptablesHost): Promise<KernelState> {
+export async function readLeftovers(family: IPFamily, host: IptablesHost): Promise<KernelState> {
   const { sets, hasSpare } = await readSets(family, host);
   const { own, others, hasDevice } = await readAddresses(family, host);
   const { servers } = await readServers(family, host);

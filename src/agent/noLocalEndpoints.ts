@@ -5,25 +5,25 @@
 import type { ServiceKey } from '../model/service.ts';
 import { isExternallyReachable, type ServicePort } from '../model/servicePort.ts';
 
-export interface LocalGaps {
+export interface NoLocalEndpoints {
   readonly internal: number;
   readonly external: number;
 }
 
-export class LocalGapCounter {
-  readonly #gaps = new Map<ServiceKey, LocalGaps>();
+export class NoLocalEndpointsCounter {
+  readonly #gaps = new Map<ServiceKey, NoLocalEndpoints>();
 
   keys(): Iterable<ServiceKey> {
     return this.#gaps.keys();
   }
 
   set(key: ServiceKey, ports: readonly ServicePort[]): void {
-    const gaps = gapsOf(ports);
+    const gaps = noLocalEndpointsOf(ports);
     if (gaps.internal + gaps.external === 0) this.#gaps.delete(key);
     else this.#gaps.set(key, gaps);
   }
 
-  total(): LocalGaps {
+  total(): NoLocalEndpoints {
     const all = [...this.#gaps.values()];
     return {
       internal: all.reduce((sum, { internal }) => sum + internal, 0),
@@ -32,7 +32,7 @@ export class LocalGapCounter {
   }
 }
 
-export function gapsOf(ports: readonly ServicePort[]): LocalGaps {
+export function noLocalEndpointsOf(ports: readonly ServicePort[]): NoLocalEndpoints {
   const empty = ports.filter(
     ({ clusterEndpoints, localEndpoints }) => clusterEndpoints.length > 0 && localEndpoints.length === 0,
   );
