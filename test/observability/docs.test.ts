@@ -13,7 +13,12 @@ import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
  * Where a reason is written down in the source: as a field, as an error's first argument, as the first of a pair with
  * its words.
  */
-const places = [/\breason:([^,;}]*)/g, /SyncError\(('\w+')/g, /leaveOut\(\w+, ('\w+')/g, /\[('[A-Z]\w+'), ['"`]/g];
+const places = [
+  /\breason:([^,;}]*)/g,
+  /SyncError\(\s*('\w+')/g,
+  /leaveOut\(\s*\w+,\s*('\w+')/g,
+  /\[\s*('[A-Z]\w+'),\s*['"`]/g,
+];
 
 function reasonsIn(source: string): string[] {
   const found = places.flatMap((place) => [...source.matchAll(place)].map(([, words = '']) => words));
@@ -21,7 +26,7 @@ function reasonsIn(source: string): string[] {
 }
 
 const reasons = new Map(
-  globSync('src/{operator,agent,backend,cli}/**/*.ts').flatMap((file) =>
+  globSync('src/{operator,agent,backend,netfilter,cli}/**/*.ts').flatMap((file) =>
     reasonsIn(readFileSync(file, 'utf8')).map((reason) => [reason, file] as const),
   ),
 );
