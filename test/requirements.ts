@@ -6,9 +6,10 @@
  */
 import { describe, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
+import { missingBinaries } from './cluster/binaries.ts';
 
-/** Programs of the machine by name, `root`, or the local cluster's programs. */
-export type Requirement = 'root' | 'cluster' | 'iptables' | 'netns' | 'uml' | 'faketime';
+/** Programs of the machine by name, `root`, or programs that are built here: actionlint, or all of the local cluster's. */
+export type Requirement = 'root' | 'cluster' | 'actionlint' | 'iptables' | 'netns' | 'uml' | 'faketime';
 
 const found = new Map<Requirement, string | undefined>();
 
@@ -22,6 +23,8 @@ const reasons: Record<Requirement, () => string | undefined> = {
     succeeds(process.execPath, ['test/cluster/binaries.ts', '--check'])
       ? undefined
       : "the local cluster's programs are not built: node .ci/setup.mjs cluster",
+  actionlint: () =>
+    missingBinaries(['actionlint']).length === 0 ? undefined : 'actionlint is not built: node .ci/setup.mjs test',
   iptables: () => (succeeds('iptables-restore', ['--version']) ? undefined : 'needs the Debian package iptables'),
   netns: () =>
     process.getuid?.() === 0 || succeeds('unshare', ['-Urnm', 'true'])

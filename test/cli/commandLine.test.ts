@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { manifest, proxyconfig } from './proxyconfig.ts';
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
 describe('help and version', () => {
   const rows = [
@@ -8,7 +11,7 @@ describe('help and version', () => {
       exitCode: 0,
       stdout: ['agent', 'operator', 'status', 'render', 'cleanup', 'Exit status: 0', 'kubectl explain'],
     },
-    { args: ['--version'], exitCode: 0, stdout: ['0.1.0'] },
+    { args: ['--version'], exitCode: 0, stdout: [version] },
     {
       args: ['agent', '--help'],
       exitCode: 0,

@@ -35,6 +35,7 @@ const containerd: GoModule = {
 const coredns: GoModule = { folder: 'coredns', versionOf: 'github.com/coredns/coredns', versionVariables: [] };
 const etcd: GoModule = { ...kubernetes, versionOf: 'go.etcd.io/etcd/server/v3' };
 
+const actionlint: GoModule = { folder: 'actionlint', versionOf: 'github.com/rhysd/actionlint', versionVariables: [] };
 const health: GoModule = { folder: 'health', versionOf: 'sigs.k8s.io/cli-utils', versionVariables: [] };
 
 const programs = {
@@ -50,6 +51,11 @@ const programs = {
   ctr: containerdProgram('ctr', '--version'),
   health: { module: health, package: 'proxyconfig.dev/health', versionArguments: [] },
   coredns: { module: coredns, package: 'github.com/coredns/coredns', versionArguments: ['-version'] },
+  actionlint: {
+    module: actionlint,
+    package: 'github.com/rhysd/actionlint/cmd/actionlint',
+    versionArguments: ['-version'],
+  },
 } satisfies Record<string, Program>;
 
 export type BinaryName = keyof typeof programs;
