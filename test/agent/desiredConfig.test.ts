@@ -51,6 +51,16 @@ test.each([
     expected: { reason: 'ConfigInvalid', message: expect.stringContaining('spec') },
   },
   {
+    name: 'of a newer operator, with a setting that is not known here',
+    config: { ...builtIn().config, masquerade: { bit: 14, all: false, exceptCIDRs: [] } },
+    expected: { reason: 'ConfigInvalid', message: expect.stringContaining('spec.masquerade.exceptCIDRs') },
+  },
+  {
+    name: 'of a newer operator, with a mode that is not known here',
+    config: { ...builtIn().config, mode: 'ebpf' },
+    expected: { reason: 'ConfigInvalid', message: expect.stringContaining('spec.mode') },
+  },
+  {
     name: 'out of bounds',
     config: { mode: 'iptables', masquerade: { bit: 32, all: false } },
     expected: { reason: 'ConfigInvalid', message: expect.stringContaining('spec.masquerade.bit') },

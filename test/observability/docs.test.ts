@@ -2,8 +2,7 @@
  * The pages that people look things up in know every word that the program may say: reasons of conditions and events,
  * and metrics.
  */
-import { existsSync, globSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import type { Registry } from 'prom-client';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
@@ -30,15 +29,6 @@ const reasons = new Map(
     reasonsIn(readFileSync(file, 'utf8')).map((reason) => [reason, file] as const),
   ),
 );
-
-describe('pages lead to files that are there', () => {
-  test.each(['README.md', ...globSync('docs/**/*.md'), ...globSync('config/**/*.md')])('%s', (page) => {
-    const links = [...readFileSync(page, 'utf8').matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, link = '']) =>
-      path.join(path.dirname(page), link),
-    );
-    expect(links.filter((link) => !existsSync(link))).toEqual([]);
-  });
-});
 
 describe('docs/troubleshooting.md', () => {
   const page = readFileSync('docs/troubleshooting.md', 'utf8');
