@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeWhere } from './requirements.ts';
+import { describeWhere } from './support/requirements.ts';
 
 const repository = join(import.meta.dirname, '..');
 

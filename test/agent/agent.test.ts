@@ -5,10 +5,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { NodeProxyStatus } from '../../src/agent/report.ts';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
-import { describeWhere } from '../requirements.ts';
-import { until } from '../kube/until.ts';
+import { describeWhere } from '../support/requirements.ts';
+import { until } from '../support/until.ts';
 import { AgentNode, type AgentProcess } from './agentNode.ts';
-import { node, service, slice, withoutIdentity } from './objects.ts';
+import { node, service, slice, withoutIdentity } from '../support/objects.ts';
 
 const stale = `*nat
 :KUBE-SVC-AAAAAAAAAAAAAAAA -

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts';
-import { until } from '../kube/until.ts';
+import { until } from '../support/until.ts';
 
 export interface AgentProcess {
   readonly pid: number;

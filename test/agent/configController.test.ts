@@ -8,10 +8,10 @@ import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
-import { until } from '../kube/until.ts';
-import { node, service } from './objects.ts';
+import { until } from '../support/until.ts';
+import { node, service } from '../support/objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
-import { silentLogger } from '../silentLogger.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 
 let store: Store;
 let backends: Map<IPFamily, RecordingBackend>;

@@ -2,10 +2,10 @@ import { afterEach, expect, test } from '@jest/globals';
 import { ConntrackUse } from '../../src/agent/conntrackUse.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
 import { sysctls } from '../../src/system/sysctl.ts';
-import { until } from '../kube/until.ts';
-import { describeWhere } from '../requirements.ts';
-import { createEmptyNode } from '../scenarios/network.ts';
-import { silentLogger } from '../silentLogger.ts';
+import { until } from '../support/until.ts';
+import { describeWhere } from '../support/requirements.ts';
+import { createEmptyNode } from '../support/network.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 
 let use: ConntrackUse | undefined;
 afterEach(() => use?.stop());

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
 import { type HealthFacts, healthz, isEligible, livez, readyz } from '../../src/agent/health.ts';
 import type { SyncStatus } from '../../src/agent/syncLoop.ts';
-import { node } from './objects.ts';
+import { node } from '../support/objects.ts';
 
 const accepted = builtIn();
 const lastSuccess = new Date('2026-01-02T03:04:05.678Z');

@@ -12,10 +12,10 @@ import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { DrainResult, DrainRequest, SyncRequest, SyncResult } from '../../src/backend/backend.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
-import { until } from '../kube/until.ts';
-import { node, service } from './objects.ts';
+import { until } from '../support/until.ts';
+import { node, service } from '../support/objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
-import { silentLogger } from '../silentLogger.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 
 /**
  * What all backends were asked for, in order, such as `ipvs sync`. A backend keeps what it is told between its

@@ -3,7 +3,7 @@ import { createNodeConfigSource, type NodeConfigSource } from '../../src/agent/n
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { ListWatchServer } from '../kube/listWatchServer.ts';
-import { until } from '../kube/until.ts';
+import { until } from '../support/until.ts';
 
 let server: ListWatchServer;
 let client: KubeClient;

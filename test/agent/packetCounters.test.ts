@@ -5,10 +5,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { until } from '../kube/until.ts';
-import { describeWhere } from '../requirements.ts';
+import { until } from '../support/until.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { AgentNode, type AgentProcess } from './agentNode.ts';
-import { node, service, slice, withoutIdentity } from './objects.ts';
+import { node, service, slice, withoutIdentity } from '../support/objects.ts';
 
 const network = (peer: number): string => `
 ip link add eth0 type veth peer name eth1

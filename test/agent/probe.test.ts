@@ -6,9 +6,9 @@ import { Prober, type ProbeSpec } from '../../src/agent/probe.ts';
 import { Store } from '../../src/agent/store.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
-import { until } from '../kube/until.ts';
-import { service } from './objects.ts';
-import { silentLogger } from '../silentLogger.ts';
+import { until } from '../support/until.ts';
+import { service } from '../support/objects.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 
 const probe: ProbeSpec = {
   periodSeconds: 0.01,

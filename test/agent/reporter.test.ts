@@ -5,7 +5,7 @@ import { Store } from '../../src/agent/store.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { SyncError } from '../../src/netfilter/errors.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
-import { service } from './objects.ts';
+import { service } from '../support/objects.ts';
 
 let written: string[];
 let reporter: Reporter;

@@ -12,7 +12,7 @@ import { decodeService } from '../../src/model/decodeService.ts';
 import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import type { NodeRecord } from '../../src/model/node.ts';
-import { until } from '../kube/until.ts';
+import { until } from '../support/until.ts';
 
 const ready = { ready: true, serving: true, terminating: false };
 const draining = { ready: false, serving: true, terminating: true };

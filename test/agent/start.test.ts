@@ -8,10 +8,10 @@ import type { AgentConfig } from '../../src/config.ts';
 import { ApiError } from '../../src/kube/apiError.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { WatchEvent } from '../../src/kube/watchLines.ts';
-import { until } from '../kube/until.ts';
-import { node, service, slice } from './objects.ts';
+import { until } from '../support/until.ts';
+import { node, service, slice } from '../support/objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
-import { silentLogger } from '../silentLogger.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 
 /** Lists are answered when a test lets them; watches say nothing new. */
 class GatedApi implements KubeClient {

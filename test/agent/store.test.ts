@@ -4,7 +4,7 @@ import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import { type ServiceChange, Store } from '../../src/agent/store.ts';
-import { node, service, slice, type SliceOptions } from './objects.ts';
+import { node, service, slice, type SliceOptions } from '../support/objects.ts';
 
 let store: Store;
 let told: string[];

@@ -6,7 +6,7 @@ import { decodeService } from '../../src/model/decodeService.ts';
 import type { NodeRecord } from '../../src/model/node.ts';
 import { Store } from '../../src/agent/store.ts';
 import { SyncLoop } from '../../src/agent/syncLoop.ts';
-import { node, service } from './objects.ts';
+import { node, service } from '../support/objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
 
 let backend: RecordingBackend;

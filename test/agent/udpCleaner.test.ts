@@ -12,11 +12,11 @@ import { serviceStateOf } from '../../src/model/serviceState.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
 import type { RunCommand } from '../../src/system/command.ts';
 import { conntrack, type UdpFlow } from '../../src/system/conntrack.ts';
-import { until } from '../kube/until.ts';
-import { describeWhere } from '../requirements.ts';
-import { createEmptyNode, type Network } from '../scenarios/network.ts';
-import { defaultConfig, node } from '../scenarios/objects.ts';
-import { silentLogger } from '../silentLogger.ts';
+import { until } from '../support/until.ts';
+import { describeWhere } from '../support/requirements.ts';
+import { createEmptyNode, type Network } from '../support/network.ts';
+import { defaultConfig, node } from '../support/serviceManifests.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 
 /** What the words of an address begin with, by family. */
 const networks = {

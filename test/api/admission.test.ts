@@ -4,7 +4,7 @@ import { ApiError } from '../../src/kube/apiError.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
 import { startApiServer, type ApiServer } from '../cluster/apiServer.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { examplesOf, kinds, type Example, type Kind } from './admissionTable.ts';
 
 describeWhere(['cluster'], 'admission by the real API server', () => {

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { execa } from 'execa';
 import { bundle } from '../../.ci/build.ts';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
-import { waitFor } from '../cluster/wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
 import { cpuSeconds, watchPeak } from './processTree.ts';
 import { SimulatedFleet } from './simulatedFleet.ts';

@@ -8,7 +8,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { waitFor } from '../cluster/wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 import type { KubeObject } from '../uml/objectServer.ts';
 import { ObjectServer } from '../uml/objectServer.ts';
 import type { IpvsMeasures, IpvsTask } from './ipvs.ts';

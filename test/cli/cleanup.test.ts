@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { renderIptables } from '../../src/backend/iptables/transaction.ts';
 import { manyServices, state } from '../backend/iptables/services.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { proxyconfig } from './proxyconfig.ts';
 
 const unshare = process.getuid?.() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net', '--mount'];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startApiServer, type ApiServer } from '../cluster/apiServer.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { manifest, proxyconfig } from './proxyconfig.ts';
 
 describeWhere(['cluster'], 'render beside the API server', () => {

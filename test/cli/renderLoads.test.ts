@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { execa } from 'execa';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { proxyconfig } from './proxyconfig.ts';
 
 const unshare = process.getuid?.() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net', '--mount'];

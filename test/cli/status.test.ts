@@ -8,9 +8,9 @@ import { execa, type ResultPromise } from 'execa';
 import { parse, parseAllDocuments } from 'yaml';
 import type { StatusView } from '../../src/cli/statusView.ts';
 import { ensureBinaries } from '../cluster/binaries.ts';
-import { waitFor } from '../cluster/wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { proxyconfig, type Run } from './proxyconfig.ts';
 
 const ours = '/apis/proxyconfig.dev/v1alpha1';

@@ -18,7 +18,7 @@ import { createKeys } from './keys.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { kubectlFor } from './kubectl.ts';
 import type { Kubectl } from './kubectl.ts';
-import { waitFor } from './wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 export type { KubectlResult } from './kubectl.ts';
 

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { waitFor } from './wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /** Makes `group` (a relative path) in every hierarchy, ready for processes and for groups below. */
 export async function createControlGroup(group: string): Promise<void> {

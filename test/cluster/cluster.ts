@@ -15,7 +15,7 @@ import { constructCluster } from './construction.ts';
 import { withLock } from './lock.ts';
 import { checkRequirements } from './requirements.ts';
 import { unlessAborted } from './together.ts';
-import { waitFor } from './wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 export type { Cluster, ClusterNode, Exec, ExecOptions, ExecResult } from './clusterHandle.ts';
 export type { KubectlResult } from './kubectl.ts';

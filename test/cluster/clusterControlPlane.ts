@@ -16,7 +16,7 @@ import { kubectlFor } from './kubectl.ts';
 import { enterControlPlane, startRecorded } from './namespaces.ts';
 import { isAlive, killRecorded, readRecord } from './recordedProcess.ts';
 import { together } from './together.ts';
-import { waitFor } from './wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /** The namespaces are the cluster's own, and so are all ports. */
 const etcdUrls = { clientUrl: 'http://127.0.0.1:2379', peerUrl: 'http://127.0.0.1:2380' };

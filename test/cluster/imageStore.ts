@@ -14,7 +14,7 @@ import { startDaemon } from './daemon.ts';
 import { withLock } from './lock.ts';
 import { daemonWait } from './namespaces.ts';
 import { importerConfiguration } from './nodeConfiguration.ts';
-import { waitFor } from './wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 export interface ImageStoreOptions {
   readonly binaries: Pick<Binaries, 'containerd' | 'ctr'>;

@@ -12,7 +12,7 @@ import { startDaemon } from './daemon.ts';
 import type { Daemon } from './daemon.ts';
 import type { Wiring } from './network.ts';
 import { readRecord } from './recordedProcess.ts';
-import { waitFor } from './wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const recordScript = join(import.meta.dirname, 'record.sh');
 const nodeScript = join(import.meta.dirname, 'node.sh');

@@ -20,7 +20,7 @@ import { writeKubeconfig } from './kubeconfig.ts';
 import { daemonWait, enterNode } from './namespaces.ts';
 import { cniConfiguration, containerdConfiguration, hostsFile, kubeletConfiguration } from './nodeConfiguration.ts';
 import { together } from './together.ts';
-import { waitFor } from './wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 export interface NodeSettings {
   readonly cluster: string;

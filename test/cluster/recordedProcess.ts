@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { waitFor } from './wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /** A process as record.sh noted it: the start time tells it from a later one that got the same id. */
 export interface RecordedProcess {

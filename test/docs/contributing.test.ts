@@ -22,7 +22,7 @@ test('tests that it tells to run are there', () => {
 
 test('every folder of tests has a change for which it is run, or is named by it', () => {
   const rows = tableBelow('CONTRIBUTING.md', '## Which tests for which change').flat().join(' ');
-  const notOfOneChange = new Set(['backend', 'bench', 'cluster', 'demo', 'kube', 'mutants', 'system']);
+  const notOfOneChange = new Set(['support', 'backend', 'bench', 'cluster', 'demo', 'kube', 'mutants', 'system']);
   const folders = globSync('test/*/').map((folder) => folder.replace(/^test\/|\/$/g, ''));
   expect(folders).toContain('faults');
   expect(folders.filter((folder) => !notOfOneChange.has(folder) && !rows.includes(`test/${folder}`))).toEqual([]);

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { parse } from 'yaml';
 import { ensureBinaries } from '../cluster/binaries.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 
 type Permissions = Readonly<Record<string, string>>;
 interface Workflow {

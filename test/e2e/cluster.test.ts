@@ -9,7 +9,7 @@ import { install } from '../demo/install.ts';
 import { runStep } from '../demo/runStep.ts';
 import type { Step } from '../demo/scene.ts';
 import { chapters, serviceChapters } from '../demo/steps.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 
 const upMs = 300_000;
 const stepMs = 150_000;

@@ -8,8 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Cluster, up } from '../cluster/cluster.ts';
 import { productImage } from '../cluster/images.ts';
-import { waitFor } from '../cluster/wait.ts';
-import { describeWhere } from '../requirements.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { Administrator, buildNewerImage, newerImage, newerVersion } from './lifeOfAnInstallation.ts';
 import { startTraffic, type Counts, type Traffic } from './traffic.ts';
 

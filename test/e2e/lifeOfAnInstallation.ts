@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { cachedPath } from '../cluster/binaryCatalog.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { buildImage } from '../cluster/images.ts';
-import { waitFor } from '../cluster/wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const component = (name: string): string => join(repository, 'config/components', name);

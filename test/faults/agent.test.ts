@@ -5,9 +5,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { until } from '../kube/until.ts';
-import { describeWhere } from '../requirements.ts';
-import { scaled } from '../scale.ts';
+import { until } from '../support/until.ts';
+import { describeWhere } from '../support/requirements.ts';
+import { scaled } from '../support/scale.ts';
 import { FaultNode, fewConnections, isWhole, leadsToGuest } from './faultNode.ts';
 import { expectFlowUnharmed, expectUnharmed } from './traffic.ts';
 

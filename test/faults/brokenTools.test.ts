@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { until } from '../kube/until.ts';
-import { describeWhere } from '../requirements.ts';
+import { until } from '../support/until.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { FaultNode, fewConnections, isWhole, leadsToGuest } from './faultNode.ts';
 import { expectFlowUnharmed, expectUnharmed } from './traffic.ts';
 

@@ -4,10 +4,10 @@
  * as are asked for.
  */
 import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
-import { node, service, slice, withoutIdentity } from '../agent/objects.ts';
+import { node, service, slice, withoutIdentity } from '../support/objects.ts';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
-import { until } from '../kube/until.ts';
+import { until } from '../support/until.ts';
 import { type Outcome, type TrafficPlan, underTraffic } from './traffic.ts';
 
 export const web = '10.96.0.10';

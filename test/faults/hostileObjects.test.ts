@@ -15,7 +15,7 @@ import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
-import { scaled } from '../scale.ts';
+import { scaled } from '../support/scale.ts';
 
 const injections = [
   '\n',

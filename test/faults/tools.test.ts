@@ -13,8 +13,8 @@ import { runCommand, type RunCommand } from '../../src/system/command.ts';
 import { keepRunning } from '../../src/system/longRunning.ts';
 import { lossesIn } from '../../src/system/nftMonitor.ts';
 import { manyServices, state } from '../backend/iptables/services.ts';
-import { until } from '../kube/until.ts';
-import { describeWhere } from '../requirements.ts';
+import { until } from '../support/until.ts';
+import { describeWhere } from '../support/requirements.ts';
 
 describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its own', () => {
   let holder: ChildProcess;

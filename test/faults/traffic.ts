@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import type { AgentNode } from '../agent/agentNode.ts';
-import { until } from '../kube/until.ts';
+import { until } from '../support/until.ts';
 
 export interface FlowReport {
   readonly exchanges: number;

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
 import { createIptablesBackend } from '../../src/backend/iptables/apply.ts';
 import { ipFamilies, type IPFamily } from '../../src/model/ipFamily.ts';
-import { until } from '../kube/until.ts';
-import { describeWhere } from '../requirements.ts';
-import { addresses, type Answer, createNetwork, type Network } from '../scenarios/network.ts';
+import { until } from '../support/until.ts';
+import { describeWhere } from '../support/requirements.ts';
+import { addresses, type Answer, createNetwork, type Network } from '../support/network.ts';
 import {
   clusterIP,
   nodeObject,
@@ -16,7 +16,7 @@ import {
   serviceObject,
   sliceObjects,
   stateOf,
-} from '../scenarios/objects.ts';
+} from '../support/serviceManifests.ts';
 
 const ip = clusterIP(10);
 const nodePort = 30_053;

@@ -5,9 +5,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { KubeClient, SendOptions } from '../../src/kube/client.ts';
-import { waitFor } from '../cluster/wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { clientFor } from './account.ts';
 
 type Method = 'POST' | 'PUT' | 'PATCH' | 'DELETE';

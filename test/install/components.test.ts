@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { choicesOf, components, overlays, render, withOverlay } from './kustomizations.ts';
 
 interface Manifest {

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { productImage } from '../cluster/images.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 
 interface ArchivedImage {
   readonly Config: string;

@@ -7,7 +7,7 @@ import { ServerClock } from '../../src/kube/serverClock.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { render } from './kustomizations.ts';
 import { clientFor } from './account.ts';
 

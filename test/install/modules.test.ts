@@ -3,7 +3,7 @@
  * afterwards.
  */
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { runInKernel } from '../uml/kernel.ts';
 import { agentPod, missingModule, type ModulesReport } from './agentPod.ts';
 

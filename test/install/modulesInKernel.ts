@@ -10,7 +10,7 @@ import { createBackend } from '../../src/backend/registry.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
 import type { RunCommand } from '../../src/system/command.ts';
 import { runCommand } from '../../src/system/command.ts';
-import { defaultConfig } from '../scenarios/objects.ts';
+import { defaultConfig } from '../support/serviceManifests.ts';
 import { agentPod, missingModule, type ModulesReport } from './agentPod.ts';
 
 /** This kernel has no other variant. */

@@ -16,8 +16,8 @@ import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
 import { createReflector, type Reflector } from '../../src/kube/reflector.ts';
 import { createStatusWriter } from '../../src/kube/statusWriter.ts';
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts';
-import { describeWhere } from '../requirements.ts';
-import { until } from './until.ts';
+import { describeWhere } from '../support/requirements.ts';
+import { until } from '../support/until.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const nodeProxies = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { createReflector, type Reflector, type ReflectorTiming } from '../../src/kube/reflector.ts';
 import { type Fault, ListWatchServer, type StoredObject } from './listWatchServer.ts';
-import { until } from './until.ts';
+import { until } from '../support/until.ts';
 
 let server: ListWatchServer;
 let client: KubeClient;

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { ApiError } from '../../src/kube/apiError.ts';
 import { createWorkQueue, type WorkQueue, type WorkQueueOptions } from '../../src/kube/workQueue.ts';
-import { until } from './until.ts';
+import { until } from '../support/until.ts';
 
 let queue: WorkQueue | undefined;
 afterEach(() => queue?.stop());

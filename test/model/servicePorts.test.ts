@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { affinityTimeout } from '../../src/model/servicePorts.ts';
-import { clusterIP, stateOf } from '../scenarios/objects.ts';
+import { clusterIP, stateOf } from '../support/serviceManifests.ts';
 
 describe('affinity timeout', () => {
   const rows: readonly {

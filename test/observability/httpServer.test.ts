@@ -2,7 +2,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import { type HttpServer, json, plain, startHttpServer } from '../../src/observability/httpServer.ts';
-import { until } from '../kube/until.ts';
+import { until } from '../support/until.ts';
 
 let server: HttpServer | undefined;
 afterEach(() => server?.stop());

@@ -3,7 +3,7 @@ import { createSyncObserver } from '../../src/agent/syncObserver.ts';
 import type { SyncLoop } from '../../src/agent/syncLoop.ts';
 import { SyncError } from '../../src/netfilter/errors.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
-import { silentLogger } from '../silentLogger.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 
 const result = {
   full: false,

@@ -11,7 +11,7 @@ import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { agentLabels } from '../../src/operator/clusterView.ts';
 import { startApiServer, type ApiServer } from '../cluster/apiServer.ts';
-import { waitFor } from '../cluster/wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 const ours = '/apis/proxyconfig.dev/v1alpha1';
 const pods = '/api/v1/namespaces/proxyconfig-system/pods';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { decodeExternalIPs, ServicesWithExternalIPs } from '../../src/operator/externalIPs.ts';
-import { waitFor } from '../cluster/wait.ts';
-import { describeWhere } from '../requirements.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 import { startOperator, stopOperator } from './startOperator.ts';
 import { proxyConfig } from './objects.ts';

@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/
 import { isGone } from '../../src/kube/apiError.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { ProxyConfigOperator } from '../../src/operator/operator.ts';
-import { waitFor } from '../cluster/wait.ts';
-import { describeWhere } from '../requirements.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 import { cutWatches } from './cutWatches.ts';
 import { FleetOfAgents } from './fleetOfAgents.ts';

@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { waitFor } from '../cluster/wait.ts';
-import { describeWhere } from '../requirements.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 import { FleetOfAgents } from './fleetOfAgents.ts';
 import { Gateway } from './gateway.ts';

@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { parse } from 'yaml';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { ensureBinaries } from '../cluster/binaries.ts';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { proxyConfig } from './objects.ts';
 import { statusRows, withStatus, type StatusRow } from './statusRows.ts';
 

@@ -4,8 +4,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { LeaderElection, NotLeader, writingAsLeader } from '../../src/kube/leaderElection.ts';
-import { waitFor } from '../cluster/wait.ts';
-import { describeWhere } from '../requirements.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 import { firstToLead, OperatorProcesses } from './operatorProcess.ts';
 

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { findCondition } from '../../src/api/conditions.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { waitFor } from '../cluster/wait.ts';
-import { describeWhere } from '../requirements.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { conditionIs, pool } from './clusterFixture.ts';
 import { operatorForEachTest } from './startOperator.ts';
 

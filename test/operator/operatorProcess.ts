@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa, type ResultPromise } from 'execa';
 import { bundle } from '../../.ci/build.ts';
-import { waitFor } from '../cluster/wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 /** Starts operators, and in the end kills all that still run. */
 export class OperatorProcesses {

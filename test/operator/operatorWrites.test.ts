@@ -9,8 +9,8 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { resolveTargets } from '../../src/operator/resolve.ts';
 import { controllerRevisionsPath } from '../../src/operator/revisions.ts';
 import { nodeWrite, writeNodes } from '../../src/operator/writeNodes.ts';
-import { waitFor } from '../cluster/wait.ts';
-import { describeWhere } from '../requirements.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { conditionIs, pool } from './clusterFixture.ts';
 import { operatorForEachTest } from './startOperator.ts';
 

@@ -9,8 +9,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execa, type ResultPromise } from 'execa';
 import { bundle } from '../../.ci/build.ts';
-import { waitFor } from '../cluster/wait.ts';
-import { describeWhere } from '../requirements.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 
 describeWhere(['cluster'], 'proxyconfig operator', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { quarantineNotes } from '../../src/operator/quarantine.ts';
-import { waitFor } from '../cluster/wait.ts';
-import { describeWhere } from '../requirements.ts';
+import { waitFor } from '../support/waitFor.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 import { startOperator, stopOperator } from './startOperator.ts';
 

@@ -5,7 +5,7 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
-import { scaled } from '../scale.ts';
+import { scaled } from '../support/scale.ts';
 import { configNames, SimulatedCluster, type Quality } from './simulatedCluster.ts';
 
 type Deed = (cluster: SimulatedCluster) => void;

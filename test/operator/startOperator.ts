@@ -6,7 +6,7 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { ServerClock } from '../../src/kube/serverClock.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
 import { ProxyConfigOperator } from '../../src/operator/operator.ts';
-import { silentLogger } from '../silentLogger.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 
 export function newOperator(client: KubeClient, statusIntervalMs = 50): ProxyConfigOperator {

@@ -1,10 +1,10 @@
 /**
  * Packets to each kind of address that a Service has, from everywhere.
  */
-import { addresses, gateways } from './network.ts';
+import { addresses, gateways } from '../support/network.ts';
 import { allowedExternalIPs, externalIP, externalLocal, nodePort, single } from './manifests.ts';
-import type { ServiceManifest } from './objects.ts';
-import { clusterIP, loadBalancerIP } from './objects.ts';
+import type { ServiceManifest } from '../support/serviceManifests.ts';
+import { clusterIP, loadBalancerIP } from '../support/serviceManifests.ts';
 import type { Scenario } from './scenario.ts';
 import {
   dropped,

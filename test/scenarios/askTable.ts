@@ -7,7 +7,7 @@ import { ipFamilies } from '../../src/model/ipFamily.ts';
 import type { Proxy } from '../uml/proxy.ts';
 import type { Round } from '../uml/rounds.ts';
 import { roundsOf } from '../uml/rounds.ts';
-import type { Network } from './network.ts';
+import type { Network } from '../support/network.ts';
 import type { Observation } from './observe.ts';
 import { observe } from './observe.ts';
 import type { PacketRow, Scenario } from './scenario.ts';

@@ -8,8 +8,8 @@ import type { Proxy } from '../uml/proxy.ts';
 import { askTable } from './askTable.ts';
 import type { Sightings } from './askTable.ts';
 import { expectObservations } from './expectPackets.ts';
-import type { Network } from './network.ts';
-import { createNetwork } from './network.ts';
+import type { Network } from '../support/network.ts';
+import { createNetwork } from '../support/network.ts';
 import type { Scenario } from './scenario.ts';
 
 export interface TableRun {

@@ -10,9 +10,9 @@ import type { IPFamily } from '../../src/model/ipFamily.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
 import type { ServiceRecord } from '../../src/model/service.ts';
 import { serviceStateOf } from '../../src/model/serviceState.ts';
-import type { Network } from './network.ts';
-import { createNetwork, iptablesObstacle, manyPort, nodeName } from './network.ts';
-import { clusterIP, defaultConfig, node, serviceObject } from './objects.ts';
+import type { Network } from '../support/network.ts';
+import { createNetwork, iptablesObstacle, manyPort, nodeName } from '../support/network.ts';
+import { clusterIP, defaultConfig, node, serviceObject } from '../support/serviceManifests.ts';
 
 /**
  * Chi-squared that equal shares exceed once in a million times, by the number of endpoints, which is the degrees of

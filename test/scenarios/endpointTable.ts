@@ -1,10 +1,10 @@
 /**
  * Which endpoints a Service leads to, whatever the reason: conditions, policies, hints, slices, affinity.
  */
-import { addresses, gateways, nodeName } from './network.ts';
+import { addresses, gateways, nodeName } from '../support/network.ts';
 import { nodePort, single } from './manifests.ts';
-import type { EndpointManifest } from './objects.ts';
-import { clusterIP, zone } from './objects.ts';
+import type { EndpointManifest } from '../support/serviceManifests.ts';
+import { clusterIP, zone } from '../support/serviceManifests.ts';
 import type { Scenario } from './scenario.ts';
 import { everywhere, fromEach, kept, masqueraded, podsKept, refused, spread, sticky } from './scenario.ts';
 

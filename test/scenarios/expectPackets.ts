@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
-import type { Answer } from './network.ts';
+import type { Answer } from '../support/network.ts';
 import type { Observation } from './observe.ts';
 import type { Expectation, PacketRow, Sighting } from './scenario.ts';
 import { expectationIn } from './scenario.ts';

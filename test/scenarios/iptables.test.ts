@@ -6,9 +6,9 @@ import { ipFamilies } from '../../src/model/ipFamily.ts';
 import type { Proxy } from '../uml/proxy.ts';
 import { createOurs } from '../uml/proxy.ts';
 import { describeTable } from './describeTable.ts';
-import type { Answer, Network } from './network.ts';
-import { addresses, iptablesObstacle } from './network.ts';
-import { clusterIP } from './objects.ts';
+import type { Answer, Network } from '../support/network.ts';
+import { addresses, iptablesObstacle } from '../support/network.ts';
+import { clusterIP } from '../support/serviceManifests.ts';
 import { scenarios } from './serviceTable.ts';
 
 const variants = [

@@ -15,13 +15,13 @@ import { startApiServer } from '../cluster/apiServer.ts';
 import { ensureBinaries } from '../cluster/binaries.ts';
 import type { Daemon } from '../cluster/daemon.ts';
 import { startDaemon } from '../cluster/daemon.ts';
-import { waitFor } from '../cluster/wait.ts';
+import { waitFor } from '../support/waitFor.ts';
 import type { Proxy } from '../uml/proxy.ts';
 import type { Round } from '../uml/rounds.ts';
-import type { Network } from './network.ts';
-import { nodeName, podNetwork } from './network.ts';
-import type { ServiceManifest } from './objects.ts';
-import { clusterIP, nodeObject, serviceObject, sliceObjects } from './objects.ts';
+import type { Network } from '../support/network.ts';
+import { nodeName, podNetwork } from '../support/network.ts';
+import type { ServiceManifest } from '../support/serviceManifests.ts';
+import { clusterIP, nodeObject, serviceObject, sliceObjects } from '../support/serviceManifests.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

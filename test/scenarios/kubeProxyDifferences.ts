@@ -1,7 +1,7 @@
 /**
  * Every row in which this project and the real kube-proxy differ, and the decision that is the reason.
  */
-import { gateways } from './network.ts';
+import { gateways } from '../support/network.ts';
 import type { Expectation, ExpectationByFamily, PacketRow, Scenario } from './scenario.ts';
 
 export interface Difference {

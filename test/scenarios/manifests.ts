@@ -1,7 +1,7 @@
 /** Services that the packet tables are built from. */
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
-import type { ServiceManifest } from './objects.ts';
-import { clusterIP } from './objects.ts';
+import type { ServiceManifest } from '../support/serviceManifests.ts';
+import { clusterIP } from '../support/serviceManifests.ts';
 
 /** One Service of TCP and UDP that podA serves. */
 export function single(name: string, index: number, rest: Partial<ServiceManifest> = {}): ServiceManifest {

@@ -2,7 +2,7 @@
  * Sends a row's packets and says who answered; whether that is right is decided elsewhere.
  */
 import type { IPFamily } from '../../src/model/ipFamily.ts';
-import type { Answer, Network, Question } from './network.ts';
+import type { Answer, Network, Question } from '../support/network.ts';
 import type { PacketRow } from './scenario.ts';
 import { expectationIn } from './scenario.ts';
 

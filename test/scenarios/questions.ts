@@ -1,9 +1,9 @@
 /**
  * What a row asks and expects, without names and numbers: of two rows in which that is the same, one says nothing.
  */
-import type { Addresses } from './network.ts';
-import { addresses, gateways } from './network.ts';
-import type { ServiceManifest } from './objects.ts';
+import type { Addresses } from '../support/network.ts';
+import { addresses, gateways } from '../support/network.ts';
+import type { ServiceManifest } from '../support/serviceManifests.ts';
 import type { PacketRow, Scenario } from './scenario.ts';
 
 /** One for each protocol of the row. `before`: the scenarios before this one, of which it may change a Service. */

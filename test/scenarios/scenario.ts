@@ -5,9 +5,9 @@ import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import type { Protocol } from '../../src/model/service.ts';
 import type { Item } from './items.ts';
-import type { Addresses, HostName, PodName } from './network.ts';
-import { addresses, gateways } from './network.ts';
-import type { ServiceManifest } from './objects.ts';
+import type { Addresses, HostName, PodName } from '../support/network.ts';
+import { addresses, gateways } from '../support/network.ts';
+import type { ServiceManifest } from '../support/serviceManifests.ts';
 
 export interface PacketRow {
   readonly name: string;

@@ -2,8 +2,8 @@
  * What Services do to SCTP, on kernels that have it. Rows of refusals are missing: an association does not end on an
  * ICMP message.
  */
-import { addresses, gateways } from './network.ts';
-import { clusterIP } from './objects.ts';
+import { addresses, gateways } from '../support/network.ts';
+import { clusterIP } from '../support/serviceManifests.ts';
 import type { Scenario } from './scenario.ts';
 import { kept, masqueraded, spread } from './scenario.ts';
 

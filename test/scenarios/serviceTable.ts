@@ -4,10 +4,10 @@
  */
 import { addressTable } from './addressTable.ts';
 import { endpointTable } from './endpointTable.ts';
-import type { PodName } from './network.ts';
-import { addresses, gateways } from './network.ts';
-import type { ServiceManifest } from './objects.ts';
-import { clusterIP, loadBalancerIP } from './objects.ts';
+import type { PodName } from '../support/network.ts';
+import { addresses, gateways } from '../support/network.ts';
+import type { ServiceManifest } from '../support/serviceManifests.ts';
+import { clusterIP, loadBalancerIP } from '../support/serviceManifests.ts';
 import { allowedExternalIPs, externalLocal, nodePort, single } from './manifests.ts';
 import type { Scenario } from './scenario.ts';
 import { kept, masqueraded, spread, sticky } from './scenario.ts';

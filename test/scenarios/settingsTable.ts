@@ -1,9 +1,9 @@
 /**
  * What the node's configuration does to packets.
  */
-import { addresses, gateways } from './network.ts';
+import { addresses, gateways } from '../support/network.ts';
 import { nodePort, single } from './manifests.ts';
-import { clusterIP } from './objects.ts';
+import { clusterIP } from '../support/serviceManifests.ts';
 import type { Scenario } from './scenario.ts';
 import { everywhere, fromEach, kept, masqueraded, podsKept, refused } from './scenario.ts';
 

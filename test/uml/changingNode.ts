@@ -2,7 +2,6 @@
  * Runs inside the kernel under test: Services and an agent's part from the configuration to the kernel, without an API
  * server.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Dataplane } from '../../src/agent/dataplane.ts';
 import type { DesiredConfig } from '../../src/agent/desiredConfig.ts';
@@ -15,10 +14,22 @@ import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
 import type { Command, RunCommand } from '../../src/system/command.ts';
-import { addresses } from '../scenarios/network.ts';
-import type { ServiceManifest } from '../scenarios/objects.ts';
-import { clusterIP, defaultConfig, loadBalancerIP, node, serviceObject, sliceObjects } from '../scenarios/objects.ts';
-import type { Route } from '../scenarios/traffic.ts';
+import { addresses } from '../support/network.ts';
+import type { ServiceManifest } from '../support/serviceManifests.ts';
+import {
+  clusterIP,
+  defaultConfig,
+  loadBalancerIP,
+  node,
+  serviceObject,
+  sliceObjects,
+} from '../support/serviceManifests.ts';
+import type { Route } from '../support/traffic.ts';
+import { until } from '../support/until.ts';
+
+/** A change of mode in User Mode Linux takes up to a minute on a busy machine. */
+export const maxWaitMs = 120_000;
+const pollMs = 50;
 
 export const flowPort = 8090;
 /** Of the node's: the first is for flows, the second for new connections, as the Services' ports 80 and 81 are. */
@@ -197,24 +208,17 @@ export class Agent {
       spec,
     });
     await configController.decide();
-    await until(`mode ${desired} in force`, () => this.dataplane.status.inForce?.revision === revision);
+    await until(
+      `mode ${desired} in force`,
+      () => this.dataplane.status.inForce?.revision === revision,
+      maxWaitMs,
+      pollMs,
+    );
     this.dataplane.handleProbeResult(revision, undefined);
     await configController.stop();
   }
 
   async left(): Promise<void> {
-    await until('the other mode has left', () => this.dataplane.status.othersRemoved === true);
-  }
-}
-
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 120_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not after ${timeoutMs / 1000} s`);
-    await sleep(50);
+    await until('the other mode has left', () => this.dataplane.status.othersRemoved === true, maxWaitMs, pollMs);
   }
 }

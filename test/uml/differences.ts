@@ -2,7 +2,7 @@
  * Where ipvs must differ from the packet table, which is iptables', by `scenario: row`, each time with the reason. The
  * only such file.
  */
-import { gateways } from '../scenarios/network.ts';
+import { gateways } from '../support/network.ts';
 import type { Expectation, PacketRow, Scenario } from '../scenarios/scenario.ts';
 import { kept, masqueraded, spread } from '../scenarios/scenario.ts';
 

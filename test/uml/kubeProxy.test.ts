@@ -1,5 +1,5 @@
 import { ensureBinaries, missingBinaries } from '../cluster/binaries.ts';
-import { scaled } from '../scale.ts';
+import { scaled } from '../support/scale.ts';
 import { describePackets } from './packetTests.ts';
 import { kubeProxyScenarios } from './scenarios.ts';
 

@@ -2,7 +2,7 @@
  * Where the real kube-proxy in ipvs mode (1.36) differs from this project in the same mode, by `scenario: row`, with
  * the decision that is the reason.
  */
-import { addresses } from '../scenarios/network.ts';
+import { addresses } from '../support/network.ts';
 import type { Difference, Differences } from './differences.ts';
 
 const unmasqueraded =

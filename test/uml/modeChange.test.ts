@@ -3,7 +3,7 @@
  * boot for all.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { describeWhere } from '../requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { runInKernel } from './kernel.ts';
 import type { CheckReport } from './modeChangeReport.ts';
 import { checks } from './modeChangeReport.ts';

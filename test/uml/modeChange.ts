@@ -10,11 +10,12 @@ import { createBackend } from '../../src/backend/registry.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
 import type { RunCommand } from '../../src/system/command.ts';
 import { runCommand } from '../../src/system/command.ts';
-import type { HostName } from '../scenarios/network.ts';
-import { createNetwork, podPort } from '../scenarios/network.ts';
-import { clusterIP } from '../scenarios/objects.ts';
-import type { TrafficReport } from '../scenarios/traffic.ts';
-import { Agent, flowPort, openFlows, routes, until } from './changingNode.ts';
+import type { HostName } from '../support/network.ts';
+import { createNetwork, podPort } from '../support/network.ts';
+import { clusterIP } from '../support/serviceManifests.ts';
+import type { TrafficReport } from '../support/traffic.ts';
+import { Agent, flowPort, maxWaitMs, openFlows, routes } from './changingNode.ts';
+import { until } from '../support/until.ts';
 import type { Check, CheckReport } from './modeChangeReport.ts';
 import type { Snapshot } from './nodeSnapshot.ts';
 import { differences, takeSnapshot } from './nodeSnapshot.ts';
@@ -128,7 +129,7 @@ await check(
   'ipvs to iptables: connections drain with weight 0, beside an agent that is killed and starts again',
   async (note) => {
     note(`changed in ${await timed(() => agent.become('iptables'))}`);
-    await until('weight 0', async () => !/Masq +1 /.test(await virtualServers()));
+    await until('weight 0', async () => !/Masq +1 /.test(await virtualServers()), maxWaitMs);
     const draining = (await virtualServers()).split('\n').filter((line) => /Masq +0 +[1-9]/.test(line)).length;
     const answers = await Promise.all(
       ipFamilies.map(async (family) =>
@@ -259,6 +260,7 @@ await check(
     await until(
       'flows are open',
       async () => (await virtualServers()).split('\n').filter((line) => /Masq +1 +[1-9]/.test(line)).length > 0,
+      maxWaitMs,
     );
     // Kernels before 5.9 forget no connection of a virtual server that goes.
     await writeFile('/proc/sys/net/ipv4/vs/expire_nodest_conn', '0');

@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
-import type { Requirement } from '../requirements.ts';
-import { describeWhere } from '../requirements.ts';
+import type { Requirement } from '../support/requirements.ts';
+import { describeWhere } from '../support/requirements.ts';
 import { expectObservations } from '../scenarios/expectPackets.ts';
 import type { Observation } from '../scenarios/observe.ts';
 import type { PacketRow, Scenario } from '../scenarios/serviceTable.ts';

@@ -4,8 +4,8 @@
  */
 import { inspect } from 'node:util';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
-import type { Network } from '../scenarios/network.ts';
-import { createNetwork } from '../scenarios/network.ts';
+import type { Network } from '../support/network.ts';
+import { createNetwork } from '../support/network.ts';
 import { observe } from '../scenarios/observe.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { expectationIn } from '../scenarios/scenario.ts';

@@ -2,8 +2,8 @@
 import type { ProxyMode } from '../../src/api/nodeConfig.ts';
 import { createBackend } from '../../src/backend/registry.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
-import type { Network } from '../scenarios/network.ts';
-import { stateOf } from '../scenarios/objects.ts';
+import type { Network } from '../support/network.ts';
+import { stateOf } from '../support/serviceManifests.ts';
 import type { Round } from './rounds.ts';
 
 export interface Proxy {

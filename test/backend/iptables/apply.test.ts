@@ -4,7 +4,7 @@ import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
 import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
 import { renderIptables } from '../../../src/backend/iptables/transaction.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
-import type { ServiceManifest } from '../../scenarios/objects.ts';
+import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { FakeKernel } from './fakeKernel.ts';
 import { keysOf, manyServices, plainService, servicesArbitrary, signal, state } from './services.ts';
 

@@ -3,7 +3,7 @@ import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
 import { planContext } from '../../../src/backend/shared/context.ts';
 import { renderIptables } from '../../../src/backend/iptables/transaction.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
-import { defaultConfig, node } from '../../scenarios/objects.ts';
+import { defaultConfig, node } from '../../support/serviceManifests.ts';
 import { plainService, state } from './services.ts';
 
 /** The line of the ClusterIP's masquerading, without what is the same in all. */

@@ -9,7 +9,7 @@ import { DispatchTree } from '../../../src/backend/iptables/dispatchTree.ts';
 import type { FormattedDispatchRule } from '../../../src/backend/iptables/format.ts';
 import { isBucketChain } from '../../../src/backend/shared/names.ts';
 import { cidrContains } from '../../../src/model/ipFamily.ts';
-import { scaled } from '../../scale.ts';
+import { scaled } from '../../support/scale.ts';
 import { FakeKernel } from './fakeKernel.ts';
 import { keysOf, manyServices, plainService, signal, state } from './services.ts';
 

@@ -9,7 +9,7 @@ import { basicTable } from '../../scenarios/serviceTable.ts';
 import { endpointTable } from '../../scenarios/endpointTable.ts';
 import { sctpScenarios } from '../../scenarios/sctpTable.ts';
 import { settingsTable } from '../../scenarios/settingsTable.ts';
-import { stateOf } from '../../scenarios/objects.ts';
+import { stateOf } from '../../support/serviceManifests.ts';
 
 /** Each Service shape, and whatever a setting writes otherwise; time-outs of affinity can be seen in rules alone. */
 const shown = [

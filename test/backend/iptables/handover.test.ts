@@ -8,7 +8,7 @@ import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
 import { planState } from '../../../src/backend/iptables/plan.ts';
 import { formatService } from '../../../src/backend/iptables/format.ts';
 import { trialTransaction } from '../../../src/backend/iptables/transaction.ts';
-import { createEmptyNode, iptablesObstacle, type Network } from '../../scenarios/network.ts';
+import { createEmptyNode, iptablesObstacle, type Network } from '../../support/network.ts';
 import { manyServices, plainService, signal, state } from './services.ts';
 
 const obstacles = { nft: await iptablesObstacle('nft'), legacy: await iptablesObstacle('legacy') };

@@ -10,9 +10,9 @@ import * as fc from 'fast-check';
 import type { Backend } from '../../../src/backend/backend.ts';
 import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
 import { findProgram } from '../../../src/system/command.ts';
-import type { Network } from '../../scenarios/network.ts';
-import { createEmptyNode, iptablesObstacle } from '../../scenarios/network.ts';
-import type { ServiceManifest } from '../../scenarios/objects.ts';
+import type { Network } from '../../support/network.ts';
+import { createEmptyNode, iptablesObstacle } from '../../support/network.ts';
+import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { keysOf, manyServices, plainService, servicesArbitrary, signal, state } from './services.ts';
 
 /** More than one block of an input; in a user namespace the kernel takes no messages of that size. */

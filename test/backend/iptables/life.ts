@@ -15,7 +15,7 @@ import type { NodeRecord } from '../../../src/model/node.ts';
 import type { RunCommand } from '../../../src/system/command.ts';
 import { CommandError } from '../../../src/system/command.ts';
 import type { IptablesHost } from '../../../src/system/iptables.ts';
-import { defaultConfig } from '../../scenarios/objects.ts';
+import { defaultConfig } from '../../support/serviceManifests.ts';
 import type { Event } from './events.ts';
 import { nodeObject } from './events.ts';
 import { signal } from './services.ts';

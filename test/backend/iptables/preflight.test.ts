@@ -10,8 +10,8 @@ import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
 import { ipFamilies } from '../../../src/model/ipFamily.ts';
 import { withValues } from '../../api/admissionRow.ts';
 import { proxyConfigRows } from '../../api/proxyConfigRows.ts';
-import { describeWhere } from '../../requirements.ts';
-import { createEmptyNode } from '../../scenarios/network.ts';
+import { describeWhere } from '../../support/requirements.ts';
+import { createEmptyNode } from '../../support/network.ts';
 import { manyServices, signal, state } from './services.ts';
 
 const minimal = { metadata: { name: 'x' }, spec: { mode: 'iptables' } };

@@ -8,9 +8,9 @@ import type { Backend } from '../../../src/backend/backend.ts';
 import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
 import { findRefused } from '../../../src/backend/shared/bisect.ts';
 import { CommandError, type RunCommand } from '../../../src/system/command.ts';
-import type { Network } from '../../scenarios/network.ts';
-import { createEmptyNode, iptablesObstacle } from '../../scenarios/network.ts';
-import type { ServiceManifest } from '../../scenarios/objects.ts';
+import type { Network } from '../../support/network.ts';
+import { createEmptyNode, iptablesObstacle } from '../../support/network.ts';
+import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { keysOf, manyServices, plainService, signal, state } from './services.ts';
 
 describe('findRefused', () => {

@@ -3,9 +3,9 @@ import * as fc from 'fast-check';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
-import type { PodName } from '../../scenarios/network.ts';
-import type { ServiceManifest } from '../../scenarios/objects.ts';
-import { clusterIP, loadBalancerIP, stateOf } from '../../scenarios/objects.ts';
+import type { PodName } from '../../support/network.ts';
+import type { ServiceManifest } from '../../support/serviceManifests.ts';
+import { clusterIP, loadBalancerIP, stateOf } from '../../support/serviceManifests.ts';
 
 export const signal = new AbortController().signal;
 const podNames: readonly PodName[] = ['podA', 'podB', 'podC', 'remotePod'];

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { Writer } from '../../../src/backend/ipvs/writer.ts';
 import { recordAll } from '../../../src/backend/ipvs/render.ts';
 import type { Iptables } from '../../../src/system/iptables.ts';
-import { stateOf } from '../../scenarios/objects.ts';
+import { stateOf } from '../../support/serviceManifests.ts';
 import { manyServices, plainService, signal } from '../iptables/services.ts';
 import { desiredStateOf } from './ledgers.ts';
 

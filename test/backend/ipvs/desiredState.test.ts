@@ -2,8 +2,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
 import type { KernelState, PresentServer } from '../../../src/backend/ipvs/kernelState.ts';
-import type { ServiceManifest } from '../../scenarios/objects.ts';
-import { clusterIP, loadBalancerIP } from '../../scenarios/objects.ts';
+import type { ServiceManifest } from '../../support/serviceManifests.ts';
+import { clusterIP, loadBalancerIP } from '../../support/serviceManifests.ts';
 import { allLines, kernelWith, desiredStateOf, nodeAddress } from './ledgers.ts';
 
 const tcp = [{ port: 80 }];

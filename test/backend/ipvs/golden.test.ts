@@ -7,7 +7,7 @@ import { expect, test } from '@jest/globals';
 import { renderIpvs } from '../../../src/backend/ipvs/render.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
-import { stateOf } from '../../scenarios/objects.ts';
+import { stateOf } from '../../support/serviceManifests.ts';
 import { scenarios } from '../../scenarios/serviceTable.ts';
 
 const update = process.env['UPDATE_GOLDEN'] === '1';

@@ -1,7 +1,7 @@
 /** Runs inside the kernel under test: every check of checks.ts. Prints a line of JSON for each. */
 import { inspect } from 'node:util';
-import type { Network } from '../../scenarios/network.ts';
-import { createNetwork } from '../../scenarios/network.ts';
+import type { Network } from '../../support/network.ts';
+import { createNetwork } from '../../support/network.ts';
 import { checks } from './checks.ts';
 import { onEmptyNode } from './checks/node.ts';
 

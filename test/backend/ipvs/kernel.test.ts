@@ -1,6 +1,6 @@
 /** The backend on a kernel that really has ip_vs. */
 import { beforeAll, expect, test } from '@jest/globals';
-import { describeWhere } from '../../requirements.ts';
+import { describeWhere } from '../../support/requirements.ts';
 import { runInKernel } from '../../uml/kernel.ts';
 import { checks } from './checks.ts';
 

@@ -8,9 +8,9 @@ import type { KernelState } from '../../../src/backend/ipvs/kernelState.ts';
 import { emptyKernel } from '../../../src/backend/ipvs/kernelState.ts';
 import { DesiredState } from '../../../src/backend/ipvs/desiredState.ts';
 import { recordAll } from '../../../src/backend/ipvs/render.ts';
-import { addresses } from '../../scenarios/network.ts';
-import type { ServiceManifest } from '../../scenarios/objects.ts';
-import { stateOf } from '../../scenarios/objects.ts';
+import { addresses } from '../../support/network.ts';
+import type { ServiceManifest } from '../../support/serviceManifests.ts';
+import { stateOf } from '../../support/serviceManifests.ts';
 
 export const nodeAddress = addresses.node.ipv4;
 

@@ -7,7 +7,7 @@ import { formatRealServer, formatServer, serverName } from '../../../src/backend
 import { setIds, setName, socketEntry } from '../../../src/backend/ipvs/sets.ts';
 import { neededSysctls } from '../../../src/backend/ipvs/sysctls.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
-import { defaultConfig, stateOf } from '../../scenarios/objects.ts';
+import { defaultConfig, stateOf } from '../../support/serviceManifests.ts';
 
 function readAll<Reader extends { read(line: string): void }>(reader: Reader, text: string): Reader {
   for (const line of text.split('\n')) reader.read(line);

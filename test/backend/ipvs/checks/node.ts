@@ -8,10 +8,10 @@ import { createBackend } from '../../../../src/backend/registry.ts';
 import type { ServiceState } from '../../../../src/model/serviceState.ts';
 import type { RunCommand } from '../../../../src/system/command.ts';
 import { findProgram } from '../../../../src/system/command.ts';
-import type { Network } from '../../../scenarios/network.ts';
-import { createEmptyNode } from '../../../scenarios/network.ts';
-import type { ServiceManifest } from '../../../scenarios/objects.ts';
-import { clusterIP, stateOf } from '../../../scenarios/objects.ts';
+import type { Network } from '../../../support/network.ts';
+import { createEmptyNode } from '../../../support/network.ts';
+import type { ServiceManifest } from '../../../support/serviceManifests.ts';
+import { clusterIP, stateOf } from '../../../support/serviceManifests.ts';
 
 export interface Node {
   readonly backend: Backend;

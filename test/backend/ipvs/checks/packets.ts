@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { createBackend } from '../../../../src/backend/registry.ts';
 import { ipFamilies } from '../../../../src/model/ipFamily.ts';
-import type { Network } from '../../../scenarios/network.ts';
-import { clusterIP, stateOf } from '../../../scenarios/objects.ts';
+import type { Network } from '../../../support/network.ts';
+import { clusterIP, stateOf } from '../../../support/serviceManifests.ts';
 import type { Check } from './node.ts';
 import { ipvsState, nodeWith, signal, syncAll, web } from './node.ts';
 

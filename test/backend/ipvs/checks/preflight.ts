@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { RunCommand } from '../../../../src/system/command.ts';
 import { CommandError } from '../../../../src/system/command.ts';
-import { defaultConfig } from '../../../scenarios/objects.ts';
+import { defaultConfig } from '../../../support/serviceManifests.ts';
 import type { Check, Node } from './node.ts';
 import { leftovers, nodeWith } from './node.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { renderIpvs } from '../../../../src/backend/ipvs/render.ts';
 import { ipFamilies } from '../../../../src/model/ipFamily.ts';
-import { stateOf } from '../../../scenarios/objects.ts';
+import { stateOf } from '../../../support/serviceManifests.ts';
 import type { Check } from './node.ts';
 import { ipvsState, leftovers, nodeWith, signal, syncAll, virtualServers, web } from './node.ts';
 

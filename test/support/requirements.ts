@@ -6,7 +6,7 @@
  */
 import { describe, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
-import { missingBinaries } from './cluster/binaries.ts';
+import { missingBinaries } from '../cluster/binaries.ts';
 
 /** Programs of the machine by name, `root`, or programs that are built here: actionlint, or all of the local cluster's. */
 export type Requirement = 'root' | 'cluster' | 'actionlint' | 'iptables' | 'netns' | 'uml' | 'faketime';
