@@ -39,7 +39,7 @@ function sectionOf(changelog: string, title: string): string {
   return section.slice(section.indexOf('\n') + 1).trim();
 }
 
-/** A registry's host with or without a port, then a path in lower case (the OCI distribution specification's `name`). */
+/** A registry's host with or without a port, then a path in lower case (`name` of the OCI distribution spec). */
 const imagePattern = /^[a-z\d](?:[a-z\d.-]*[a-z\d])?(?::\d+)?(?:\/[a-z\d]+(?:(?:\.|_{1,2}|-+)[a-z\d]+)*)+$/;
 
 /** Throws NotReady for what cannot be the name of an image, e.g. because a variable of the repository is not set. */

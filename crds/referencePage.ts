@@ -18,18 +18,23 @@ interface Level {
 
 const width = 120;
 
-const opening = `
-<!-- Generated from crds/ by \`npm run generate\`; do not edit. -->
+const about = [
+  'Every field of the objects of `proxyconfig.dev`, made from the [CustomResourceDefinitions](../../crds).',
+  'In a cluster `kubectl explain pxc.spec` and `kubectl explain nodeproxy.status` say the same.',
+];
+const legend = [
+  'Under *default*, **required** means that an object without the field is refused, and a dash that the field may be',
+  'left out and then is absent. *Of its fields* means that an object left out is filled in with the defaults of its',
+  'fields. What the tables cannot say stands below them as rules; each is the message with which the API server refuses.',
+];
 
-# API reference
-
-${paragraph('Every field of the objects of `proxyconfig.dev`, made from the [CustomResourceDefinitions](../../crds). In a cluster `kubectl explain pxc.spec` and `kubectl explain nodeproxy.status` say the same.')}
-
-${paragraph("Under *default*, **required** means that an object without the field is refused, and a dash that the field may be left out and then is absent. *Of its fields* means that an object left out is filled in with its fields' defaults. What the tables cannot say stands below them as rules; each is the message with which the API server refuses.")}
-`.trimStart();
+function opening(): string {
+  const banner = '<!-- Generated from crds/ by `npm run generate`; do not edit. -->';
+  return [banner, '# API reference', paragraph(about.join(' ')), paragraph(legend.join(' ')), ''].join('\n\n');
+}
 
 export function referencePage(definitions: readonly Definition[]): string {
-  return [opening, ...definitions.map(kindSection)].join('\n');
+  return opening() + definitions.map(kindSection).join('\n');
 }
 
 function kindSection(definition: Definition): string {

@@ -1,6 +1,6 @@
 /**
- * docs/reference/api.md against the CRDs themselves, read here anew: each field has its row, and nothing of what a field
- * asks for is left out.
+ * docs/reference/api.md against the CRDs themselves, read here anew: each field has its row, and nothing of what a
+ * field asks for is left out.
  */
 import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * The workflows of `.github`: actionlint takes them and not what is broken in them, nothing in them is a moving tag, and
- * no job has more rights than it needs.
+ * The workflows of `.github`: actionlint takes them and not what is broken in them, nothing in them is a moving tag,
+ * and no job has more rights than it needs.
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -41,7 +41,7 @@ describeWhere(['actionlint'], 'actionlint', () => {
   });
   afterAll(() => rm(copy, { recursive: true, force: true }));
 
-  /** Of all workflows, with another text for one of them. Linters of other languages are off: not every machine has them. */
+  /** Of all workflows, with another text for one of them. Linters of other languages are off: few have them. */
   async function faultsOf(name: string, text: string): Promise<string> {
     for (const file of files) await writeFile(join(copy, file.path), file.name === name ? text : textOf(file.name));
     const { stdout, exitCode } = await execa(

@@ -8,7 +8,7 @@ import { describe, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { missingBinaries } from '../cluster/binaries.ts';
 
-/** Programs of the machine by name, `root`, or programs that are built here: actionlint, or all of the local cluster's. */
+/** Programs of the machine by name, `root`, or what is built here: actionlint, all programs of the local cluster. */
 export type Requirement = 'root' | 'cluster' | 'actionlint' | 'iptables' | 'netns' | 'uml' | 'faketime';
 
 const found = new Map<Requirement, string | undefined>();
