@@ -6,6 +6,7 @@
  */
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { apiVersion, nodeProxyResource, objectPath } from '../api/resources.ts';
 import type { AgentConfig } from '../config.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ReflectorTiming } from '../kube/reflector.ts';
@@ -23,7 +24,7 @@ import { ConfigController } from './configController.ts';
 import type { FlushMonitor } from './flushMonitor.ts';
 import { type HealthFacts, readyz } from './health.ts';
 import type { KernelAccess } from './kernelAccess.ts';
-import { createNodeConfigSource, nodeProxiesPath } from './nodeConfigSource.ts';
+import { createNodeConfigSource } from './nodeConfigSource.ts';
 import { createPacketCounters } from './packetCounters.ts';
 import { quarantinedServices } from './report.ts';
 import { Prober } from './probe.ts';
@@ -56,10 +57,10 @@ const lastReportMs = 3000;
 function nodeProxyWriter(name: string, { client, logger, timing }: AgentParts): StatusWriter {
   return createStatusWriter({
     client,
-    apiVersion: 'proxyconfig.dev/v1alpha1',
-    kind: 'NodeProxy',
+    apiVersion,
+    kind: nodeProxyResource.kind,
     name,
-    path: `${nodeProxiesPath}/${name}`,
+    path: objectPath(nodeProxyResource, name),
     fieldManager: 'proxyconfig-agent',
     intervalMs: timing.statusIntervalMs,
     onError: (error, retryInMs) => logger.warn('the NodeProxy status was not written', { error, retryInMs }),
@@ -134,7 +135,7 @@ export class Agent {
       client,
       nodeName,
       onChange: (nodeProxy) => this.#configController?.setNodeProxy(nodeProxy),
-      onError: (error, retryInMs) => onError('nodeproxies', error, retryInMs),
+      onError: (error, retryInMs) => onError(nodeProxyResource.plural, error, retryInMs),
       timing: timing.reflector,
     });
     const mode = () => this.#dataplane.status.inForce?.config.mode;

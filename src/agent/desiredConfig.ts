@@ -7,6 +7,7 @@ import { builtInConfig, withDefaults } from '../api/defaults.ts';
 import { nodeConfigOf, type NodeConfig } from '../api/nodeConfig.ts';
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
+import { apiVersion, proxyConfigResource } from '../api/resources.ts';
 import { revisionOf } from '../api/revision.ts';
 import { validateProxyConfig } from '../api/validation.ts';
 import type { Refusal } from '../backend/backend.ts';
@@ -33,8 +34,8 @@ export function configOfNodeProxy(spec: NodeProxy['spec']): DesiredConfig | Refu
 
 function readConfig(config: unknown): { config: NodeConfig } | Refusal {
   const manifest = {
-    apiVersion: 'proxyconfig.dev/v1alpha1',
-    kind: 'ProxyConfig',
+    apiVersion,
+    kind: proxyConfigResource.kind,
     metadata: { name: 'node' },
     spec: config,
   };

@@ -3,11 +3,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
+import { nodeProxyResource } from '../api/resources.ts';
 import { isForbidden, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createReflector, type ReflectorTiming } from '../kube/reflector.ts';
-
-export const nodeProxiesPath = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
 
 export interface NodeConfigSource {
   start(): void;
@@ -47,7 +46,7 @@ export function createNodeConfigSource({
   };
   const reflector = createReflector<NodeProxy>({
     client,
-    path: nodeProxiesPath,
+    path: nodeProxyResource.path,
     query: { fieldSelector: `metadata.name=${nodeName}` },
     decode: (object) => object as NodeProxy,
     handler: {

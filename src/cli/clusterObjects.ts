@@ -4,6 +4,7 @@
  */
 import { withDefaults } from '../api/defaults.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
+import { apiVersion, proxyConfigResource } from '../api/resources.ts';
 import { validateProxyConfig, type Violation } from '../api/validation.ts';
 import { decodeEndpointSlice } from '../model/decodeEndpointSlice.ts';
 import { decodeNode } from '../model/decodeNode.ts';
@@ -71,7 +72,7 @@ class Collector implements ClusterObjects {
 type Decode = (manifest: Manifest, into: Collector) => void;
 
 const decoders: Readonly<Record<string, Decode>> = {
-  'proxyconfig.dev/v1alpha1 ProxyConfig': addProxyConfig,
+  [`${apiVersion} ${proxyConfigResource.kind}`]: addProxyConfig,
   'v1 Node': addNode,
   'v1 Service': addService,
   'discovery.k8s.io/v1 EndpointSlice': addEndpointSlice,
@@ -129,7 +130,7 @@ function addEndpointSlice(manifest: Manifest, into: Collector): void {
 function inDefaultNamespace(manifest: Manifest): Manifest {
   const { object, kind } = manifest;
   const metadata = isRecord(object['metadata']) ? object['metadata'] : {};
-  if (kind === 'Node' || kind === 'ProxyConfig' || (metadata['namespace'] ?? '') !== '') return manifest;
+  if (kind === 'Node' || kind === proxyConfigResource.kind || (metadata['namespace'] ?? '') !== '') return manifest;
   return { ...manifest, object: { ...object, metadata: { ...metadata, namespace: 'default' } } };
 }
 

@@ -3,13 +3,13 @@
  */
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
+import { nodeProxyResource, proxyConfigResource } from '../api/resources.ts';
 import { isGone } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
 import type { StatusObjects } from './statusView.ts';
 
-const group = '/apis/proxyconfig.dev/v1alpha1';
-const paths = [`${group}/proxyconfigs`, `${group}/nodeproxies`] as const;
+const paths = [proxyConfigResource.path, nodeProxyResource.path] as const;
 /** A person looks on: shorter than between machines. */
 const timing = { reconnectMaxMs: 2000, retryMaxMs: 5000 };
 const retryMs = 1000;

@@ -34,7 +34,7 @@ export interface EventRecorder {
 
 export interface EventRecorderOptions {
   readonly client: KubeClient;
-  /** e.g. `proxyconfig.dev/operator` */
+  /** The qualified name of what reports, e.g. `operatorController` of src/api/resources.ts. */
   readonly controller: string;
   /** The Pod's or node's name. */
   readonly instance: string;

@@ -5,6 +5,7 @@ import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { ObjectMeta } from '../api/objectMeta.ts';
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
+import { proxyConfigResource, revisionLabel } from '../api/resources.ts';
 
 export interface KnownNode {
   readonly name: string;
@@ -88,13 +89,11 @@ export function decodeAgentPod(object: unknown): AgentPod | undefined {
   return { node: spec.nodeName, ready };
 }
 
-/** The namespace holds those of DaemonSets, too. */
-export const revisionLabel = 'proxyconfig.dev/revision';
-
+/** undefined for a ControllerRevision without our label: the namespace holds those of DaemonSets, too. */
 export function decodeRevision(object: unknown): KnownRevision | undefined {
   const { metadata, revision: number, data } = object as ApiControllerRevision;
   const revision = metadata.labels?.[revisionLabel];
-  const owner = metadata.ownerReferences?.find(({ kind }) => kind === 'ProxyConfig')?.uid;
+  const owner = metadata.ownerReferences?.find(({ kind }) => kind === proxyConfigResource.kind)?.uid;
   if (revision === undefined || owner === undefined || data === undefined || metadata.deletionTimestamp !== undefined)
     return undefined;
   return { name: metadata.name, owner, revision, number, nodeConfig: data };

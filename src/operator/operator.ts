@@ -1,6 +1,7 @@
 /**
  * @module The operator process: watches, lets `reconcile` decide, and writes what comes out.
  */
+import { apiVersion, nodeProxyResource, operatorController, proxyConfigResource } from '../api/resources.ts';
 import { createEventRecorder, type EventRecorder } from '../kube/events.ts';
 import { isAlreadyExists, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -29,7 +30,6 @@ export interface OperatorOptions {
   readonly now: () => number;
 }
 
-const ours = { group: 'proxyconfig.dev', version: 'v1alpha1' };
 const core = { group: '', version: 'v1' };
 /** Everything is reconciled under one key: which ProxyConfig wins a node is a question about all of them. */
 const wholeCluster = 'cluster';
@@ -70,7 +70,7 @@ export class ProxyConfigOperator extends OperatorBase {
     this.#options = options;
     this.#events = createEventRecorder({
       client,
-      controller: 'proxyconfig.dev/operator',
+      controller: operatorController,
       instance,
       onError: (cause) => logger.warn('an event was lost', { error: cause }),
     });
@@ -89,9 +89,9 @@ export class ProxyConfigOperator extends OperatorBase {
     // Only an event hangs on it: nodes need not wait where it may not be read.
     void this.watch({ ...core, plural: 'services' }, (service) => this.#keepService(service));
     await Promise.all([
-      this.watch({ ...ours, plural: 'proxyconfigs' }, keepIn(configs)),
+      this.watch(proxyConfigResource, keepIn(configs)),
       this.watch({ ...apps, plural: 'controllerrevisions' }, keepIn(revisions)),
-      this.watch({ ...ours, plural: 'nodeproxies' }, keepIn(nodeProxies)),
+      this.watch(nodeProxyResource, keepIn(nodeProxies)),
       this.watch({ ...core, plural: 'nodes' }, keepIn(nodes)),
       this.watch({ ...core, plural: 'pods', namespace: operatorNamespace }, keepIn(agentPods)),
     ]);
@@ -217,7 +217,7 @@ export class ProxyConfigOperator extends OperatorBase {
     const { method, path, options } = statusWrite(config, status);
     if (this.#observed.configs.learn(await client.send(method, path, options))) this.#enqueue();
     this.#statusWrittenAt.set(uid, performance.now());
-    const regarding = { apiVersion: `${ours.group}/${ours.version}`, kind: 'ProxyConfig', name, uid };
+    const regarding = { apiVersion, kind: proxyConfigResource.kind, name, uid };
     for (const { type, reason, message } of events) {
       logger.info(message, { proxyConfig: name, reason });
       await this.#events.record({ regarding, type, reason, action: 'Reconcile', note: message });

@@ -4,8 +4,9 @@
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
+import { apiVersion, proxyConfigLabel, proxyConfigResource, revisionLabel } from '../api/resources.ts';
 import type { SendOptions } from '../kube/client.ts';
-import { revisionLabel, type ClusterView, type KnownRevision } from './clusterView.ts';
+import type { ClusterView, KnownRevision } from './clusterView.ts';
 import type { Target } from './resolve.ts';
 
 /** Where the operator runs; also named in the agents' admission policy. */
@@ -64,10 +65,10 @@ function creation({ config, revision, nodeConfig }: Target, history: readonly Kn
       namespace: operatorNamespace,
       labels: {
         'app.kubernetes.io/name': 'proxyconfig',
-        'proxyconfig.dev/proxyconfig': name,
+        [proxyConfigLabel]: name,
         [revisionLabel]: revision,
       },
-      ownerReferences: [{ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'ProxyConfig', name, uid, controller: true }],
+      ownerReferences: [{ apiVersion, kind: proxyConfigResource.kind, name, uid, controller: true }],
     },
     revision: (history.at(-1)?.number ?? 0) + 1,
     data: nodeConfig,

@@ -5,11 +5,11 @@ import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { OwnerReference } from '../api/objectMeta.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
+import { apiVersion, nodeProxyResource, objectPath } from '../api/resources.ts';
 import { isOverloaded } from '../kube/apiError.ts';
 import type { KubeClient, SendOptions } from '../kube/client.ts';
 import type { KnownNode } from './clusterView.ts';
 
-export const nodeProxiesPath = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
 export const fieldManager = 'proxyconfig-operator';
 
 /** What a node is assigned: a revision of a ProxyConfig, which need not be its newest. */
@@ -38,12 +38,12 @@ export function nodeWrite(node: KnownNode, assignment: NodeAssignment, live: Nod
   const query = { fieldManager };
   if (!live) {
     const body = {
-      apiVersion: 'proxyconfig.dev/v1alpha1',
-      kind: 'NodeProxy',
+      apiVersion,
+      kind: nodeProxyResource.kind,
       metadata: { name: node.name, ownerReferences },
       spec,
     };
-    return { node: node.name, method: 'POST', path: nodeProxiesPath, options: { body, query } };
+    return { node: node.name, method: 'POST', path: nodeProxyResource.path, options: { body, query } };
   }
   // A JSON patch replaces the configuration as a whole; a merge patch would keep settings that the new one leaves out.
   const body = [
@@ -54,7 +54,7 @@ export function nodeWrite(node: KnownNode, assignment: NodeAssignment, live: Nod
   return {
     node: node.name,
     method: 'PATCH',
-    path: `${nodeProxiesPath}/${node.name}`,
+    path: objectPath(nodeProxyResource, node.name),
     options: { body, query, contentType: 'application/json-patch+json' },
   };
 }

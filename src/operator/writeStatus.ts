@@ -3,11 +3,9 @@
  */
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
+import { apiVersion, proxyConfigResource, statusPath } from '../api/resources.ts';
 import type { SendOptions } from '../kube/client.ts';
 import { fieldManager } from './writeNodes.ts';
-
-const apiVersion = 'proxyconfig.dev/v1alpha1';
-export const proxyConfigsPath = `/apis/${apiVersion}/proxyconfigs`;
 
 /** One request, as data. */
 export interface StatusWrite {
@@ -24,11 +22,11 @@ export function statusWrite({ metadata }: ProxyConfig, status: ProxyConfigStatus
   const { name, resourceVersion } = metadata;
   return {
     method: 'PATCH',
-    path: `${proxyConfigsPath}/${name}/status`,
+    path: statusPath(proxyConfigResource, name),
     options: {
       contentType: 'application/apply-patch+yaml',
       query: { fieldManager, force: true },
-      body: { apiVersion, kind: 'ProxyConfig', metadata: { name, resourceVersion }, status },
+      body: { apiVersion, kind: proxyConfigResource.kind, metadata: { name, resourceVersion }, status },
     },
   };
 }
