@@ -3,7 +3,7 @@
  */
 import type { AgentConfig } from '../config.ts';
 import type { ProxyMode } from '../api/nodeConfig.ts';
-import { type Answer, type HttpServer, json, plain, startHttpServer } from '../observability/httpServer.ts';
+import { type HttpResponse, type HttpServer, json, plain, startHttpServer } from '../observability/httpServer.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import { type HealthAnswer, type HealthFacts, healthz, livez, readyz } from './health.ts';
@@ -58,11 +58,11 @@ export function startHttpServers({
   return [serve('health', config.healthAddress, probes), serve('metrics', config.metricsAddress, readings)];
 }
 
-function asJSON({ status, body }: HealthAnswer): Answer {
+function asJSON({ status, body }: HealthAnswer): HttpResponse {
   return json(status, body);
 }
 
-function counted(counter: AgentMetrics['healthz'], answer: HealthAnswer): Answer {
+function counted(counter: AgentMetrics['healthz'], answer: HealthAnswer): HttpResponse {
   counter.inc({ code: answer.status });
   return asJSON(answer);
 }

@@ -9,7 +9,7 @@ import type { EndpointSliceRecord } from '../model/endpointSlice.ts';
 import { canonicalAddress, cidrContains, familyOf, type IPFamily } from '../model/ipFamily.ts';
 import type { NodeRecord } from '../model/node.ts';
 import type { ServiceKey, ServiceRecord } from '../model/service.ts';
-import { type Answer, type HttpServer, json, startHttpServer } from '../observability/httpServer.ts';
+import { type HttpResponse, type HttpServer, json, startHttpServer } from '../observability/httpServer.ts';
 import type { Logger } from '../observability/logger.ts';
 
 export interface ServiceHealthOptions {
@@ -78,7 +78,7 @@ export class ServiceHealth {
     for (const [address] of gone) servers.delete(address);
     await Promise.all(gone.map(([, server]) => server.stop()));
     const { logger, isHealthy } = this.#options;
-    const answer = (): Answer => serviceHealthAnswer(key, listener.localEndpoints, isHealthy());
+    const answer = (): HttpResponse => serviceHealthAnswer(key, listener.localEndpoints, isHealthy());
     for (const host of addresses) {
       if (servers.has(host)) continue;
       const onUnavailable = (error: Error): void =>
@@ -127,7 +127,7 @@ export function localEndpoints(slices: Iterable<EndpointSliceRecord>, nodeName: 
   return new Set(ready.map(({ address }) => address)).size;
 }
 
-export function serviceHealthAnswer(key: ServiceKey, endpoints: number, serviceProxyHealthy: boolean): Answer {
+export function serviceHealthAnswer(key: ServiceKey, endpoints: number, serviceProxyHealthy: boolean): HttpResponse {
   const [namespace, name] = key.split('/');
   const body = { service: { namespace, name }, localEndpoints: endpoints, serviceProxyHealthy };
   return {

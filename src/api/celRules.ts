@@ -1,5 +1,5 @@
 /**
- * @module CEL as the API server evaluates it in a CRD: the language from a library, Kubernetes' own functions from
+ * CEL as the API server evaluates it in a CRD: the language from a library, Kubernetes' own functions from
  * here.
  *
  * Only the functions that rules of this project use are here; a rule that calls another one is reported as failed, and
@@ -8,9 +8,10 @@
 import { Environment } from '@marcbachmann/cel-js';
 import ipaddr from 'ipaddr.js';
 
+/** Whether a value (`self` in CEL) satisfies a rule. */
 export type RuleCheck = (rule: string, self: unknown) => boolean;
 
-/** A check that is true where the rule holds; a rule that cannot be evaluated does not hold, as on the API server. */
+/** A check that never throws: a rule that cannot be evaluated does not hold, as on the API server. */
 export function createRuleCheck(): RuleCheck {
   const environment = kubernetesEnvironment();
   return (rule, self) => {
@@ -47,11 +48,11 @@ class Formats {
   readonly qualifiedName = new NamedFormat(isQualifiedName);
   readonly labelValue = new NamedFormat((text) => text === '' || labelName.test(text));
 }
-/** optional(list of messages) in Kubernetes; that there are any is all that rules ask. */
+/** optional(list of messages) in Kubernetes; rules only ask whether there are any. */
 class FormatErrors {
-  readonly any: boolean;
-  constructor(any: boolean) {
-    this.any = any;
+  readonly hasErrors: boolean;
+  constructor(hasErrors: boolean) {
+    this.hasErrors = hasErrors;
   }
 }
 
@@ -82,7 +83,7 @@ function kubernetesEnvironment(): Environment {
       'NamedFormat.validate(string): FormatErrors',
       ({ accepts }: NamedFormat, text: string) => new FormatErrors(!accepts(text)),
     )
-    .registerFunction('FormatErrors.hasValue(): bool', ({ any }: FormatErrors) => any);
+    .registerFunction('FormatErrors.hasValue(): bool', ({ hasErrors }: FormatErrors) => hasErrors);
 }
 
 /** CEL's integers are 64 bits wide: the library has them as bigint. */

@@ -1,8 +1,9 @@
 /**
- * @module Conditions as Kubernetes' API conventions and kstatus read them.
+ * Conditions as Kubernetes' API conventions and kstatus read them.
  */
 import type { ProxyConfigStatus } from './nodeConfig.ts';
 
+/** metav1.Condition. */
 export type Condition = NonNullable<ProxyConfigStatus['conditions']>[number];
 
 /** A condition as it stands now, before it is known whether its status changed. */
@@ -15,8 +16,9 @@ export interface ConditionNow {
   readonly message: string;
 }
 
+/** What all conditions of one status have in common. */
 export interface Stamp {
-  /** The `metadata.generation` that these conditions speak of. */
+  /** The `metadata.generation` that the conditions are about. */
   readonly observedGeneration: number;
   readonly now: Date;
 }
@@ -44,11 +46,15 @@ function transitioned(
   return { type, status, reason, message, observedGeneration, lastTransitionTime };
 }
 
+/** The condition of that type; undefined where there is none. */
 export function findCondition(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
   return conditions?.find((condition) => condition.type === type);
 }
 
-/** metav1.Time has whole seconds; with fractions a server-side apply would never be a no-op. */
+/**
+ * The time as metav1.Time has it: RFC 3339 in UTC, whole seconds. With fractions a server-side apply would never be a
+ * no-op.
+ */
 export function toSeconds(time: Date): string {
   return time.toISOString().replace(/\.\d+Z$/, 'Z');
 }

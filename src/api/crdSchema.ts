@@ -1,6 +1,7 @@
 /**
- * @module The part of a CustomResourceDefinition's structural schema that this project uses and reads.
+ * The part of a CustomResourceDefinition's structural schema that this project uses and reads.
  */
+/** apiextensions.k8s.io/v1 JSONSchemaProps. */
 export interface CrdSchema {
   readonly type?: string;
   readonly description?: string;
@@ -28,11 +29,12 @@ export interface CrdSchema {
   readonly 'x-kubernetes-validations'?: readonly CelRule[];
 }
 
+/** apiextensions.k8s.io/v1 ValidationRule. */
 export interface CelRule {
   readonly rule: string;
   readonly message?: string;
   readonly messageExpression?: string;
-  /** e.g. `.iptables`: the child that the message speaks of. */
+  /** e.g. `.iptables`: the child that the message is about. */
   readonly fieldPath?: string;
   readonly reason?: string;
 }

@@ -1,5 +1,5 @@
 /**
- * @module Defaults as the API server fills them in, from the CRDs' own schemas.
+ * Defaults as the API server fills them in, from the CRDs' own schemas.
  */
 import type { CrdSchema } from './crdSchema.ts';
 import { isRecord } from './isRecord.ts';
@@ -8,8 +8,8 @@ import type { ProxyConfig } from './generated/proxyConfig.ts';
 import { proxyconfigSchema } from './generated/schemas.ts';
 
 /**
- * A copy of a manifest as `kubectl apply` would store it: absent fields that have a default carry it. Unknown fields
- * stay.
+ * A copy of a manifest as the API server would store it: absent fields that have a default carry it. Unknown fields
+ * stay. What is not of the schema's type is returned as it is, for `validateObject` to report.
  */
 export function withDefaults(manifest: unknown, schema: CrdSchema = proxyconfigSchema): unknown {
   if (Array.isArray(manifest)) return manifest.map((item) => withDefaults(item, schema.items ?? {}));

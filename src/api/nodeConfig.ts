@@ -12,12 +12,13 @@ export type ProxyMode = ProxyConfigSpec['mode'];
 /** All modes that a ProxyConfig may name, whether there is a backend for them or not. */
 export const proxyModes: readonly ProxyMode[] = ['iptables', 'ipvs', 'nftables', 'userspace'];
 
+/** A ProxyConfig's spec without what is the operator's own. */
 export type NodeConfig = Omit<
   ProxyConfigSpec,
   'nodeSelector' | 'priority' | 'paused' | 'rollout' | 'revisionHistoryLimit'
 >;
 
-/** The node's part of a ProxyConfig spec; everything else is the operator's own. */
+/** The node's part of a ProxyConfig's spec, as a copy. */
 export function nodeConfigOf(spec: ProxyConfigSpec): NodeConfig {
   const {
     nodeSelector: _selector,

@@ -12,6 +12,7 @@ export interface ObjectMeta {
   ownerReferences?: OwnerReference[];
 }
 
+/** metav1.OwnerReference. */
 export interface OwnerReference {
   apiVersion: string;
   kind: string;

@@ -1,11 +1,12 @@
 /**
- * @module Which ProxyConfig governs a node: one winner, the whole object, no merging of fields.
+ * Which ProxyConfig governs a node: one winner, the whole object, no merging of fields.
  *
  * Pure, and shared by the operator and the command line, so that a change reviewed with `proxyconfig render` resolves
  * as it will on the cluster.
  */
 import type { ProxyConfig } from './generated/proxyConfig.ts';
 
+/** metav1.LabelSelector, matched against a Node's labels. */
 export type NodeSelector = NonNullable<ProxyConfig['spec']['nodeSelector']>;
 type Requirement = NonNullable<NodeSelector['matchExpressions']>[number];
 type Labels = Readonly<Record<string, string>>;

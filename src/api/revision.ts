@@ -1,5 +1,5 @@
 /**
- * @module The name of a node configuration's content: equal configuration, equal revision, on every node and in every
+ * The name of a node configuration's content: equal configuration, equal revision, on every node and in every
  * release.
  */
 import { createHash } from 'node:crypto';

@@ -1,5 +1,5 @@
 /**
- * @module What the API server would refuse, said without one: the CRDs' own schemas and CEL rules are evaluated.
+ * What the API server would refuse, said without one: the CRDs' own schemas and CEL rules are evaluated.
  *
  * A walker of our own and no JSON Schema library: a CRD's rules, list types and integers-or-strings are no JSON Schema,
  * and one walk names every field in the same words. A test runs one table of objects here and against a real API
@@ -14,16 +14,22 @@ import { proxyconfigSchema } from './generated/schemas.ts';
 export interface Violation {
   /** e.g. `spec.masquerade.bit`. */
   readonly field: string;
-  /** What is wrong and what to write instead. */
+  /** What is wrong and what to write instead, to be read after the field's name. */
   readonly message: string;
 }
 
-/** Empty when the API server would take the manifest; defaults are filled in first, as there. */
+/**
+ * What the API server would refuse in a ProxyConfig; empty when it would take it. Defaults are filled in first, as
+ * there.
+ */
 export function validateProxyConfig(manifest: unknown): readonly Violation[] {
   return validateObject(manifest, proxyconfigSchema);
 }
 
-/** For any kind whose schema is known; `metadata`'s own fields beside those in the schema are taken as they are. */
+/**
+ * As `validateProxyConfig`, for any kind whose schema is given. Fields of `metadata` that the schema does not restrict
+ * are taken as they are.
+ */
 export function validateObject(manifest: unknown, schema: CrdSchema): readonly Violation[] {
   const complete: CrdSchema = {
     ...schema,
@@ -131,8 +137,13 @@ function wrongValue(value: unknown, schema: CrdSchema): string | undefined {
 }
 
 function wrongText(text: string, schema: CrdSchema): string | undefined {
-  const long = outside(Array.from(text).length, schema.minLength, schema.maxLength, 'number of characters must be');
-  if (long !== undefined) return long;
+  const wrongLength = outside(
+    Array.from(text).length,
+    schema.minLength,
+    schema.maxLength,
+    'number of characters must be',
+  );
+  if (wrongLength !== undefined) return wrongLength;
   if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(text))
     return `must match ${schema.pattern}, not ${JSON.stringify(text)}`;
   if (schema.format === 'date-time' && !/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(text))

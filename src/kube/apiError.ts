@@ -1,11 +1,12 @@
 /**
- * What went wrong between us and the API server, classified once. `status` 0 means that no answer came at all: refused,
- * cut, timed out, or not JSON.
+ * What went wrong between us and the API server, classified once.
  */
 export class ApiError extends Error {
+  /** The HTTP status; 0: no response came at all (connection refused, cut or timed out), or it was not JSON. */
   readonly status: number;
-  /** `reason` of the Kubernetes Status object, e.g. `NotFound`, `Expired`; `Unreachable` without an answer. */
+  /** `reason` of the Kubernetes Status object, e.g. `NotFound`, `Expired`; `Unreachable` with status 0. */
   readonly reason: string;
+  /** From the header Retry-After or the Status object; undefined where neither says it. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(details: ApiErrorDetails, options?: ErrorOptions) {
@@ -17,6 +18,7 @@ export class ApiError extends Error {
   }
 }
 
+/** The fields of an ApiError. */
 export interface ApiErrorDetails {
   readonly status: number;
   readonly reason: string;
@@ -26,21 +28,23 @@ export interface ApiErrorDetails {
 
 const hasStatus = (error: unknown, status: number): boolean => error instanceof ApiError && error.status === status;
 
+/** No response came, or none that could be read. */
 export const isUnreachable = (error: unknown): boolean => hasStatus(error, 0);
 export const isUnauthorized = (error: unknown): boolean => hasStatus(error, 401);
 export const isForbidden = (error: unknown): boolean => hasStatus(error, 403);
 export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
-/** Whoever goes on asking makes it worse. */
+/** Too many requests, or a response with Retry-After: more requests make it worse. */
 export const isOverloaded = (error: unknown): boolean => hasStatus(error, 429) || retryAfterMs(error) > 0;
 /** The resourceVersion or continue token is too old: list again from the start. */
 export const isGone = (error: unknown): boolean => hasStatus(error, 410);
+/** The object has changed since the resourceVersion that was sent. */
 export const isConflict = (error: unknown): boolean => hasStatus(error, 409) && !isAlreadyExists(error);
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof ApiError && error.reason === 'AlreadyExists';
 
 /**
- * Milliseconds that the API server asks to be left alone for; also where the error is a cause or one of several. 0: it
- * does not ask.
+ * Milliseconds for which the API server asks not to be asked again (Retry-After); found also where the ApiError is the
+ * cause of the error or one of an AggregateError's, of which the longest counts. 0 where it does not ask.
  */
 export function retryAfterMs(error: unknown): number {
   if (error instanceof ApiError) return (error.retryAfterSeconds ?? 0) * 1000;
@@ -48,7 +52,10 @@ export function retryAfterMs(error: unknown): number {
   return error instanceof Error ? retryAfterMs(error.cause) : 0;
 }
 
-/** The error in a Kubernetes Status object: the body of a refused request, or the object of a watch's ERROR event. */
+/**
+ * The error in a Kubernetes Status object: the body of a refused request, or the object of a watch's ERROR event, for
+ * which `httpStatus` is 0 and the object's own code counts. Messages are cut at 1024 characters.
+ */
 export function errorFromStatus(body: unknown, httpStatus: number, retryAfterHeader?: string): ApiError {
   const status = asStatus(body);
   const code = httpStatus > 299 ? httpStatus : (status.code ?? 500);
@@ -60,6 +67,7 @@ export function errorFromStatus(body: unknown, httpStatus: number, retryAfterHea
   });
 }
 
+/** The error of a request that got no readable response. */
 export function unreachable(message: string, cause: unknown): ApiError {
   return new ApiError({ status: 0, reason: 'Unreachable', message }, { cause });
 }

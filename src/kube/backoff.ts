@@ -1,12 +1,17 @@
+/**
+ * Waiting between tries.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Growing waits with jitter, so that many agents that lost the same server do not come back at the same moment. */
 export interface Backoff {
   /** Milliseconds to wait now: between a half and the whole of the current step, which doubles each time. */
   next(): number;
+  /** The next wait is of the first step again. */
   reset(): void;
 }
 
+/** Steps from `minMs` to at most `maxMs`; `random` gives numbers from 0 to below 1. */
 export function createBackoff(
   limits: { readonly minMs: number; readonly maxMs: number },
   random: () => number = Math.random,
@@ -24,11 +29,11 @@ export function createBackoff(
   };
 }
 
-/** Waits, or returns early when the signal fires; never throws. */
+/** Resolves after that many milliseconds, or at once when the signal fires; never rejects. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   try {
     await sleep(ms, undefined, { signal });
   } catch {
-    // woken up by the signal
+    // The signal has fired.
   }
 }

@@ -11,21 +11,29 @@ import type { KubeConfig } from './kubeConfig.ts';
 import { parseLines, type WatchEvent } from './watchLines.ts';
 
 export interface KubeClient {
+  /** e.g. `https://10.0.0.1:6443`. */
   readonly server: string;
-  /** `path` as on the API server, e.g. `/api/v1/services`. Throws ApiError on any status over 299. */
+  /**
+   * The body of the response to a GET, taken to be a `T`; `path` as on the API server, e.g. `/api/v1/services`. Throws
+   * ApiError on any status over 299 and where no readable response came, also when the signal fires.
+   */
   get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>;
+  /** The body of the response to a write, taken to be a `T`. Throws ApiError as `get` does. */
   send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options?: SendOptions): Promise<T>;
   /**
-   * The objects of a watch, one per line of the response, until the server closes it, the signal fires or nothing came
-   * for too long.
+   * The events of a watch until the server closes it or the signal fires, which is no error. Throws ApiError where it
+   * is refused, cut, or nothing came for `watchSilenceMs`.
    */
   watch(path: string, query: Query, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  /** Closes the idle connections; the client is not to be used afterwards. */
   close(): Promise<void>;
 }
 
+/** Parameters of a request's URL; one that is undefined is left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface SendOptions {
+  /** Sent as JSON. */
   readonly body?: unknown;
   /** Default `application/json`; patches name theirs, e.g. `application/apply-patch+yaml`. */
   readonly contentType?: string;
@@ -33,15 +41,12 @@ export interface SendOptions {
 }
 
 export interface KubeClientOptions {
-  /** For a request from its start to its last byte; default 30 s. */
+  /** For a request from its start to the last byte of its response; default 30 s. Watches are not bounded by it. */
   readonly requestTimeoutMs?: number;
-  /**
-   * A watch on which nothing came for this long is taken for dead; default 75 s, because bookmarks come only every 60
-   * s.
-   */
+  /** A watch on which nothing came for this long is closed; default 75 s, because bookmarks come every 60 s. */
   readonly watchSilenceMs?: number;
   readonly userAgent?: string;
-  /** Called with the `date` header of every answer. */
+  /** Called with the `Date` header of every response. */
   readonly onDate?: (date: string | undefined) => void;
 }
 
@@ -56,6 +61,7 @@ interface Exchange {
   readonly signal: AbortSignal;
 }
 
+/** A client that connects with its first request, and asks `config.token` for each. */
 export function createKubeClient(config: KubeConfig, options: KubeClientOptions = {}): KubeClient {
   const { requestTimeoutMs = 30_000, watchSilenceMs = 75_000, userAgent = 'proxyconfig', onDate } = options;
   const secure = config.server.startsWith('https:');
@@ -74,14 +80,14 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
     }
     const url = config.server + exchange.path + queryText(exchange.query);
     return new Promise((resolve, reject) => {
-      const answered = (response: http.IncomingMessage): void => {
+      const onResponse = (response: http.IncomingMessage): void => {
         onDate?.(response.headers.date);
         resolve(response);
       };
       const outgoing = (secure ? https : http).request(
         url,
         { agent, method: exchange.method, headers, signal: exchange.signal },
-        answered,
+        onResponse,
       );
       outgoing.setTimeout(watchSilenceMs, () =>
         outgoing.destroy(new Error(`nothing received for ${watchSilenceMs} ms`)),
@@ -98,9 +104,9 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
     const signal = exchange.signal === undefined ? timeout : AbortSignal.any([exchange.signal, timeout]);
     try {
       const response = await open({ ...exchange, signal });
-      const answer = await text(response);
-      if (isFailure(response)) throw refusal(response, answer);
-      return JSON.parse(answer) as T;
+      const body = await text(response);
+      if (isFailure(response)) throw refusal(response, body);
+      return JSON.parse(body) as T;
     } catch (error) {
       throw classify(exchange, error);
     }
@@ -138,13 +144,13 @@ function classify({ method, path }: Pick<Exchange, 'method' | 'path'>, error: un
 
 const isFailure = (response: http.IncomingMessage): boolean => (response.statusCode ?? 0) > 299;
 
-function refusal(response: http.IncomingMessage, answer: string): ApiError {
-  return errorFromStatus(parsed(answer), response.statusCode ?? 0, response.headers['retry-after']);
+function refusal(response: http.IncomingMessage, body: string): ApiError {
+  return errorFromStatus(parsed(body), response.statusCode ?? 0, response.headers['retry-after']);
 }
 
-function parsed(answer: string): unknown {
+function parsed(body: string): unknown {
   try {
-    return JSON.parse(answer);
+    return JSON.parse(body);
   } catch {
     return undefined; // a proxy's error page; its status code says enough
   }

@@ -9,14 +9,19 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 
+/** How a client reaches the API server, and as whom. */
 export interface KubeConfig {
   /** e.g. `https://10.0.0.1:6443`, without a slash at the end. */
   readonly server: string;
   readonly tls: TlsOptions;
-  /** The bearer token now; a file is read again for each request, because the kubelet rotates it. */
+  /**
+   * The bearer token; undefined where a client certificate says who we are. A file is read again for each request,
+   * because the kubelet rotates it. Throws where the file cannot be read any more.
+   */
   token(): string | undefined;
 }
 
+/** As node:tls takes them; certificates and keys in PEM. */
 export interface TlsOptions {
   readonly ca?: string | Buffer | undefined;
   readonly cert?: string | Buffer | undefined;
@@ -28,13 +33,16 @@ export interface TlsOptions {
 export interface KubeConfigSource {
   /** Path of a kubeconfig file; without it the Pod's service account is used. */
   readonly kubeconfig?: string | undefined;
-  /** `https://host:port`; required with the service account, and stronger than the file's own. */
+  /** `https://host:port`; required with the service account, and used instead of the file's own. */
   readonly server?: string | undefined;
   /** Default `/var/run/secrets/kubernetes.io/serviceaccount`. */
   readonly serviceAccountDirectory?: string;
 }
 
-/** Throws an Error that names the file and the field when the configuration cannot be used. */
+/**
+ * The current context of a kubeconfig file, or the Pod's service account. Throws an Error that names the file and the
+ * field where the file cannot be read, has no usable context, or asks for a login that is not supported.
+ */
 export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
   return source.kubeconfig === undefined ? fromServiceAccount(source) : fromFile(source.kubeconfig, source.server);
 }

@@ -1,9 +1,9 @@
 /**
- * @module Keeps a copy of one kind of object: paged list, then watch, for ever.
+ * Hands over the objects of one kind and every change of them: paged list, then watch, until it is stopped.
  *
  * What it promises: nothing is deleted on a failed list; a missed DELETE is found by the next list; an object of the
- * same name with another uid is another object; and whatever a watch loses without saying so (an etcd restored from a
- * backup) is bounded by a new list at least every five minutes.
+ * same name with another uid is another object; and whatever a watch loses without an error (an etcd restored from a
+ * backup) is found by a new list, at least every five minutes. The handler is called synchronously and by one loop.
  */
 import { ApiError, errorFromStatus, isGone, isUnreachable, retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff, pause } from './backoff.ts';
@@ -19,6 +19,7 @@ export interface ReflectorOptions<Item> {
   /** Called for every object at once, so that nothing larger than the record is kept; undefined = not of interest. */
   readonly decode: (object: unknown) => Item | undefined;
   readonly handler: ReflectorHandler<Item>;
+  /** Each failed list, watch (retried after that many milliseconds) and decoding (0). */
   readonly onError?: (error: unknown, retryInMs: number) => void;
   readonly timing?: Partial<ReflectorTiming>;
 }
@@ -26,7 +27,7 @@ export interface ReflectorOptions<Item> {
 export interface ReflectorTiming {
   /** Objects per page of a list. */
   readonly pageSize: number;
-  /** The longest time from one list to the next; shortened by up to a tenth, so that agents do not list in step. */
+  /** The maximum time from one list to the next; shortened by up to a tenth, so that agents do not list in step. */
   readonly relistMs: number;
   readonly retryMinMs: number;
   /** Between tries while the server answers with errors. */
@@ -49,6 +50,7 @@ export interface ObjectIdentity {
   readonly uid: string;
 }
 
+/** What a reflector calls; none of it may throw. An object that `decode` no longer wants is deleted. */
 export interface ReflectorHandler<Item> {
   onAdd(id: ObjectIdentity, item: Item): void;
   onUpdate(id: ObjectIdentity, item: Item): void;
@@ -56,12 +58,15 @@ export interface ReflectorHandler<Item> {
 }
 
 export interface Reflector {
+  /** Begins with a list; again, it does nothing. */
   start(): void;
-  /** Resolves after the first complete list has been handed to the handler. */
+  /** Resolves after the first complete list has been handed to the handler; never rejects. */
   readonly synced: Promise<void>;
+  /** Ends list and watch; resolves when the handler is not called any more. */
   stop(): Promise<void>;
 }
 
+/** A reflector that does nothing before `start`. */
 export function createReflector<Item>(options: ReflectorOptions<Item>): Reflector {
   return new ListWatch(options);
 }
@@ -76,10 +81,7 @@ interface ListPage {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
   readonly items: readonly { metadata: Metadata }[] | null;
 }
-/**
- * What is remembered of an object that the handler has, enough to know it again: resourceVersion and uid in one text,
- * which is the least that it can be.
- */
+/** What is remembered of an object: resourceVersion and uid in one text, which takes the least memory. */
 type Known = string;
 
 class ListWatch<Item> implements Reflector {
@@ -88,8 +90,8 @@ class ListWatch<Item> implements Reflector {
   readonly #timing: ReflectorTiming;
   readonly #known = new Map<string, Known>();
   readonly #stop = new AbortController();
-  readonly #refused: Backoff;
-  readonly #silent: Backoff;
+  readonly #errorBackoff: Backoff;
+  readonly #unreachableBackoff: Backoff;
   readonly #markSynced: () => void;
   #resourceVersion = '';
   #listIsDue = true;
@@ -100,8 +102,8 @@ class ListWatch<Item> implements Reflector {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
     const { retryMinMs: minMs, retryMaxMs, reconnectMaxMs } = this.#timing;
-    this.#refused = createBackoff({ minMs, maxMs: retryMaxMs });
-    this.#silent = createBackoff({ minMs, maxMs: reconnectMaxMs });
+    this.#errorBackoff = createBackoff({ minMs, maxMs: retryMaxMs });
+    this.#unreachableBackoff = createBackoff({ minMs, maxMs: reconnectMaxMs });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.synced = promise;
     this.#markSynced = resolve;
@@ -131,7 +133,9 @@ class ListWatch<Item> implements Reflector {
   async #wait(error: unknown): Promise<void> {
     if (isGone(error) || error instanceof HistoryWentBack) this.#listIsDue = true;
     if (error instanceof HistoryWentBack) this.#forgetVersions();
-    const [backoff, other] = isUnreachable(error) ? [this.#silent, this.#refused] : [this.#refused, this.#silent];
+    const [backoff, other] = isUnreachable(error)
+      ? [this.#unreachableBackoff, this.#errorBackoff]
+      : [this.#errorBackoff, this.#unreachableBackoff];
     other.reset();
     const wait = backoff.next() + retryAfterMs(error);
     this.#options.onError?.(error, wait);
@@ -151,7 +155,7 @@ class ListWatch<Item> implements Reflector {
       if (isOlder(resourceVersion, this.#resourceVersion)) this.#forgetVersions();
       for (const item of page.items ?? []) {
         seen.add(keyOf(item.metadata));
-        this.#take(item.metadata, item);
+        this.#observe(item.metadata, item);
       }
     }
 
@@ -170,9 +174,7 @@ class ListWatch<Item> implements Reflector {
     return page;
   }
 
-  /**
-   * History went back, so an equal resourceVersion no longer means an equal object: everything is handed over again.
-   */
+  /** History went back, so an equal resourceVersion means no equal object: everything is handed over again. */
   #forgetVersions(): void {
     this.#resourceVersion = '';
     for (const [key, known] of this.#known) this.#known.set(key, knownAs({ uid: uidOf(known), resourceVersion: '' }));
@@ -202,8 +204,8 @@ class ListWatch<Item> implements Reflector {
   }
 
   #resetBackoff(): void {
-    this.#refused.reset();
-    this.#silent.reset();
+    this.#errorBackoff.reset();
+    this.#unreachableBackoff.reset();
   }
 
   #receive(event: WatchEvent): void {
@@ -214,7 +216,7 @@ class ListWatch<Item> implements Reflector {
     switch (event.type) {
       case 'ADDED':
       case 'MODIFIED':
-        this.#take(metadata, event.object);
+        this.#observe(metadata, event.object);
         break;
       case 'DELETED':
         this.#drop(keyOf(metadata));
@@ -225,11 +227,11 @@ class ListWatch<Item> implements Reflector {
     this.#resourceVersion = metadata.resourceVersion;
   }
 
-  #take(metadata: Metadata, object: unknown): void {
+  #observe(metadata: Metadata, object: unknown): void {
     const key = keyOf(metadata);
     const { uid } = metadata;
-    const [known, now] = [this.#known.get(key), knownAs(metadata)];
-    if (known === now) return;
+    const [known, current] = [this.#known.get(key), knownAs(metadata)];
+    if (known === current) return;
     if (known !== undefined && uidOf(known) !== uid) this.#drop(key);
     const item = this.#decode(object);
     if (item === undefined) {
@@ -237,7 +239,7 @@ class ListWatch<Item> implements Reflector {
       return;
     }
     const isNew = !this.#known.has(key);
-    this.#known.set(key, now);
+    this.#known.set(key, current);
     if (isNew) this.#options.handler.onAdd({ key, uid }, item);
     else this.#options.handler.onUpdate({ key, uid }, item);
   }

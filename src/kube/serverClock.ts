@@ -1,23 +1,26 @@
 /**
- * The API server's wall clock, as the date of its answers tells it: the one clock that all processes share, so that a
- * time which one of them wrote down means the same to the next. Dates have whole seconds.
+ * The API server's wall clock, computed from the `Date` header of its responses: the one clock that all processes
+ * share, so that a time which one of them wrote down means the same to the next. Dates have whole seconds (RFC 9110).
  */
 export class ServerClock {
   /**
-   * Of the server's clock minus this process's monotonic one, in milliseconds; by the own wall clock until an answer
-   * has come.
+   * Milliseconds: the server's clock minus this process's monotonic one. Until a response was observed, this process's
+   * own wall clock stands for the server's.
    */
-  #ahead = performance.timeOrigin;
+  #offsetMs = performance.timeOrigin;
 
-  /** Takes the `date` header of an answer. */
-  hear(date: string | undefined): void {
+  /** Takes the `Date` header of a response; one that is absent or no date changes nothing. */
+  observe(date: string | undefined): void {
     const at = Date.parse(date ?? '');
-    if (!Number.isNaN(at)) this.#ahead = at - performance.now();
+    if (!Number.isNaN(at)) this.#offsetMs = at - performance.now();
   }
 
-  /** Milliseconds since the epoch, from the last answer on; never goes back, whatever is done to either clock later. */
+  /**
+   * A clock with the offset of the last observed response: milliseconds since the epoch. It never goes back, whatever
+   * is done to either clock or observed later.
+   */
   start(): () => number {
-    const ahead = this.#ahead;
-    return () => ahead + performance.now();
+    const offsetMs = this.#offsetMs;
+    return () => offsetMs + performance.now();
   }
 }

@@ -1,16 +1,20 @@
+/**
+ * The body of a watch response as events.
+ */
 import type { Readable } from 'node:stream';
 
+/** metav1.WatchEvent; the `object` of an ERROR is a Status, that of a BOOKMARK has only a resourceVersion. */
 export interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
   readonly object: unknown;
 }
 
-/** etcd takes objects of at most 1.5 MB; anything far longer is not an API server that speaks to us. */
+/** In characters. etcd takes objects of at most 1.5 MB (--max-request-bytes), so an API server sends nothing longer. */
 const maxLineLength = 16 * 1024 * 1024;
 
 /**
- * The events of a watch response: one JSON object per line. A last line without its end is a cut connection and is
- * dropped.
+ * The events of a watch response, one JSON object per line, until the body ends. A last line without its end is a cut
+ * connection and is dropped. Throws where a line is no JSON or longer than 16 Mi characters, and where the stream does.
  */
 export async function* parseLines(response: Readable): AsyncGenerator<WatchEvent> {
   response.setEncoding('utf8');

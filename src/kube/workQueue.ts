@@ -1,30 +1,40 @@
 /**
- * A queue of keys to reconcile: a key waits in it once however often it is added, no key is worked on twice at a time,
- * and one that is added while it is worked on gets another turn. Errors are retried with a growing wait per key, and no
- * sooner than the API server asks for, whatever is added meanwhile.
+ * A queue of keys to reconcile, in the manner of client-go's rate-limiting work queue: a key waits in it once however
+ * often it is added, no key is reconciled twice at a time, and one that is added while it is reconciled is reconciled
+ * again afterwards. Errors are retried with a growing wait per key, and no sooner than the API server asks for
+ * (Retry-After), whatever is added meanwhile.
  */
 import { retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff } from './backoff.ts';
 
 export interface WorkQueueOptions {
-  /** Sees only the key. Resolves with milliseconds after which the key wants another turn, or undefined. */
+  /**
+   * Gets only the key, and a signal that fires when the queue stops. Resolves with requeueAfterMs, the milliseconds
+   * after which the key is to be reconciled again, or undefined. Rejects to be retried.
+   */
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<number | undefined>;
-  /** Keys worked on at a time; default 1. */
+  /** Keys reconciled at a time; default 1. */
   readonly workers?: number;
-  /** `retryInMs` is undefined when the error is terminal: waiting would not help. */
+  /** Called with each error; `retryInMs` is undefined when it is terminal. Not called for errors after `stop`. */
   readonly onError?: (key: string, error: unknown, retryInMs: number | undefined) => void;
+  /** Whether a retry cannot help: the key then waits until it is added again. */
   readonly isTerminal?: (error: unknown) => boolean;
+  /** Bounds of the wait before a retry; default 500 and 60,000. */
   readonly retryMinMs?: number;
   readonly retryMaxMs?: number;
 }
 
 export interface WorkQueue {
-  /** A key added with a delay takes its turn then at the latest; a shorter delay wins over a longer one. */
+  /**
+   * The key is reconciled after that many milliseconds, as soon as a worker is free; of several delays the shortest
+   * counts. Does nothing after `stop`.
+   */
   add(key: string, delayMs?: number): void;
-  /** Ends when the running reconciliations have ended; their signal fires at once. */
+  /** Drops what waits; resolves when the running reconciliations have ended, whose signal fires at once. */
   stop(): Promise<void>;
 }
 
+/** A queue that starts to work with the first key. */
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   return new KeyQueue(options);
 }
@@ -40,7 +50,7 @@ class KeyQueue implements WorkQueue {
   readonly #delayed = new Map<string, Delayed>();
   readonly #active = new Map<string, Promise<void>>();
   readonly #backoffs = new Map<string, Backoff>();
-  /** Until when the API server asked to be left alone. */
+  /** By `performance.now()`: until when the API server asked for no more requests. */
   readonly #notBefore = new Map<string, number>();
   readonly #stop = new AbortController();
 
@@ -82,16 +92,16 @@ class KeyQueue implements WorkQueue {
       this.#ready.delete(key);
       this.#active.set(
         key,
-        Promise.resolve(key).then((taken) => this.#work(taken)),
+        Promise.resolve(key).then((taken) => this.#reconcile(taken)),
       );
     }
   }
 
-  async #work(key: string): Promise<void> {
+  async #reconcile(key: string): Promise<void> {
     try {
-      const again = await this.#options.reconcile(key, this.#stop.signal);
+      const requeueAfterMs = await this.#options.reconcile(key, this.#stop.signal);
       this.#backoffs.delete(key);
-      if (again !== undefined) this.add(key, again);
+      if (requeueAfterMs !== undefined) this.add(key, requeueAfterMs);
     } catch (error) {
       this.#retry(key, error);
     } finally {
@@ -100,8 +110,8 @@ class KeyQueue implements WorkQueue {
     }
   }
 
-  /** Also what was added while it was worked on has to wait. */
-  #leaveAlone(key: string, until: number): void {
+  /** Also a key that was added while it was reconciled has to wait. */
+  #holdBack(key: string, until: number): void {
     this.#ready.delete(key);
     clearTimeout(this.#delayed.get(key)?.timer);
     this.#delayed.delete(key);
@@ -118,10 +128,10 @@ class KeyQueue implements WorkQueue {
     }
     const backoff = this.#backoffs.get(key) ?? createBackoff({ minMs: retryMinMs, maxMs: retryMaxMs });
     this.#backoffs.set(key, backoff);
-    const asked = retryAfterMs(error);
-    const wait = backoff.next() + asked;
+    const serverWaitMs = retryAfterMs(error);
+    const wait = backoff.next() + serverWaitMs;
     onError?.(key, error, wait);
-    if (asked > 0) this.#leaveAlone(key, performance.now() + wait);
+    if (serverWaitMs > 0) this.#holdBack(key, performance.now() + wait);
     this.add(key, wait);
   }
 }

@@ -1,3 +1,6 @@
+/**
+ * EndpointSlices from the API server or a file -> records.
+ */
 import type { EndpointRecord, EndpointSliceRecord } from './endpointSlice.ts';
 import { compact } from './compact.ts';
 import type { Decoded } from './fields.ts';
@@ -19,8 +22,8 @@ import { serviceKeyOf } from './servicePort.ts';
 
 /**
  * Turns a discovery.k8s.io/v1 EndpointSlice into the record that a node keeps. Slices of names (FQDN), of headless
- * Services, of another proxy and of no Service have none. A bad endpoint or port is left out and reported; the others
- * go on serving.
+ * Services, of another proxy and of no Service have none. An invalid endpoint or port is left out and reported in
+ * `problems`; the others go on serving.
  */
 export function decodeEndpointSlice(object: unknown): Decoded<EndpointSliceRecord> {
   const slice = new Fields(object);

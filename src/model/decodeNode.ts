@@ -1,8 +1,14 @@
+/**
+ * Nodes from the API server or a file -> records.
+ */
 import type { Decoded } from './fields.ts';
 import { cidr, dnsSubdomain, Fields, ipAddress, listOf, plainText } from './fields.ts';
 import type { NodeRecord } from './node.ts';
 
-/** Turns a core/v1 Node into what the model must know of it. A bad address is left out and reported. */
+/**
+ * Turns a core/v1 Node into what the model must know of it. An invalid address or Pod range is left out and reported in
+ * `problems`.
+ */
 export function decodeNode(object: unknown): Decoded<NodeRecord> {
   const node = new Fields(object);
   const name = node.at('metadata').at('name').required(dnsSubdomain);

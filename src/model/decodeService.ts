@@ -1,3 +1,6 @@
+/**
+ * Services from the API server or a file -> records.
+ */
 import { compact } from './compact.ts';
 import type { Decoded } from './fields.ts';
 import {
@@ -23,8 +26,9 @@ const policy = oneOf('Cluster', 'Local');
 
 /**
  * Turns a core/v1 Service into the record that a node keeps. Headless and ExternalName Services and those that another
- * proxy claims (label `service.kubernetes.io/service-proxy-name`) have none. A Service with any invalid field has none
- * either: leaving out only the bad part could open what its owner meant to close, as an invalid source range would.
+ * proxy serves (label `service.kubernetes.io/service-proxy-name`) have none. A Service with any invalid field has none
+ * either, and its problems are reported: leaving out only the invalid part could open what its owner meant to close, as
+ * an invalid source range would.
  */
 export function decodeService(object: unknown): Decoded<ServiceRecord> {
   const service = new Fields(object);

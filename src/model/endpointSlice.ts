@@ -1,5 +1,5 @@
 /**
- * @module The compact record of an EndpointSlice that a node keeps.
+ * The compact record of an EndpointSlice that a node keeps.
  */
 import type { IPFamily } from './ipFamily.ts';
 import type { Protocol, ServiceKey } from './service.ts';

@@ -1,5 +1,5 @@
 /**
- * @module Which endpoints a Service port uses on one node (kube-proxy's CategorizeEndpoints).
+ * Which endpoints a Service port uses on one node (kube-proxy's CategorizeEndpoints).
  */
 import type { EndpointRecord, EndpointSliceRecord } from './endpointSlice.ts';
 import type { IPFamily } from './ipFamily.ts';
@@ -12,16 +12,20 @@ export interface Candidate extends EndpointRecord {
   readonly port: number;
 }
 
+/** Both in the order of the candidates. */
 export interface EndpointSets {
+  /** For traffic with policy Cluster. */
   readonly cluster: readonly Endpoint[];
+  /** For traffic with policy Local. */
   readonly local: readonly Endpoint[];
 }
 
 type Place = Pick<NodeRecord, 'name' | 'zone'>;
 
 /**
- * The endpoints of a Service port: slices are matched by port name and protocol, so one Service port may have several
- * target ports.
+ * All endpoints of a Service port, whatever their conditions, sorted by address and port, each once. Slices are matched
+ * by port name, protocol and family, so one Service port may have several target ports. Where two slices have the same
+ * endpoint, the one that is worth more to a client counts, else the one in the first slice by name.
  */
 export function candidatesOf(
   port: ServicePortRecord,
@@ -29,7 +33,7 @@ export function candidatesOf(
   family: IPFamily,
 ): readonly Candidate[] {
   const candidates = new Map<string, Candidate>();
-  // Slices come in the order in which they were heard of; the answer must not depend on it.
+  // Slices come in the order in which they were observed; the result must not depend on it.
   for (const slice of [...slices].sort(byName)) {
     const target = slice.ports.find((each) => each.name === port.name && each.protocol === port.protocol);
     if (target === undefined || slice.family !== family) continue;
@@ -44,6 +48,11 @@ export function candidatesOf(
   return [...candidates.values()].sort(byAddress);
 }
 
+/**
+ * Which candidates traffic of each policy goes to, by the rules of kube-proxy's CategorizeEndpoints: ready ones, for
+ * policy Cluster those that hints choose (KEP-2433, KEP-3015); where none is ready, those that terminate and still
+ * serve (KEP-1669).
+ */
 export function categorizeEndpoints(candidates: readonly Candidate[], place: Place): EndpointSets {
   const isLocal = (endpoint: Candidate): boolean => endpoint.nodeName === place.name;
   const locals = candidates.filter(isLocal);

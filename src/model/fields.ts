@@ -1,5 +1,5 @@
 /**
- * @module Reading objects that nobody has validated: every field that is taken is checked, and what is wrong is written
+ * Reading objects that nobody has validated: every field that is taken is checked, and what is wrong is written
  * down with its path and a remedy instead of being thrown or lost.
  *
  * The API server checks most of this already. Objects also come from files, from older API servers and from people who
@@ -10,13 +10,17 @@ import { compact } from './compact.ts';
 import { canonicalAddress, canonicalCIDR } from './ipFamily.ts';
 import type { Protocol } from './service.ts';
 
+/** One thing that is wrong in an object. */
 export interface Problem {
   /** e.g. `spec.ports[0].port` */
   readonly field: string;
+  /** What is wrong, to be read after the field's name; at most 80 characters of the value are quoted. */
   readonly message: string;
+  /** What to do about it. */
   readonly remedy: string;
 }
 
+/** What a decoder gives. */
 export interface Decoded<Record> {
   /** undefined without problems: not of interest here; undefined with problems: unusable, to be quarantined. */
   readonly record: Record | undefined;
@@ -28,12 +32,14 @@ export interface Decoded<Record> {
  * kind.
  */
 export interface Kind<T> {
+  /** With its article, for messages. */
   readonly what: string;
   readonly parse: (value: unknown) => T | undefined;
 }
 
-const quotedLength = 80;
+const maxQuotedLength = 80;
 
+/** A value inside an object, with its path; all that are made from one object share its list of problems. */
 export class Fields {
   readonly #value: unknown;
   readonly #path: string;
@@ -45,10 +51,12 @@ export class Fields {
     this.#problems = problems;
   }
 
+  /** Those of the whole object, found until now. */
   get problems(): readonly Problem[] {
     return this.#problems;
   }
 
+  /** The field of that name; absent where this is no object. */
   at(key: string): Fields {
     const value = isRecord(this.#value) ? this.#value[key] : undefined;
     return new Fields(value, this.#path === '' ? key : `${this.#path}.${key}`, this.#problems);
@@ -60,7 +68,7 @@ export class Fields {
     return new Fields(value, `${this.#path}[${key}]`, this.#problems);
   }
 
-  /** The elements of a list; a field that is absent has none. */
+  /** The elements of a list; a field that is absent has none. What is no list is a problem. */
   items(): readonly Fields[] {
     if (this.isAbsent()) return [];
     if (Array.isArray(this.#value))
@@ -69,6 +77,7 @@ export class Fields {
     return [];
   }
 
+  /** null counts as absent, as on the API server. */
   isAbsent(): boolean {
     return this.#value === undefined || this.#value === null;
   }
@@ -81,11 +90,13 @@ export class Fields {
     return parsed;
   }
 
+  /** The value, or undefined when it is absent or wrong; both are problems. */
   required<T>(kind: Kind<T>): T | undefined {
     if (this.isAbsent()) this.reject('is missing', kind.what);
     return this.optional(kind);
   }
 
+  /** Reports a problem with this field: what is wrong, and a value that would be right. */
   reject(message: string, expected: string): void {
     this.#problems.push({ field: this.#path, message, remedy: `set ${this.#path} to ${expected}` });
   }
@@ -94,7 +105,7 @@ export class Fields {
 /** JSON keeps quotes, line ends and control characters of a hostile value out of logs. */
 function quoted(value: unknown): string {
   const text = JSON.stringify(value) ?? 'undefined';
-  return text.length > quotedLength ? `${text.slice(0, quotedLength)}…` : text;
+  return text.length > maxQuotedLength ? `${text.slice(0, maxQuotedLength)}…` : text;
 }
 
 function matching(what: string, pattern: RegExp, maxLength: number): Kind<string> {
@@ -105,12 +116,13 @@ function matching(what: string, pattern: RegExp, maxLength: number): Kind<string
   };
 }
 
-/** RFC 1123. */
+/** A DNS label of RFC 1123, as most names in Kubernetes. */
 export const dnsLabel = matching(
   'a DNS label (lower-case letters, digits and "-", at most 63)',
   /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
   63,
 );
+/** A DNS subdomain of RFC 1123. */
 export const dnsSubdomain = matching(
   'a DNS name (lower-case letters, digits, "-" and ".", at most 253)',
   /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/,
@@ -125,6 +137,7 @@ export const portNumber: Kind<number> = integerBetween(1, 65_535, 'a port from 1
 /** Fields in which 0 says "none". */
 export const portNumberOrNone: Kind<number> = integerBetween(0, 65_535, 'a port from 1 to 65535');
 
+/** Bounds included. */
 export function integerBetween(min: number, max: number, what = `a whole number from ${min} to ${max}`): Kind<number> {
   return {
     what,
@@ -151,7 +164,7 @@ export const cidr: Kind<string> = {
   parse: (value) => (typeof value === 'string' ? canonicalCIDR(value) : undefined),
 };
 
-/** What all the values of a list give that are of the kind; the others are problems. */
+/** The canonical forms of the values in a list that are of the kind; the others are problems. */
 export function listOf<T>(list: Fields, kind: Kind<T>): readonly T[] {
   return compact(list.items().flatMap((item) => item.required(kind) ?? []));
 }

@@ -1,5 +1,5 @@
 /**
- * @module IP families and canonical addresses.
+ * IP families and canonical addresses.
  *
  * Old objects hold addresses such as `172.30.0.041`; Kubernetes reads them as decimal, iptables and nft as octal.
  * Nothing in this project passes an address on that did not come out of `canonicalAddress` or `canonicalCIDR`.
@@ -40,12 +40,12 @@ export function canonicalCIDR(text: string): string | undefined {
   return `${canonicalAddress(network.toString()) ?? network.toString()}/${Number(length)}`;
 }
 
-/** The family of a canonical address or CIDR. */
+/** The family of a canonical address or CIDR; of other text the result means nothing. */
 export function familyOf(canonical: string): IPFamily {
   return canonical.includes(':') ? 'ipv6' : 'ipv4';
 }
 
-/** Whether a canonical CIDR holds a canonical address; never across families. */
+/** Whether a canonical CIDR contains a canonical address; false across families. */
 export function cidrContains(cidr: string, address: string): boolean {
   return familyOf(cidr) === familyOf(address) && ipaddr.parse(address).match(ipaddr.parseCIDR(cidr));
 }

@@ -1,5 +1,5 @@
 /**
- * @module The compact record of a Service that a node keeps.
+ * The compact record of a Service that a node keeps.
  *
  * Holds what any proxy mode needs and nothing else; every address is canonical. Headless and ExternalName Services have
  * no record: they are never proxied.

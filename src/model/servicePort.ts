@@ -1,15 +1,18 @@
 /**
- * @module What one node serves for one Service port in one IP family: the model's answer, the same for every proxy
+ * What one node serves for one Service port in one IP family: the model's answer, the same for every proxy
  * mode.
  */
 import type { Protocol, ServiceKey, TrafficPolicy } from './service.ts';
 
+/** One endpoint of a Service port, as rules name it. */
 export interface Endpoint {
   readonly address: string;
   readonly port: number;
+  /** On this node. */
   readonly isLocal: boolean;
 }
 
+/** Every address is canonical and of the one family. */
 export interface ServicePort {
   readonly namespace: string;
   readonly serviceName: string;
@@ -27,23 +30,25 @@ export interface ServicePort {
   readonly externalTrafficPolicy: TrafficPolicy;
   /** Seconds, after `sessionAffinity.timeoutPolicy`; undefined without affinity. */
   readonly affinityTimeoutSeconds: number | undefined;
+  /** 0 when there is none. */
   readonly healthCheckNodePort: number;
   /**
    * Where traffic with policy Cluster goes (kube-proxy's CategorizeEndpoints); sorted by address and port, no
    * duplicates.
    */
   readonly clusterEndpoints: readonly Endpoint[];
-  /** Where traffic with policy Local goes. */
+  /** Where traffic with policy Local goes; sorted in the same way. */
   readonly localEndpoints: readonly Endpoint[];
 }
 
-/** `namespace/name:portName`, or `namespace/name` for a port without a name: how rules and messages call it. */
+/** `namespace/name:portName`, or `namespace/name` for a port without a name: as kube-proxy names it in comments. */
 export function servicePortName(port: Pick<ServicePort, 'namespace' | 'serviceName' | 'portName'>): string {
   return port.portName === ''
     ? `${port.namespace}/${port.serviceName}`
     : `${port.namespace}/${port.serviceName}:${port.portName}`;
 }
 
+/** `namespace/name`. */
 export function serviceKeyOf(object: { namespace: string; name: string }): ServiceKey {
   // `join` makes one string where a template would keep its parts.
   return [object.namespace, object.name].join('/');

@@ -1,3 +1,6 @@
+/**
+ * From a Service's record and its slices to what the node serves of it.
+ */
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import { defaultAffinityTimeoutSeconds } from './decodeService.ts';
 import { candidatesOf, categorizeEndpoints } from './endpoints.ts';
@@ -8,6 +11,7 @@ import type { NodeRecord } from './node.ts';
 import type { ServicePortRecord, ServiceRecord } from './service.ts';
 import type { ServicePort } from './servicePort.ts';
 
+/** One Service, with all that its ports depend on. */
 export interface ServiceView {
   readonly service: ServiceRecord;
   readonly slices: Iterable<EndpointSliceRecord>;
@@ -18,7 +22,7 @@ export interface ServiceView {
 
 /**
  * What the node serves for one Service in one family, in the order of the Service's ports; empty without a cluster IP
- * of the family.
+ * of the family. External IPs that the configuration does not allow are left out.
  */
 export function servicePorts(view: ServiceView): readonly ServicePort[] {
   const { service, node, config, family } = view;
@@ -49,8 +53,8 @@ export function servicePorts(view: ServiceView): readonly ServicePort[] {
 }
 
 /**
- * Whoever may create a Service could draw any address's traffic to it (CVE-2020-8554), so only addresses that the
- * owners allow are served.
+ * The external IPs that are in one of the configuration's `externalIPs.allowedCIDRs`; none without any. Whoever may
+ * create a Service could draw any address's traffic to it (CVE-2020-8554), so only those are served.
  */
 export function allowedExternalIPs(
   externalIPs: readonly string[],
@@ -62,19 +66,22 @@ export function allowedExternalIPs(
 
 type TimeoutPolicy = NodeConfig['sessionAffinity']['timeoutPolicy'];
 
-const timeoutPolicies: Record<TimeoutPolicy, (asked: number, configured: number) => number> = {
-  Service: (asked) => asked,
-  ReplaceDefault: (asked, configured) => (asked === defaultAffinityTimeoutSeconds ? configured : asked),
-  Cap: (asked, configured) => Math.min(asked, configured),
-  Override: (_asked, configured) => configured,
+const timeoutPolicies: Record<TimeoutPolicy, (requested: number, configured: number) => number> = {
+  Service: (requested) => requested,
+  ReplaceDefault: (requested, configured) => (requested === defaultAffinityTimeoutSeconds ? configured : requested),
+  Cap: (requested, configured) => Math.min(requested, configured),
+  Override: (_requested, configured) => configured,
 };
 
 /**
- * Seconds of affinity under the node's policy; `asked` is undefined for a Service without affinity, which no policy
- * gives any.
+ * Seconds of affinity under the node's policy; `requested` is what the Service says, undefined for one without
+ * affinity, which no policy gives any.
  */
-export function affinityTimeout(asked: number | undefined, policy: NodeConfig['sessionAffinity']): number | undefined {
-  return asked === undefined || policy.timeoutSeconds === undefined
-    ? asked
-    : timeoutPolicies[policy.timeoutPolicy](asked, policy.timeoutSeconds);
+export function affinityTimeout(
+  requested: number | undefined,
+  policy: NodeConfig['sessionAffinity'],
+): number | undefined {
+  return requested === undefined || policy.timeoutSeconds === undefined
+    ? requested
+    : timeoutPolicies[policy.timeoutPolicy](requested, policy.timeoutSeconds);
 }

@@ -1,6 +1,6 @@
 /**
- * @module Everything that a node serves in one IP family, computed on demand: nothing is held that a record can give
- * again.
+ * @module Everything that a node serves in one IP family, computed from records on demand: nothing is held that a
+ * record can give again.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { EndpointSliceRecord } from './endpointSlice.ts';
@@ -10,6 +10,7 @@ import type { ServiceKey, ServiceRecord } from './service.ts';
 import type { ServicePort } from './servicePort.ts';
 import { servicePorts } from './servicePorts.ts';
 
+/** What a backend is given to sync from; a view that changes with the records. */
 export interface ServiceState {
   readonly family: IPFamily;
   readonly node: NodeRecord;

@@ -1,10 +1,11 @@
 /**
- * @module Small HTTP endpoints for health and metrics.
+ * Small HTTP endpoints for health and metrics.
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface Answer {
+/** A response as a whole. */
+export interface HttpResponse {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
@@ -14,11 +15,11 @@ export interface Answer {
 export interface HttpServerOptions {
   /** Without a host, all addresses of both families; `::` is that too, unless `ipv6Only`. */
   readonly address: { readonly host?: string; readonly port: number; readonly ipv6Only?: boolean };
-  /** By path; nothing but GET and HEAD is answered. */
-  readonly routes: Readonly<Record<string, () => Answer | Promise<Answer>>>;
+  /** By path, for GET and HEAD; other methods get 405, and a route that throws gives 500. */
+  readonly routes: Readonly<Record<string, () => HttpResponse | Promise<HttpResponse>>>;
   /** For all other paths; default 404. */
-  readonly fallback?: () => Answer;
-  /** Told each time that it cannot listen; the next try is `retryMs` later. */
+  readonly fallback?: () => HttpResponse;
+  /** Called each time that the port cannot be listened on; the next try is `retryMs` later. */
   readonly onUnavailable?: (error: Error) => void;
   /** Default 2000. */
   readonly retryMs?: number;
@@ -27,12 +28,13 @@ export interface HttpServerOptions {
 export interface HttpServer {
   /** The port in use; undefined while another process holds it. */
   port(): number | undefined;
+  /** Closes every connection at once; resolves when the port is free. */
   stop(): Promise<void>;
 }
 
 /**
- * Listens as soon as the port is free. A port that is taken is no reason to end: while a node is handed over, the proxy
- * that ran before may hold it for a while, and Services matter more.
+ * Listens as soon as the port is free, with at most 100 connections at a time. Never throws: a port that is taken is no
+ * reason to end, because the proxy that ran before on a node may hold it for a while, and Services matter more.
  */
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { address, onUnavailable, retryMs = 2000 } = options;
@@ -65,20 +67,20 @@ async function respond(
   request: http.IncomingMessage,
   response: http.ServerResponse,
 ): Promise<void> {
-  const answer = await answerTo(options, request);
-  response.writeHead(answer.status, {
-    'content-type': answer.contentType,
-    'content-length': Buffer.byteLength(answer.body),
+  const { status, contentType, body, headers } = await responseTo(options, request);
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
     'x-content-type-options': 'nosniff',
-    ...answer.headers,
+    ...headers,
   });
-  response.end(request.method === 'HEAD' ? undefined : answer.body);
+  response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-async function answerTo(
+async function responseTo(
   { routes, fallback = notFound }: HttpServerOptions,
   { method, url = '/' }: http.IncomingMessage,
-): Promise<Answer> {
+): Promise<HttpResponse> {
   if (method !== 'GET' && method !== 'HEAD') return plain(405, 'only GET and HEAD are allowed\n');
   const path = url.split('?', 1)[0] ?? '/';
   const route = Object.hasOwn(routes, path) ? routes[path] : fallback;
@@ -89,14 +91,16 @@ async function answerTo(
   }
 }
 
-function notFound(): Answer {
+function notFound(): HttpResponse {
   return plain(404, 'not found\n');
 }
 
-export function plain(status: number, body: string): Answer {
+/** A response in plain text. */
+export function plain(status: number, body: string): HttpResponse {
   return { status, contentType: 'text/plain; charset=utf-8', body };
 }
 
-export function json(status: number, body: object): Answer {
+/** A response in JSON. */
+export function json(status: number, body: object): HttpResponse {
   return { status, contentType: 'application/json', body: JSON.stringify(body) };
 }

@@ -1,5 +1,5 @@
 /**
- * @module JSON logs on standard output: a constant message, and what varies in fields, so that logs can be searched and
+ * JSON logs on standard output: a constant message, and what varies in fields, so that logs can be searched and
  * counted.
  */
 import winston from 'winston';
@@ -16,10 +16,11 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
-/** Objects hold what their authors wrote; no single field may fill a disk. */
+/** In characters and entries. Objects hold what their authors wrote; no single field may fill a disk. */
 const maxTextLength = 2048;
 const maxListLength = 20;
 
+/** A logger of that severity and graver ones: one line of JSON each, with `level`, `message` and `timestamp`. */
 export function createLogger(level: LogLevel): Logger {
   const { combine, json, timestamp } = winston.format;
   const logger = winston.createLogger({

@@ -4,11 +4,10 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Seconds: 1 ms doubling to 16 s, kube-proxy's own buckets for syncs. */
+/** In seconds: 1 ms doubling to 16 s, kube-proxy's own buckets for syncs. */
 const syncBuckets = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** power);
 /**
- * kube-proxy's, which begin at 0.25 s, below which nearly all changes are programmed here; so there are finer ones
- * before.
+ * In seconds: kube-proxy's, which begin at 0.25 s, and finer ones below, where nearly all changes are programmed here.
  */
 const latencyBuckets = [
   0.005,
@@ -26,9 +25,10 @@ function steps(first: number, width: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => first + width * index);
 }
 
+/** The agent's metrics, each by what it measures, and the registry that they are in. */
 export type AgentMetrics = ReturnType<typeof instruments>;
 
-/** In a registry of their own: nothing is shared between two agents in one process. */
+/** The metrics in a registry of their own: nothing is shared between two agents in one process. */
 export function createAgentMetrics(): AgentMetrics {
   return instruments();
 }
@@ -115,7 +115,7 @@ function instruments() {
     ),
     conntrackDuration: histogram(
       'kubeproxy_conntrack_reconciler_sync_duration_seconds',
-      'Seconds that one look for stale UDP flows took',
+      'Seconds that one check for stale UDP flows took',
       syncBuckets,
     ),
     conntrackDeleted: counter(

@@ -29,7 +29,7 @@ export async function runOperator(config: OperatorConfig, signal: AbortSignal): 
   const leaseClient = createKubeClient(kubeConfig, {
     userAgent,
     requestTimeoutMs: leaseRequestTimeoutMs,
-    onDate: (date) => clock.hear(date),
+    onDate: (date) => clock.observe(date),
   });
   const metrics = createOperatorMetrics();
   const election = new LeaderElection({
