@@ -1,6 +1,5 @@
 /**
- * @module Flags and environment -> one frozen configuration per long-running command. The only reader of the
- * environment.
+ * Flags and environment -> one frozen configuration per command. The only reader of the environment.
  */
 import { accessSync, constants } from 'node:fs';
 import { isIP } from 'node:net';
@@ -10,6 +9,7 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** For `proxyconfig agent`. */
 export interface AgentConfig {
   readonly version: string;
   readonly kubernetes: KubernetesAccess;
@@ -17,14 +17,16 @@ export interface AgentConfig {
   /** For `/healthz` and `/livez`, which load balancers and the kubelet ask from outside the node. */
   readonly healthAddress: ListenAddress;
   readonly metricsAddress: ListenAddress;
-  /** Holds the last known good configuration. */
+  /** Absolute path; holds the last known good configuration. */
   readonly stateDirectory: string;
   readonly logLevel: LogLevel;
 }
 
+/** For `proxyconfig operator`. */
 export interface OperatorConfig {
   readonly version: string;
   readonly kubernetes: KubernetesAccess;
+  /** For `/healthz` and `/livez`. */
   readonly healthAddress: ListenAddress;
   readonly metricsAddress: ListenAddress;
   readonly logLevel: LogLevel;
@@ -55,14 +57,15 @@ export type StatusOutput = (typeof statusOutputs)[number];
 
 /** What standard output can show. */
 export interface TerminalConfig {
-  /** Lines can be drawn over. */
-  readonly live: boolean;
+  /** A terminal on which lines can be drawn over. */
+  readonly isInteractive: boolean;
   readonly color: boolean;
   /** The locale says that characters beyond ASCII are shown. */
   readonly unicode: boolean;
 }
 
 export interface ListenAddress {
+  /** An IP address without brackets, or `localhost`. */
   readonly host: string;
   /** 0 lets the kernel choose. */
   readonly port: number;
@@ -92,7 +95,10 @@ export interface StatusFlags {
   readonly output: StatusOutput;
 }
 
-/** Throws UsageError. */
+/**
+ * The configuration of an agent; NODE_NAME is the node's name where no flag gives it. Throws UsageError where a flag or
+ * a variable is missing or wrong.
+ */
 export function agentConfig(flags: AgentFlags, version: string, env: Environment = process.env): AgentConfig {
   const nodeName = flags.node ?? env['NODE_NAME'] ?? '';
   if (nodeName === '')
@@ -102,7 +108,7 @@ export function agentConfig(flags: AgentFlags, version: string, env: Environment
   return Object.freeze({ ...operatorConfig(flags, version, env), nodeName, stateDirectory: flags.stateDir });
 }
 
-/** Throws UsageError. */
+/** The configuration of an operator. Throws UsageError where a flag or a variable is missing or wrong. */
 export function operatorConfig(flags: OperatorFlags, version: string, env: Environment = process.env): OperatorConfig {
   return Object.freeze({
     version,
@@ -114,8 +120,8 @@ export function operatorConfig(flags: OperatorFlags, version: string, env: Envir
 }
 
 /**
- * Throws UsageError. Without a kubeconfig here, kubectl's rules hold: KUBECONFIG, ~/.kube/config, the Pod's service
- * account.
+ * The configuration of `proxyconfig status`. Without a kubeconfig here, kubectl's rules hold: KUBECONFIG,
+ * ~/.kube/config, the Pod's service account. Throws UsageError where the file cannot be read.
  */
 export function statusConfig(
   { kubeconfig, context, watch = false, output }: StatusFlags,
@@ -141,13 +147,13 @@ export function statusConfig(
  * decides (POSIX).
  */
 function terminalConfig(isTerminal: boolean, env: Environment): TerminalConfig {
-  const live = isTerminal && env['TERM'] !== 'dumb';
+  const isInteractive = isTerminal && env['TERM'] !== 'dumb';
   const locale =
     [env['LC_ALL'], env['LC_CTYPE'], env['LANG']].find((value) => value !== undefined && value !== '') ?? '';
   return Object.freeze({
-    live,
-    color: live && (env['NO_COLOR'] ?? '') === '',
-    unicode: live && /utf-?8/i.test(locale),
+    isInteractive,
+    color: isInteractive && (env['NO_COLOR'] ?? '') === '',
+    unicode: isInteractive && /utf-?8/i.test(locale),
   });
 }
 
@@ -176,10 +182,10 @@ function readable(flag: string, file: string): string {
 
 function listenAddress(flag: string, text: string): ListenAddress {
   const [, bracketed, plain, port = ''] = /^(?:\[(.*)\]|([^:]*)):(\d+)$/.exec(text) ?? [];
-  const valid =
+  const isValid =
     isPort(port) &&
     (bracketed === undefined ? plain === 'localhost' || isIP(plain ?? '') === 4 : isIP(bracketed) === 6);
-  if (!valid) throw new UsageError(`${flag} must be ADDRESS:PORT, e.g. 0.0.0.0:10256 or [::1]:10249, not '${text}'`);
+  if (!isValid) throw new UsageError(`${flag} must be ADDRESS:PORT, e.g. 0.0.0.0:10256 or [::1]:10249, not '${text}'`);
   return Object.freeze({ host: bracketed ?? plain ?? '', port: Number(port) });
 }
 

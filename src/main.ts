@@ -115,9 +115,9 @@ function addStatus(root: Command): void {
     .addHelpText(
       'after',
       `
-Colours are used on a terminal only, and not where NO_COLOR is set. With --watch, an API server that goes away is waited for.
+Colors are used on a terminal only, and not where NO_COLOR is set. With --watch, an API server that goes away is waited for.
 
-Exit status: 0 every ProxyConfig is Ready; 1 it cannot be told (no answer, no such ProxyConfig); 2 wrong usage;
+Exit status: 0 every ProxyConfig is Ready; 1 not known (no answer, no such ProxyConfig); 2 wrong usage;
 3 some ProxyConfig is not Ready, or there is none. When --watch is ended, as it was last seen.
 
 Examples:

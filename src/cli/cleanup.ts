@@ -1,5 +1,5 @@
 /**
- * @module `proxyconfig cleanup`: takes every kernel object of ours off this node, whichever mode put it there; or with
+ * `proxyconfig cleanup`: takes every kernel object of ours off this node, whichever mode put it there; or with
  * --handover only what kube-proxy would not know, so that it can take over while Services go on working.
  */
 import { proxyModes } from '../api/nodeConfig.ts';
@@ -12,7 +12,10 @@ export interface CleanupFlags {
   readonly handover: boolean;
 }
 
-/** Resolves to the exit status. What could be removed is removed, also when something else could not. */
+/**
+ * Writes a line for each removed object, and resolves to the exit status: 0, or 1 where something could not be removed.
+ * One failure keeps nothing else from being removed.
+ */
 export async function cleanupCommand(
   { handover }: CleanupFlags,
   { stdout, stderr }: Pick<typeof process, 'stdout' | 'stderr'>,
@@ -34,23 +37,24 @@ export async function cleanupCommand(
   return failures === 0 ? 0 : 1;
 }
 
-interface Task {
+interface Removal {
+  /** What is removed, for error messages. */
   readonly what: string;
-  /** Gives the names of what it removed. */
+  /** Resolves to the names of what it removed. */
   readonly remove: () => Promise<readonly string[]>;
 }
 
-function forEachBackend(act: (backend: Backend) => Promise<readonly string[]>): readonly Task[] {
+function forEachBackend(removeFrom: (backend: Backend) => Promise<readonly string[]>): readonly Removal[] {
   const modes = proxyModes.filter((mode) => refusalOf(mode) === undefined);
   return modes.flatMap((mode) =>
     ipFamilies.map((family) => ({
       what: `${mode}, ${family}`,
-      remove: async () => (await act(createBackend(mode, family))).map((object) => `${family} ${object}`),
+      remove: async () => (await removeFrom(createBackend(mode, family))).map((object) => `${family} ${object}`),
     })),
   );
 }
 
-function removals(): readonly Task[] {
+function removals(): readonly Removal[] {
   return [
     ...forEachBackend((backend) => backend.cleanup()),
     { what: 'the conntrack anchor', remove: () => removeAnchor() },
@@ -58,6 +62,6 @@ function removals(): readonly Task[] {
 }
 
 /** The anchor is not in kube-proxy's way, and keeps connections alive while that takes over. */
-function handovers(): readonly Task[] {
+function handovers(): readonly Removal[] {
   return forEachBackend(async (backend) => (await backend.handover?.()) ?? []);
 }

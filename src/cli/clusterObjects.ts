@@ -1,6 +1,5 @@
 /**
- * @module What a node's rules are made from, out of manifests: checked as the API server would, and decoded as the
- * agent does.
+ * From manifests to what a node's rules are made from: checked as the API server would, and decoded as the agent does.
  */
 import { withDefaults } from '../api/defaults.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
@@ -18,15 +17,16 @@ import { isRecord } from '../api/isRecord.ts';
 import type { Manifest } from './manifests.ts';
 import { serviceNotes, serviceProblems, withClusterIP } from './serviceManifest.ts';
 
+/** The decoded objects of all manifests. */
 export interface ClusterObjects {
   readonly configs: readonly ProxyConfig[];
   readonly nodes: ReadonlyMap<string, NodeRecord>;
   readonly services: ReadonlyMap<ServiceKey, ServiceRecord>;
   /** By Service. */
   readonly slices: ReadonlyMap<ServiceKey, readonly EndpointSliceRecord[]>;
-  /** What the API server would refuse: file, kind, name, field and remedy. */
+  /** What the API server would refuse, a line each: file, kind, name, field and remedy. */
   readonly problems: readonly string[];
-  /** What a person should know, and that does not stand in the way. */
+  /** What a person should know, and that is no reason to refuse. */
   readonly notes: readonly string[];
 }
 
@@ -40,11 +40,14 @@ class Collector implements ClusterObjects {
   readonly #seen = new Map<string, Manifest>();
 
   add(manifest: Manifest, decode: Decode): void {
-    const twin = this.#seen.get(nameOf(manifest));
+    const earlier = this.#seen.get(nameOf(manifest));
     this.#seen.set(nameOf(manifest), manifest);
-    if (twin !== undefined)
+    if (earlier !== undefined)
       this.report(manifest, [
-        { field: 'metadata.name', message: `is taken by another one in ${twin.source}; remove or rename one of them` },
+        {
+          field: 'metadata.name',
+          message: `is taken by another one in ${earlier.source}; remove or rename one of them`,
+        },
       ]);
     else decode(manifest, this);
   }
@@ -78,6 +81,10 @@ const decoders: Readonly<Record<string, Decode>> = {
   'discovery.k8s.io/v1 EndpointSlice': addEndpointSlice,
 };
 
+/**
+ * Decodes the kinds that rules depend on, and counts the others in a note. A second object of the same kind and name is
+ * a problem.
+ */
 export function collectObjects(manifests: readonly Manifest[]): ClusterObjects {
   const collector = new Collector();
   const ignored = new Map<string, number>();

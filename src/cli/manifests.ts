@@ -1,11 +1,12 @@
 /**
- * @module Kubernetes manifests from files, directories and standard input: YAML or JSON, several documents, Lists.
+ * Kubernetes manifests from files, directories and standard input: YAML or JSON, several documents, Lists.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseAllDocuments, type Document } from 'yaml';
 import { isRecord } from '../api/isRecord.ts';
 
+/** One object of a manifest file. */
 export interface Manifest {
   /** Where it stands, for people: a file's path, or `standard input`. */
   readonly source: string;
@@ -15,13 +16,17 @@ export interface Manifest {
   readonly object: Readonly<Record<string, unknown>>;
 }
 
+/** What was read, in the order of the files. */
 export interface Manifests {
   readonly manifests: readonly Manifest[];
   /** What is no manifest, each with its source and the remedy. */
   readonly problems: readonly string[];
 }
 
-/** `names` as after -f: a file, a directory (its own *.yaml, *.yml and *.json, as kubectl reads it) or `-`. */
+/**
+ * The manifests of all `names`, each as after -f: a file, `-`, or a directory, whose own *.yaml, *.yml and *.json are
+ * read, as kubectl does. Never rejects: what cannot be read is a problem.
+ */
 export async function readManifests(
   names: readonly string[],
   readStandardInput: () => Promise<string>,
@@ -73,7 +78,7 @@ async function parsed(source: string, read: () => Promise<string>): Promise<Mani
   }
 }
 
-/** The manifests of one text, Lists taken apart, empty documents left out. */
+/** The manifests of one text, in YAML or JSON: Lists as their items, without empty documents. */
 export function parseManifests(source: string, text: string): Manifests {
   const documents = [...parseAllDocuments(text, { merge: true, prettyErrors: true })] as Document.Parsed[];
   const broken = documents

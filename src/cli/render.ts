@@ -1,5 +1,5 @@
 /**
- * @module `proxyconfig render`: from manifests to what the agent would load on an empty node, without a cluster.
+ * `proxyconfig render`: from manifests to what the agent would load on an empty node, without a cluster.
  */
 import { text } from 'node:stream/consumers';
 import { builtInConfig } from '../api/defaults.ts';
@@ -33,7 +33,10 @@ export interface Rendered {
   readonly problems: readonly string[];
 }
 
-/** Resolves to the exit status. Throws UsageError. */
+/**
+ * Writes the rules to stdout, notes and problems to stderr, and resolves to the exit status: 0, or 1 where there are
+ * problems. Throws UsageError where `-` is given twice or --node is no name.
+ */
 export async function renderCommand(
   flags: RenderFlags,
   streams: Pick<typeof process, 'stdin' | 'stdout' | 'stderr'>,
@@ -50,6 +53,7 @@ export async function renderCommand(
   return problems.length === 0 ? 0 : 1;
 }
 
+/** The rules of one node from manifests. Throws UsageError where --node is no name. */
 export function renderManifests(
   { manifests, problems: unread }: Manifests,
   flags: Omit<RenderFlags, 'filename'>,
@@ -68,7 +72,7 @@ export function renderManifests(
   if (refusal !== undefined)
     return failed(notes, [`mode ${config.mode} cannot be rendered: ${refusal.message}, or give --mode`]);
   return {
-    output: print(node, config, objects, flags),
+    output: formatRules(node, config, objects, flags),
     notes: [...notes, ...externalIPNotes(objects, config), ...familyNotes(node, objects, flags)],
     problems: [],
   };
@@ -78,7 +82,7 @@ function failed(notes: readonly string[], problems: readonly string[]): Rendered
   return { output: '', notes, problems };
 }
 
-/** undefined where there are Nodes but not this one; without any, a Node of that name is taken for granted. */
+/** undefined where there are Nodes but not this one; without any, a Node of that name is assumed. */
 function nodeNamed(name: string, { nodes }: ClusterObjects): NodeRecord | undefined {
   if (nodes.size > 0) return nodes.get(name);
   const { record } = decodeNode({ metadata: { name } });
@@ -107,8 +111,13 @@ function configOf(
   return { config: mode === undefined ? config : { ...config, mode }, notes };
 }
 
-function print(node: NodeRecord, config: NodeConfig, { services, slices }: ClusterObjects, flags: Form): string {
-  const [first, ...others] = wantedFamilies(node, flags).map((family) =>
+function formatRules(
+  node: NodeRecord,
+  config: NodeConfig,
+  { services, slices }: ClusterObjects,
+  flags: FormatFlags,
+): string {
+  const [first, ...others] = selectedFamilies(node, flags).map((family) =>
     serviceStateOf({ services, slices, node, config, family }),
   );
   const all = first === undefined ? [] : render(first, ...others);
@@ -120,9 +129,9 @@ function print(node: NodeRecord, config: NodeConfig, { services, slices }: Clust
     : inputs.map(({ tool, args, input }) => `# ${[tool, ...args].join(' ')}\n${input}`).join('');
 }
 
-type Form = Pick<RenderFlags, 'family' | 'output' | 'tool'>;
+type FormatFlags = Pick<RenderFlags, 'family' | 'output' | 'tool'>;
 
-function wantedFamilies({ addresses, podCIDRs }: NodeRecord, { family, output }: Form): readonly IPFamily[] {
+function selectedFamilies({ addresses, podCIDRs }: NodeRecord, { family, output }: FormatFlags): readonly IPFamily[] {
   if (family !== undefined) return [family];
   return output === 'json' ? ipFamilies : [familyOf(addresses[0] ?? podCIDRs[0] ?? '0.0.0.0')];
 }
@@ -140,9 +149,9 @@ function externalIPNotes({ services }: ClusterObjects, config: NodeConfig): stri
 }
 
 /** An agent runs the families of its Node's addresses and Pod ranges. */
-function familyNotes(node: NodeRecord, { nodes }: ClusterObjects, flags: Form): string[] {
+function familyNotes(node: NodeRecord, { nodes }: ClusterObjects, flags: FormatFlags): string[] {
   const present = new Set([...node.addresses, ...node.podCIDRs].map(familyOf));
-  const absent = wantedFamilies(node, flags).filter((family) => !present.has(family));
+  const absent = selectedFamilies(node, flags).filter((family) => !present.has(family));
   return nodes.size === 0
     ? []
     : absent.map((family) => `Node ${node.name} has no ${family} address: its agent does not load these rules`);

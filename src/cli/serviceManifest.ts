@@ -1,5 +1,5 @@
 /**
- * What the API server would do to a Service that was written by hand, beyond what the agent's decoder looks at: refuse
+ * What the API server would do to a Service that was written by hand, beyond what the agent's decoder checks: refuse
  * combinations of ports, and allocate addresses and ports that a manifest leaves out.
  */
 import type { Violation } from '../api/validation.ts';
@@ -7,7 +7,7 @@ import { isRecord } from '../api/isRecord.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The API server's rules for `spec.ports`; the decoder has looked at each port by itself. */
+/** What breaks the API server's rules for `spec.ports`; the decoder has checked each port by itself. */
 export function serviceProblems(service: Fields): Violation[] {
   const { type, ports, isHeadless } = specOf(service);
   if (type === 'ExternalName') return [];
@@ -27,32 +27,32 @@ function portProblems(
   { type, count }: { type: string; count: number },
 ): Violation[] {
   const protocol = port['protocol'] ?? 'TCP';
-  const isTwin = (field: string) => (other: Fields) => port[field] !== undefined && other[field] === port[field];
-  const samePort = earlier.filter(isTwin('port')).some((other) => (other['protocol'] ?? 'TCP') === protocol);
+  const hasSame = (field: string) => (other: Fields) => port[field] !== undefined && other[field] === port[field];
+  const samePort = earlier.filter(hasSame('port')).some((other) => (other['protocol'] ?? 'TCP') === protocol);
   const rules = [
     {
       field: 'name',
-      broken: count > 1 && (port['name'] ?? '') === '',
+      isBroken: count > 1 && (port['name'] ?? '') === '',
       message: 'is required where a Service has several ports; give each a name',
     },
     {
       field: 'name',
-      broken: earlier.some(isTwin('name')),
+      isBroken: earlier.some(hasSame('name')),
       message: 'is taken by an earlier port; give each its own name',
     },
-    { field: 'port', broken: samePort, message: 'and protocol are those of an earlier port; remove one of them' },
+    { field: 'port', isBroken: samePort, message: 'and protocol are those of an earlier port; remove one of them' },
     {
       field: 'nodePort',
-      broken: type === 'ClusterIP' && Boolean(port['nodePort']),
+      isBroken: type === 'ClusterIP' && Boolean(port['nodePort']),
       message: 'may not be used with type ClusterIP; remove it or set spec.type to NodePort',
     },
   ];
-  return rules.filter(({ broken }) => broken).map(({ field, message }) => ({ field, message }));
+  return rules.filter(({ isBroken }) => isBroken).map(({ field, message }) => ({ field, message }));
 }
 
 /**
- * A Service to look at as a whole: one without a cluster IP gets a placeholder, so that everything else in it is
- * checked; it is not complete then, and must not be rendered.
+ * The Service with a cluster IP: one without gets a placeholder, so that everything else in it is checked; it is not
+ * complete then, and must not be rendered.
  */
 export function withClusterIP(service: Fields): { service: Fields; isComplete: boolean } {
   const { type, clusterIP } = specOf(service);

@@ -1,12 +1,14 @@
 /**
- * @module `proxyconfig status`: how ProxyConfigs stand and which nodes are not as wanted; with --watch, as it changes.
+ * @module The commands that people run. `proxyconfig status` is here and in status*.ts: the state of ProxyConfigs and
+ * their nodes that are not as wanted; with --watch, as it changes. The others are in render.ts and cleanup.ts;
+ * src/main.ts has the flags of all.
  */
 import { once } from 'node:events';
 import { aborted } from '../aborted.ts';
 import type { StatusConfig } from '../config.ts';
 import { ApiError, isNotFound, isUnauthorized, isUnreachable } from '../kube/apiError.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
-import { printed, watchOutput, type Output, type Streams } from './statusOutput.ts';
+import { formatView, watchOutput, type Output, type Streams } from './statusOutput.ts';
 import { createStatusSource, type StatusListener } from './statusSource.ts';
 import { isAllReady, statusView, type StatusView } from './statusView.ts';
 import { loadUserKubeConfig, type UserKubeConfig } from './userKubeConfig.ts';
@@ -18,7 +20,10 @@ const debounceMs = 100;
 /** How long a server that says it is busy, or only starting, is asked again before that is the answer. */
 const busyTimeoutMs = 10_000;
 
-/** Resolves to the exit status: 0 all Ready, 3 not. Throws where it cannot be told. */
+/**
+ * Resolves to the exit status: 0 all Ready, 3 some not or none there, 1 where --watch was ended before all was listed.
+ * Throws UsageError where no cluster is configured, and an Error with the reason where the API server gives no answer.
+ */
 export async function statusCommand(config: StatusConfig, streams: Streams, signal: AbortSignal): Promise<number> {
   const user = await loadUserKubeConfig(config);
   const client = createKubeClient(user, {
@@ -51,7 +56,7 @@ async function showStatus({ config, client, streams, signal }: Run): Promise<num
     source.start();
     await Promise.race([source.synced, failed.promise, interrupted(signal)]);
     const view = viewOf(source.objects(), config);
-    streams.stdout.write(printed(view, config, streams.stdout));
+    streams.stdout.write(formatView(view, config, streams.stdout));
     return exitStatus(view);
   } finally {
     await source.stop();
@@ -71,7 +76,7 @@ async function watchStatus(run: Run): Promise<number> {
   const source = createStatusSource(client, watch);
   try {
     source.start();
-    await Promise.race([source.synced, watch.hopeless, aborted(signal)]);
+    await Promise.race([source.synced, watch.failed, aborted(signal)]);
     if (signal.aborted) return 1;
     watch.onSynced(() => statusView(source.objects(), config.name));
     await aborted(signal);
@@ -83,22 +88,22 @@ async function watchStatus(run: Run): Promise<number> {
   }
 }
 
-/** From what the source hears to what the output shows. */
+/** Passes what the source observes on to the output. */
 class StatusWatch implements StatusListener {
   /** Rejects when the first list fails for a reason that waiting does not mend. */
-  readonly hopeless: Promise<never>;
+  readonly failed: Promise<never>;
   readonly #run: Run;
   readonly #output: Output;
-  readonly #giveUp: (error: Error) => void;
+  readonly #fail: (error: Error) => void;
   #read: (() => StatusView) | undefined;
   #last: StatusView | undefined;
-  #trouble: string | undefined;
-  #drawing: NodeJS.Timeout | undefined;
+  #warning: string | undefined;
+  #showTimer: NodeJS.Timeout | undefined;
 
   constructor(run: Run, output: Output) {
     const { promise, reject } = Promise.withResolvers<never>();
-    this.hopeless = promise;
-    this.#giveUp = reject;
+    this.failed = promise;
+    this.#fail = reject;
     this.#run = run;
     this.#output = output;
   }
@@ -114,38 +119,37 @@ class StatusWatch implements StatusListener {
   }
 
   stop(): void {
-    clearTimeout(this.#drawing);
+    clearTimeout(this.#showTimer);
   }
 
   onChange(): void {
-    if (this.#read !== undefined) this.#drawing ??= setTimeout(() => this.#show(), debounceMs);
+    if (this.#read !== undefined) this.#showTimer ??= setTimeout(() => this.#show(), debounceMs);
   }
 
   onError(error: unknown): void {
     const { client, user } = this.#run;
     const problem = explained(error, client);
     if (isUnauthorized(error)) user.refresh();
-    if (this.#read === undefined && !isUnreachable(error) && !isBusy(error)) this.#giveUp(problem);
-    else
-      this.#report(`${problem.message}; trying again${this.#read === undefined ? '' : ', what is shown may be old'}`);
+    if (this.#read === undefined && !isUnreachable(error) && !isBusy(error)) this.#fail(problem);
+    else this.#warn(`${problem.message}; trying again${this.#read === undefined ? '' : ', what is shown may be old'}`);
   }
 
   onRecovered(): void {
-    this.#report(undefined);
+    this.#warn(undefined);
   }
 
   #show(): void {
-    this.#drawing = undefined;
+    this.#showTimer = undefined;
     if (this.#read === undefined) return;
     this.#last = this.#read();
     this.#output.show(this.#last);
   }
 
   /** Each message once, however often a try fails. */
-  #report(trouble: string | undefined): void {
-    if (trouble === this.#trouble) return;
-    this.#trouble = trouble;
-    this.#output.trouble(trouble);
+  #warn(message: string | undefined): void {
+    if (message === this.#warning) return;
+    this.#warning = message;
+    this.#output.warn(message);
   }
 }
 

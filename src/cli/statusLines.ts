@@ -1,19 +1,22 @@
 /**
  * A StatusView as lines for people: the screen that `proxyconfig status` shows, and the one line per change of
- * `--watch` in a pipe. Pure; colours are tones here, and become escape sequences (or nothing) only in statusScreen.ts.
+ * `--watch` in a pipe. Pure: styles become escape sequences, or nothing, only in statusScreen.ts.
  */
 import type { NodeProblem, ProxyConfigView, StatusView, UngovernedNode } from './statusView.ts';
 
-export type Tone = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
+/** Names of node:util's styleText. */
+export type TextStyle = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
 
+/** A part of a line in one style. */
 export interface Span {
   readonly text: string;
-  readonly tone?: Tone | undefined;
+  readonly style?: TextStyle | undefined;
 }
 
 export type Line = readonly Span[];
 
 export interface LineOptions {
+  /** What ages are counted to. */
   readonly now: Date;
   /** Messages are wrapped at this many columns; left out, they stay on one line each. */
   readonly width?: number | undefined;
@@ -22,9 +25,9 @@ export interface LineOptions {
 }
 
 const barCells = 24;
-/** More nodes than this say nothing new to a person; -o json has them all. */
+/** Nodes listed per ProxyConfig; -o json has them all. */
 const maxProblems = 10;
-const stateTones: Record<ProxyConfigView['state'], Tone> = {
+const stateStyles: Record<ProxyConfigView['state'], TextStyle> = {
   Ready: 'green',
   Reconciling: 'yellow',
   Paused: 'yellow',
@@ -32,6 +35,7 @@ const stateTones: Record<ProxyConfigView['state'], Tone> = {
   Unseen: 'yellow',
 };
 
+/** The whole screen: each ProxyConfig, then the nodes that none governs. */
 export function statusLines(view: StatusView, options: LineOptions): Line[] {
   const configs = view.proxyConfigs.flatMap((config, index) =>
     [index === 0 ? [] : [[]], configLines(config, options)].flat(),
@@ -59,7 +63,7 @@ function headLine({ name, mode, state, reason }: ProxyConfigView): Line {
   return [
     span(name, 'bold'),
     span(`  ${mode}  `),
-    span(state, stateTones[state]),
+    span(state, stateStyles[state]),
     span(reason === 'AllNodesReady' ? '' : ` (${reason})`, 'dim'),
   ];
 }
@@ -72,7 +76,7 @@ function messageLines({ reason, message, warnings, problems }: ProxyConfigView, 
   return [
     ...own,
     ...further.flatMap((warning) =>
-      paragraph(`${warning.type} (${warning.reason}): ${warning.message}`, { indent: 2, width, tone: 'yellow' }),
+      paragraph(`${warning.type} (${warning.reason}): ${warning.message}`, { indent: 2, width, style: 'yellow' }),
     ),
   ];
 }
@@ -129,7 +133,7 @@ function rolloutLines(config: ProxyConfigView, { now, width }: LineOptions): Lin
     ...before,
     ...mixedModes(config),
   ];
-  return paragraph(parts.join(', '), { indent: 2, width, tone: 'dim' });
+  return paragraph(parts.join(', '), { indent: 2, width, style: 'dim' });
 }
 
 function progressOf({ state, step, startedAt }: ProxyConfigView['rollout'], now: Date): string[] {
@@ -150,16 +154,16 @@ function mixedModes({ mode, modes }: ProxyConfigView): string[] {
 
 /** Without nodes that only have not answered yet: the bar counts them, and the message names the first. */
 function problemLines(all: readonly NodeProblem[], { now, width }: LineOptions): Line[] {
-  const problems = all.filter(isMoreThanLate);
+  const problems = all.filter(hasAnswered);
   const shown = problems.slice(0, maxProblems);
-  const columns = { node: longest(shown.map(({ node }) => node)), state: longest(shown.map(({ state }) => state)) };
+  const columns = { node: maxLength(shown.map(({ node }) => node)), state: maxLength(shown.map(({ state }) => state)) };
   const rows = shown.flatMap((problem) =>
     [[problemRow(problem, columns, now)], paragraph(problem.message, { indent: 4, width })].flat(),
   );
   return [...rows, ...moreLine(problems)];
 }
 
-function isMoreThanLate({ state }: NodeProblem): boolean {
+function hasAnswered({ state }: NodeProblem): boolean {
   return state !== 'Waiting';
 }
 
@@ -168,10 +172,10 @@ function problemRow(
   columns: { readonly node: number; readonly state: number },
   now: Date,
 ): Line {
-  const tone = state === 'Failed' || state === 'Degraded' || state === 'RolledBack' ? 'red' : 'yellow';
+  const style = state === 'Failed' || state === 'Degraded' || state === 'RolledBack' ? 'red' : 'yellow';
   return [
     span(`  ${node.padEnd(columns.node)}  `),
-    span(state.padEnd(columns.state), tone),
+    span(state.padEnd(columns.state), style),
     span(`  ${reason}`),
     span(since === undefined ? '' : `  for ${age(since, now)}`, 'dim'),
   ];
@@ -183,7 +187,7 @@ function moreLine(all: readonly unknown[]): Line[] {
     : [];
 }
 
-function longest(texts: readonly string[]): number {
+function maxLength(texts: readonly string[]): number {
   return Math.max(0, ...texts.map(({ length }) => length));
 }
 
@@ -201,8 +205,8 @@ function ungovernedLines(nodes: readonly UngovernedNode[]): Line[] {
 }
 
 /**
- * One line of text per subject, so that a changed line is news: by the ProxyConfig's name, or `name: node` for a node
- * that is not as wanted. Nodes that only have not answered yet are counted, not named.
+ * One line of text per subject, to be shown when it changes: by the ProxyConfig's name, or `name: node` for a node that
+ * is not as wanted. Nodes that only have not answered yet are counted, not named.
  */
 export function changeLines(view: StatusView): Map<string, string> {
   const lines = new Map<string, string>();
@@ -214,7 +218,7 @@ export function changeLines(view: StatusView): Map<string, string> {
         `${name}: ${state} (${reason}), ${doneOf(nodes)} of ${nodes.effective} nodes up to date, mode ${mode}${step}${message === '' ? '' : `: ${message}`}`,
       ),
     );
-    for (const problem of problems.filter(isMoreThanLate))
+    for (const problem of problems.filter(hasAnswered))
       lines.set(
         `${name}: ${problem.node}`,
         printable(`${name}: ${problem.node}: ${problem.state} (${problem.reason}): ${problem.message}`),
@@ -223,23 +227,23 @@ export function changeLines(view: StatusView): Map<string, string> {
   return lines;
 }
 
-/** What a reader of lines has to be told to get from one view to the next. */
+/** The lines that a reader of one view needs for the next: changed ones, new ones, and one for each that is gone. */
 export function changesBetween(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
   const changed = [...after].filter(([subject, line]) => before.get(subject) !== line).map(([, line]) => line);
   const gone = [...before.keys()]
     .filter((subject) => !after.has(subject))
-    .flatMap((subject) => farewell(subject, after));
+    .flatMap((subject) => goneLines(subject, after));
   return [...changed, ...gone];
 }
 
-/** A node of a ProxyConfig that is gone itself is no news. */
-function farewell(subject: string, after: ReadonlyMap<string, string>): string[] {
+/** None for a node whose ProxyConfig is gone itself. */
+function goneLines(subject: string, after: ReadonlyMap<string, string>): string[] {
   const [config = '', node] = subject.split(': ');
   if (node === undefined) return [`${config}: gone`];
   return after.has(config) ? [`${config}: ${node}: as wanted`] : [];
 }
 
-/** e.g. 45s, 12m, 5h, 3d. */
+/** The time since then, in the largest unit of which there are two: e.g. 45s, 12m, 5h, 3d; 0s for a later time. */
 export function age(since: string, now: Date): string {
   const seconds = Math.max(0, Math.round((now.getTime() - Date.parse(since)) / 1000));
   if (seconds < 120) return `${seconds}s`;
@@ -247,9 +251,14 @@ export function age(since: string, now: Date): string {
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
 
+/** Text in indented lines of at most `width` columns; a longer word has a line of its own. No lines for no text. */
 export function paragraph(
   text: string,
-  { indent, width = Number.POSITIVE_INFINITY, tone }: { indent: number; width?: number | undefined; tone?: Tone },
+  {
+    indent,
+    width = Number.POSITIVE_INFINITY,
+    style,
+  }: { indent: number; width?: number | undefined; style?: TextStyle },
 ): Line[] {
   const rows: string[] = [];
   for (const word of text.split(/\s+/).filter((part) => part !== '')) {
@@ -257,14 +266,14 @@ export function paragraph(
     if (row !== undefined && indent + row.length + 1 + word.length <= width) rows[rows.length - 1] = `${row} ${word}`;
     else rows.push(word);
   }
-  return rows.map((row) => [span(`${' '.repeat(indent)}${row}`, tone)]);
+  return rows.map((row) => [span(`${' '.repeat(indent)}${row}`, style)]);
 }
 
-function span(text: string, tone?: Tone): Span {
-  return { text: printable(text), tone };
+function span(text: string, style?: TextStyle): Span {
+  return { text: printable(text), style };
 }
 
-/** Statuses are written by nodes: what a terminal would obey must not come out of them. */
+/** Statuses are written by nodes: control characters, which a terminal would obey, become blanks. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}|\p{Cf}/gu, ' ');
 }

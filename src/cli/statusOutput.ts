@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { toSeconds } from '../api/conditions.ts';
 import type { StatusConfig } from '../config.ts';
 import { changeLines, changesBetween, paragraph, statusLines, type Line } from './statusLines.ts';
-import { openScreen, painted, sizeOf } from './statusScreen.ts';
+import { openScreen, styledText, sizeOf } from './statusScreen.ts';
 import type { StatusView } from './statusView.ts';
 
 type Terminal = Parameters<typeof openScreen>[0];
@@ -15,83 +15,92 @@ export interface Streams {
   readonly stderr: Pick<Terminal, 'write'>;
 }
 
-/** Follows a view as it changes. */
+/** Shows a view as it changes. */
 export interface Output {
+  /** Shows the view, or what differs from the one before. */
   show(view: StatusView): void;
-  /** Why the view may be old; undefined once it is not. */
-  trouble(message: string | undefined): void;
+  /** Shows why the view may be old; undefined once it is not. */
+  warn(message: string | undefined): void;
+  /** Gives the terminal back; nothing is shown afterwards. */
   close(): void;
 }
 
 /** The whole view, once; text is wrapped only on a terminal. */
-export function printed(
+export function formatView(
   view: StatusView,
-  { output, terminal: { live, color, unicode } }: StatusConfig,
+  { output, terminal: { isInteractive, color, unicode } }: StatusConfig,
   stdout: Streams['stdout'],
 ): string {
   if (output === 'json') return `${JSON.stringify(view, null, 2)}\n`;
   if (output === 'yaml') return stringify(view);
-  const lines = statusLines(view, { now: new Date(), width: live ? sizeOf(stdout).columns : undefined, unicode });
-  return lines.map((line) => `${painted(line, color)}\n`).join('');
+  const lines = statusLines(view, {
+    now: new Date(),
+    width: isInteractive ? sizeOf(stdout).columns : undefined,
+    unicode,
+  });
+  return lines.map((line) => `${styledText(line, color)}\n`).join('');
 }
 
+/** The output of --watch in the form that is asked for: text as a screen on a terminal, otherwise as lines. */
 export function watchOutput(config: StatusConfig, context: string, streams: Streams): Output {
-  if (config.output !== 'text') return documents(config, streams);
-  return config.terminal.live ? screen(config, context, streams.stdout) : linesOutput(streams);
+  if (config.output !== 'text') return documentOutput(config, streams);
+  return config.terminal.isInteractive ? screenOutput(config, context, streams.stdout) : lineOutput(streams);
 }
 
 /**
- * Drawn anew on every change, and each second for the ages in it. What was last seen stays in the terminal afterwards.
+ * Drawn anew on every change, and each second for the ages in it. What was last shown stays in the terminal afterwards.
  */
-function screen(config: StatusConfig, context: string, stdout: Streams['stdout']): Output {
+function screenOutput(config: StatusConfig, context: string, stdout: Streams['stdout']): Output {
   const { color, unicode } = config.terminal;
   let view: StatusView | undefined;
-  let trouble: string | undefined;
+  let warning: string | undefined;
   const draw = (): void =>
-    drawn.draw(screenLines({ view, trouble, context, width: sizeOf(stdout).columns, unicode, now: new Date() }));
-  const drawn = openScreen(stdout, { color, onResize: () => draw() });
-  const ticking = setInterval(draw, 1000);
+    screen.draw(screenLines({ view, warning, context, width: sizeOf(stdout).columns, unicode, now: new Date() }));
+  const screen = openScreen(stdout, { color, onResize: () => draw() });
+  const redrawTimer = setInterval(draw, 1000);
   draw();
   return {
     show: (next) => {
       view = next;
       draw();
     },
-    trouble: (message) => {
-      trouble = message;
+    warn: (message) => {
+      warning = message;
       draw();
     },
     close: () => {
-      clearInterval(ticking);
-      drawn.close();
-      if (view !== undefined) stdout.write(printed(view, config, stdout));
+      clearInterval(redrawTimer);
+      screen.close();
+      if (view !== undefined) stdout.write(formatView(view, config, stdout));
     },
   };
 }
 
+/** What a screen is made from. */
 export interface ScreenContent {
   readonly view: StatusView | undefined;
-  readonly trouble: string | undefined;
+  /** Why the view may be old. */
+  readonly warning: string | undefined;
   readonly context: string;
   readonly width: number;
   readonly unicode: boolean;
   readonly now: Date;
 }
 
-/** Pure: the head line, trouble where there is any, and the view. */
-export function screenLines({ view, trouble, context, ...options }: ScreenContent): Line[] {
-  const head: Line = [{ text: `${options.now.toTimeString().slice(0, 8)}  ${context}  Ctrl-C ends`, tone: 'dim' }];
-  const warning = paragraph(trouble ?? '', { indent: 0, width: options.width, tone: 'yellow' });
+/** Pure: the head line, the warning where there is one, and the view. */
+export function screenLines({ view, warning, context, ...options }: ScreenContent): Line[] {
+  const head: Line = [{ text: `${options.now.toTimeString().slice(0, 8)}  ${context}  Ctrl-C ends`, style: 'dim' }];
+  const warningLines = paragraph(warning ?? '', { indent: 0, width: options.width, style: 'yellow' });
   return [
     head,
-    ...warning,
+    ...warningLines,
     [],
     ...(view === undefined ? [[{ text: 'asking the API server…' }]] : statusLines(view, options)),
   ];
 }
 
 /** One line per change, for logs and pipes. */
-function linesOutput({ stdout, stderr }: Streams): Output {
+function lineOutput({ stdout, stderr }: Streams): Output {
   let before: ReadonlyMap<string, string> = new Map();
   let isFirst = true;
   const write = (stream: Streams['stderr'], text: string): void =>
@@ -104,13 +113,13 @@ function linesOutput({ stdout, stderr }: Streams): Output {
       before = after;
       isFirst = false;
     },
-    trouble: (message) => write(stderr, message ?? 'the API server answers again'),
+    warn: (message) => write(stderr, message ?? 'the API server answers again'),
     close: () => undefined,
   };
 }
 
 /** A document for each view that differs: JSON on a line of its own, YAML after `---`. */
-function documents({ output }: StatusConfig, { stdout, stderr }: Streams): Output {
+function documentOutput({ output }: StatusConfig, { stdout, stderr }: Streams): Output {
   let last: string | undefined;
   return {
     show: (view) => {
@@ -118,7 +127,7 @@ function documents({ output }: StatusConfig, { stdout, stderr }: Streams): Outpu
       if (text !== last) stdout.write(output === 'json' ? `${text}\n` : `---\n${stringify(view)}`);
       last = text;
     },
-    trouble: (message) => stderr.write(`${message ?? 'the API server answers again'}\n`),
+    warn: (message) => stderr.write(`${message ?? 'the API server answers again'}\n`),
     close: () => undefined,
   };
 }

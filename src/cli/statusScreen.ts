@@ -1,27 +1,28 @@
 /**
- * The terminal's side of `proxyconfig status`: tones become colours, and --watch has a screen that is drawn anew in
- * place.
+ * The terminal's side of `proxyconfig status`: styles become escape sequences, and --watch has a screen that is drawn
+ * anew in place.
  */
 import { styleText } from 'node:util';
 import type { Line } from './statusLines.ts';
 
 type Terminal = Pick<NodeJS.WriteStream, 'write' | 'rows' | 'columns' | 'on' | 'off'>;
 
-/** One line as text, with escape sequences only where colours are wanted. */
-export function painted(line: Line, color: boolean): string {
+/** One line as text, with escape sequences only with `color`. */
+export function styledText(line: Line, color: boolean): string {
   return line
-    .map(({ text, tone }) =>
-      color && tone !== undefined && text !== '' ? styleText(tone, text, { validateStream: false }) : text,
+    .map(({ text, style }) =>
+      color && style !== undefined && text !== '' ? styleText(style, text, { validateStream: false }) : text,
     )
     .join('');
 }
 
-/** A terminal that does not tell its size, such as a serial line, is taken for a classic one. */
+/** Of a terminal that does not know its size, such as a serial line, 80 columns by 24 rows. */
 export function sizeOf({ rows, columns }: Pick<Terminal, 'rows' | 'columns'>): { rows: number; columns: number } {
   return { rows: rows || 24, columns: columns || 80 };
 }
 
 export interface Screen {
+  /** Replaces all that is shown. */
   draw(lines: readonly Line[]): void;
   /** Gives the terminal back as it was. */
   close(): void;
@@ -39,7 +40,7 @@ export function openScreen(terminal: Terminal, { color, onResize }: { color: boo
   terminal.on('resize', onResize);
   return {
     draw(lines) {
-      const rows = fitted(lines, sizeOf(terminal)).map((line) => painted(line, color) + clearRight);
+      const rows = fitted(lines, sizeOf(terminal)).map((line) => styledText(line, color) + clearRight);
       terminal.write(home + rows.join('\r\n') + clearBelow);
     },
     close() {
@@ -49,13 +50,13 @@ export function openScreen(terminal: Terminal, { color, onResize }: { color: boo
   };
 }
 
-/** What fits: a line that wraps, or one too many, would scroll the screen away. */
+/** The lines cut to the size of the terminal: a line that wraps, or one too many, would scroll the screen away. */
 export function fitted(lines: readonly Line[], { rows, columns }: { rows: number; columns: number }): Line[] {
   const shown =
     lines.length > rows
       ? [
           ...lines.slice(0, rows - 1),
-          [{ text: `${lines.length - rows + 1} more lines; a larger terminal shows them`, tone: 'dim' } as const],
+          [{ text: `${lines.length - rows + 1} more lines; a larger terminal shows them`, style: 'dim' } as const],
         ]
       : lines;
   return shown.map((line) => cut(line, columns));
@@ -63,9 +64,9 @@ export function fitted(lines: readonly Line[], { rows, columns }: { rows: number
 
 function cut(line: Line, columns: number): Line {
   let left = columns;
-  return line.map(({ text, tone }) => {
+  return line.map(({ text, style }) => {
     const part = text.slice(0, Math.max(0, left));
     left -= text.length;
-    return { text: part, tone };
+    return { text: part, style };
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Keeps ProxyConfigs and NodeProxies as the API server has them, and says when it cannot be heard.
+ * Keeps ProxyConfigs and NodeProxies as the API server has them, and reports when it does not answer.
  */
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
@@ -10,19 +10,24 @@ import { createReflector, type Reflector } from '../kube/reflector.ts';
 import type { StatusObjects } from './statusView.ts';
 
 const paths = [proxyConfigResource.path, nodeProxyResource.path] as const;
-/** A person looks on: shorter than between machines. */
+/** A person waits: shorter than between machines. */
 const timing = { reconnectMaxMs: 2000, retryMaxMs: 5000 };
-const retryMs = 1000;
+/** From an error to the request that finds out whether it is over, and from one such request to the next. */
+const recoveryCheckMs = 1000;
 
 export interface StatusSource {
+  /** Begins to list and watch. */
   start(): void;
   /** Resolves when everything has been listed. */
   readonly synced: Promise<void>;
+  /** What is known now. */
   objects(): StatusObjects;
+  /** Resolves when the listener is not called any more. */
   stop(): Promise<void>;
 }
 
 export interface StatusListener {
+  /** An object is new, changed or gone. */
   onChange(): void;
   /** Each failed try; what is known stays. */
   onError(error: unknown): void;
@@ -30,6 +35,7 @@ export interface StatusListener {
   onRecovered(): void;
 }
 
+/** A source that does nothing before `start`. */
 export function createStatusSource(client: KubeClient, listener: StatusListener): StatusSource {
   return new WatchedStatus(client, listener);
 }
@@ -41,7 +47,7 @@ class WatchedStatus implements StatusSource {
   readonly #configs = new Map<string, ProxyConfig>();
   readonly #nodeProxies = new Map<string, NodeProxy>();
   readonly #reflectors: readonly Reflector[];
-  #asking: NodeJS.Timeout | undefined;
+  #recoveryTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
   constructor(client: KubeClient, listener: StatusListener) {
@@ -61,12 +67,12 @@ class WatchedStatus implements StatusSource {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearTimeout(this.#asking);
+    clearTimeout(this.#recoveryTimer);
     await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
   }
 
   #reflect<Item>(path: string, into: Map<string, Item>): Reflector {
-    const set = (key: string, item: Item): void => {
+    const keep = (key: string, item: Item): void => {
       into.set(key, item);
       this.#listener.onChange();
     };
@@ -75,8 +81,8 @@ class WatchedStatus implements StatusSource {
       path,
       decode: (object) => object as Item,
       handler: {
-        onAdd: ({ key }, item) => set(key, item),
-        onUpdate: ({ key }, item) => set(key, item),
+        onAdd: ({ key }, item) => keep(key, item),
+        onUpdate: ({ key }, item) => keep(key, item),
         onDelete: ({ key }) => {
           into.delete(key);
           this.#listener.onChange();
@@ -90,22 +96,22 @@ class WatchedStatus implements StatusSource {
   #failed(error: unknown): void {
     if (isGone(error) || this.#isStopped) return;
     this.#listener.onError(error);
-    this.#askLater();
+    this.#scheduleRecoveryCheck();
   }
 
-  /** A watch that is open again says nothing until something changes, so its kinds are asked for by themselves. */
-  #askLater(): void {
-    this.#asking ??= setTimeout(() => void this.#ask(), retryMs);
+  /** A watch that is open again brings nothing until something changes, so each kind is requested once. */
+  #scheduleRecoveryCheck(): void {
+    this.#recoveryTimer ??= setTimeout(() => void this.#checkRecovery(), recoveryCheckMs);
   }
 
-  async #ask(): Promise<void> {
+  async #checkRecovery(): Promise<void> {
     try {
       await Promise.all(paths.map((path) => this.#client.get(path, { limit: 1 })));
       if (!this.#isStopped) this.#listener.onRecovered();
-      this.#asking = undefined;
+      this.#recoveryTimer = undefined;
     } catch {
-      this.#asking = undefined;
-      if (!this.#isStopped) this.#askLater();
+      this.#recoveryTimer = undefined;
+      if (!this.#isStopped) this.#scheduleRecoveryCheck();
     }
   }
 }

@@ -74,34 +74,39 @@ describe('what a terminal is taken to show', () => {
       name: 'a terminal with a UTF-8 locale',
       isTerminal: true,
       env: xterm,
-      terminal: { live: true, color: true, unicode: true },
+      terminal: { isInteractive: true, color: true, unicode: true },
     },
-    { name: 'a pipe', isTerminal: false, env: xterm, terminal: { live: false, color: false, unicode: false } },
+    { name: 'a pipe', isTerminal: false, env: xterm, terminal: { isInteractive: false, color: false, unicode: false } },
     {
       name: 'NO_COLOR',
       isTerminal: true,
       env: { ...xterm, NO_COLOR: '1' },
-      terminal: { live: true, color: false, unicode: true },
+      terminal: { isInteractive: true, color: false, unicode: true },
     },
     {
       name: 'NO_COLOR that is empty does not count',
       isTerminal: true,
       env: { ...xterm, NO_COLOR: '' },
-      terminal: { live: true, color: true, unicode: true },
+      terminal: { isInteractive: true, color: true, unicode: true },
     },
     {
       name: 'a terminal that knows no escape sequences',
       isTerminal: true,
       env: { ...xterm, TERM: 'dumb' },
-      terminal: { live: false, color: false, unicode: false },
+      terminal: { isInteractive: false, color: false, unicode: false },
     },
     {
       name: 'LC_ALL is stronger than LANG',
       isTerminal: true,
       env: { ...xterm, LC_ALL: 'C' },
-      terminal: { live: true, color: true, unicode: false },
+      terminal: { isInteractive: true, color: true, unicode: false },
     },
-    { name: 'no locale at all', isTerminal: true, env: {}, terminal: { live: true, color: true, unicode: false } },
+    {
+      name: 'no locale at all',
+      isTerminal: true,
+      env: {},
+      terminal: { isInteractive: true, color: true, unicode: false },
+    },
   ];
   test.each(rows)('$name', ({ isTerminal, env, terminal }) => {
     const config = statusConfig({ output: 'text' }, { version: '', isTerminal }, env);

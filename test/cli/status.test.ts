@@ -181,7 +181,7 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
     );
   });
 
-  test('on a terminal it has colours, but not with NO_COLOR', async () => {
+  test('on a terminal it has colors, but not with NO_COLOR', async () => {
     const command = `src/main.ts status default --kubeconfig ${kubeconfig}`;
     expect(await onTerminal(command, {})).toContain('\u001B[32mReady\u001B[39m');
     const plain = await onTerminal(command, { NO_COLOR: '1' });

@@ -4,7 +4,7 @@ import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { age, changeLines, changesBetween, statusLines, type Line } from '../../src/cli/statusLines.ts';
 import { screenLines } from '../../src/cli/statusOutput.ts';
-import { fitted, painted } from '../../src/cli/statusScreen.ts';
+import { fitted, styledText } from '../../src/cli/statusScreen.ts';
 import { isAllReady, statusView, type StatusView } from '../../src/cli/statusView.ts';
 
 type ConfigStatus = NonNullable<ProxyConfig['status']>;
@@ -73,7 +73,7 @@ const leavesOut = {
 const allReady = seen(verdict('Ready', 'AllNodesReady'), { matched: 2, effective: 2, ready: 2, updated: 2 });
 
 function textOf(lines: readonly Line[]): string {
-  return lines.map((line) => painted(line, false)).join('\n');
+  return lines.map((line) => styledText(line, false)).join('\n');
 }
 
 function asText(view: StatusView, width?: number): string {
@@ -329,11 +329,11 @@ describe('lines for people', () => {
 
 describe('the screen of --watch', () => {
   const view = statusView({ configs: [config('default', allReady)], nodeProxies: [] });
-  const content = { view, trouble: undefined, context: 'staging', width: 60, unicode: true, now };
+  const content = { view, warning: undefined, context: 'staging', width: 60, unicode: true, now };
 
-  test('begins with the context, and with trouble where there is any', () => {
+  test('begins with the context, and with the warning where there is one', () => {
     expect(textOf(screenLines(content))).toMatch(/^\d\d:\d\d:\d\d {2}staging {2}Ctrl-C ends\n\ndefault/);
-    expect(textOf(screenLines({ ...content, trouble: 'the API server does not answer' }))).toContain(
+    expect(textOf(screenLines({ ...content, warning: 'the API server does not answer' }))).toContain(
       'ends\nthe API server does not answer\n\ndefault',
     );
     expect(textOf(screenLines({ ...content, view: undefined }))).toContain('asking the API server');
@@ -351,10 +351,10 @@ describe('the screen of --watch', () => {
     expect(fitted(screenLines(content), { rows: 5, columns: 80 })).toHaveLength(5);
   });
 
-  test('colours come as escape sequences, and only when asked for', () => {
+  test('colors come as escape sequences, and only when asked for', () => {
     const [line = []] = statusLines(view, { now, unicode: true });
-    expect(painted(line, true)).toContain('\u001B[32mReady\u001B[39m');
-    expect(painted(line, false)).toBe('default  iptables  Ready');
+    expect(styledText(line, true)).toContain('\u001B[32mReady\u001B[39m');
+    expect(styledText(line, false)).toBe('default  iptables  Ready');
   });
 });
 
