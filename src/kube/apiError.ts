@@ -4,7 +4,10 @@
 export class ApiError extends Error {
   /** The HTTP status; 0: no response came at all (connection refused, cut or timed out), or it was not JSON. */
   readonly status: number;
-  /** `reason` of the Kubernetes Status object, e.g. `NotFound`, `Expired`; `Unreachable` with status 0. */
+  /**
+   * `reason` of the Kubernetes Status object, e.g. `NotFound`, `Expired`, or of its first cause where that says more:
+   * `FieldManagerConflict`. `Unreachable` with status 0.
+   */
   readonly reason: string;
   /** From the header Retry-After or the Status object; undefined where neither says it. */
   readonly retryAfterSeconds: number | undefined;
@@ -26,6 +29,8 @@ export interface ApiErrorDetails {
   readonly retryAfterSeconds?: number | undefined;
 }
 
+const fieldManagerConflict = 'FieldManagerConflict';
+const hasReason = (error: unknown, reason: string): boolean => error instanceof ApiError && error.reason === reason;
 const hasStatus = (error: unknown, status: number): boolean => error instanceof ApiError && error.status === status;
 
 /** No response came, or none that could be read. */
@@ -37,10 +42,12 @@ export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
 export const isOverloaded = (error: unknown): boolean => hasStatus(error, 429) || retryAfterMs(error) > 0;
 /** The resourceVersion or continue token is too old: list again from the start. */
 export const isGone = (error: unknown): boolean => hasStatus(error, 410);
-/** The object has changed since the resourceVersion that was sent. */
-export const isConflict = (error: unknown): boolean => hasStatus(error, 409) && !isAlreadyExists(error);
-export const isAlreadyExists = (error: unknown): boolean =>
-  error instanceof ApiError && error.reason === 'AlreadyExists';
+/** The object is not as the write takes it to be: see retryOnConflict.ts. */
+export const isConflict = (error: unknown): boolean =>
+  hasStatus(error, 409) && !isAlreadyExists(error) && !isFieldManagerConflict(error);
+export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 'AlreadyExists');
+/** Another field manager owns what a server-side apply without `force` would change: one of them has to let go. */
+export const isFieldManagerConflict = (error: unknown): boolean => hasReason(error, fieldManagerConflict);
 
 /**
  * Milliseconds for which the API server asks not to be asked again (Retry-After); found also where the ApiError is the
@@ -61,7 +68,7 @@ export function errorFromStatus(body: unknown, httpStatus: number, retryAfterHea
   const code = httpStatus > 299 ? httpStatus : (status.code ?? 500);
   return new ApiError({
     status: code,
-    reason: status.reason ?? `HTTP${code}`,
+    reason: isOfFieldManagers(status) ? fieldManagerConflict : (status.reason ?? `HTTP${code}`),
     message: (status.message ?? `the API server answered ${code}`).slice(0, 1024),
     retryAfterSeconds: seconds(retryAfterHeader) ?? status.details?.retryAfterSeconds,
   });
@@ -76,7 +83,14 @@ interface StatusBody {
   readonly code?: number;
   readonly reason?: string;
   readonly message?: string;
-  readonly details?: { readonly retryAfterSeconds?: number };
+  readonly details?: {
+    readonly retryAfterSeconds?: number;
+    readonly causes?: readonly { readonly reason?: string }[];
+  };
+}
+
+function isOfFieldManagers({ details }: StatusBody): boolean {
+  return details?.causes?.[0]?.reason === fieldManagerConflict;
 }
 
 function asStatus(body: unknown): StatusBody {

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { isAlreadyExists } from './apiError.ts';
 import type { KubeClient } from './client.ts';
 import { microTime } from './microTime.ts';
+import { retryOnConflict } from './retryOnConflict.ts';
 
 export interface ObjectReference {
   readonly apiVersion: string;
@@ -73,8 +74,10 @@ export function createEventRecorder({ client, controller, instance, onError }: E
         reportingController: controller,
         reportingInstance: instance.slice(0, 128),
       };
+      const create = () => client.send('POST', `/apis/events.k8s.io/v1/namespaces/${namespace}/events`, { body });
       try {
-        await client.send('POST', `/apis/events.k8s.io/v1/namespaces/${namespace}/events`, { body });
+        // Where the namespace has a ResourceQuota, other creations get in the way of this one.
+        await retryOnConflict(create);
       } catch (error) {
         if (!isAlreadyExists(error)) onError?.(error);
       }

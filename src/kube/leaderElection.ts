@@ -6,9 +6,10 @@
  * the renewal. So a process that was stopped and goes on knows at once that it may no longer lead.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlreadyExists, isConflict, isNotFound } from './apiError.ts';
+import { isConflict, isNotFound } from './apiError.ts';
 import type { KubeClient, SendOptions } from './client.ts';
 import { microTime } from './microTime.ts';
+import { retryOnConflict, sendDecided } from './retryOnConflict.ts';
 
 export interface LeaderElectionOptions {
   /** Its requests should time out well within `renewDeadlineMs`. */
@@ -115,17 +116,16 @@ export class LeaderElection {
   /** Takes or renews the Lease if that is possible now. */
   async #tryOnce(): Promise<void> {
     try {
-      await this.#take();
+      await retryOnConflict(() => this.#take());
       this.#hasAnswer = true;
     } catch (error) {
-      const isLostRace = isConflict(error) || isAlreadyExists(error);
-      if (!isLostRace) this.#options.onError?.(error);
-      if (isLostRace) this.#seen = undefined;
+      if (!isConflict(error)) this.#options.onError?.(error);
     }
   }
 
+  /** Also a leader whose Lease somebody else has written looks who holds it now, and goes by that. */
   async #take(): Promise<void> {
-    const lease = this.isLeader() ? this.#seen?.lease : await this.#readLease();
+    const lease = (this.isLeader() ? this.#seen?.lease : undefined) ?? (await this.#readLease());
     if (lease !== undefined && !this.#isFree(lease)) {
       this.#leadsUntil = -Infinity;
       return;
@@ -170,26 +170,41 @@ export class LeaderElection {
 
   /** An empty holder is free to take at once. */
   async #release(): Promise<void> {
-    const lease = this.#seen?.lease;
     const held = this.isLeader();
     this.#leadsUntil = -Infinity;
-    if (!held || lease === undefined) return;
+    if (!held) return;
     try {
-      await this.#send(lease, { ...this.#specOver(lease), holderIdentity: '', leaseDurationSeconds: 1 });
+      await retryOnConflict(() => this.#giveBack());
     } catch (error) {
-      this.#options.onError?.(error);
+      if (!isConflict(error)) this.#options.onError?.(error);
     }
   }
 
-  /** An update carries the version that it was decided on; two that take the same Lease cannot both succeed. */
-  #send(lease: Lease | undefined, spec: LeaseSpec): Promise<Lease> {
+  /** Unless another has it by now. */
+  async #giveBack(): Promise<void> {
+    const lease = this.#seen?.lease ?? (await this.#readLease());
+    if (lease?.spec.holderIdentity !== this.#options.identity) return;
+    await this.#send(lease, { ...this.#specOver(lease), holderIdentity: '', leaseDurationSeconds: 1 });
+  }
+
+  /**
+   * An update carries uid and version of the object that it was decided on, and all that others have written there; two
+   * that take the same Lease cannot both succeed. Throws a conflict to the one that comes too late, and the Lease is no
+   * longer known then.
+   */
+  async #send(lease: Lease | undefined, spec: LeaseSpec): Promise<Lease> {
     const { client, name, namespace } = this.#options;
-    const { resourceVersion } = lease?.metadata ?? {};
-    const metadata = { name, namespace, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
-    const body: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
-    return lease === undefined
-      ? client.send('POST', this.#path, { body })
-      : client.send('PUT', `${this.#path}/${name}`, { body });
+    const made = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace }, spec };
+    try {
+      return lease === undefined
+        ? await sendDecided<Lease>(client, 'POST', this.#path, { body: made })
+        : await sendDecided<Lease>(client, 'PUT', `${this.#path}/${name}`, {
+            body: { ...lease, spec: { ...lease.spec, ...spec } },
+          });
+    } catch (error) {
+      if (isConflict(error)) this.#seen = undefined;
+      throw error;
+    }
   }
 }
 

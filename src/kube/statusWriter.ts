@@ -2,11 +2,16 @@
  * Writes the status of one object by server-side apply, at a bounded rate: the first change goes at once, later ones
  * wait for the interval to be over, and only the latest is written then. None is written sooner than the API server
  * asks for.
+ *
+ * The status names no resourceVersion and takes over what other field managers own (`force`), because one writer alone
+ * knows what is true: so the API server itself tries again where the object changes meanwhile. A conflict that comes
+ * nevertheless, as from an admission webhook, is no failure: it is tried again with the status that is latest then.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { isNotFound, retryAfterMs } from './apiError.ts';
+import { isConflict, isNotFound, retryAfterMs } from './apiError.ts';
 import { createBackoff } from './backoff.ts';
 import type { KubeClient } from './client.ts';
+import { retryOnConflict } from './retryOnConflict.ts';
 
 export interface StatusWriterOptions {
   readonly client: KubeClient;
@@ -92,40 +97,50 @@ class PacedWriter implements StatusWriter {
 
   /** Never throws: an error is told, and what was not written waits for another try. */
   async #flush(): Promise<void> {
-    const status = this.#pending;
-    this.#pending = undefined;
-    if (status === undefined || isDeepStrictEqual(status, this.#written)) return;
+    if (isDeepStrictEqual(this.#pending, this.#written)) this.#pending = undefined;
+    if (this.#pending === undefined) return;
     try {
-      await this.#apply(status);
-      this.#written = status;
+      this.#written = await retryOnConflict(() => this.#applyLatest());
       this.#backoff.reset();
       this.#nextWriteAt = performance.now() + this.#options.intervalMs * (1 + Math.random() / 5);
     } catch (error) {
-      this.#keep(status, error);
+      this.#scheduleRetry(error);
     }
   }
 
-  #keep(status: object, error: unknown): void {
+  /** Returns what was written; what was not is wanted still, unless something newer is or there is nobody to tell. */
+  async #applyLatest(): Promise<object | undefined> {
+    const status = this.#pending;
+    this.#pending = undefined;
+    const { client, apiVersion, kind, name, path, fieldManager } = this.#options;
+    try {
+      await client.send('PATCH', `${path}/status`, {
+        contentType: 'application/apply-patch+yaml',
+        query: { fieldManager, force: true },
+        body: { apiVersion, kind, metadata: { name }, status },
+      });
+    } catch (error) {
+      if (!isNotFound(error)) this.#pending ??= status;
+      throw error;
+    }
+    return status;
+  }
+
+  #scheduleRetry(error: unknown): void {
     if (isNotFound(error)) {
-      // Nobody to tell; whoever makes the object anew is told by the next write.
+      // Whoever makes the object anew is told by the next write.
       this.#written = undefined;
       this.#options.onError?.(error, undefined);
       return;
     }
+    if (isConflict(error)) {
+      this.#nextWriteAt = performance.now() + this.#options.intervalMs;
+      return;
+    }
     const asked = retryAfterMs(error);
     const wait = this.#backoff.next() + asked;
-    this.#pending ??= status;
     this.#nextWriteAt = performance.now() + wait;
     if (asked > 0) this.#notBefore = this.#nextWriteAt;
     this.#options.onError?.(error, this.#stopped ? undefined : wait);
-  }
-
-  async #apply(status: object): Promise<void> {
-    const { client, apiVersion, kind, name, path, fieldManager } = this.#options;
-    await client.send('PATCH', `${path}/status`, {
-      contentType: 'application/apply-patch+yaml',
-      query: { fieldManager, force: true },
-      body: { apiVersion, kind, metadata: { name }, status },
-    });
   }
 }

@@ -11,8 +11,8 @@ export interface ObservedObject {
   readonly object?: unknown;
 }
 
-/** What the API server answers to a write. */
-export interface WrittenObject {
+/** An object in the API server's answer to a read or a write of it. */
+export interface AnsweredObject {
   readonly metadata: { readonly name: string; readonly resourceVersion: string };
 }
 
@@ -36,6 +36,11 @@ export class KnownObjects<Kept> {
     else this.#byName.set(name, record);
     return true;
   }
+
+  /** As `keep`, of what the API server answered to a write or a read of the object. */
+  learn(answer: AnsweredObject): boolean {
+    return this.keep({ ...answer.metadata, object: answer });
+  }
 }
 
 /**
@@ -54,12 +59,12 @@ export class WrittenObjects<Kept extends { readonly metadata: ObjectMeta }> exte
    * Known at once what was written, so that the next turn does not decide on older knowledge; unless the watch has
    * brought something newer meanwhile, such as the answer of a quick agent.
    */
-  learn(written: WrittenObject): boolean {
-    const { name, resourceVersion } = written.metadata;
+  override learn(answer: AnsweredObject): boolean {
+    const { name, resourceVersion } = answer.metadata;
     const known = this.byName.get(name)?.metadata.resourceVersion;
     if (known !== undefined && Number(known) >= Number(resourceVersion)) return false;
     this.#written.set(name, resourceVersion);
-    return super.keep({ name, resourceVersion, object: written });
+    return super.keep({ name, resourceVersion, object: answer });
   }
 
   /** True for what was so before this process itself changed it: going back to it would be to decide twice. */

@@ -10,7 +10,7 @@ import {
   decodeRevision,
   type ClusterView,
 } from './clusterView.ts';
-import { type ObservedObject, KnownObjects, WrittenObjects, type WrittenObject } from './knownObjects.ts';
+import { type AnsweredObject, type ObservedObject, KnownObjects, WrittenObjects } from './knownObjects.ts';
 
 export class ObservedCluster {
   readonly nodes = new KnownObjects(decodeNode);
@@ -52,9 +52,9 @@ class KnownNodeProxies extends WrittenObjects<NodeProxy> {
     return super.keep(observed);
   }
 
-  override learn(written: WrittenObject): boolean {
-    this.#lost.delete(written.metadata.name);
-    return super.learn(written);
+  override learn(answer: AnsweredObject): boolean {
+    this.#lost.delete(answer.metadata.name);
+    return super.learn(answer);
   }
 
   forgetLost(isForgotten: (name: string) => boolean): void {

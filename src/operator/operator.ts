@@ -3,16 +3,18 @@
  */
 import { apiVersion, nodeProxyResource, operatorController, proxyConfigResource } from '../api/resources.ts';
 import { createEventRecorder, type EventRecorder } from '../kube/events.ts';
-import { isAlreadyExists, isNotFound } from '../kube/apiError.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { retryOnConflict } from '../kube/retryOnConflict.ts';
 import { createWorkQueue } from '../kube/workQueue.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { ObservedObject, KnownObjects, WrittenObject } from './knownObjects.ts';
+import type { ObservedObject, KnownObjects } from './knownObjects.ts';
+import { ObjectWriter, type WrittenKind } from './objectWriter.ts';
 import { ObservedCluster } from './observedCluster.ts';
 import { OperatorBase, type WatchedObject } from './operatorBase.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
-import { operatorNamespace, type RevisionWrite } from './revisions.ts';
+import { controllerRevisionsPath, operatorNamespace, type RevisionWrite } from './revisions.ts';
 import { ServiceOwners } from './serviceOwners.ts';
 import { SinceTracker } from './since.ts';
 import { type NodeWrite, writeNodes } from './writeNodes.ts';
@@ -49,12 +51,13 @@ export class ProxyConfigOperator extends OperatorBase {
   readonly #options: OperatorOptions;
   readonly #events: EventRecorder;
   readonly #observed = new ObservedCluster();
+  readonly #writer: ObjectWriter;
   readonly #serviceOwners: ServiceOwners;
   readonly #since = new SinceTracker();
   /** By uid of the ProxyConfig. */
   readonly #statusWrittenAt = new Map<string, number>();
   readonly #queue = createWorkQueue({
-    reconcile: () => this.#reconcile(),
+    reconcile: (_key, signal) => this.#reconcile(signal),
     onError: (_key, cause, retryInMs) => {
       this.#options.metrics.reconciliations.inc({ result: 'failed' });
       this.#options.logger.warn('reconciling failed', { error: cause, retryInMs });
@@ -74,6 +77,7 @@ export class ProxyConfigOperator extends OperatorBase {
       instance,
       onError: (cause) => logger.warn('an event was lost', { error: cause }),
     });
+    this.#writer = new ObjectWriter({ client, logger, metrics, onChange: () => this.#enqueue() });
     this.#serviceOwners = new ServiceOwners({ client, logger, events: this.#events });
   }
 
@@ -115,11 +119,16 @@ export class ProxyConfigOperator extends OperatorBase {
   async #shutDown(): Promise<void> {
     await this.stopWatching();
     await this.#queue.stop();
-    // What waited for the interval to be over is told now; a successor would have to find it out anew.
-    if (this.#synced)
-      await this.#reportAll(this.#decide(), { isLast: true }).catch((error: unknown) =>
-        this.#options.logger.warn('the last status was not written', { error }),
-      );
+    if (this.#synced) await this.#reportLast();
+  }
+
+  /** What waited for the interval to be over is told now; a successor would have to find it out anew. */
+  async #reportLast(): Promise<void> {
+    try {
+      await retryOnConflict(() => this.#reportAll(this.#decide(), { isLast: true }));
+    } catch (error) {
+      if (!isConflict(error)) this.#options.logger.warn('the last status was not written', { error });
+    }
   }
 
   #keep(observed: ObservedObject, into: KnownObjects<unknown>): void {
@@ -134,7 +143,21 @@ export class ProxyConfigOperator extends OperatorBase {
     if (this.#synced) this.#queue.add(wholeCluster, this.#debounceMs);
   }
 
-  async #reconcile(): Promise<number | undefined> {
+  /**
+   * A write that came too late is no failure: it is known by then what has changed, and a new turn decides on that. Where
+   * somebody else is quicker each time, it goes on at the pace of any other news.
+   */
+  async #reconcile(signal: AbortSignal): Promise<number | undefined> {
+    try {
+      return await retryOnConflict(() => this.#clockAt(), { waitMs: this.#debounceMs, signal });
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      return this.#debounceMs;
+    }
+  }
+
+  /** Resolves with milliseconds until the next turn, or undefined; throws a conflict when a write came too late. */
+  async #clockAt(): Promise<number | undefined> {
     const { metrics } = this.#options;
     const reconciliation = this.#decide();
     const { statusUpdates, revisionWrites, nodeWrites, requeueAfterMs } = reconciliation;
@@ -161,13 +184,16 @@ export class ProxyConfigOperator extends OperatorBase {
     return reconciliation;
   }
 
-  async #writeRevision({ method, path, options }: RevisionWrite): Promise<void> {
+  /** One that is made or deleted already is as it should be; what is known of it by then is for the next turn. */
+  async #writeRevision({ name, method, path, options }: RevisionWrite): Promise<void> {
+    const kind = { resource: 'controllerrevisions', path: controllerRevisionsPath, objects: this.#observed.revisions };
     try {
-      const written = await this.#options.client.send<WrittenObject>(method, path, options);
-      if (method === 'POST') this.#observed.revisions.keep({ ...written.metadata, object: written });
+      if (method === 'POST') await this.#writer.write(kind, name, { method, path, options });
+      else await this.#options.client.send(method, path, options);
       this.#enqueue();
     } catch (error) {
-      if (!isAlreadyExists(error) && !isNotFound(error)) throw error;
+      const isAsItShouldBe = method === 'POST' ? isAlreadyExists((error as Error).cause) : isNotFound(error);
+      if (!isAsItShouldBe) throw error;
     }
   }
 
@@ -176,16 +202,15 @@ export class ProxyConfigOperator extends OperatorBase {
    * that is due, and by what has changed meanwhile.
    */
   async #assignNodes(writes: readonly NodeWrite[]): Promise<void> {
-    const { client, logger, statusIntervalMs } = this.#options;
+    const { logger, metrics, statusIntervalMs } = this.#options;
     const nodes = writes.slice(0, 10).map(({ node }) => node);
     logger.info('telling nodes what to run', { count: writes.length, nodes });
-    const onWritten = (written: unknown): void => this.#learnNodeProxy(written as WrittenObject);
-    await writeNodes(writes, { client, concurrency: concurrentWrites, maxMs: statusIntervalMs, onWritten });
-  }
-
-  #learnNodeProxy(written: WrittenObject): void {
-    this.#options.metrics.nodeWrites.inc();
-    if (this.#observed.nodeProxies.learn(written)) this.#enqueue();
+    const kind: WrittenKind = { ...nodeProxyResource, objects: this.#observed.nodeProxies };
+    const send = async (write: NodeWrite): Promise<void> => {
+      await this.#writer.write(kind, write.node, write);
+      metrics.nodeWrites.inc();
+    };
+    await writeNodes(writes, { send, concurrency: concurrentWrites, maxMs: statusIntervalMs });
   }
 
   /** Whether nothing is left to be told. */
@@ -212,10 +237,10 @@ export class ProxyConfigOperator extends OperatorBase {
   }
 
   async #report({ config, status, events }: StatusUpdate): Promise<void> {
-    const { client, logger } = this.#options;
+    const { logger } = this.#options;
     const { name, uid = '' } = config.metadata;
-    const { method, path, options } = statusWrite(config, status);
-    if (this.#observed.configs.learn(await client.send(method, path, options))) this.#enqueue();
+    const kind: WrittenKind = { ...proxyConfigResource, objects: this.#observed.configs };
+    await this.#writer.write(kind, name, statusWrite(config, status));
     this.#statusWrittenAt.set(uid, performance.now());
     const regarding = { apiVersion, kind: proxyConfigResource.kind, name, uid };
     for (const { type, reason, message } of events) {

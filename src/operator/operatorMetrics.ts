@@ -11,6 +11,7 @@ export interface OperatorMetrics {
   observe(updates: readonly StatusUpdate[]): void;
   readonly reconciliations: Counter<'result'>;
   readonly nodeWrites: Counter;
+  readonly writeConflicts: Counter<'resource'>;
   readonly watchErrors: Counter<'resource'>;
 }
 
@@ -41,6 +42,12 @@ export function createOperatorMetrics(): OperatorMetrics {
     nodeWrites: new Counter({
       name: 'proxyconfig_nodeproxy_writes_total',
       help: 'NodeProxies created or changed',
+      registers,
+    }),
+    writeConflicts: new Counter({
+      name: 'proxyconfig_write_conflicts_total',
+      help: 'Writes that came too late, because the object had changed meanwhile',
+      labelNames: ['resource'],
       registers,
     }),
     watchErrors: new Counter({

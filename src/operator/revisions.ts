@@ -15,6 +15,7 @@ export const controllerRevisionsPath = `/apis/apps/v1/namespaces/${operatorNames
 
 /** One request, as data. */
 export interface RevisionWrite {
+  readonly name: string;
   readonly method: 'POST' | 'DELETE';
   readonly path: string;
   readonly options: SendOptions;
@@ -54,28 +55,30 @@ export function revisionWrites(
 }
 
 function creation({ config, revision, nodeConfig }: Target, history: readonly KnownRevision[]): RevisionWrite {
-  const { name, uid = '' } = config.metadata;
+  const { name: configName, uid = '' } = config.metadata;
+  // A ProxyConfig made anew under its name does not share the revisions of the one before, which are about to be
+  // collected.
+  const name = `${configName}-${revision}-${uid.slice(0, 8)}`;
+  const owner = { apiVersion, kind: proxyConfigResource.kind, name: configName, uid };
   const body = {
     apiVersion: 'apps/v1',
     kind: 'ControllerRevision',
     metadata: {
-      // A ProxyConfig made anew under its name does not share the revisions of the one before, which are about to be
-      // collected.
-      name: `${name}-${revision}-${uid.slice(0, 8)}`,
+      name,
       namespace: operatorNamespace,
       labels: {
         'app.kubernetes.io/name': 'proxyconfig',
-        [proxyConfigLabel]: name,
+        [proxyConfigLabel]: configName,
         [revisionLabel]: revision,
       },
-      ownerReferences: [{ apiVersion, kind: proxyConfigResource.kind, name, uid, controller: true }],
+      ownerReferences: [{ ...owner, controller: true }],
     },
     revision: (history.at(-1)?.number ?? 0) + 1,
     data: nodeConfig,
   };
-  return { method: 'POST', path: controllerRevisionsPath, options: { body } };
+  return { name, method: 'POST', path: controllerRevisionsPath, options: { body } };
 }
 
 function deletion({ name }: KnownRevision): RevisionWrite {
-  return { method: 'DELETE', path: `${controllerRevisionsPath}/${name}`, options: {} };
+  return { name, method: 'DELETE', path: `${controllerRevisionsPath}/${name}`, options: {} };
 }

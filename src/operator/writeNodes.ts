@@ -6,8 +6,8 @@ import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { OwnerReference } from '../api/objectMeta.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { apiVersion, nodeProxyResource, objectPath } from '../api/resources.ts';
-import { isOverloaded } from '../kube/apiError.ts';
-import type { KubeClient, SendOptions } from '../kube/client.ts';
+import { isConflict, isOverloaded } from '../kube/apiError.ts';
+import type { SendOptions } from '../kube/client.ts';
 import type { KnownNode } from './clusterView.ts';
 
 export const fieldManager = 'proxyconfig-operator';
@@ -70,39 +70,40 @@ function ownerReferenceTo({ name, uid }: KnownNode): OwnerReference {
 }
 
 export interface WriteOptions {
-  readonly client: KubeClient;
+  readonly send: (write: NodeWrite) => Promise<void>;
   /** How many requests at once; 5,000 nodes must not become 5,000 open requests. */
   readonly concurrency: number;
   /** No request begins later than this after the first: by then what was decided on has changed. */
   readonly maxMs: number;
-  /** With the object as it now stands. */
-  readonly onWritten: (written: unknown) => void;
 }
 
 /**
- * Sends as many writes as there is time for, also after one failed, unless the API server is overloaded; throws an
- * AggregateError of those that failed.
+ * Sends as many writes as there is time for, also after one failed, unless the API server is overloaded. Throws an
+ * AggregateError of those that failed; where none did, but some met a conflict, one of these conflicts.
  */
 export async function writeNodes(
   writes: readonly NodeWrite[],
-  { client, concurrency, maxMs, onWritten }: WriteOptions,
+  { send, concurrency, maxMs }: WriteOptions,
 ): Promise<void> {
   const queue = writes.values();
-  const errors: unknown[] = [];
+  const failures: Error[] = [];
+  const conflicts: unknown[] = [];
   const until = performance.now() + maxMs;
   let isRefused = false;
   const worker = async (): Promise<void> => {
     for (const write of queue) {
       if (isRefused || performance.now() > until) return;
       try {
-        onWritten(await client.send(write.method, write.path, write.options));
+        await send(write);
       } catch (cause) {
         isRefused ||= isOverloaded(cause);
-        errors.push(new Error(`cannot write NodeProxy ${write.node}`, { cause }));
+        if (isConflict(cause)) conflicts.push(cause);
+        else failures.push(new Error(`cannot write NodeProxy ${write.node}`, { cause }));
       }
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
-  if (errors.length > 0)
-    throw new AggregateError(errors, `${errors.length} of ${writes.length} NodeProxies were refused`);
+  if (failures.length > 0)
+    throw new AggregateError(failures, `${failures.length} of ${writes.length} NodeProxies were refused`);
+  if (conflicts.length > 0) throw conflicts[0];
 }

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import {
   ApiError,
   errorFromStatus,
   isAlreadyExists,
   isConflict,
+  isFieldManagerConflict,
   isForbidden,
   isGone,
   isNotFound,
@@ -17,6 +19,7 @@ import { createReflector, type Reflector } from '../../src/kube/reflector.ts';
 import { createStatusWriter } from '../../src/kube/statusWriter.ts';
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts';
 import { describeWhere } from '../support/requirements.ts';
+import { annotate } from './lateWrites.ts';
 import { until } from '../support/until.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
@@ -130,6 +133,14 @@ describeWhere(['cluster'], 'against a real API server', () => {
         }),
       is: isConflict,
     },
+    {
+      name: 'a conflict of field managers, which is none',
+      cause: async () => {
+        await apply('one', 'a', true);
+        await apply('other', 'b', undefined);
+      },
+      is: (error) => isFieldManagerConflict(error) && !isConflict(error),
+    },
     { name: 'a resourceVersion that is too old', cause: () => firstError(configMaps), is: isGone },
     { name: 'a user that may not', cause: () => as('nobody', (other) => other.get('/api/v1/nodes')), is: isForbidden },
     {
@@ -147,6 +158,14 @@ describeWhere(['cluster'], 'against a real API server', () => {
     expect(error).toMatchObject({ name: 'ApiError' });
     if (!is(error)) throw new Error('taken for another error', { cause: error });
   });
+
+  function apply(fieldManager: string, value: string, force: boolean | undefined): Promise<unknown> {
+    return client.send('PATCH', `${configMaps}/managed`, {
+      contentType: 'application/apply-patch+yaml',
+      query: { fieldManager, force },
+      body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'managed' }, data: { value } },
+    });
+  }
 
   async function firstError(path: string): Promise<void> {
     for await (const { type, object } of client.watch(path, { resourceVersion: 1 }, AbortSignal.timeout(10_000))) {
@@ -207,6 +226,41 @@ describeWhere(['cluster'], 'against a real API server', () => {
       status: { state: 'Ready', dataplane: { services: 4 } },
     });
     expect(JSON.stringify(await client.get(`${nodeProxies}/node-1`))).not.toContain('"lastError":"gone');
+  });
+
+  test('a status is written while somebody else writes the object all the time', async () => {
+    const spec = { configRef: { name: 'default', uid: 'u', generation: 1 }, revision: 'r1' };
+    const path = `${nodeProxies}/contested`;
+    await client.send('POST', nodeProxies, {
+      body: { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy', metadata: { name: 'contested' }, spec },
+    });
+    const failed: unknown[] = [];
+    const writer = createStatusWriter({
+      client,
+      apiVersion: 'proxyconfig.dev/v1alpha1',
+      kind: 'NodeProxy',
+      name: 'contested',
+      path,
+      fieldManager: 'test',
+      intervalMs: 0,
+      onError: (error) => failed.push(error),
+    });
+    const enough = new AbortController();
+    const writeAlways = async (): Promise<void> => {
+      while (!enough.signal.aborted) await annotate(client, path);
+    };
+    const others = [writeAlways(), writeAlways()];
+    for (let services = 1; services <= 20; services += 1) {
+      writer.write({ observedGeneration: 1, state: 'Ready', dataplane: { services } }, { urgent: true });
+      await until(`status ${services} is there`, async () => {
+        const { status } = await client.get<NodeProxy>(path);
+        return status?.dataplane?.services === services;
+      });
+    }
+    enough.abort();
+    await Promise.all(others);
+    await writer.stop();
+    expect(failed).toEqual([]);
   });
 
   test('an event is created once, however often it is recorded', async () => {

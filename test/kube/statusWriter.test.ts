@@ -1,18 +1,15 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ApiError } from '../../src/kube/apiError.ts';
 import type { KubeClient, SendOptions } from '../../src/kube/client.ts';
 import { createStatusWriter, type StatusWriter } from '../../src/kube/statusWriter.ts';
+import { until } from '../support/until.ts';
 
 let writes: { at: number; status: unknown }[];
 let failWith: (ApiError | undefined)[];
 let errors: (number | undefined)[];
 let writer: StatusWriter;
 
-beforeEach(() => {
-  jest.useFakeTimers();
-  writes = [];
-  failWith = [];
-  errors = [];
+function newWriter(intervalMs: number): StatusWriter {
   const start = performance.now();
   const send = (_method: string, path: string, { body, contentType, query }: SendOptions = {}): Promise<never> => {
     const failure = failWith.shift();
@@ -25,19 +22,29 @@ beforeEach(() => {
     writes.push({ at: Math.floor((performance.now() - start) / 1000), status: (body as { status: unknown }).status });
     return Promise.resolve({} as never);
   };
-  const client = { send } as unknown as KubeClient;
-  writer = createStatusWriter({
-    client,
+  return createStatusWriter({
+    client: { send } as unknown as KubeClient,
     apiVersion: 'v1',
     kind: 'Thing',
     name: 'a',
     path: '/things/a',
     fieldManager: 'test',
-    intervalMs: 10_000,
+    intervalMs,
     onError: (_error, retryInMs) => errors.push(retryInMs),
   });
+}
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  writes = [];
+  failWith = [];
+  errors = [];
+  writer = newWriter(10_000);
 });
 afterEach(() => void jest.useRealTimers());
+
+const conflicts = (count: number): ApiError[] =>
+  Array.from({ length: count }, () => new ApiError({ status: 409, reason: 'Conflict', message: '' }));
 
 const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
 
@@ -117,4 +124,32 @@ test('stop writes what waits', async () => {
   writer.write({ n: 3 });
   await pass(100_000);
   expect(writes.map(({ status }) => status)).toEqual([{ n: 1 }, { n: 2 }]);
+});
+
+describe('a conflict is no failure', () => {
+  const intervalMs = 300;
+
+  beforeEach(() => {
+    jest.useRealTimers();
+    writer = newWriter(intervalMs);
+  });
+
+  test('what is latest is written at once', async () => {
+    failWith = conflicts(4);
+    writer.write({ n: 1 });
+    await until('it was refused', () => failWith.length < 4);
+    writer.write({ n: 2 });
+    await until('it is written', () => writes.length > 0);
+    expect({ statuses: writes.map(({ status }) => status), errors }).toEqual({ statuses: [{ n: 2 }], errors: [] });
+  });
+
+  test('somebody who is quicker each time: it is tried again after the interval', async () => {
+    failWith = conflicts(5);
+    writer.write({ n: 1 });
+    await until('all tries were refused', () => failWith.length === 0);
+    const refused = performance.now();
+    await until('it is written', () => writes.length > 0);
+    expect(performance.now() - refused).toBeGreaterThan(intervalMs - 50);
+    expect({ statuses: writes.map(({ status }) => status), errors }).toEqual({ statuses: [{ n: 1 }], errors: [] });
+  });
 });

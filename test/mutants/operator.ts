@@ -93,4 +93,28 @@ export const operatorMutants: readonly Mutant[] = [
     test: rollout,
     killer: 'the next one only after minReadySeconds',
   },
+  {
+    name: 'the same is written again after a conflict, not what is decided anew',
+    file: 'src/operator/objectWriter.ts',
+    find: '        await this.#readAnew(kind, name);\n',
+    replace: '',
+    test: 'test/operator/conflicts.test.ts',
+    killer: 'the last status, when the operator stops',
+  },
+  {
+    name: 'a conflict is reported as a failure',
+    file: 'src/operator/operator.ts',
+    find: 'if (!isConflict(error)) throw error;\n      return this.#debounceMs;',
+    replace: 'throw error;',
+    test: 'test/operator/conflicts.test.ts',
+    killer: 'somebody who is quicker each time',
+  },
+  {
+    name: 'a leader does not read who holds its Lease after a conflict',
+    file: 'src/kube/leaderElection.ts',
+    find: 'if (isConflict(error)) this.#seen = undefined;',
+    replace: '',
+    test: 'test/operator/leader.test.ts',
+    killer: 'one whose Lease is annotated before each renewal goes on leading',
+  },
 ];

@@ -5,9 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { LeaderElection, NotLeader, writingAsLeader } from '../../src/kube/leaderElection.ts';
 import { waitFor } from '../support/waitFor.ts';
+import { annotate, LateWrites, type WritesOf } from '../kube/lateWrites.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 import { firstToLead, OperatorProcesses } from './operatorProcess.ts';
+
+const renewal = (name: string): WritesOf => ({ method: 'PUT', path: new RegExp(`/leases/${name}$`) });
+
+interface LeaseObject {
+  readonly metadata: { readonly annotations?: Record<string, string> };
+  readonly spec: { readonly holderIdentity?: string; readonly renewTime?: string };
+}
 
 describeWhere(['cluster'], 'of several operators one leads', () => {
   let cluster: ClusterFixture;
@@ -58,25 +66,39 @@ describeWhere(['cluster'], 'of several operators one leads', () => {
 
   describe('the election itself', () => {
     const timing = { durationMs: 1000, renewDeadlineMs: 700, retryMs: 100 };
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/proxyconfig-system/leases';
     const stops: AbortController[] = [];
     const running: Promise<void>[] = [];
     let leading: string[] = [];
+    /** Who began to lead, one after the other. */
+    let led: string[] = [];
+    let errors: unknown[] = [];
 
     afterEach(async () => {
       for (const stop of stops.splice(0)) stop.abort();
       await Promise.all(running.splice(0));
       leading = [];
+      led = [];
+      errors = [];
     });
 
     function compete(
       identity: string,
       { name, client = cluster.client }: { name: string; client?: typeof cluster.client },
     ): { identity: string; election: LeaderElection; stop: AbortController } {
-      const election = new LeaderElection({ client, namespace: 'proxyconfig-system', name, identity, timing });
+      const election = new LeaderElection({
+        client,
+        namespace: 'proxyconfig-system',
+        name,
+        identity,
+        timing,
+        onError: (error) => errors.push(error),
+      });
       const stop = new AbortController();
       stops.push(stop);
       const lead = async (term: AbortSignal): Promise<void> => {
         leading.push(identity);
+        led.push(identity);
         await new Promise((resolve) => term.addEventListener('abort', resolve, { once: true }));
         leading = leading.filter((other) => other !== identity);
       };
@@ -97,6 +119,74 @@ describeWhere(['cluster'], 'of several operators one leads', () => {
           everyMs: 10,
         });
       }
+      expect(errors).toEqual([]);
+    });
+
+    const leaseOf = (name: string): Promise<LeaseObject> => cluster.client.get(`${leases}/${name}`);
+    /** undefined while there is none. */
+    const renewTimeOf = (name: string): Promise<string | undefined> =>
+      leaseOf(name).then(
+        ({ spec }) => spec.renewTime,
+        () => undefined,
+      );
+
+    test.each([
+      {
+        name: 'annotated',
+        others: () => annotate(cluster.client, `${leases}/annotated`),
+      },
+      {
+        name: 'deleted',
+        others: () => cluster.client.send('DELETE', `${leases}/deleted`),
+      },
+    ])('one whose Lease is $name before each renewal goes on leading', async ({ name, others }) => {
+      const late = new LateWrites();
+      const { election } = compete('a', { name, client: late.client(cluster.client) });
+      await waitFor('it leads', async () => election.isLeader(), { timeoutMs: 3000, everyMs: 10 });
+      for (let rounds = 1; rounds <= 10; rounds += 1) {
+        const before = await renewTimeOf(name);
+        await late.next(1, renewal(name), others);
+        const isRenewed = async (): Promise<boolean> => ![before, undefined].includes(await renewTimeOf(name));
+        await waitFor('it has renewed the Lease', isRenewed, { timeoutMs: 3000, everyMs: 10 });
+      }
+      expect(late.refusedAt).toHaveLength(10);
+      expect({ led, leading, errors }).toEqual({ led: ['a'], leading: ['a'], errors: [] });
+    });
+
+    test('what others write to a Lease stays', async () => {
+      const late = new LateWrites();
+      compete('a', { name: 'kept', client: late.client(cluster.client) });
+      await late.next(1, renewal('kept'), () => annotate(cluster.client, `${leases}/kept`));
+      await late.next(2, renewal('kept'), async () => undefined);
+      expect(Object.keys((await leaseOf('kept')).metadata.annotations ?? {})).toEqual(['somebody.else/was-here']);
+    });
+
+    test('one whose Lease another has taken stops at once, and leaves it to them', async () => {
+      const late = new LateWrites();
+      const { election } = compete('a', { name: 'taken', client: late.client(cluster.client) });
+      await waitFor('it leads', async () => election.isLeader(), { timeoutMs: 3000, everyMs: 10 });
+      await late.next(1, renewal('taken'), () =>
+        cluster.client.send('PATCH', `${leases}/taken`, {
+          contentType: 'application/merge-patch+json',
+          body: { spec: { holderIdentity: 'b' } },
+        }),
+      );
+      const taken = performance.now();
+      await waitFor('its term is over', async () => leading.length === 0, { timeoutMs: 3000, everyMs: 5 });
+      expect(performance.now() - taken).toBeLessThan(timing.renewDeadlineMs - timing.retryMs);
+      expect((await leaseOf('taken')).spec.holderIdentity).toBe('b');
+      expect(errors).toEqual([]);
+    });
+
+    test('one that stops gives a Lease back that somebody has just written', async () => {
+      const late = new LateWrites();
+      const { election, stop } = compete('a', { name: 'returned', client: late.client(cluster.client) });
+      await waitFor('it leads', async () => election.isLeader(), { timeoutMs: 3000, everyMs: 10 });
+      void late.next(3, renewal('returned'), () => annotate(cluster.client, `${leases}/returned`));
+      stop.abort();
+      await Promise.all(running);
+      expect((await leaseOf('returned')).spec.holderIdentity).toBe('');
+      expect({ refused: late.refusedAt.length, errors }).toEqual({ refused: 3, errors: [] });
     });
 
     test('one that cannot renew leads no longer, by its own clock and before another does', async () => {

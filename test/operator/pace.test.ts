@@ -28,7 +28,7 @@ describeWhere(['cluster'], 'the pace of writing', () => {
         eventWrites.push((options?.body as { reason: string } | undefined)?.reason ?? '');
       return cluster.client.send(method, path, options);
     };
-    operator = await startOperator({ ...cluster.client, send }, statusIntervalMs);
+    operator = await startOperator({ ...cluster.client, send }, { statusIntervalMs });
     for (const name of names) await cluster.addNode(name);
     await cluster.addConfig('all', { rollout: { onFailure: 'Continue' } });
     for (const name of names) {

@@ -1,28 +1,32 @@
 /**
- * @module The operator of these tests: quick with statuses, and silent.
+ * @module The operator of these tests: quick with statuses, and silent unless a test listens.
  */
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { ServerClock } from '../../src/kube/serverClock.ts';
 import { createOperatorMetrics } from '../../src/operator/operatorMetrics.ts';
-import { ProxyConfigOperator } from '../../src/operator/operator.ts';
+import { type OperatorOptions, ProxyConfigOperator } from '../../src/operator/operator.ts';
 import { silentLogger } from '../support/silentLogger.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 
-export function newOperator(client: KubeClient, statusIntervalMs = 50): ProxyConfigOperator {
+export function newOperator(client: KubeClient, options: Partial<OperatorOptions> = {}): ProxyConfigOperator {
   return new ProxyConfigOperator({
     client,
     logger: silentLogger,
     metrics: createOperatorMetrics(),
     instance: 'test',
-    statusIntervalMs,
+    statusIntervalMs: 50,
     now: new ServerClock().start(),
+    ...options,
   });
 }
 
 /** Resolves when everything has been listed. */
-export async function startOperator(client: KubeClient, statusIntervalMs?: number): Promise<ProxyConfigOperator> {
-  const operator = newOperator(client, statusIntervalMs);
+export async function startOperator(
+  client: KubeClient,
+  options?: Partial<OperatorOptions>,
+): Promise<ProxyConfigOperator> {
+  const operator = newOperator(client, options);
   await operator.start();
   return operator;
 }
@@ -38,9 +42,9 @@ export class OperatorOnCluster {
   #operator: ProxyConfigOperator | undefined;
 
   /** In place of the one before; resolves when everything has been listed. */
-  async start(client: KubeClient = this.cluster.client): Promise<void> {
+  async start(client: KubeClient = this.cluster.client, options?: Partial<OperatorOptions>): Promise<void> {
     await this.stop();
-    this.#operator = newOperator(client);
+    this.#operator = newOperator(client, options);
     await this.#operator.start();
   }
 
