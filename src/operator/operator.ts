@@ -144,8 +144,8 @@ export class ProxyConfigOperator extends OperatorBase {
   }
 
   /**
-   * A write that came too late is no failure: it is known by then what has changed, and a new turn decides on that. Where
-   * somebody else is quicker each time, it goes on at the pace of any other news.
+   * A write that came too late is no failure: it is known by then what has changed, and a new turn decides on that.
+   * Where somebody else is quicker each time, it goes on at the pace of any other news.
    */
   async #reconcile(signal: AbortSignal): Promise<number | undefined> {
     try {

@@ -1,6 +1,6 @@
 /**
- * Where a rollout stands: what is known of it, and what can be said of it and of its nodes. docs/DESIGN.md has a picture
- * of the states; rolloutTransitions.ts goes from one to the next.
+ * Where a rollout stands: what is known of it, and what can be said of it and of its nodes. docs/DESIGN.md has a
+ * picture of the states; rolloutTransitions.ts goes from one to the next.
  */
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { NodeOutcome } from './nodeOutcome.ts';
