@@ -2,7 +2,7 @@
  * The linter is what keeps the layers apart, so it is tested like any other part: each row is a file that it must
  * refuse.
  */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -102,14 +102,16 @@ afterAll(async () => {
   await rm(tree, { recursive: true, force: true });
 });
 
-test.each(refused)('$name is refused', async ({ file, text, rule }) => {
-  const path = join(tree, file);
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, text);
-  const { stdout } = await execa('node_modules/.bin/oxlint', ['--type-aware', '--format=unix', file], {
-    cwd: tree,
-    reject: false,
+describe('linter', () => {
+  test.each(refused)('refuses $name', async ({ file, text, rule }) => {
+    const path = join(tree, file);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+    const { stdout } = await execa('node_modules/.bin/oxlint', ['--type-aware', '--format=unix', file], {
+      cwd: tree,
+      reject: false,
+    });
+    await rm(path);
+    expect(stdout).toContain(rule);
   });
-  await rm(path);
-  expect(stdout).toContain(rule);
 });

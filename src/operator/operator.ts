@@ -186,7 +186,7 @@ export class ProxyConfigOperator extends OperatorBase {
 
   /** One that is made or deleted already is as it should be; what is known of it by then is for the next turn. */
   async #writeRevision({ name, method, path, options }: RevisionWrite): Promise<void> {
-    const kind = { resource: 'controllerrevisions', path: controllerRevisionsPath, objects: this.#observed.revisions };
+    const kind = { plural: 'controllerrevisions', path: controllerRevisionsPath, objects: this.#observed.revisions };
     try {
       if (method === 'POST') await this.#writer.write(kind, name, { method, path, options });
       else await this.#options.client.send(method, path, options);

@@ -2,7 +2,7 @@
  * A setting that the API takes and nobody follows would be a lie: each has a test that shows its effect.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { CrdSchema } from '../../src/api/crdSchema.ts';
 import { proxyconfigSchema } from '../../src/api/generated/schemas.ts';
 import { refusalOf } from '../../src/backend/registry.ts';
@@ -30,14 +30,16 @@ function names(file: string): string[] {
   );
 }
 
-test('every setting has an entry, and every entry is of a setting', () => {
-  expect(Object.keys(effects).sort()).toEqual(leavesOf(spec, 'spec').sort());
-});
+describe('effects of settings', () => {
+  test('every setting has an entry, and every entry is of a setting', () => {
+    expect(Object.keys(effects).sort()).toEqual(leavesOf(spec, 'spec').sort());
+  });
 
-test.each(proofs)('the effect of %s is shown in %s: %s', (_field, file, words) => {
-  expect(names(file).filter((name) => name.includes(words))).not.toEqual([]);
-});
+  test.each(proofs)('the effect of %s is shown in %s: %s', (_field, file, words) => {
+    expect(names(file).filter((name) => name.includes(words))).not.toEqual([]);
+  });
 
-test.each(notYet)('$field is of a mode that agents do not have: $mode', ({ mode }) => {
-  expect(refusalOf(mode)?.reason).toBe('ModeNotAvailable');
+  test.each(notYet)('$field is of a mode that agents do not have: $mode', ({ mode }) => {
+    expect(refusalOf(mode)?.reason).toBe('ModeNotAvailable');
+  });
 });

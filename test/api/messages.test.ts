@@ -1,7 +1,7 @@
 /**
  * What the API server says when it refuses an object is all that a person has to go by.
  */
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { CrdSchema } from '../../src/api/crdSchema.ts';
 import { kinds } from './admissionTable.ts';
 import { childrenOf } from './constraints.ts';
@@ -14,8 +14,10 @@ function messagesOf(schema: CrdSchema): string[] {
   return [...own, ...childrenOf(schema, '', []).flatMap((child) => messagesOf(child.schema))];
 }
 
-test('every rule of a CRD that refuses an object says what to do', () => {
-  const messages = kinds.flatMap(({ schema }) => messagesOf(schema));
-  expect(messages.length).toBeGreaterThan(0);
-  expect(messages.filter((message) => !remedy.test(message))).toEqual([]);
+describe('messages of rules', () => {
+  test('every rule of a CRD that refuses an object says what to do', () => {
+    const messages = kinds.flatMap(({ schema }) => messagesOf(schema));
+    expect(messages.length).toBeGreaterThan(0);
+    expect(messages.filter((message) => !remedy.test(message))).toEqual([]);
+  });
 });

@@ -56,43 +56,45 @@ function boundsOf(schema: CrdSchema): string[] {
   return [...values.map(String), ...(each === undefined || each.properties ? [] : boundsOf(each))];
 }
 
-describe('each field has a row', () => {
-  test.each(fields)('$level $name', (field) => {
-    const [, , type = '', byDefault = '', bounds = ''] = cellsOf(field);
-    expect(type).not.toBe('');
-    const { default: value } = field.schema;
-    if (value === undefined) expect(byDefault).toBe(field.isRequired ? '**required**' : '–');
-    else if (typeof value === 'string') expect(byDefault).toBe(`\`${value}\``);
-    else expect(['of its fields', `\`${JSON.stringify(value)}\``]).toContain(byDefault);
-    expect(bounds.split(/[\s`]|[,;](?= |$)/)).toEqual(expect.arrayContaining(boundsOf(field.schema)));
-  });
-});
-
 /** The heading under which a text of the field stands: its own, or that of the object that it is part of. */
 const sectionsOf = ({ level, name }: Field): string =>
   [level, `${level}.${name}`, `${level}.${name}[]`].map((heading) => plain(sections.get(heading) ?? '')).join(' ');
 
-test('every description stands where its field does, as a whole', () => {
-  const missing = fields.flatMap((field) =>
-    [field.schema, field.schema.items ?? {}]
-      .map(({ description = '' }) => plain(description))
-      .filter((description) => !sectionsOf(field).includes(description)),
-  );
-  expect(missing).toEqual([]);
-});
+describe('docs/reference/api.md', () => {
+  describe('each field has a row', () => {
+    test.each(fields)('$level $name', (field) => {
+      const [, , type = '', byDefault = '', bounds = ''] = cellsOf(field);
+      expect(type).not.toBe('');
+      const { default: value } = field.schema;
+      if (value === undefined) expect(byDefault).toBe(field.isRequired ? '**required**' : '–');
+      else if (typeof value === 'string') expect(byDefault).toBe(`\`${value}\``);
+      else expect(['of its fields', `\`${JSON.stringify(value)}\``]).toContain(byDefault);
+      expect(bounds.split(/[\s`]|[,;](?= |$)/)).toEqual(expect.arrayContaining(boundsOf(field.schema)));
+    });
+  });
 
-test('every message of a rule stands where its field does', () => {
-  const missing = fields.flatMap((field) =>
-    [field.schema, field.schema.items ?? {}]
-      .flatMap((schema) => schema['x-kubernetes-validations'] ?? [])
-      .map(({ message = 'a rule without a message' }) => message)
-      .filter((message) => !sectionsOf(field).includes(`- ${plain(message)}`)),
-  );
-  expect(missing).toEqual([]);
-});
+  test('every description stands where its field does, as a whole', () => {
+    const missing = fields.flatMap((field) =>
+      [field.schema, field.schema.items ?? {}]
+        .map(({ description = '' }) => plain(description))
+        .filter((description) => !sectionsOf(field).includes(description)),
+    );
+    expect(missing).toEqual([]);
+  });
 
-test('lines that are no rows of tables are at most 120 characters long', () => {
-  expect(page.split('\n').filter((line) => line.length > 120 && !line.startsWith('|'))).toEqual([]);
+  test('every message of a rule stands where its field does', () => {
+    const missing = fields.flatMap((field) =>
+      [field.schema, field.schema.items ?? {}]
+        .flatMap((schema) => schema['x-kubernetes-validations'] ?? [])
+        .map(({ message = 'a rule without a message' }) => message)
+        .filter((message) => !sectionsOf(field).includes(`- ${plain(message)}`)),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('lines that are no rows of tables are at most 120 characters long', () => {
+    expect(page.split('\n').filter((line) => line.length > 120 && !line.startsWith('|'))).toEqual([]);
+  });
 });
 
 describe('npm run generate -- --check, in a copy', () => {

@@ -16,7 +16,7 @@ function expression(operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist', ...val
   return { matchExpressions: [{ key: 'pool', operator, ...(values.length > 0 && { values }) }] };
 }
 
-describe('who governs a node', () => {
+describe('governingConfig', () => {
   const older = '2025-01-01T00:00:00Z';
   const rows = [
     { name: 'nobody, where there is no ProxyConfig', configs: [], winner: undefined },
@@ -76,12 +76,12 @@ describe('who governs a node', () => {
     expect(governingConfig({ 'kubernetes.io/os': 'windows' }, [config('all')]).winner).toBeUndefined();
   });
 
-  test('a node that does not tell its system counts as Linux', () => {
+  test('a node that does not say its system counts as Linux', () => {
     expect(governingConfig({}, [config('all')]).winner?.metadata.name).toBe('all');
   });
 });
 
-describe('a selector', () => {
+describe('matches', () => {
   const rows = [
     { name: 'left out matches all', selector: undefined, labels: {}, expected: true },
     { name: 'empty matches all', selector: {}, labels: {}, expected: true },

@@ -3,7 +3,7 @@ import { validateObject } from '../../src/api/validation.ts';
 import { examplesOf, kinds, type Example, type Kind } from './admissionTable.ts';
 import { childrenOf, constraintsOf, without, type Child, type Constraint } from './constraints.ts';
 
-describe.each(kinds)('$kind', (kind) => {
+describe.each(kinds)('validateObject, $kind', (kind) => {
   const examples = examplesOf(kind);
 
   test.each(examples.filter(({ accepted }) => accepted))('takes $field $text', ({ object }) => {

@@ -3,7 +3,7 @@ import { startApiServer, type ApiServer } from '../cluster/apiServer.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { manifest, proxyconfig } from './proxyconfig.ts';
 
-describeWhere(['cluster'], 'render beside the API server', () => {
+describeWhere(['cluster'], 'proxyconfig render beside the API server', () => {
   let server: ApiServer;
 
   beforeAll(async () => {

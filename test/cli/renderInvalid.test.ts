@@ -121,74 +121,76 @@ const rows = [
   },
 ];
 
-describe('invalid objects are named, with field and remedy, and nothing is printed', () => {
-  test.each(rows)('$name', ({ input, says }) => {
-    const { output, problems } = rendered(input);
-    expect(output).toBe('');
-    expect(problems).not.toEqual([]);
-    expect(problems.filter((problem) => !problem.startsWith('standard input: '))).toEqual([]);
-    for (const text of says) expect(problems.join('\n')).toContain(text);
-  });
-
-  test('all of them, not only the first', async () => {
-    const { exitCode, stdout, stderr } = await proxyconfig(['render', '-f', '-', '--node', 'x'], {
-      input: [proxyConfig(''), service('clusterIP: localhost, ports: [{port: 0}]')].join('\n---\n'),
-    });
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
-    expect(stderr.match(/^error: /gm)).toHaveLength(3);
-  });
-
-  test('a file that is not there', async () => {
-    const { exitCode, stderr } = await proxyconfig(['render', '-f', 'nowhere.yaml', '--node', 'x']);
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain('error: nowhere.yaml: cannot be read');
-  });
-
-  test('a directory without manifests', async () => {
-    const { exitCode, stderr } = await proxyconfig(['render', '-f', 'test/cluster/go', '--node', 'x']);
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain('error: test/cluster/go: cannot be read: there is no *.yaml');
-  });
-});
-
-describe('what leads to no rule is remarked on', () => {
-  const notes = [
-    {
-      name: 'an external IP that the ProxyConfig does not allow',
-      input: service('clusterIP: 10.96.0.1, externalIPs: [198.51.100.7], ports: [{port: 80}]'),
-      note: 'spec.externalIPs 198.51.100.7 not served: spec.externalIPs.allowedCIDRs',
-    },
-    {
-      name: 'a slice of no Service',
-      input:
-        '{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web}, addressType: IPv4, endpoints: []}',
-      note: 'no label kubernetes.io/service-name',
-    },
-    { name: 'a cluster IP', input: service('ports: [{port: 80}]'), note: 'no spec.clusterIP, so no rules' },
-    {
-      name: 'a NodePort',
-      input: service('type: NodePort, clusterIP: 10.96.0.1, ports: [{name: http, port: 80}]'),
-      note: 'no nodePort for port http',
-    },
-  ];
-  test.each(notes)('$name', ({ input, note }) => {
-    const { output, notes: said, problems } = rendered(input);
-    expect(problems).toEqual([]);
-    expect(said.find((each) => each.includes('default/web: '))).toContain(note);
-    expect(output).not.toContain('192.0.2.');
-    expect(output).not.toContain('KUBE-EXT-');
-  });
-
-  test.each([
-    { name: 'headless', input: service('clusterIP: None') },
-    { name: 'ExternalName', input: service('type: ExternalName, externalName: example.com') },
-  ])('but a Service that is never proxied is left alone: $name', ({ input }) => {
-    const { output, notes: said, problems } = rendered(input);
-    expect(problems).toEqual([]);
-    expect([output, ...said].join()).not.toContain('default/web');
-  });
-});
-
 function rendered(input: string): Rendered {
   return renderManifests(parseManifests('standard input', input), { node: 'node-1', output: 'text' });
 }
+
+describe('proxyconfig render', () => {
+  describe('invalid objects are named, with field and remedy, and nothing is printed', () => {
+    test.each(rows)('$name', ({ input, says }) => {
+      const { output, problems } = rendered(input);
+      expect(output).toBe('');
+      expect(problems).not.toEqual([]);
+      expect(problems.filter((problem) => !problem.startsWith('standard input: '))).toEqual([]);
+      for (const text of says) expect(problems.join('\n')).toContain(text);
+    });
+
+    test('all of them, not only the first', async () => {
+      const { exitCode, stdout, stderr } = await proxyconfig(['render', '-f', '-', '--node', 'x'], {
+        input: [proxyConfig(''), service('clusterIP: localhost, ports: [{port: 0}]')].join('\n---\n'),
+      });
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+      expect(stderr.match(/^error: /gm)).toHaveLength(3);
+    });
+
+    test('a file that is not there', async () => {
+      const { exitCode, stderr } = await proxyconfig(['render', '-f', 'nowhere.yaml', '--node', 'x']);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain('error: nowhere.yaml: cannot be read');
+    });
+
+    test('a directory without manifests', async () => {
+      const { exitCode, stderr } = await proxyconfig(['render', '-f', 'test/cluster/go', '--node', 'x']);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain('error: test/cluster/go: cannot be read: there is no *.yaml');
+    });
+  });
+
+  describe('what leads to no rule is remarked on', () => {
+    const notes = [
+      {
+        name: 'an external IP that the ProxyConfig does not allow',
+        input: service('clusterIP: 10.96.0.1, externalIPs: [198.51.100.7], ports: [{port: 80}]'),
+        note: 'spec.externalIPs 198.51.100.7 not served: spec.externalIPs.allowedCIDRs',
+      },
+      {
+        name: 'a slice of no Service',
+        input:
+          '{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web}, addressType: IPv4, endpoints: []}',
+        note: 'no label kubernetes.io/service-name',
+      },
+      { name: 'a cluster IP', input: service('ports: [{port: 80}]'), note: 'no spec.clusterIP, so no rules' },
+      {
+        name: 'a NodePort',
+        input: service('type: NodePort, clusterIP: 10.96.0.1, ports: [{name: http, port: 80}]'),
+        note: 'no nodePort for port http',
+      },
+    ];
+    test.each(notes)('$name', ({ input, note }) => {
+      const { output, notes: said, problems } = rendered(input);
+      expect(problems).toEqual([]);
+      expect(said.find((each) => each.includes('default/web: '))).toContain(note);
+      expect(output).not.toContain('192.0.2.');
+      expect(output).not.toContain('KUBE-EXT-');
+    });
+
+    test.each([
+      { name: 'headless', input: service('clusterIP: None') },
+      { name: 'ExternalName', input: service('type: ExternalName, externalName: example.com') },
+    ])('but a Service that is never proxied is left alone: $name', ({ input }) => {
+      const { output, notes: said, problems } = rendered(input);
+      expect(problems).toEqual([]);
+      expect([output, ...said].join()).not.toContain('default/web');
+    });
+  });
+});

@@ -14,8 +14,8 @@ async function loaded(tool: 'iptables' | 'ip6tables', input: string): Promise<st
   return stdout;
 }
 
-describeWhere(['iptables', 'netns'], 'what is rendered loads into an empty network namespace', () => {
-  test('IPv4', async () => {
+describeWhere(['iptables', 'netns'], 'what proxyconfig render prints', () => {
+  test('loads into an empty network namespace, IPv4', async () => {
     const { stdout } = await proxyconfig(render);
     const rules = await loaded('iptables', stdout);
     expect(rules).toContain(
@@ -25,12 +25,12 @@ describeWhere(['iptables', 'netns'], 'what is rendered loads into an empty netwo
     expect(rules).toContain('0x4000/0x4000');
   });
 
-  test('IPv6', async () => {
+  test('loads into an empty network namespace, IPv6', async () => {
     const { stdout } = await proxyconfig([...render, '--family', 'ipv6']);
     expect(await loaded('ip6tables', stdout)).toContain('-A KUBE-SERVICES -d fd00:10:96::a/128');
   });
 
-  test('mark 0x8000 everywhere with masquerade.bit 15', async () => {
+  test('has mark 0x8000 everywhere with masquerade.bit 15', async () => {
     const input =
       'apiVersion: proxyconfig.dev/v1alpha1\nkind: ProxyConfig\nmetadata: {name: bit-15}\nspec: {mode: iptables, priority: 1, masquerade: {bit: 15}}';
     const { stdout } = await proxyconfig([...render, '-f', '-'], { input });

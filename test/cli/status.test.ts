@@ -168,7 +168,7 @@ describeWhere(['cluster'], 'proxyconfig status', () => {
     expect(run).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
-  test('what cannot be told ends with status 1 and a reason', async () => {
+  test('without an answer it ends with status 1 and a reason', async () => {
     expect(await status('nope')).toMatchObject({
       exitCode: 1,
       stdout: '',

@@ -28,7 +28,7 @@ async function load(user: object, cluster: object = {}): Promise<ReturnType<type
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
-describe('a kubeconfig file', () => {
+describe('loadKubeConfig, a kubeconfig file', () => {
   test('with everything inside', async () => {
     const config = await load(
       { 'client-certificate-data': base64('cert'), 'client-key-data': base64('key') },
@@ -84,7 +84,7 @@ describe('a kubeconfig file', () => {
   });
 });
 
-describe('a service account', () => {
+describe('loadKubeConfig, a service account', () => {
   test('gives its token, read again each time, and the authority', async () => {
     await Promise.all([write('ca.crt', 'ca'), write('token', 'first\n')]);
     const config = loadKubeConfig({ server: 'https://10.0.0.1:6443', serviceAccountDirectory: directory });

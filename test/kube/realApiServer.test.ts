@@ -45,7 +45,7 @@ async function using<T>(other: KubeClient, use: (client: KubeClient) => Promise<
   }
 }
 
-describeWhere(['cluster'], 'against a real API server', () => {
+describeWhere(['cluster'], 'kube, against a real API server', () => {
   let server: ApiServer;
   let client: KubeClient;
   let reflector: Reflector | undefined;

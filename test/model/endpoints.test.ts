@@ -142,18 +142,20 @@ const rows: readonly {
   },
 ];
 
-test.each(rows)('$name', ({ endpoints, cluster, local }) => {
-  const sets = categorizeEndpoints(endpoints.map(candidate), here);
-  expect({ cluster: sets.cluster.map(lastOctet), local: sets.local.map(lastOctet) }).toEqual({ cluster, local });
-});
+describe('categorizeEndpoints', () => {
+  test.each(rows)('$name', ({ endpoints, cluster, local }) => {
+    const sets = categorizeEndpoints(endpoints.map(candidate), here);
+    expect({ cluster: sets.cluster.map(lastOctet), local: sets.local.map(lastOctet) }).toEqual({ cluster, local });
+  });
 
-test('a node without a zone follows no zone hint', () => {
-  expect(
-    categorizeEndpoints([candidate({ last: 1, zoneHints: [''] }), candidate({ last: 2, zoneHints: ['z2'] })], {
-      name: 'n1',
-      zone: '',
-    }).cluster,
-  ).toHaveLength(2);
+  test('a node without a zone follows no zone hint', () => {
+    expect(
+      categorizeEndpoints([candidate({ last: 1, zoneHints: [''] }), candidate({ last: 2, zoneHints: ['z2'] })], {
+        name: 'n1',
+        zone: '',
+      }).cluster,
+    ).toHaveLength(2);
+  });
 });
 
 function slice(target: number, shapes: readonly Shape[], more: Partial<EndpointSliceRecord> = {}): EndpointSliceRecord {
@@ -170,7 +172,7 @@ function slice(target: number, shapes: readonly Shape[], more: Partial<EndpointS
   };
 }
 
-describe('from slices', () => {
+describe('candidatesOf', () => {
   const port = { name: 'http', protocol: 'TCP', port: 80, nodePort: 0 } as const;
   const sockets = (slices: readonly EndpointSliceRecord[]): readonly string[] =>
     candidatesOf(port, slices, 'ipv4').map(({ address, port: number }) => `${address}:${number}`);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { canonicalAddress, canonicalCIDR, cidrContains } from '../../src/model/ipFamily.ts';
 
-describe('addresses', () => {
+describe('canonicalAddress', () => {
   const rows = [
     { text: '172.30.0.041', canonical: '172.30.0.41' },
     { text: '010.0.0.010', canonical: '10.0.0.10' },
@@ -23,7 +23,7 @@ describe('addresses', () => {
   });
 });
 
-describe('networks', () => {
+describe('canonicalCIDR', () => {
   const rows = [
     { text: ' 10.1.2.3/8 ', canonical: '10.0.0.0/8' },
     { text: '10.0.0.0/08', canonical: '10.0.0.0/8' },
@@ -40,8 +40,10 @@ describe('networks', () => {
   });
 });
 
-test('a network holds addresses of its own family alone', () => {
-  expect(cidrContains('10.0.0.0/8', '10.1.1.1')).toBe(true);
-  expect(cidrContains('10.0.0.0/8', '11.1.1.1')).toBe(false);
-  expect(cidrContains('::/0', '10.1.1.1')).toBe(false);
+describe('cidrContains', () => {
+  test('a network contains addresses of its own family alone', () => {
+    expect(cidrContains('10.0.0.0/8', '10.1.1.1')).toBe(true);
+    expect(cidrContains('10.0.0.0/8', '11.1.1.1')).toBe(false);
+    expect(cidrContains('::/0', '10.1.1.1')).toBe(false);
+  });
 });

@@ -3,7 +3,7 @@ import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { affinityTimeout } from '../../src/model/servicePorts.ts';
 import { clusterIP, stateOf } from '../support/serviceManifests.ts';
 
-describe('affinity timeout', () => {
+describe('affinityTimeout', () => {
   const rows: readonly {
     policy: NodeConfig['sessionAffinity']['timeoutPolicy'];
     asked: number | undefined;
@@ -32,43 +32,47 @@ describe('affinity timeout', () => {
   );
 });
 
-test('every family sees its own addresses', () => {
-  const manifest = {
-    name: 'web',
-    clusterIP: clusterIP(1),
-    spec: {
-      externalIPs: ['198.51.100.1', '2001:db8::1', '198.51.100.1'],
-      loadBalancerSourceRanges: ['10.0.0.0/8', 'fd00::/8'],
-    },
-  };
-  const config = { externalIPs: { allowedCIDRs: ['198.51.100.0/24', '2001:db8::/32'] } };
-  const port = (family: 'ipv4' | 'ipv6'): unknown => stateOf(family, [manifest], config).ports('default/web')[0];
-  expect(port('ipv4')).toMatchObject({
-    clusterIP: '10.96.0.1',
-    externalIPs: ['198.51.100.1'],
-    loadBalancerSourceRanges: ['10.0.0.0/8'],
+describe('servicePorts', () => {
+  test('every family sees its own addresses', () => {
+    const manifest = {
+      name: 'web',
+      clusterIP: clusterIP(1),
+      spec: {
+        externalIPs: ['198.51.100.1', '2001:db8::1', '198.51.100.1'],
+        loadBalancerSourceRanges: ['10.0.0.0/8', 'fd00::/8'],
+      },
+    };
+    const config = { externalIPs: { allowedCIDRs: ['198.51.100.0/24', '2001:db8::/32'] } };
+    const port = (family: 'ipv4' | 'ipv6'): unknown => stateOf(family, [manifest], config).ports('default/web')[0];
+    expect(port('ipv4')).toMatchObject({
+      clusterIP: '10.96.0.1',
+      externalIPs: ['198.51.100.1'],
+      loadBalancerSourceRanges: ['10.0.0.0/8'],
+    });
+    expect(port('ipv6')).toMatchObject({
+      clusterIP: 'fd00:10:96::1',
+      externalIPs: ['2001:db8::1'],
+      loadBalancerSourceRanges: ['fd00::/8'],
+    });
   });
-  expect(port('ipv6')).toMatchObject({
-    clusterIP: 'fd00:10:96::1',
-    externalIPs: ['2001:db8::1'],
-    loadBalancerSourceRanges: ['fd00::/8'],
+
+  test('external IPs are not served unless the configuration allows them', () => {
+    const manifest = { name: 'web', clusterIP: clusterIP(1), spec: { externalIPs: ['198.51.100.1', '203.0.113.1'] } };
+    const externalIPs = (config: Partial<NodeConfig>): unknown =>
+      stateOf('ipv4', [manifest], config).ports('default/web')[0]?.externalIPs;
+    expect(externalIPs({})).toEqual([]);
+    expect(externalIPs({ externalIPs: {} })).toEqual([]);
+    expect(externalIPs({ externalIPs: { allowedCIDRs: ['198.51.100.0/24', '::/0'] } })).toEqual(['198.51.100.1']);
   });
 });
 
-test('external IPs are not served unless the configuration allows them', () => {
-  const manifest = { name: 'web', clusterIP: clusterIP(1), spec: { externalIPs: ['198.51.100.1', '203.0.113.1'] } };
-  const externalIPs = (config: Partial<NodeConfig>): unknown =>
-    stateOf('ipv4', [manifest], config).ports('default/web')[0]?.externalIPs;
-  expect(externalIPs({})).toEqual([]);
-  expect(externalIPs({ externalIPs: {} })).toEqual([]);
-  expect(externalIPs({ externalIPs: { allowedCIDRs: ['198.51.100.0/24', '::/0'] } })).toEqual(['198.51.100.1']);
-});
-
-test('a Service that is gone has no ports, and keys are sorted', () => {
-  const state = stateOf('ipv4', [
-    { name: 'b', clusterIP: clusterIP(1) },
-    { name: 'a', clusterIP: clusterIP(2) },
-  ]);
-  expect([...state.keys()]).toEqual(['default/a', 'default/b']);
-  expect(state.ports('default/c')).toEqual([]);
+describe('serviceStateOf', () => {
+  test('a Service that is gone has no ports, and keys are sorted', () => {
+    const state = stateOf('ipv4', [
+      { name: 'b', clusterIP: clusterIP(1) },
+      { name: 'a', clusterIP: clusterIP(2) },
+    ]);
+    expect([...state.keys()]).toEqual(['default/a', 'default/b']);
+    expect(state.ports('default/c')).toEqual([]);
+  });
 });

@@ -3,7 +3,7 @@ import type { Mutant } from './mutant.ts';
 
 const endpoints = 'test/model/endpoints.test.ts';
 const servicePorts = 'test/model/servicePorts.test.ts';
-const decode = 'test/model/decode.test.ts';
+const decodeService = 'test/model/decodeService.test.ts';
 const packets = 'test/scenarios/iptables.test.ts';
 
 export const modelMutants: readonly Mutant[] = [
@@ -93,7 +93,7 @@ export const modelMutants: readonly Mutant[] = [
     find: 'Cap: (requested, configured) => Math.min(requested, configured)',
     replace: 'Cap: (_requested, configured) => configured',
     test: servicePorts,
-    killer: 'affinity timeout Cap: asked 30, configured 60 -> 30',
+    killer: 'affinityTimeout Cap: asked 30, configured 60 -> 30',
   },
   {
     name: 'ReplaceDefault replaces any time-out',
@@ -101,7 +101,7 @@ export const modelMutants: readonly Mutant[] = [
     find: '(requested === defaultAffinityTimeoutSeconds ? configured : requested)',
     replace: '(requested > 0 ? configured : requested)',
     test: servicePorts,
-    killer: 'affinity timeout ReplaceDefault: asked 10799, configured 60 -> 10799',
+    killer: 'affinityTimeout ReplaceDefault: asked 10799, configured 60 -> 10799',
   },
   {
     name: 'leading zeros are kept, which iptables reads as octal',
@@ -109,7 +109,7 @@ export const modelMutants: readonly Mutant[] = [
     find: "octets.join('.') : undefined",
     replace: 'text : undefined',
     test: 'test/model',
-    killer: 'addresses 010.0.0.010 -> 10.0.0.10',
+    killer: 'canonicalAddress 010.0.0.010 -> 10.0.0.10',
   },
   {
     name: 'an IPv4 address with a large octet is taken',
@@ -117,14 +117,14 @@ export const modelMutants: readonly Mutant[] = [
     find: 'octet <= 255',
     replace: 'octet <= 999',
     test: 'test/model',
-    killer: 'addresses 10.0.0.256 -> undefined',
+    killer: 'canonicalAddress 10.0.0.256 -> undefined',
   },
   {
     name: 'a Service for another proxy is served',
     file: 'src/model/decodeService.ts',
     find: "labels.entry('service.kubernetes.io/service-proxy-name').isAbsent()",
     replace: "labels.entry('service.kubernetes.io/other-name').isAbsent()",
-    test: decode,
+    test: decodeService,
     killer: "another proxy's: not served, and no problem",
   },
   {

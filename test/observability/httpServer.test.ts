@@ -1,6 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { type HttpServer, json, plain, startHttpServer } from '../../src/observability/httpServer.ts';
 import { until } from '../support/until.ts';
 
@@ -26,38 +26,46 @@ async function listening(port = 0, retryMs = 20): Promise<{ base: string; refusa
   return { base: `http://127.0.0.1:${started.port()}`, refusals };
 }
 
-test.each([
-  { name: 'a route', path: '/healthz', status: 503, body: '{"healthy":false}' },
-  { name: 'a route with a query', path: '/healthz?verbose', status: 503, body: '{"healthy":false}' },
-  { name: 'a route that takes its time', path: '/later', status: 200, body: 'done' },
-  { name: 'no route', path: '/nothing', status: 404, body: 'not found\n' },
-  { name: 'a name that every object has', path: '/constructor', status: 404, body: 'not found\n' },
-  { name: 'a route that fails, without its words', path: '/broken', status: 500, body: 'internal error\n' },
-  { name: 'another method', path: '/healthz', method: 'POST', status: 405, body: 'only GET and HEAD are allowed\n' },
-  { name: 'the head alone', path: '/healthz', method: 'HEAD', status: 503, body: '' },
-])('$name', async ({ path, method = 'GET', status, body }) => {
-  const { base } = await listening();
-  const response = await fetch(base + path, { method });
-  expect({ status: response.status, body: await response.text() }).toEqual({ status, body });
-});
+describe('startHttpServer', () => {
+  test.each([
+    { name: 'on a route', path: '/healthz', status: 503, body: '{"healthy":false}' },
+    { name: 'on a route with a query', path: '/healthz?verbose', status: 503, body: '{"healthy":false}' },
+    { name: 'on a route that takes its time', path: '/later', status: 200, body: 'done' },
+    { name: 'where there is no route', path: '/nothing', status: 404, body: 'not found\n' },
+    { name: 'on a name that every JavaScript object has', path: '/constructor', status: 404, body: 'not found\n' },
+    { name: 'on a route that fails, without its words', path: '/broken', status: 500, body: 'internal error\n' },
+    {
+      name: 'to another method',
+      path: '/healthz',
+      method: 'POST',
+      status: 405,
+      body: 'only GET and HEAD are allowed\n',
+    },
+    { name: 'to HEAD, without a body', path: '/healthz', method: 'HEAD', status: 503, body: '' },
+  ])('answers $name', async ({ path, method = 'GET', status, body }) => {
+    const { base } = await listening();
+    const response = await fetch(base + path, { method });
+    expect({ status: response.status, body: await response.text() }).toEqual({ status, body });
+  });
 
-test('a port that another process holds is had as soon as it is free', async () => {
-  const holder = http.createServer();
-  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
-  const { port } = holder.address() as AddressInfo;
-  const { refusals } = await listening(port);
-  expect(refusals).toContain('EADDRINUSE');
-  expect(server?.port()).toBeUndefined();
-  await new Promise((resolve) => holder.close(resolve));
-  await until('it has the port', () => server?.port() === port);
-});
+  test('listens on a port that another process holds as soon as it is free', async () => {
+    const holder = http.createServer();
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    const { port } = holder.address() as AddressInfo;
+    const { refusals } = await listening(port);
+    expect(refusals).toContain('EADDRINUSE');
+    expect(server?.port()).toBeUndefined();
+    await new Promise((resolve) => holder.close(resolve));
+    await until('it has the port', () => server?.port() === port);
+  });
 
-test('stop gives up waiting for a port', async () => {
-  const holder = http.createServer();
-  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
-  await listening((holder.address() as AddressInfo).port);
-  await server?.stop();
-  await new Promise((resolve) => holder.close(resolve));
-  await new Promise((resolve) => setTimeout(resolve, 60));
-  expect(server?.port()).toBeUndefined();
+  test('stops while it waits for a port', async () => {
+    const holder = http.createServer();
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    await listening((holder.address() as AddressInfo).port);
+    await server?.stop();
+    await new Promise((resolve) => holder.close(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(server?.port()).toBeUndefined();
+  });
 });

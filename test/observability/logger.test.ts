@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { describeError } from '../../src/observability/logger.ts';
 
 /** What a logger of its own process writes; winston writes past anything that this process could put in its way. */
@@ -12,43 +12,47 @@ async function logged(level: string, statement: string): Promise<Record<string, 
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-test('a line is one JSON object: time, level, a constant message, and fields', async () => {
-  const [line] = await logged('info', "logger.info('synced', { family: 'ipv4', services: 3 })");
-  expect(line).toEqual({
-    timestamp: expect.any(String),
-    level: 'info',
-    message: 'synced',
-    family: 'ipv4',
-    services: 3,
+describe('logger', () => {
+  test('a line is one JSON object: time, level, a constant message, and fields', async () => {
+    const [line] = await logged('info', "logger.info('synced', { family: 'ipv4', services: 3 })");
+    expect(line).toEqual({
+      timestamp: expect.any(String),
+      level: 'info',
+      message: 'synced',
+      family: 'ipv4',
+      services: 3,
+    });
   });
-});
 
-test('nothing that an object holds can end a line or pass for a level', async () => {
-  const lines = await logged(
-    'info',
-    `logger.warn('refused', { what: 'a"\\n{"level":"error"}', level: 'error', message: 'forged' })`,
-  );
-  expect(lines).toMatchObject([{ level: 'warn', message: 'refused', what: 'a"\n{"level":"error"}' }]);
-});
+  test('nothing that an object holds can end a line or pass for a level', async () => {
+    const lines = await logged(
+      'info',
+      `logger.warn('refused', { what: 'a"\\n{"level":"error"}', level: 'error', message: 'forged' })`,
+    );
+    expect(lines).toMatchObject([{ level: 'warn', message: 'refused', what: 'a"\n{"level":"error"}' }]);
+  });
 
-test('long texts, lists and objects are cut', async () => {
-  const [line] = await logged(
-    'info',
-    "const long = 'x'.repeat(100_000); logger.info('big', { long, list: Array(1000).fill(long), object: { long }, error: new Error(long) })",
-  );
-  expect(JSON.stringify(line).length).toBeLessThan(60_000);
-  expect(line).toMatchObject({ long: expect.stringContaining('(100000 characters)') });
-});
+  test('long texts, lists and objects are cut', async () => {
+    const [line] = await logged(
+      'info',
+      "const long = 'x'.repeat(100_000); logger.info('big', { long, list: Array(1000).fill(long), object: { long }, error: new Error(long) })",
+    );
+    expect(JSON.stringify(line).length).toBeLessThan(60_000);
+    expect(line).toMatchObject({ long: expect.stringContaining('(100000 characters)') });
+  });
 
-test('what is below the level is not written', async () => {
-  expect(await logged('warn', "logger.info('not this'); logger.error('this')")).toMatchObject([{ message: 'this' }]);
-});
+  test('what is below the level is not written', async () => {
+    expect(await logged('warn', "logger.info('not this'); logger.error('this')")).toMatchObject([{ message: 'this' }]);
+  });
 
-test('an error is told with its causes', () => {
-  const inner = new Error('iptables-restore ended with 2');
-  expect(describeError(new Error('cannot sync', { cause: inner }))).toBe('cannot sync: iptables-restore ended with 2');
-  expect(describeError(new AggregateError([inner, new Error('b')], 'both failed'))).toBe(
-    'both failed; iptables-restore ended with 2; b',
-  );
-  expect(describeError('a string')).toBe('a string');
+  test('an error is written with its causes', () => {
+    const inner = new Error('iptables-restore ended with 2');
+    expect(describeError(new Error('cannot sync', { cause: inner }))).toBe(
+      'cannot sync: iptables-restore ended with 2',
+    );
+    expect(describeError(new AggregateError([inner, new Error('b')], 'both failed'))).toBe(
+      'both failed; iptables-restore ended with 2; b',
+    );
+    expect(describeError('a string')).toBe('a string');
+  });
 });
