@@ -1,5 +1,6 @@
 /**
- * The agent: watches -> store -> sync loops -> kernel, and back into NodeProxy, metrics and health. Wiring only.
+ * @module The agent: watches -> store -> sync loops -> kernel, and back into NodeProxy, metrics and health. Wiring
+ * only.
  *
  * Order of a start: everything is listed; then the configuration is decided on; only then is the first rule written.
  * The end leaves the rules as they are: Services go on working without an agent.
@@ -17,7 +18,8 @@ import { apiErrorObserver } from './apiErrors.ts';
 import { watchCluster, type ObservedNode } from './clusterWatch.ts';
 import { ConntrackSettings } from './conntrackSettings.ts';
 import { ConntrackUse } from './conntrackUse.ts';
-import { Dataplane, type DataplaneStatus } from './dataplane.ts';
+import { Dataplane } from './dataplane.ts';
+import type { DataplaneStatus } from './dataplaneStatus.ts';
 import { startHttpServers } from './httpServers.ts';
 import { createSyncListeners, type SyncListeners } from './syncListeners.ts';
 import { ConfigController } from './configController.ts';
@@ -33,7 +35,7 @@ import { SavedConfig } from './savedConfig.ts';
 import { Store } from './store.ts';
 import { createSyncObserver } from './syncObserver.ts';
 
-/** What it reaches the world by. */
+/** By what the agent reaches the API server, the log, the metrics and the kernel. */
 export interface AgentParts {
   readonly client: KubeClient;
   readonly logger: Logger;
@@ -42,16 +44,19 @@ export interface AgentParts {
   readonly timing: AgentTiming;
 }
 
+/** All in ms. */
 export interface AgentTiming {
   readonly reflector: Partial<ReflectorTiming>;
   /** How long a node waits for its NodeProxy; one with a saved configuration only until it knows that there is none. */
   readonly nodeProxyWaitMs: number;
+  /** The minimum time between two writes of the NodeProxy status, but for urgent ones. */
   readonly statusIntervalMs: number;
-  /** How long the end waits for a running sync. */
+  /** How long `stop` waits for a running sync before it is canceled. */
   readonly stopGraceMs: number;
 }
 
-const lastReportMs = 3000;
+/** How long `stop` waits for the last report to be written. */
+const maxLastReportMs = 3000;
 
 /** The status of the node's NodeProxy is the agent's alone. */
 function nodeProxyWriter(name: string, { client, logger, timing }: AgentParts): StatusWriter {
@@ -82,7 +87,7 @@ export class Agent {
   readonly #saved: SavedConfig;
   #configController: ConfigController | undefined;
   #flushMonitor: Promise<FlushMonitor> | undefined;
-  #node: ObservedNode = { record: undefined, eligible: true };
+  #node: ObservedNode = { record: undefined, isEligible: true };
   #isStopping = false;
 
   constructor(config: AgentConfig, parts: AgentParts) {
@@ -116,8 +121,8 @@ export class Agent {
       onRequeue,
       onStatusChange,
     });
-    const about = { agentVersion: config.version, kernel: os.release() };
-    this.#reporter = new Reporter(nodeProxyWriter(nodeName, parts), about);
+    const agentInfo = { agentVersion: config.version, kernel: os.release() };
+    this.#reporter = new Reporter(nodeProxyWriter(nodeName, parts), agentInfo);
     this.#prober = new Prober({ store: this.#store, logger, onStatusChange });
     this.#conntrackUse = new ConntrackUse({ sysctls, metrics, logger, onStatusChange });
     this.#conntrackSettings = new ConntrackSettings({ sysctls, logger, onStatusChange });
@@ -139,10 +144,17 @@ export class Agent {
       timing: timing.reflector,
     });
     const mode = () => this.#dataplane.status.inForce?.config.mode;
-    const refresh = createPacketCounters({ backend: (family) => this.#dataplane.backend(family), metrics, logger });
-    this.#servers = startHttpServers({ config, metrics, logger, health: () => this.#health(), refresh, mode });
+    const refreshCounters = createPacketCounters({
+      backend: (family) => this.#dataplane.backend(family),
+      metrics,
+      logger,
+    });
+    this.#servers = startHttpServers({ config, metrics, logger, health: () => this.#health(), refreshCounters, mode });
   }
 
+  /**
+   * Resolves when the first configuration was decided on, which waits until everything is listed. To be called once.
+   */
   async start(): Promise<void> {
     const { logger, timing } = this.#parts;
     const saved = await this.#saved.load();
@@ -169,25 +181,26 @@ export class Agent {
     await configController.decide();
   }
 
+  /** Ends in order, also during `start`, and leaves the rules in the kernel. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await Promise.all([this.#watch.stop(), this.#source.stop()]);
-    // A change of mode that is under way is cut short.
+    // Both at once, so that a change of mode that is under way is canceled.
     await Promise.all([this.#configController?.stop(), this.#dataplane.stop(this.#parts.timing.stopGraceMs)]);
     await this.#prober.stop();
     await this.#syncListeners.stop();
     await this.#conntrackUse.stop();
     await (await this.#flushMonitor)?.stop();
-    await this.#saved.saved();
-    // The last report must not hold up the end where the API server hangs.
-    await Promise.race([this.#reporter.stop(), sleep(lastReportMs, undefined, { ref: false })]);
+    await this.#saved.whenSaved();
+    // An API server that hangs must not delay the end.
+    await Promise.race([this.#reporter.stop(), sleep(maxLastReportMs, undefined, { ref: false })]);
     await Promise.all(this.#servers.map((server) => server.stop()));
   }
 
   #health(): HealthFacts {
     return {
       dataplane: this.#dataplane.status,
-      nodeEligible: this.#node.eligible,
+      isNodeEligible: this.#node.isEligible,
       monotonicNow: performance.now(),
       now: new Date(),
     };
@@ -204,7 +217,7 @@ export class Agent {
     const dataplane = this.#dataplane.status;
     const invalidServices = quarantinedServices(this.#store.invalidServices(), dataplane);
     metrics.quarantined.set(invalidServices.length);
-    this.#noteInForce(dataplane);
+    this.#applyInForce(dataplane);
     if (this.#configController === undefined) return;
     const { decision } = this.#configController;
     this.#reporter.report({
@@ -221,7 +234,7 @@ export class Agent {
     });
   }
 
-  /** The probe follows what is in force, and a new mode stays only when nothing speaks against it. */
+  /** Probes what is in force, and gives the result to the dataplane: a new mode stays only when its probe succeeds. */
   #handleProbeResult(): void {
     const { inForce } = this.#dataplane.status;
     if (this.#configController === undefined) return;
@@ -231,7 +244,7 @@ export class Agent {
       this.#dataplane.handleProbeResult(nodeProxy?.spec.revision ?? inForce.revision, this.#prober.result);
   }
 
-  #noteInForce({ inForce, isProbing }: DataplaneStatus): void {
+  #applyInForce({ inForce, isProbing }: DataplaneStatus): void {
     if (inForce === undefined) return;
     const { metrics } = this.#parts;
     metrics.configInfo.reset();

@@ -1,5 +1,5 @@
 /**
- * What becomes of failed lists and watches: a metric each time, and a warning where it is not the one before once more.
+ * Reports failed lists and watches: a metric each time, and a warning where it does not repeat the last one.
  */
 import { ApiError } from '../kube/apiError.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -9,11 +9,12 @@ import type { AgentMetrics } from '../observability/metrics.ts';
 export type ApiErrorObserver = (resource: string, error: unknown, retryInMs: number) => void;
 
 /**
- * The same failure of one kind of object is a warning once in five minutes: an API server may be away for long, or a
- * kind never served.
+ * The same failure of one resource is a warning once in five minutes, else a debug message: an API server may be away
+ * for long, or a kind never served.
  */
 const repeatWarningMs = 300_000;
 
+/** Remembers the last failure of each resource. */
 export function apiErrorObserver(metrics: Pick<AgentMetrics, 'apiErrors'>, logger: Logger): ApiErrorObserver {
   const reported = new Map<string, { readonly what: string; readonly at: number }>();
   return (resource, error, retryInMs) => {

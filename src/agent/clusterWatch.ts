@@ -1,5 +1,5 @@
 /**
- * Fills the store: what is watched, with which selectors, and which decoder each object goes through at once.
+ * Fills the store: says what is watched, with which selectors, and which decoder each object goes through at once.
  */
 import { decodeEndpointSlice } from '../model/decodeEndpointSlice.ts';
 import { decodeNode } from '../model/decodeNode.ts';
@@ -20,7 +20,9 @@ export interface ClusterWatchOptions {
   readonly client: KubeClient;
   readonly nodeName: string;
   readonly store: Store;
+  /** The agent's Node was added, changed or deleted. */
   readonly onNode: (node: ObservedNode) => void;
+  /** A list or watch failed, and is tried again. `resource` is the plural of the kind. */
   readonly onError: (resource: string, error: unknown, retryInMs: number) => void;
   readonly timing?: Partial<ReflectorTiming>;
 }
@@ -29,16 +31,19 @@ export interface ObservedNode {
   /** undefined when the Node is gone, or cannot be read. */
   readonly record: NodeRecord | undefined;
   /** Whether load balancers may send new connections here. */
-  readonly eligible: boolean;
+  readonly isEligible: boolean;
 }
 
 export interface ClusterWatch {
+  /** To be called once. */
   start(): void;
   /** Resolves when Services, EndpointSlices and the Node have all been listed. */
   readonly synced: Promise<void>;
+  /** Ends lists and watches; resolves when the store is no longer written. */
   stop(): Promise<void>;
 }
 
+/** Nothing is asked of the API server before `start`. */
 export function watchCluster({
   client,
   nodeName,
@@ -56,8 +61,8 @@ export function watchCluster({
     ...common('services'),
     path: '/api/v1/services',
     query: { labelSelector },
-    decode: (object) => ofInterest(decodeService(object)),
-    handler: following(
+    decode: (object) => unlessIgnored(decodeService(object)),
+    handler: handlerOf(
       (key, decoded) => store.setService(key, decoded),
       (key) => store.removeService(key),
     ),
@@ -66,8 +71,8 @@ export function watchCluster({
     ...common('endpointslices'),
     path: '/apis/discovery.k8s.io/v1/endpointslices',
     query: { labelSelector },
-    decode: (object) => ofInterest(decodeEndpointSlice(object)),
-    handler: following(
+    decode: (object) => unlessIgnored(decodeEndpointSlice(object)),
+    handler: handlerOf(
       (key, decoded) => store.setSlice(key, decoded),
       (key) => store.removeSlice(key),
     ),
@@ -76,10 +81,10 @@ export function watchCluster({
     ...common('nodes'),
     path: '/api/v1/nodes',
     query: { fieldSelector: `metadata.name=${nodeName}` },
-    decode: (object) => ({ record: decodeNode(object).record, eligible: isEligible(object) }),
-    handler: following(
+    decode: (object) => ({ record: decodeNode(object).record, isEligible: isEligible(object) }),
+    handler: handlerOf(
       (_key, observed) => onNode(observed),
-      () => onNode({ record: undefined, eligible: false }),
+      () => onNode({ record: undefined, isEligible: false }),
     ),
   });
   const all: readonly Reflector[] = [services, slices, node];
@@ -92,12 +97,12 @@ export function watchCluster({
   };
 }
 
-/** An object that is wrong is of interest too: it is told of until it is put right or gone. */
-function ofInterest<Record>(decoded: Decoded<Record>): Decoded<Record> | undefined {
+/** An object that is invalid is kept too: it is reported until it is corrected or gone. */
+function unlessIgnored<Record>(decoded: Decoded<Record>): Decoded<Record> | undefined {
   return decoded.record === undefined && decoded.problems.length === 0 ? undefined : decoded;
 }
 
-function following<Item>(
+function handlerOf<Item>(
   set: (key: string, item: Item) => void,
   remove: (key: string) => void,
 ): ReflectorHandler<Item> {

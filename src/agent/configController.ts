@@ -1,9 +1,28 @@
 /**
- * Decides which configuration this node runs: its NodeProxy's; without one, the one saved; without either, the
- * built-in.
+ * Decides which configuration this node runs, and has the dataplane accept it.
  *
- * One that the node cannot run is refused, and what ran before goes on. It is tried again from time to time, because
- * the reason may be gone: a tool was installed, a module loaded.
+ * What the caller may rely on: nothing is written to the kernel before the first `decide`. From then on every NodeProxy
+ * given is decided on, and `decision` says what came of the last one. A node that can run any configuration runs one.
+ *
+ * Goals:
+ *  1. The NodeProxy decides; without one, the configuration that was saved on this node; without either, the built-in.
+ *  2. A configuration that the node cannot run takes nothing away.
+ *  3. A node without Services is worse than a node with an older configuration.
+ *  4. A refusal ends when its reason does: a tool was installed, a module loaded.
+ *  5. A change of mode across a restart of the agent is as safe as one while it runs.
+ *
+ * How each is met:
+ *  1. Each decision starts from the newest NodeProxy. Its configuration is validated by the agent's own schema.
+ *  2. The dataplane refuses without a change; the refusal is kept in `decision` for the status.
+ *  3. Where nothing was ever accepted and the desired configuration is refused, the saved one and then the built-in one
+ *     are tried.
+ *  4. While a configuration is refused, or a family of the node is not served, it is decided again every 60 s.
+ *  5. Where the saved configuration, which was in force before the restart, has another mode than the desired one, it
+ *     is accepted first. The change of mode then has a way back.
+ *
+ * Concurrency: decisions are chained, so one runs at a time and the last one sees the newest NodeProxy; the dataplane's
+ * `accept` is never called twice at a time. All methods may be called at any time. `stop` waits for the decisions that
+ * were asked for; the dataplane is to be stopped at the same time so that they end soon.
  */
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { Refusal } from '../backend/backend.ts';
@@ -13,59 +32,64 @@ import { builtIn, configOfNodeProxy, type DesiredConfig } from './desiredConfig.
 
 export interface ConfigControllerOptions {
   readonly dataplane: Pick<Dataplane, 'accept' | 'status'>;
+  /** What the agent before this one had in force. */
   readonly saved: DesiredConfig | undefined;
   readonly logger: Logger;
+  /** `decision` was made anew. */
   readonly onDecision: () => void;
-  /** Default 60 s. */
+  /** In ms; default 60,000. */
   readonly retryRefusedMs?: number;
 }
 
-/** The NodeProxy that was last looked at, and what came of it. */
+/** The NodeProxy that was last decided on, and why its configuration is not what runs. */
 export interface ConfigDecision {
+  /** Undefined while the node has none. */
   readonly nodeProxy: NodeProxy | undefined;
+  /** Undefined when the configuration was accepted. */
   readonly refusal: Refusal | undefined;
 }
 
 export class ConfigController {
   readonly #options: ConfigControllerOptions;
-  #desired: NodeProxy | undefined;
+  #nodeProxy: NodeProxy | undefined;
   #decision: ConfigDecision = { nodeProxy: undefined, refusal: undefined };
   #deciding: Promise<void> = Promise.resolve();
   #retry: NodeJS.Timeout | undefined;
-  #isOpen = false;
+  #isStarted = false;
 
   constructor(options: ConfigControllerOptions) {
     this.#options = options;
   }
 
+  /** Of the last decision; without NodeProxy and refusal before the first. */
   get decision(): ConfigDecision {
     return this.#decision;
   }
 
+  /** Replaces the NodeProxy and decides on it; before the first `decide` it is only kept. */
   setNodeProxy(nodeProxy: NodeProxy): void {
-    this.#desired = nodeProxy;
+    this.#nodeProxy = nodeProxy;
     this.requeue();
   }
 
-  /**
-   * Something that the decision was made on is different now. Before the first decision was asked for, nothing happens.
-   */
+  /** Decides again, because something that the last decision rested on changed. Ignored before the first `decide`. */
   requeue(): void {
-    if (this.#isOpen) void this.decide();
+    if (this.#isStarted) void this.decide();
   }
 
   /**
-   * From the first call on, every new NodeProxy is decided on; one at a time, the newest last. Rules are written from
-   * here on.
+   * Decides, after all decisions that were asked for before, and resolves when the dataplane has accepted or refused.
+   * The first call is what lets the dataplane write. Never throws.
    */
   decide(): Promise<void> {
-    this.#isOpen = true;
+    this.#isStarted = true;
     this.#deciding = this.#deciding.then(() => this.#decide());
     return this.#deciding;
   }
 
+  /** Ends the retries, and resolves when the decisions asked for are made. */
   async stop(): Promise<void> {
-    this.#isOpen = false;
+    this.#isStarted = false;
     clearTimeout(this.#retry);
     await this.#deciding;
     clearTimeout(this.#retry);
@@ -74,32 +98,31 @@ export class ConfigController {
   async #decide(): Promise<void> {
     clearTimeout(this.#retry);
     const { dataplane, saved, logger, onDecision } = this.#options;
-    const nodeProxy = this.#desired;
+    const nodeProxy = this.#nodeProxy;
     const desired = nodeProxy === undefined ? (saved ?? builtIn()) : configOfNodeProxy(nodeProxy.spec);
-    await this.#beginWhereItEnded(desired);
+    await this.#acceptSavedMode(desired);
     const refusal = await this.#accept(desired);
     this.#decision = { nodeProxy, refusal };
     if (refusal !== undefined) {
       logger.warn('configuration refused', { ...refusal, stillInForce: dataplane.status.inForce?.revision });
       if (dataplane.status.accepted === undefined) await this.#fallBack();
     }
-    const isLess = refusal !== undefined || (dataplane.status.unserved ?? []).length > 0;
-    if (isLess && this.#isOpen)
+    const isIncomplete = refusal !== undefined || (dataplane.status.unserved ?? []).length > 0;
+    if (isIncomplete && this.#isStarted)
       this.#retry = setTimeout(() => void this.decide(), this.#options.retryRefusedMs ?? 60_000);
     onDecision();
   }
 
   /**
-   * An agent that starts with another mode than the one before it had in force goes there as a running one does, with a
-   * way back.
+   * Has the saved configuration accepted first where the desired mode is another, so that there is a way back to it.
    */
-  async #beginWhereItEnded(desired: DesiredConfig | Refusal): Promise<void> {
+  async #acceptSavedMode(desired: DesiredConfig | Refusal): Promise<void> {
     const { dataplane, saved } = this.#options;
     if (dataplane.status.accepted !== undefined || saved === undefined || 'reason' in desired) return;
     if (saved.config.mode !== desired.config.mode) await this.#accept(saved);
   }
 
-  /** Better an older configuration than a node without Services. */
+  /** Has the first of the saved and the built-in configuration accepted that the node can run. */
   async #fallBack(): Promise<void> {
     for (const candidate of [this.#options.saved, builtIn()]) {
       if (candidate !== undefined && (await this.#accept(candidate)) === undefined) return;

@@ -1,23 +1,50 @@
 /**
- * What this node runs: one backend and one sync loop per IP family, under one configuration that was found runnable.
+ * What this node runs: one backend and one sync loop per IP family, under one accepted configuration.
  *
- * A configuration that this node cannot run changes nothing: what ran before goes on, and the refusal is kept for the
- * report. Another mode takes over when it is complete (`modeSwitch.ts` says what follows what); the one before goes
- * when the new one has proved itself.
+ * What the caller may rely on: `accept` either takes a configuration over or returns why not, and in the second case
+ * what ran before goes on running. A change of mode is complete, or undone, when `accept` resolves; a change within the
+ * mode is in force later, as `status.inForce` shows.
+ *
+ * Goals:
+ *  1. A configuration that the node cannot run changes nothing.
+ *  2. The node serves all the time, also while it changes its mode and when that fails; only with
+ *     `migration.strategy: Replace` it does not while it changes.
+ *  3. There is a way back until the new mode has proved itself: by its first sync, by reading the kernel back, and by
+ *     the probe of the NodeProxy.
+ *  4. One IP family is better than none.
+ *  5. `inForce` is the truth: what every family's rules were completely made from.
+ *
+ * How each is met:
+ *  1. Each backend's `preflight` is asked first, and it only reads.
+ *  2. `modeSwitch.ts` decides the next step and changes nothing itself; `modeReplacement.ts` executes it. The new mode
+ *     is complete before it takes over. When its first runs fail, the mode before is started again and kept, even if
+ *     its own first run fails: its loops retry.
+ *  3. After a switch the phase is Probing, and the objects of the mode before stay, or can be written again.
+ *     `handleProbeResult` ends the phase: on success other modes are drained and removed (`otherModesRemoval.ts`), on
+ *     failure `onRequeue` asks for the same configuration to be accepted again, and that call rolls back. The same
+ *     configuration is then refused for ten minutes, because each try moves connections from one mode to the other.
+ *  4. A family whose preflight refuses is left out and named in `status.unserved`. But where no family can run, or
+ *     where a family that is served already would be refused, the configuration is.
+ *  5. `inForce` is set only when each loop reports this configuration as the one of its last full run.
+ *
+ * Concurrency: `accept` must not be called while another call is pending; the config controller sees to that. The
+ * store's events, `handleProbeResult`, `requestCheck` and the getters may come at any time, also while `accept` waits:
+ * the store's events reach the loops that serve and those about to. `stop` may be called during `accept`: a change of
+ * mode that is under way is then neither completed nor rolled back.
  */
-import type { ConditionNow } from '../api/conditions.ts';
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../backend/backend.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../model/ipFamily.ts';
 import type { NodeRecord } from '../model/node.ts';
 import type { Logger } from '../observability/logger.ts';
+import type { DataplaneStatus, UnservedFamily } from './dataplaneStatus.ts';
 import type { DesiredConfig } from './desiredConfig.ts';
 import { type Backends, type MakeBackend, ModeReplacement } from './modeReplacement.ts';
-import { failure, type FailedSwitch, nextStep, resynced, type SwitchPhase } from './modeSwitch.ts';
+import { type FailedSwitch, nextStep, phaseAfterResync, switchFailure, type SwitchPhase } from './modeSwitch.ts';
 import type { ProbeResult } from './probe.ts';
 import type { RemovalTiming } from './otherModesRemoval.ts';
 import type { Store } from './store.ts';
-import type { SyncObserver, SyncStatus } from './syncLoop.ts';
+import type { SyncObserver } from './syncStatus.ts';
 
 export interface DataplaneOptions {
   readonly store: Store;
@@ -25,41 +52,21 @@ export interface DataplaneOptions {
   readonly observer: SyncObserver;
   readonly logger: Logger;
   /**
-   * The configuration is to be accepted again: the Node got an address of a family that does not run yet, or a mode did
-   * not prove itself.
+   * `accept` is to be called again with the configuration desired: the Node got an address of a family that is not
+   * served yet, or the probe of a new mode failed.
    */
   readonly onRequeue: () => void;
-  /** Something that a report may have to say is different now, without a sync. */
+  /** `status` changed without a sync. */
   readonly onStatusChange?: () => void;
+  /** For tests. */
   readonly timing?: Partial<RemovalTiming>;
-}
-
-export interface DataplaneStatus {
-  /** What the loops work towards; undefined before the first configuration was accepted. */
-  readonly accepted: DesiredConfig | undefined;
-  /** What the kernel's rules were completely made from, in every family. */
-  readonly inForce: DesiredConfig | undefined;
-  readonly families: readonly SyncStatus[];
-  /** Families of the node that are not served although the others are: the node lacks what they need. */
-  readonly unserved?: readonly UnservedFamily[];
-  /** The mode in force is new, and may still be given up for the one before. */
-  readonly isProbing?: boolean;
-  /** Nothing that another mode made is left in the kernel. */
-  readonly othersRemoved?: boolean;
-  /** What is left of a mode that serves no longer. */
-  readonly conditions?: readonly ConditionNow[];
-}
-
-export interface UnservedFamily {
-  readonly family: IPFamily;
-  readonly why: Refusal;
 }
 
 export class Dataplane {
   readonly #options: DataplaneOptions;
   readonly #modes: ModeReplacement;
   #phase: SwitchPhase = { phase: 'Idle' };
-  #failed: FailedSwitch | undefined;
+  #failedSwitch: FailedSwitch | undefined;
   #inForce: DesiredConfig | undefined;
   #unserved: readonly UnservedFamily[] = [];
 
@@ -68,36 +75,43 @@ export class Dataplane {
     this.#modes = new ModeReplacement({
       onStatusChange: () => undefined,
       ...options,
-      onSuccess: () => this.#noteInForce(),
+      onSuccess: () => this.#updateInForce(),
     });
     options.store.listen({
       onChange: (change) => {
-        for (const syncLoops of this.#modes.allSyncLoops) syncLoops.loop(change.family)?.changed(change);
+        for (const syncLoops of this.#modes.allSyncLoops) syncLoops.loop(change.family)?.enqueue(change);
       },
-      onNodeChange: () => this.#nodeChanged(),
+      onNodeChange: () => this.#onNodeChange(),
     });
   }
 
-  /** Takes the configuration up, or says why not. A change of mode is done, or undone, when this returns. */
+  /**
+   * Makes the node run this configuration. Resolves to undefined when it was accepted (or the dataplane is stopped),
+   * else to the reason, and then what ran before goes on. Resolves to `ModeSwitchFailed` when a change of mode was
+   * undone. Throws what a preflight throws.
+   */
   async accept(desired: DesiredConfig): Promise<Refusal | undefined> {
     const { node } = this.#options.store;
     if (node === undefined)
       return { reason: 'NodeUnknown', message: 'this Node does not exist; check --node against kubectl get nodes' };
-    const { backends, unserved } = await this.#runnable(desired.config, familiesOf(node));
-    // One family is better than none. But a mode that this agent lacks is no matter of families, nor is what stops one
-    // that runs already.
+    const { backends, unserved } = await this.#preflight(desired.config, familiesOf(node));
+    // One family is better than none, unless one that is served already would stop.
     const refused = unserved.find(
       ({ family }) => backends.size === 0 || this.#modes.syncLoops?.loop(family) !== undefined,
     );
     if (refused !== undefined) return refused.why;
     if (this.#modes.isStopped) return undefined;
-    const refusal = await this.#take(desired, backends);
+    const refusal = await this.#execute(desired, backends);
     if (refusal === undefined) this.#unserved = unserved;
     return refusal;
   }
 
-  async #take(desired: DesiredConfig, backends: Backends): Promise<Refusal | undefined> {
-    const step = nextStep(this.#phase, desired, this.#failed && { ...this.#failed, now: performance.now() });
+  async #execute(desired: DesiredConfig, backends: Backends): Promise<Refusal | undefined> {
+    const step = nextStep(
+      this.#phase,
+      desired,
+      this.#failedSwitch && { ...this.#failedSwitch, now: performance.now() },
+    );
     switch (step.kind) {
       case 'start':
         await this.#start(desired, backends);
@@ -108,9 +122,9 @@ export class Dataplane {
         return undefined;
       case 'switch':
         return this.#switch(step.from, desired, backends);
-      case 'goBack':
-        await this.#goBack(desired, step.to);
-        return this.#giveUp(desired, step.why);
+      case 'rollBack':
+        await this.#rollBack(desired, step.to);
+        return this.#rememberFailure(desired, step.why);
       case 'refuse':
         return step.why;
       default:
@@ -125,46 +139,49 @@ export class Dataplane {
       families: this.#modes.syncLoops?.statuses ?? [],
       unserved: this.#unserved,
       isProbing: this.#phase.phase === 'Probing',
-      othersRemoved: this.#modes.othersRemoved,
+      areOthersRemoved: this.#modes.areOthersRemoved,
       conditions: this.#modes.conditions,
     };
   }
 
-  /** Of the mode that serves. */
+  /** The backend that serves a family; undefined where none does. */
   backend(family: IPFamily): Backend | undefined {
     return this.#modes.syncLoops?.backend(family);
   }
 
-  /** Rules of this family may be gone: the kernel is asked at once. */
+  /** Rules of this family may be gone: its loop reads the kernel at once. */
   requestCheck(family: IPFamily): void {
     this.#modes.syncLoops?.loop(family)?.requestCheck();
   }
 
-  /** What speaks against a revision, now that its rules are in force; undefined when it has proved itself. */
+  /**
+   * Takes over what the probe of a revision found, where that revision is a new mode in force: undefined makes the
+   * change final, and a failure calls `onRequeue`. Anything else is ignored.
+   */
   handleProbeResult(revision: string, result: ProbeResult | undefined): void {
-    const now = this.#phase;
+    const current = this.#phase;
     if (
-      now.phase !== 'Probing' ||
-      now.probeFailure !== undefined ||
-      this.#inForce !== now.config ||
-      now.config.revision !== revision
+      current.phase !== 'Probing' ||
+      current.probeFailure !== undefined ||
+      this.#inForce !== current.config ||
+      current.config.revision !== revision
     )
       return;
     if (result === undefined) {
-      this.#phase = { phase: 'Serving', config: now.config };
-      this.#noteInForce();
+      this.#phase = { phase: 'Serving', config: current.config };
+      this.#updateInForce();
     } else if (result.kind === 'failed') {
-      this.#phase = { ...now, probeFailure: result.why };
+      this.#phase = { ...current, probeFailure: result.why };
       this.#options.onRequeue();
     }
   }
 
-  /** Lets running syncs end and leaves the rules in place. */
+  /** Resolves when running syncs have ended; they are canceled after `graceMs`. The rules stay in the kernel. */
   async stop(graceMs: number): Promise<void> {
     await this.#modes.stop(graceMs);
   }
 
-  async #runnable(
+  async #preflight(
     config: NodeConfig,
     families: readonly IPFamily[],
   ): Promise<{ backends: Map<IPFamily, Backend>; unserved: UnservedFamily[] }> {
@@ -187,18 +204,15 @@ export class Dataplane {
   #resync(desired: DesiredConfig, backends: Backends, hasChanged: boolean): void {
     const { families = [] } = this.#modes.syncLoops ?? {};
     if (hasChanged) {
-      this.#failed = undefined;
-      this.#phase = resynced(this.#phase, desired);
-      this.#modes.syncLoops?.take(desired);
+      this.#failedSwitch = undefined;
+      this.#phase = phaseAfterResync(this.#phase, desired);
+      this.#modes.syncLoops?.assign(desired);
     }
     for (const [family, backend] of backends)
       if (!families.includes(family)) this.#modes.syncLoops?.start(family, backend);
   }
 
-  /**
-   * The new mode is made complete and checked before it takes over; if that fails, the old one is there still, or
-   * written again.
-   */
+  /** The new mode is complete and read back before it takes over; if that fails, the one before serves again. */
   async #switch(from: DesiredConfig, to: DesiredConfig, backends: Backends): Promise<Refusal | undefined> {
     const { logger } = this.#options;
     const failed = await this.#modes.replace(to, backends);
@@ -206,15 +220,15 @@ export class Dataplane {
     if (failed === undefined) {
       logger.info('mode changed', { from: from.config.mode, to: to.config.mode, revision: to.revision });
       this.#phase = { phase: 'Probing', config: to, before: from };
-      this.#failed = undefined;
-      this.#noteInForce();
+      this.#failedSwitch = undefined;
+      this.#updateInForce();
       return undefined;
     }
-    await this.#goBack(to, from);
-    return this.#modes.isStopped ? undefined : this.#giveUp(to, failure(to, from, failed));
+    await this.#rollBack(to, from);
+    return this.#modes.isStopped ? undefined : this.#rememberFailure(to, switchFailure(to, from, failed));
   }
 
-  async #goBack(from: DesiredConfig, to: DesiredConfig): Promise<void> {
+  async #rollBack(from: DesiredConfig, to: DesiredConfig): Promise<void> {
     const { logger } = this.#options;
     logger.error('a change of mode failed; the node goes back', {
       from: from.config.mode,
@@ -229,24 +243,24 @@ export class Dataplane {
       }),
     );
     this.#phase = { phase: 'Serving', config: to };
-    const failed = await this.#modes.replace(to, backends, 'for good');
+    const failed = await this.#modes.replace(to, backends, { keepOnFailure: true });
     if (failed !== undefined)
       logger.error('the mode before cannot be brought back yet', { reason: failed.reason, error: failed });
-    this.#noteInForce();
+    this.#updateInForce();
   }
 
-  #giveUp(config: DesiredConfig, why: Refusal): Refusal {
-    this.#failed = { config, why, at: performance.now() };
+  #rememberFailure(config: DesiredConfig, why: Refusal): Refusal {
+    this.#failedSwitch = { config, why, failedAt: performance.now() };
     return why;
   }
 
-  #noteInForce(): void {
-    if (this.#modes.syncLoops?.isDone !== true) return;
+  #updateInForce(): void {
+    if (this.#modes.syncLoops?.isInForce !== true) return;
     this.#inForce = this.#modes.syncLoops.desired;
     if (this.#phase.phase === 'Serving') this.#modes.drainAndRemoveOthers(this.#phase.config);
   }
 
-  #nodeChanged(): void {
+  #onNodeChange(): void {
     const { node } = this.#options.store;
     for (const syncLoops of this.#modes.allSyncLoops) syncLoops.requestFull();
     const hasNewFamily =
@@ -256,8 +270,8 @@ export class Dataplane {
 }
 
 /**
- * Those of the node's addresses and Pod ranges. A node that has neither yet waits for its cloud provider, perhaps
- * behind an IPv4 Service.
+ * The IP families of the node's addresses and Pod ranges, IPv4 first; IPv4 alone where it has neither yet: it may be
+ * waiting for its cloud provider, which may be behind an IPv4 Service.
  */
 export function familiesOf(node: NodeRecord): readonly IPFamily[] {
   const present = new Set([...node.addresses, ...node.podCIDRs].map(familyOf));

@@ -1,5 +1,5 @@
 /**
- * What a node is to run, where that comes from, and the copy of it that outlives the agent and the API server.
+ * The configuration that a node is to run, where it comes from, and its copy on the node's disk.
  */
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,20 +12,23 @@ import { revisionOf } from '../api/revision.ts';
 import { validateProxyConfig } from '../api/validation.ts';
 import type { Refusal } from '../backend/backend.ts';
 
+/** A valid configuration with all defaults filled in. */
 export interface DesiredConfig {
   readonly source: 'NodeProxy' | 'Saved' | 'BuiltIn';
   readonly config: NodeConfig;
+  /** The operator's name for it; for one without, the hash of the configuration. */
   readonly revision: string;
 }
 
+/** For a node that has neither a NodeProxy nor a saved configuration. */
 export function builtIn(): DesiredConfig {
   const config = builtInConfig();
   return { source: 'BuiltIn', config, revision: revisionOf(config) };
 }
 
 /**
- * A configuration that passed admission can still be wrong: the NodeProxy's own schema does not look into
- * `spec.config`.
+ * The configuration of a NodeProxy, with defaults; a Refusal `ConfigInvalid` that names the first field that is wrong.
+ * It is validated here because the NodeProxy's own schema does not cover `spec.config`.
  */
 export function configOfNodeProxy(spec: NodeProxy['spec']): DesiredConfig | Refusal {
   const config = readConfig(spec.config);
@@ -47,8 +50,8 @@ function readConfig(config: unknown): { config: NodeConfig } | Refusal {
 const fileName = 'last-good-config.json';
 
 /**
- * The last configuration that was in force on this node; undefined when there is none. Throws when there is one that
- * cannot be used.
+ * The last configuration that was saved on this node; undefined when there is none. Throws when the file cannot be
+ * read, is not JSON, or holds an invalid configuration.
  */
 export async function loadSavedConfig(stateDirectory: string): Promise<DesiredConfig | undefined> {
   const file = path.join(stateDirectory, fileName);
@@ -69,7 +72,10 @@ export async function loadSavedConfig(stateDirectory: string): Promise<DesiredCo
   };
 }
 
-/** A crash at any moment leaves the old file or the new one, never a part of one. */
+/**
+ * Replaces the saved configuration. A crash at any moment leaves the old file or the new one. Throws what the file
+ * system does.
+ */
 export async function saveConfig(stateDirectory: string, { revision, config }: DesiredConfig): Promise<void> {
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
   const file = path.join(stateDirectory, fileName);

@@ -1,5 +1,5 @@
 /**
- * The sync loops that serve one mode, one for each IP family.
+ * The sync loops of one mode, one for each IP family that it serves. They share one desired configuration.
  */
 import type { Backend } from '../backend/backend.ts';
 import { SyncError } from '../netfilter/errors.ts';
@@ -7,11 +7,13 @@ import type { IPFamily } from '../model/ipFamily.ts';
 import type { ServiceState } from '../model/serviceState.ts';
 import type { DesiredConfig } from './desiredConfig.ts';
 import type { Store } from './store.ts';
-import { SyncLoop, type SyncObserver, type SyncStatus } from './syncLoop.ts';
+import { SyncLoop } from './syncLoop.ts';
+import type { SyncObserver, SyncStatus } from './syncStatus.ts';
 
 export interface FamilySyncLoopsOptions {
   readonly store: Pick<Store, 'node' | 'state'>;
   readonly observer: SyncObserver;
+  /** A sync of one of these loops succeeded; called before the observer. */
   readonly onSuccess: () => void;
 }
 
@@ -25,6 +27,7 @@ export class FamilySyncLoops {
     this.#desired = desired;
   }
 
+  /** What the loops work towards. */
   get desired(): DesiredConfig {
     return this.#desired;
   }
@@ -37,8 +40,8 @@ export class FamilySyncLoops {
     return [...this.#loops.keys()];
   }
 
-  /** Whether every family's rules were completely made from the task. */
-  get isDone(): boolean {
+  /** Whether every family's rules were completely made from the desired configuration. */
+  get isInForce(): boolean {
     return this.statuses.every(({ configInForce }) => configInForce === this.#desired.config);
   }
 
@@ -50,38 +53,44 @@ export class FamilySyncLoops {
     return this.#loops.get(family)?.backend;
   }
 
-  /** Other settings of the same mode. */
-  take(desired: DesiredConfig): void {
+  /** Replaces the configuration by another of the same mode; a full run of each loop follows. */
+  assign(desired: DesiredConfig): void {
     this.#desired = desired;
     this.requestFull();
   }
 
+  /** Starts the loop of a family; there must be none of it yet. */
   start(family: IPFamily, backend: Backend): void {
     const { observer, onSuccess } = this.#options;
-    const watched: SyncObserver = {
+    const loopObserver: SyncObserver = {
       ...observer,
       onSuccess: (loop, run) => {
         onSuccess();
         observer.onSuccess(loop, run);
       },
     };
-    const loop = new SyncLoop({ family, backend, state: () => this.#state(family), observer: watched });
+    const loop = new SyncLoop({ family, backend, state: () => this.#state(family), observer: loopObserver });
     this.#loops.set(family, loop);
     loop.start();
   }
 
+  /** A full run of each loop is due. */
   requestFull(): void {
     for (const loop of this.#loops.values()) loop.requestFull();
   }
 
-  /** When every family had its first sync, which is a full one that is read back: the first failure, or undefined. */
+  /**
+   * Resolves after the first run of every family, which is a full one that is read back: to the first failure, its
+   * message with the family before it, or to undefined.
+   */
   async firstRuns(): Promise<SyncError | undefined> {
     const errors = await Promise.all(
-      [...this.#loops].map(async ([family, loop]) => named(family, await loop.firstRun)),
+      [...this.#loops].map(async ([family, loop]) => withFamily(family, await loop.firstRun)),
     );
     return errors.find((error) => error !== undefined);
   }
 
+  /** Stops each loop: running syncs end, or are canceled after `graceMs`. The rules stay. */
   async stop(graceMs: number): Promise<void> {
     await Promise.all([...this.#loops.values()].map((loop) => loop.stop(graceMs)));
   }
@@ -93,6 +102,6 @@ export class FamilySyncLoops {
   }
 }
 
-function named(family: IPFamily, error: SyncError | undefined): SyncError | undefined {
+function withFamily(family: IPFamily, error: SyncError | undefined): SyncError | undefined {
   return error && new SyncError(error.reason, `${family}: ${error.message}`, { cause: error });
 }

@@ -1,6 +1,6 @@
 /**
- * What stands guard over a node's rules between the syncs: the anchor that keeps connection tracking hooked in, and the
- * ear that hears somebody flush rules of ours.
+ * Watches a node's rules between the syncs: sets the anchor that keeps connection tracking hooked in
+ * (`system/conntrackAnchor.ts`), and reports at once when another program flushes rules (`system/nftMonitor.ts`).
  */
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -9,24 +9,26 @@ import { watchForLosses } from '../system/nftMonitor.ts';
 
 export interface FlushMonitorOptions {
   readonly logger: Logger;
-  /** Rules of this family may be gone. */
+  /** Rules of this family may be gone. Called once for all events within 10 ms. */
   readonly onLoss: (family: IPFamily) => void;
 }
 
 export interface FlushMonitor {
+  /** Ends its programs; nothing is reported any more. The anchor stays. */
   stop(): Promise<void>;
 }
 
 export type StartFlushMonitor = (options: FlushMonitorOptions) => Promise<FlushMonitor>;
 
-/** One flush is many events. */
-const settleMs = 10;
+/** One flush is many events: they are reported once, so long after the first. */
+const debounceMs = 10;
 
 /**
- * Resolves when the anchor stands. Without nft there is neither; the periodic check and the canary in mangle are left.
+ * Resolves when the anchor is set. Without nft there is neither anchor nor monitor: the periodic check and the canary
+ * in mangle are left. Never throws.
  */
 export const startFlushMonitor: StartFlushMonitor = async ({ logger, onLoss }) => {
-  const anchor = async (): Promise<boolean> => {
+  const trySetAnchor = async (): Promise<boolean> => {
     try {
       return await setAnchor();
     } catch (error) {
@@ -37,26 +39,25 @@ export const startFlushMonitor: StartFlushMonitor = async ({ logger, onLoss }) =
       return false;
     }
   };
-  if (!(await anchor())) return { stop: () => Promise.resolve() };
+  if (!(await trySetAnchor())) return { stop: () => Promise.resolve() };
   const timers = new Map<IPFamily, NodeJS.Timeout>();
-  const lost = (family: IPFamily): void => {
+  const debounced = (family: IPFamily): void => {
     if (timers.has(family)) return;
-    const settled = (): void => {
+    const report = (): void => {
       timers.delete(family);
       onLoss(family);
-      void anchor();
+      void trySetAnchor();
     };
-    timers.set(family, setTimeout(settled, settleMs));
+    timers.set(family, setTimeout(report, debounceMs));
   };
   const monitor = watchForLosses({
-    onLoss: lost,
-    onEnd: (why) =>
-      logger.warn('nobody listens for flushed rules; they are noticed by the periodic check alone', { why }),
+    onLoss: debounced,
+    onEnd: (why) => logger.warn('flushed rules are not monitored; only the periodic check finds them', { why }),
   });
-  const held = holdAnchor((why) => logger.debug('the nft that holds the anchor ended', { why }));
+  const heldAnchor = holdAnchor((why) => logger.debug('the nft that holds the anchor ended', { why }));
   return {
     stop: async () => {
-      await Promise.all([monitor.stop(), held.stop()]);
+      await Promise.all([monitor.stop(), heldAnchor.stop()]);
       for (const timer of timers.values()) clearTimeout(timer);
     },
   };

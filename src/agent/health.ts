@@ -7,13 +7,14 @@
  * could help, which it could not while the API server is away.
  */
 import type { IPFamily } from '../model/ipFamily.ts';
-import type { DataplaneStatus } from './dataplane.ts';
-import type { SyncStatus } from './syncLoop.ts';
+import type { DataplaneStatus } from './dataplaneStatus.ts';
+import type { SyncStatus } from './syncStatus.ts';
 
 export interface HealthFacts {
   readonly dataplane: DataplaneStatus;
-  readonly nodeEligible: boolean;
-  /** As `performance.now()` counts. */
+  /** Whether load balancers may send new connections here. */
+  readonly isNodeEligible: boolean;
+  /** In ms, as `performance.now()` counts. */
   readonly monotonicNow: number;
   readonly now: Date;
 }
@@ -23,6 +24,7 @@ export interface HealthAnswer {
   readonly body: HealthBody;
 }
 
+/** The fields of kube-proxy's answer (pkg/proxy/healthcheck). */
 interface HealthBody {
   readonly lastUpdated: string;
   readonly currentTime: string;
@@ -34,24 +36,24 @@ interface HealthBody {
 const familyNames: { readonly [family in IPFamily]: string } = { ipv4: 'IPv4', ipv6: 'IPv6' };
 const never = new Date(0);
 
+/** 200 when every family has synced, nothing waits too long, and the Node is not on its way out; else 503. */
 export function healthz(facts: HealthFacts): HealthAnswer {
   const { families } = facts.dataplane;
   const hasSynced = families.length > 0 && families.every(({ lastSuccess }) => lastSuccess !== undefined);
-  return answer(facts, hasSynced && facts.nodeEligible);
+  return answer(facts, hasSynced && facts.isNodeEligible);
 }
 
-/**
- * Whether what the agent says of its node is true now: the agent Pod's readiness, whoever may send traffic to the node.
- */
+/** As `healthz`, without the Node: the readiness of the agent's Pod. */
 export function readyz(facts: HealthFacts): HealthAnswer {
-  return healthz({ ...facts, nodeEligible: true });
+  return healthz({ ...facts, isNodeEligible: true });
 }
 
+/** 200 unless something waits too long to be programmed; else 503. */
 export function livez(facts: HealthFacts): HealthAnswer {
   return answer(facts, true);
 }
 
-function answer(facts: HealthFacts, otherwiseHealthy: boolean): HealthAnswer {
+function answer(facts: HealthFacts, isOtherwiseHealthy: boolean): HealthAnswer {
   const { families } = facts.dataplane;
   const entries = families.map(
     (status) =>
@@ -60,7 +62,7 @@ function answer(facts: HealthFacts, otherwiseHealthy: boolean): HealthAnswer {
         { lastUpdated: time(status.lastSuccess), healthy: !isStuck(status, facts) },
       ] as const,
   );
-  const healthy = otherwiseHealthy && entries.every(([, family]) => family.healthy);
+  const healthy = isOtherwiseHealthy && entries.every(([, family]) => family.healthy);
   const updates = families.map(({ lastSuccess }) => time(lastSuccess)).sort();
   // Where nothing changes nothing is updated, and the node would look forgotten; so a healthy one has always just been.
   const lastUpdated = healthy ? time(facts.now) : (updates.at(-1) ?? time(undefined));
@@ -69,7 +71,7 @@ function answer(facts: HealthFacts, otherwiseHealthy: boolean): HealthAnswer {
     body: {
       lastUpdated,
       currentTime: time(facts.now),
-      nodeEligible: facts.nodeEligible,
+      nodeEligible: facts.isNodeEligible,
       healthy,
       status: Object.fromEntries(entries),
     },
@@ -86,14 +88,14 @@ function time(date: Date | undefined): string {
 }
 
 /**
- * A Node that is being deleted, or that the cluster autoscaler is about to remove, should get no new connections
- * (KEP-3836).
+ * Whether a Node, as the API server gives it, should get new connections: not while it is being deleted, or the cluster
+ * autoscaler is about to remove it (KEP-3836).
  */
 export function isEligible(node: unknown): boolean {
   const { metadata, spec } = node as {
     metadata?: { deletionTimestamp?: string };
     spec?: { taints?: { key?: string }[] };
   };
-  const leaving = spec?.taints?.some(({ key }) => key === 'ToBeDeletedByClusterAutoscaler') ?? false;
-  return metadata?.deletionTimestamp === undefined && !leaving;
+  const isLeaving = spec?.taints?.some(({ key }) => key === 'ToBeDeletedByClusterAutoscaler') ?? false;
+  return metadata?.deletionTimestamp === undefined && !isLeaving;
 }

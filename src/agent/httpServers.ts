@@ -1,5 +1,6 @@
 /**
- * What the agent answers over HTTP, on kube-proxy's ports and paths.
+ * The agent's HTTP endpoints, on kube-proxy's ports and paths: `/healthz`, `/livez` and `/readyz` on one port,
+ * `/metrics` and `/proxyMode` on another.
  */
 import type { AgentConfig } from '../config.ts';
 import type { ProxyMode } from '../api/nodeConfig.ts';
@@ -13,29 +14,30 @@ export interface HttpServersOptions {
   readonly metrics: AgentMetrics;
   readonly logger: Logger;
   readonly health: () => HealthFacts;
-  /** Brings those metrics up to date that are read from the kernel. */
-  readonly refresh: () => Promise<void>;
-  /** The mode in force. */
+  /** Updates the metrics that are read from the kernel; awaited by each scrape. */
+  readonly refreshCounters: () => Promise<void>;
+  /** The mode in force; undefined before there is one. */
   readonly mode: () => ProxyMode | undefined;
 }
 
+/** A port that cannot be listened on is tried again; never throws. */
 export function startHttpServers({
   config,
   metrics,
   logger,
   health,
-  refresh,
+  refreshCounters,
   mode,
 }: HttpServersOptions): readonly HttpServer[] {
-  const probes = {
+  const healthRoutes = {
     '/healthz': () => counted(metrics.healthz, healthz(health())),
     '/livez': () => counted(metrics.livez, livez(health())),
     '/readyz': () => asJSON(readyz(health())),
   };
-  const readings = {
+  const metricsRoutes = {
     '/healthz': () => plain(200, 'ok'),
     '/metrics': async () => {
-      await refresh();
+      await refreshCounters();
       return { status: 200, contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
     },
     '/proxyMode': () => plain(200, mode() ?? ''),
@@ -43,7 +45,7 @@ export function startHttpServers({
   const serve = (
     name: string,
     address: AgentConfig['healthAddress'],
-    routes: typeof probes | typeof readings,
+    routes: typeof healthRoutes | typeof metricsRoutes,
   ): HttpServer =>
     startHttpServer({
       address,
@@ -55,7 +57,7 @@ export function startHttpServers({
           error,
         }),
     });
-  return [serve('health', config.healthAddress, probes), serve('metrics', config.metricsAddress, readings)];
+  return [serve('health', config.healthAddress, healthRoutes), serve('metrics', config.metricsAddress, metricsRoutes)];
 }
 
 function asJSON({ status, body }: HealthAnswer): HttpResponse {

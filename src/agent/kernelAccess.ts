@@ -1,5 +1,5 @@
 /**
- * Everything by which an agent touches its node's kernel, in one place, so that a test can give it another.
+ * Everything by which an agent reaches its node's kernel, in one place, so that a test can replace it.
  */
 import { createBackend, refusalOf } from '../backend/registry.ts';
 import { type Conntrack, conntrack } from '../system/conntrack.ts';
@@ -14,11 +14,12 @@ export interface KernelAccess {
   readonly startFlushMonitor: StartFlushMonitor;
 }
 
+/** The real one. */
 export function kernelAccess(): KernelAccess {
   return {
     makeBackend: (mode, family) => refusalOf(mode) ?? createBackend(mode, family),
     conntrack: conntrack(),
     sysctls: sysctls(),
-    startFlushMonitor: startFlushMonitor,
+    startFlushMonitor,
   };
 }

@@ -1,6 +1,12 @@
 /**
- * Who serves this node, and one crew for another: the one that serves stops, its mode steps aside or goes, the next one
- * begins. When that one is to stay, what other modes have left retires.
+ * Holds the sync loops that serve this node, and replaces them by those of another mode.
+ *
+ * A replacement, in order: the loops that serve stop; the removal of other modes stops; all other modes are prepared
+ * for the takeover (or removed, with `migration.strategy: Replace`); the new loops start, and their first runs are
+ * awaited. Nothing of the mode before is removed until `drainAndRemoveOthers`, so that it can come back.
+ *
+ * Concurrency: `start` and `replace` must not overlap. `stop` may be called at any time; a `replace` that is under way
+ * then starts no more loops.
  */
 import type { ConditionNow } from '../api/conditions.ts';
 import { type ProxyMode, proxyModes } from '../api/nodeConfig.ts';
@@ -12,36 +18,37 @@ import type { DesiredConfig } from './desiredConfig.ts';
 import { type OtherMode, OtherModesRemoval, type RemovalTiming } from './otherModesRemoval.ts';
 import { asSyncError } from './syncLoop.ts';
 
-/** Makes the backend of a mode; a Refusal for a mode that this program does not have. */
+/** Makes the backend of a mode, or a Refusal for a mode that this program does not have. */
 export type MakeBackend = (mode: ProxyMode, family: IPFamily) => Backend | Refusal;
 
+/** One backend for each family that is to be served. */
 export type Backends = ReadonlyMap<IPFamily, Backend>;
 
 export interface ModeReplacementOptions extends Pick<FamilySyncLoopsOptions, 'store' | 'observer'> {
   readonly makeBackend: MakeBackend;
   readonly logger: Logger;
-  /** A sync of the crew that serves succeeded. */
+  /** A sync of the loops that serve succeeded. */
   readonly onSuccess: () => void;
-  /** Something that a report may have to say is different now, without a sync. */
+  /** `conditions` changed. */
   readonly onStatusChange: () => void;
   readonly timing?: Partial<RemovalTiming>;
 }
 
-/** A tool that is killed in its work leaves the kernel as it was, but the work would have to be done again. */
-const stopGraceMs = 30_000;
 /**
- * For all the tools that make room for a mode, each of which has a time-out of its own; on a busy node they are slow.
+ * For a running sync of loops that are replaced. Killing a tool would leave the kernel as it was, and waste its work.
  */
+const stopGraceMs = 30_000;
+/** For all tools that one backend runs before a takeover; each has a time-out of its own, and a busy node is slow. */
 const prepareTimeoutMs = 120_000;
 
 export class ModeReplacement {
   readonly #options: ModeReplacementOptions;
   readonly #removal: OtherModesRemoval;
   #syncLoops: FamilySyncLoops | undefined;
-  /** Of a mode that is about to take over. */
+  /** Loops of a mode whose first runs are awaited. */
   #next: FamilySyncLoops | undefined;
-  /** The mode beside which all others were told to go. */
-  #removedFor: ProxyMode | undefined;
+  /** The mode for which all others are being removed, or have been. */
+  #removalFor: ProxyMode | undefined;
   #isStopped = false;
 
   constructor(options: ModeReplacementOptions) {
@@ -50,12 +57,12 @@ export class ModeReplacement {
     this.#removal = new OtherModesRemoval({ logger, onStatusChange, ...(timing && { timing }) });
   }
 
-  /** Who serves. */
+  /** The loops that serve; undefined before `start`. */
   get syncLoops(): FamilySyncLoops | undefined {
     return this.#syncLoops;
   }
 
-  /** Also the one that is about to take over. */
+  /** The loops that serve and those that are about to: what changes in the store concerns both. */
   get allSyncLoops(): readonly FamilySyncLoops[] {
     return [this.#syncLoops, this.#next].filter((syncLoops) => syncLoops !== undefined);
   }
@@ -64,58 +71,65 @@ export class ModeReplacement {
     return this.#isStopped;
   }
 
-  /** Whether nothing is left of other modes. */
-  get othersRemoved(): boolean {
-    return this.#removedFor !== undefined && this.#removal.isDone;
+  /** Whether nothing is left of other modes in the kernel. */
+  get areOthersRemoved(): boolean {
+    return this.#removalFor !== undefined && this.#removal.isDone;
   }
 
-  /** What is left of a mode that serves no longer. */
+  /** What is left of modes that no longer serve. */
   get conditions(): readonly ConditionNow[] {
     return this.#removal.conditions;
   }
 
-  /** The one that runs, where it is of that mode: a backend knows what it has put into the kernel. */
+  /** The backend that serves, where it is of that mode, because it knows what it has written; else a new one. */
   backendFor(mode: ProxyMode, family: IPFamily): Backend | Refusal {
     const running = this.#syncLoops?.desired.config.mode === mode ? this.#syncLoops.backend(family) : undefined;
     return running ?? this.#options.makeBackend(mode, family);
   }
 
-  /** The first crew; another mode may have served here before this agent started. */
+  /** Starts the first loops. Another mode may have served here before the agent started, so it is prepared. */
   async start(desired: DesiredConfig, backends: Backends): Promise<void> {
     await this.#prepareTakeover(desired.config.mode).catch((error: unknown) =>
-      this.#options.logger.warn('what another mode left could not be looked after', { error }),
+      this.#options.logger.warn('other modes could not be prepared for the start of this one', { error }),
     );
     this.#syncLoops = this.#createSyncLoops(desired, backends);
   }
 
   /**
-   * One crew for the other. Gives why the new one failed, and then nobody serves, unless it was hired for good: that
-   * one goes on trying.
+   * Replaces the loops that serve by new ones. Resolves to undefined when their first runs succeeded, or after `stop`;
+   * else to the first failure. Then the new loops are stopped and nothing serves, except with `keepOnFailure`: they
+   * stay and retry.
    */
-  async replace(desired: DesiredConfig, backends: Backends, terms?: 'for good'): Promise<Refusal | undefined> {
+  async replace(
+    desired: DesiredConfig,
+    backends: Backends,
+    { keepOnFailure = false }: { readonly keepOnFailure?: boolean } = {},
+  ): Promise<Refusal | undefined> {
     await this.#syncLoops?.stop(stopGraceMs);
     await this.#removal.stop();
-    this.#removedFor = undefined;
-    const unready = await this.#prepare(desired);
-    if (unready !== undefined && terms === undefined) return unready;
+    this.#removalFor = undefined;
+    const unprepared = await this.#prepare(desired);
+    if (unprepared !== undefined && !keepOnFailure) return unprepared;
     if (this.#isStopped) return undefined;
     const next = this.#createSyncLoops(desired, backends);
     this.#next = next;
     const failed = await next.firstRuns();
     this.#next = undefined;
-    if (failed === undefined || terms === 'for good') this.#syncLoops = next;
+    if (failed === undefined || keepOnFailure) this.#syncLoops = next;
     else await next.stop(stopGraceMs);
     return failed;
   }
 
-  /** There is no way back to whoever served before. */
+  /**
+   * Drains and removes all modes but this one, in the background and once for each mode: there is no way back to them.
+   */
   drainAndRemoveOthers({ config: { mode, migration } }: DesiredConfig): void {
-    if (this.#removedFor === mode || this.#isStopped) return;
-    this.#removedFor = mode;
-    this.#removal.start(this.#others(mode), migration);
+    if (this.#removalFor === mode || this.#isStopped) return;
+    this.#removalFor = mode;
+    this.#removal.start(this.#otherModes(mode), migration);
   }
 
-  /** Lets running syncs end and leaves the rules in place. */
+  /** Resolves when running syncs and the removal have ended; syncs are canceled after `graceMs`. The rules stay. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
     await Promise.all([this.#removal.stop(), ...this.allSyncLoops.map((syncLoops) => syncLoops.stop(graceMs))]);
@@ -127,23 +141,23 @@ export class ModeReplacement {
       else await this.#prepareTakeover(mode);
       return undefined;
     } catch (error) {
-      this.#options.logger.error('the mode that serves could not make room', { error });
+      this.#options.logger.error('other modes could not be prepared for the takeover', { error });
       return asSyncError(error);
     }
   }
 
   async #prepareTakeover(mode: ProxyMode): Promise<void> {
-    for (const { backend } of this.#others(mode))
+    for (const { backend } of this.#otherModes(mode))
       await backend.prepareTakeover?.(AbortSignal.timeout(prepareTimeoutMs));
   }
 
   async #removeOthers(mode: ProxyMode): Promise<void> {
-    for (const { backend } of this.#others(mode))
+    for (const { backend } of this.#otherModes(mode))
       await backend.drainAndRemove?.({ drains: false, signal: AbortSignal.timeout(prepareTimeoutMs) });
   }
 
-  /** Also in families that the node does not have any more. */
-  #others(mode: ProxyMode): readonly OtherMode[] {
+  /** All modes but this one, in both families: also in one that the node does not have any more. */
+  #otherModes(mode: ProxyMode): readonly OtherMode[] {
     return proxyModes
       .filter((other) => other !== mode)
       .flatMap((other) =>

@@ -1,12 +1,20 @@
 /**
- * What is to happen with a configuration, in view of what this node runs: pure, so that every way through a change of
- * mode can be read here.
+ * Decides what is to happen with a desired configuration, from what the node runs. Pure: equal input gives the same
+ * step, so that every way through a change of mode can be read and tested here. `dataplane.ts` executes the step.
  *
- *   Idle ──start──► Serving ──switch──► Proving ──its probe came through──► Serving
+ *   Idle ──start──► Serving ──switch──► Probing ──its probe succeeded──► Serving
  *                      ▲                   │
- *                      └──────go back──────┘ its probe failed; so does a switch whose first sync or check fails
+ *                      └─────rollBack──────┘ its probe failed; so does a switch whose first sync or check fails
  *
- * A mode that was left drains and goes only while another one is Serving: until then there is a way back to it.
+ * Rules, the first that applies:
+ *  1. A node that runs nothing starts.
+ *  2. A new mode whose probe failed is given up for the one before, unless another configuration is desired by now.
+ *  3. The same mode keeps its loops: nothing happens where the configuration is the same, else everything is synced
+ *     anew under it. What the probe is to answer stays open.
+ *  4. A switch that failed less than ten minutes ago is refused with the reason that it failed for.
+ *  5. Anything else is a change of mode.
+ *
+ * The mode before is drained and removed only in Serving: until then there is a way back to it.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Refusal } from '../backend/backend.ts';
@@ -15,30 +23,34 @@ import type { DesiredConfig } from './desiredConfig.ts';
 export type SwitchPhase =
   | { readonly phase: 'Idle' }
   | { readonly phase: 'Serving'; readonly config: DesiredConfig }
-  /** Another mode is complete and serves; what it replaced can still come back. */
+  /** A new mode serves and its probe is not over; the one before can come back. */
   | {
       readonly phase: 'Probing';
       readonly config: DesiredConfig;
       readonly before: DesiredConfig;
+      /** Set when the probe failed, until the node is rolled back. */
       readonly probeFailure?: Refusal;
     };
 
-/** A mode that was tried in vain is not tried again at once: each try moves the node's connections to and fro. */
+/** The last change of mode that failed. It is not tried again at once: each try moves connections between the modes. */
 export interface FailedSwitch {
   readonly config: DesiredConfig;
   readonly why: Refusal;
-  /** As `performance.now()` counts. */
-  readonly at: number;
+  /** In ms, as `performance.now()` counts. */
+  readonly failedAt: number;
 }
 
+/** What `dataplane.ts` is to do. */
 export type Step =
   | { readonly kind: 'start' | 'keep' | 'resync' }
   | { readonly kind: 'switch'; readonly from: DesiredConfig }
-  | { readonly kind: 'goBack'; readonly to: DesiredConfig; readonly why: Refusal }
+  | { readonly kind: 'rollBack'; readonly to: DesiredConfig; readonly why: Refusal }
   | { readonly kind: 'refuse'; readonly why: Refusal };
 
+/** How long a change of mode that failed is refused. */
 export const retryFailedSwitchMs = 600_000;
 
+/** `failed.now`: in ms, as `performance.now()` counts. */
 export function nextStep(
   now: SwitchPhase,
   desired: DesiredConfig,
@@ -46,16 +58,16 @@ export function nextStep(
 ): Step {
   if (now.phase === 'Idle') return { kind: 'start' };
   if (now.phase === 'Probing' && now.probeFailure !== undefined && isSame(now.config, desired))
-    return { kind: 'goBack', to: now.before, why: failure(now.config, now.before, now.probeFailure) };
+    return { kind: 'rollBack', to: now.before, why: switchFailure(now.config, now.before, now.probeFailure) };
   if (now.config.config.mode === desired.config.mode)
     return { kind: isDeepStrictEqual(now.config, desired) ? 'keep' : 'resync' };
-  if (failed !== undefined && isSame(failed.config, desired) && failed.now - failed.at < retryFailedSwitchMs)
+  if (failed !== undefined && isSame(failed.config, desired) && failed.now - failed.failedAt < retryFailedSwitchMs)
     return { kind: 'refuse', why: failed.why };
   return { kind: 'switch', from: now.config };
 }
 
-/** What a failed switch is called in the status; the sentence of the cause comes with it. */
-export function failure(
+/** The reason and message of a failed switch for the status, with the reason and message of its cause. */
+export function switchFailure(
   { config: { mode } }: DesiredConfig,
   { config: before }: DesiredConfig,
   { reason, message }: Refusal,
@@ -66,8 +78,8 @@ export function failure(
   };
 }
 
-/** Other settings in the same mode leave the question open whether the mode works here. */
-export function resynced(now: SwitchPhase, config: DesiredConfig): SwitchPhase {
+/** The phase after other settings of the same mode: they do not answer whether a new mode works here. */
+export function phaseAfterResync(now: SwitchPhase, config: DesiredConfig): SwitchPhase {
   return now.phase === 'Probing' ? { phase: 'Probing', config, before: now.before } : { phase: 'Serving', config };
 }
 

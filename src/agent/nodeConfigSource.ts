@@ -1,5 +1,5 @@
 /**
- * Follows the one NodeProxy that is this node's: the operator's word on what to run.
+ * Watches this node's NodeProxy, by which the operator assigns a configuration to the node.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
@@ -9,24 +9,28 @@ import type { KubeClient } from '../kube/client.ts';
 import { createReflector, type ReflectorTiming } from '../kube/reflector.ts';
 
 export interface NodeConfigSource {
+  /** To be called once. */
   start(): void;
   /**
-   * Resolves when this node's NodeProxy is known, when it is clear that nobody configures nodes here, or when the time
-   * is over; with `orAbsent` also when it is known that there is none now.
+   * Resolves when this node's NodeProxy is known, when NodeProxies are not served or forbidden to the agent, or after
+   * `waitMs`; with `orAbsent` also when it is known that the node has none now.
    */
   first(options: { readonly waitMs: number; readonly orAbsent: boolean }): Promise<void>;
+  /** Ends lists and watches; `onChange` is not called any more when it resolves. */
   stop(): Promise<void>;
 }
 
 export interface NodeConfigSourceOptions {
   readonly client: KubeClient;
   readonly nodeName: string;
-  /** A NodeProxy that is new, or whose spec is; its deletion is not told, because a node keeps what it runs. */
+  /** The NodeProxy was made, or its spec changed. Not called for its deletion, because a node keeps what it runs. */
   readonly onChange: (nodeProxy: NodeProxy) => void;
+  /** A list or watch failed, and is tried again. */
   readonly onError: (error: unknown, retryInMs: number) => void;
   readonly timing?: Partial<ReflectorTiming>;
 }
 
+/** Nothing is asked of the API server before `start`. */
 export function createNodeConfigSource({
   client,
   nodeName,
@@ -36,9 +40,9 @@ export function createNodeConfigSource({
 }: NodeConfigSourceOptions): NodeConfigSource {
   const settled = Promise.withResolvers<void>();
   let known: { uid: string; generation: number | undefined } | undefined;
-  const take = (uid: string, nodeProxy: NodeProxy): void => {
+  const onNodeProxy = (uid: string, nodeProxy: NodeProxy): void => {
     const { generation } = nodeProxy.metadata;
-    // Our own status writes come back as updates too.
+    // The agent's own status writes come back as updates too; they do not change the generation.
     if (known?.uid === uid && known.generation === generation) return;
     known = { uid, generation };
     settled.resolve();
@@ -50,12 +54,12 @@ export function createNodeConfigSource({
     query: { fieldSelector: `metadata.name=${nodeName}` },
     decode: (object) => object as NodeProxy,
     handler: {
-      onAdd: ({ uid }, nodeProxy) => take(uid, nodeProxy),
-      onUpdate: ({ uid }, nodeProxy) => take(uid, nodeProxy),
+      onAdd: ({ uid }, nodeProxy) => onNodeProxy(uid, nodeProxy),
+      onUpdate: ({ uid }, nodeProxy) => onNodeProxy(uid, nodeProxy),
       onDelete: () => undefined,
     },
     onError: (error, retryInMs) => {
-      // The kind is not served, or not to be seen by us: nobody configures nodes here, and that is no reason to wait.
+      // Without the CRD or the right to read it no NodeProxy will come: that is no reason to wait.
       if (isNotFound(error) || isForbidden(error)) settled.resolve();
       onError(error, retryInMs);
     },

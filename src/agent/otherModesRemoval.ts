@@ -1,6 +1,7 @@
 /**
- * Takes the modes that serve no longer out of the kernel, beside the one that does: connections drain, then the objects
- * go. What is there is found in the kernel each time, so it does not matter which agent, or which proxy, left it.
+ * Removes the modes that no longer serve from the kernel, while another mode serves: first their connections drain,
+ * then their objects are deleted. Each backend finds its objects in the kernel each time, so it does not matter which
+ * agent, or which proxy, made them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConditionNow } from '../api/conditions.ts';
@@ -17,18 +18,21 @@ export interface OtherMode {
   readonly backend: Backend;
 }
 
+/** All in ms. */
 export interface RemovalTiming {
-  /** How long what began to connect in the old mode may take for it. */
+  /** Before the first step, for handshakes that were under way in the old mode. Default 3,000. */
   readonly settleMs: number;
-  /** Between two looks at connections that drain. */
+  /** Between two steps while connections drain. Default 5,000. */
   readonly pollMs: number;
+  /** After a step that failed. Default 30,000. */
   readonly retryMs: number;
 }
 
 export interface RemovalOptions {
   readonly logger: Logger;
-  /** Something that a report may have to say is different now. */
+  /** `conditions` changed. */
   readonly onStatusChange: () => void;
+  /** For tests. */
   readonly timing?: Partial<RemovalTiming>;
 }
 
@@ -37,78 +41,79 @@ const defaultTiming: RemovalTiming = { settleMs: 3000, pollMs: 5000, retryMs: 30
 export class OtherModesRemoval {
   readonly #options: RemovalOptions;
   readonly #timing: RemovalTiming;
-  #stop = new AbortController();
+  #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #condition: ConditionNow | undefined;
-  #left = 0;
+  #remaining = 0;
 
   constructor(options: RemovalOptions) {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
   }
 
-  /** What is left of a mode that serves no longer, and why. */
+  /** What is left of modes that no longer serve, and why; `OldModeRemoved` is False while there is anything. */
   get conditions(): readonly ConditionNow[] {
     return this.#condition === undefined ? [] : [this.#condition];
   }
 
+  /** Whether nothing is left of the modes given to `start`. */
   get isDone(): boolean {
-    return this.#left === 0;
+    return this.#remaining === 0;
   }
 
-  /** In place of one that runs. */
-  start(old: readonly OtherMode[], migration: NodeConfig['migration']): void {
-    this.#stop.abort();
-    const stop = new AbortController();
-    this.#stop = stop;
-    this.#left = old.length;
-    this.#running = this.#running.then(() => this.#run(old, migration, stop.signal));
+  /** Removes these modes in the background, in place of those of an earlier call. */
+  start(modes: readonly OtherMode[], migration: NodeConfig['migration']): void {
+    this.#abort.abort();
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#remaining = modes.length;
+    this.#running = this.#running.then(() => this.#run(modes, migration, abort.signal));
   }
 
-  /** A step that runs ends first. */
+  /** Resolves when the running step has ended. What is left in the kernel stays, and `isDone` as it is. */
   async stop(): Promise<void> {
-    this.#stop.abort();
+    this.#abort.abort();
     await this.#running;
     this.#condition = undefined;
   }
 
   async #run(
-    old: readonly OtherMode[],
+    modes: readonly OtherMode[],
     { drainTimeoutSeconds }: NodeConfig['migration'],
     signal: AbortSignal,
   ): Promise<void> {
     const { settleMs } = this.#timing;
     const deadline = performance.now() + drainTimeoutSeconds * 1000;
-    let left = old;
+    let remaining = modes;
     let waitMs = drainTimeoutSeconds === 0 ? 0 : settleMs;
-    while (left.length > 0) {
+    while (remaining.length > 0) {
       const untilDeadline = deadline - performance.now();
       await sleep(untilDeadline > 0 ? Math.min(waitMs, untilDeadline) : waitMs, undefined, { signal }).catch(
         () => undefined,
       );
       if (signal.aborted) return;
       const drains = performance.now() < deadline;
-      ({ left, waitMs } = await this.#step(left, { drains, signal }, drainTimeoutSeconds));
+      ({ remaining, waitMs } = await this.#step(remaining, { drains, signal }, drainTimeoutSeconds));
       if (signal.aborted) return;
-      this.#left = left.length;
+      this.#remaining = remaining.length;
     }
   }
 
-  /** One after the other: families share a device. */
+  /** One backend after the other: both families of ipvs mode share the device kube-ipvs0. */
   async #step(
-    old: readonly OtherMode[],
+    modes: readonly OtherMode[],
     request: { drains: boolean; signal: AbortSignal },
     limitSeconds: number,
-  ): Promise<{ left: readonly OtherMode[]; waitMs: number }> {
-    const left: OtherMode[] = [];
+  ): Promise<{ remaining: readonly OtherMode[]; waitMs: number }> {
+    const remaining: OtherMode[] = [];
     let condition: ConditionNow | undefined;
-    for (const each of old) {
-      const problem = await this.#drainAndRemove(each, request, limitSeconds);
-      if (problem !== undefined) left.push(each);
-      condition ??= problem;
+    for (const each of modes) {
+      const leftover = await this.#drainAndRemove(each, request, limitSeconds);
+      if (leftover !== undefined) remaining.push(each);
+      condition ??= leftover;
     }
-    this.#say(condition);
-    return { left, waitMs: condition?.reason === 'RemovalFailed' ? this.#timing.retryMs : this.#timing.pollMs };
+    this.#setCondition(condition);
+    return { remaining, waitMs: condition?.reason === 'RemovalFailed' ? this.#timing.retryMs : this.#timing.pollMs };
   }
 
   async #drainAndRemove(
@@ -142,13 +147,14 @@ export class OtherModesRemoval {
     }
   }
 
-  #say(condition: ConditionNow | undefined): void {
+  #setCondition(condition: ConditionNow | undefined): void {
     const hasChanged = condition?.message !== this.#condition?.message;
     this.#condition = condition;
     if (hasChanged) this.#options.onStatusChange();
   }
 }
 
+/** At most 256 characters, the bound of the API. */
 function removalCondition(reason: string, message: string): ConditionNow {
   return { type: 'OldModeRemoved', status: 'False', reason, message: message.slice(0, 256) };
 }

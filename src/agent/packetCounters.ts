@@ -1,5 +1,5 @@
 /**
- * Metrics of what the kernel's rules count: read when somebody asks for them, once for all who ask at the same time.
+ * Metrics of what the kernel's rules count: read when they are scraped, once for all scrapes at the same time.
  */
 import type { Backend } from '../backend/backend.ts';
 import { type IPFamily, ipFamilies } from '../model/ipFamily.ts';
@@ -8,6 +8,7 @@ import type { AgentMetrics } from '../observability/metrics.ts';
 import { familyLabels } from './familyLabels.ts';
 
 export interface PacketCountersOptions {
+  /** The backend that serves a family; undefined where none does. */
   readonly backend: (family: IPFamily) => Backend | undefined;
   readonly metrics: AgentMetrics;
   readonly logger: Logger;
@@ -16,10 +17,12 @@ export interface PacketCountersOptions {
 /** Brings the metrics up to date; never throws. */
 export type RefreshPacketCounters = () => Promise<void>;
 
+/** For each family. */
 const timeoutMs = 5000;
 
+/** Kernel counters become increments of the metrics, so that a rule written anew makes no counter go back. */
 export function createPacketCounters({ backend, metrics, logger }: PacketCountersOptions): RefreshPacketCounters {
-  const last = new Map<IPFamily, number>();
+  const lastCounts = new Map<IPFamily, number>();
   let reading: Promise<void> | undefined;
 
   async function read(): Promise<void> {
@@ -27,13 +30,13 @@ export function createPacketCounters({ backend, metrics, logger }: PacketCounter
       const counts = await backend(family)?.packetCounts?.(AbortSignal.timeout(timeoutMs));
       if (counts === undefined) continue;
       const { invalidDropped } = counts;
-      const before = last.get(family) ?? 0;
-      // A rule that was written anew counts from nothing.
+      const before = lastCounts.get(family) ?? 0;
+      // A rule that was written anew counts from 0.
       metrics.invalidDropped.inc(
         { ip_family: familyLabels[family] },
         invalidDropped < before ? invalidDropped : invalidDropped - before,
       );
-      last.set(family, invalidDropped);
+      lastCounts.set(family, invalidDropped);
     }
   }
 

@@ -1,9 +1,9 @@
 /**
- * Tries real connections from this node to Services after a new revision came into force, before the node calls itself
+ * Makes TCP connections from this node to Services after a new revision came into force, before the node is reported as
  * Ready.
  *
- * Only a change is probed: a revision that was Ready here before, also before a restart of the agent, stays so. A node
- * that goes back to the revision it had needs no connection that may have been broken before the change.
+ * Only a change is probed: a revision that was Ready here before, also before a restart of the agent, stays Ready. So a
+ * node that is rolled back to its last revision does not depend on a connection that the change has broken.
  */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,29 +16,33 @@ import type { Store } from './store.ts';
 export type ProbeSpec = NonNullable<NodeProxy['spec']['probe']>;
 export type ProbedService = NonNullable<ProbeSpec['services']>[number];
 
-/** `trying` until the first try is over: there is no answer yet. */
+/**
+ * `trying` until the first attempt is over; `verifying` after an attempt that failed; `failed` after
+ * `failureThreshold` in a row.
+ */
 export type ProbeResult =
   | { readonly kind: 'trying' }
   | { readonly kind: 'verifying' | 'failed'; readonly why: Refusal };
 
-/** Undefined when a connection was made and closed again; else why not, in words for a status. */
+/** Resolves to undefined when a TCP connection was made and closed again, else to the reason, in words for a status. */
 export type Dial = (address: string, port: number) => Promise<string | undefined>;
 
 export interface ProberOptions {
   readonly store: Pick<Store, 'service'>;
   readonly logger: Logger;
+  /** `result` changed. */
   readonly onStatusChange: () => void;
   readonly dial?: Dial;
 }
 
-/** The API server's own Service is there on every cluster. */
-const byDefault: readonly ProbedService[] = [{ namespace: 'default', name: 'kubernetes', port: 443 }];
+/** Where the spec names none: the API server's Service, which every cluster has. */
+const defaultServices: readonly ProbedService[] = [{ namespace: 'default', name: 'kubernetes', port: 443 }];
 const dialTimeoutMs = 3000;
 
 export class Prober {
   readonly #options: ProberOptions;
   #verified: string | undefined;
-  #current: { readonly revision: string; readonly stop: AbortController } | undefined;
+  #current: { readonly revision: string; readonly abort: AbortController } | undefined;
   #result: ProbeResult | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
@@ -47,12 +51,15 @@ export class Prober {
     this.#options = options;
   }
 
-  /** Undefined when nothing speaks against the configuration in force. */
+  /** Undefined when the configuration in force needs no probe, or its probe succeeded. */
   get result(): ProbeResult | undefined {
     return this.#result;
   }
 
-  /** To be told whenever one of both may have changed. */
+  /**
+   * Starts, restarts or cancels the probe. To be called whenever one of both may have changed; equal input does
+   * nothing.
+   */
   observe(nodeProxy: NodeProxy | undefined, inForce: DesiredConfig | undefined): void {
     if (nodeProxy === undefined || this.#isStopped) return;
     const { revision, probe } = nodeProxy.spec;
@@ -65,12 +72,13 @@ export class Prober {
 
   #start(revision: string, probe: ProbeSpec): void {
     this.#cancel();
-    const stop = new AbortController();
-    this.#current = { revision, stop };
+    const abort = new AbortController();
+    this.#current = { revision, abort };
     this.#result = { kind: 'trying' };
-    this.#running = this.#probe(revision, probe, stop.signal);
+    this.#running = this.#probe(revision, probe, abort.signal);
   }
 
+  /** Cancels the probe and resolves when its attempt has ended. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancel();
@@ -78,18 +86,16 @@ export class Prober {
   }
 
   #cancel(): void {
-    this.#current?.stop.abort();
+    this.#current?.abort.abort();
     this.#current = undefined;
     this.#result = undefined;
   }
 
-  /**
-   * Until every connection was made in one try, also after it was said to have failed: what is wrong may be put right.
-   */
+  /** Tries until every connection was made in one attempt, also after the probe has failed: the cause may be mended. */
   async #probe(revision: string, probe: ProbeSpec, signal: AbortSignal): Promise<void> {
     const { logger, onStatusChange } = this.#options;
     for (let failures = 1; ; failures += 1) {
-      const problem = await this.#tryAll(probe.services?.length ? probe.services : byDefault);
+      const problem = await this.#tryAll(probe.services?.length ? probe.services : defaultServices);
       if (signal.aborted) return;
       if (problem === undefined) break;
       const kind = failures >= probe.failureThreshold ? 'failed' : 'verifying';
@@ -131,7 +137,7 @@ function readyRevision({ spec, status }: NodeProxy): string | undefined {
   return isReady && status?.revision === spec.revision ? spec.revision : undefined;
 }
 
-/** A system's error code is a word of ours to quote; the rest of its message is not needed. */
+/** Gives the error code of the system call (`ECONNREFUSED`), or that nothing answered in time. */
 function dialTCP(address: string, port: number): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const socket = connect({ host: address, port, timeout: dialTimeoutMs });

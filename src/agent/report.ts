@@ -1,44 +1,51 @@
 /**
- * What the agent says in its NodeProxy's status: the truth about the kernel, not about intentions.
+ * Makes the NodeProxy's status from what is in force in the kernel, not from what was asked for. Pure.
  */
 import { type ConditionNow, mergeConditions } from '../api/conditions.ts';
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { QuarantinedService, Refusal } from '../backend/backend.ts';
-import type { DataplaneStatus } from './dataplane.ts';
+import type { DataplaneStatus } from './dataplaneStatus.ts';
 import type { DesiredConfig } from './desiredConfig.ts';
 import type { ProbeResult } from './probe.ts';
-import type { SyncStatus } from './syncLoop.ts';
+import type { SyncStatus } from './syncStatus.ts';
 
 export type NodeProxyStatus = NonNullable<NodeProxy['status']>;
 
+/** What a status is made from. */
 export interface Facts {
   readonly agentVersion: string;
+  /** The kernel's release, as `uname -r` gives it. */
   readonly kernel: string;
-  /** `metadata.generation` of the NodeProxy that this speaks of. */
+  /** `metadata.generation` of the NodeProxy that `refusal` and `dataplane` answer. */
   readonly generation: number;
   readonly dataplane: DataplaneStatus;
   /** Why the NodeProxy's configuration is not what runs. */
   readonly refusal: Refusal | undefined;
-  /** What is not served, or not as its objects say; as `quarantinedServices` gives it. */
+  /** Services that are not served, or not as their objects say; as `quarantinedServices` returns them. */
   readonly invalidServices: readonly QuarantinedService[];
-  /** Set when the API server is reached through the Service that this agent itself makes work. */
+  /** The API server's address where it is that of a Service that this agent itself programs. */
   readonly selfServedAddress: string | undefined;
-  /** What else is to be said, in at most 256 bytes each, that does not keep the node from being Ready. */
+  /** Further conditions, which do not keep the node from being Ready; messages of at most 256 bytes. */
   readonly conditions?: readonly ConditionNow[];
-  /** What speaks against the configuration in force although its rules stand. */
+  /** The probe of the configuration in force, while it runs or has failed. */
   readonly probe?: ProbeResult | undefined;
 }
 
-/** A single failed sync is retried at once and is no news; two in a row are, and so is one before anything worked. */
-const tolerated = 1;
+/**
+ * Failures in a row that leave a node Ready: one is retried after a second. Before the first success none is tolerated.
+ */
+const maxToleratedFailures = 1;
 
-/** Whether there is an answer to the NodeProxy's present configuration: in force, refused, or tried and failed. */
+/** Whether it is known what became of the NodeProxy's configuration: in force, refused, or failed. */
 export function isSettled({ dataplane, refusal, probe }: Pick<Facts, 'dataplane' | 'refusal' | 'probe'>): boolean {
-  if (refusal !== undefined || failing(dataplane) !== undefined) return true;
+  if (refusal !== undefined || failingFamily(dataplane) !== undefined) return true;
   return probe?.kind !== 'trying' && dataplane.inForce !== undefined && dataplane.inForce === dataplane.accepted;
 }
 
-/** Equal facts give an equal status, but for `lastChangeTime`, which moves with any other part. */
+/**
+ * The status to write. Equal facts give an equal status; `lastChangeTime` is `now` where any other part differs from
+ * `before`. All texts are within the bounds of the CRD.
+ */
 export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefined, now: Date): NodeProxyStatus {
   const { dataplane } = facts;
   const { inForce } = dataplane;
@@ -66,46 +73,48 @@ export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefine
   };
 }
 
-/** Whether two statuses say the same, whenever they were written. */
+/** Whether two statuses are equal but for `lastChangeTime`. */
 export function isSameReport(one: NodeProxyStatus, other: NodeProxyStatus | undefined): boolean {
   return JSON.stringify({ ...one, lastChangeTime: '' }) === JSON.stringify({ ...other, lastChangeTime: '' });
 }
 
+/** Whether the condition Ready is True. */
 export function isReady(status: NodeProxyStatus | undefined): boolean {
   return status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
 }
 
-function failing({ families }: DataplaneStatus): SyncStatus | undefined {
+function failingFamily({ families }: DataplaneStatus): SyncStatus | undefined {
   return families.find(
-    ({ error, failures, lastSuccess }) => error !== undefined && (failures > tolerated || lastSuccess === undefined),
+    ({ error, failures, lastSuccess }) =>
+      error !== undefined && (failures > maxToleratedFailures || lastSuccess === undefined),
   );
 }
 
 function readyCondition({ dataplane, refusal, probe }: Facts): ConditionNow {
-  const failed = failing(dataplane);
+  const failed = failingFamily(dataplane);
   if (failed?.error !== undefined) {
     return {
       type: 'Ready',
       status: 'False',
       reason: failed.error.reason,
-      message: short(`${failed.family}: ${failed.error.message}`, 256),
+      message: truncated(`${failed.family}: ${failed.error.message}`, 256),
     };
   }
   const { inForce } = dataplane;
   if (refusal !== undefined) {
-    const goesOn =
+    const stillInForce =
       inForce === undefined ? '' : `. Still in force: mode ${inForce.config.mode}, revision ${inForce.revision}.`;
     return {
       type: 'Ready',
       status: 'False',
       reason: refusal.reason,
-      message: short(refusal.message, 256 - goesOn.length) + goesOn,
+      message: truncated(refusal.message, 256 - stillInForce.length) + stillInForce,
     };
   }
   if (inForce === undefined)
     return { type: 'Ready', status: 'False', reason: 'Pending', message: 'Nothing is programmed yet.' };
   if (probe !== undefined && probe.kind !== 'trying')
-    return { type: 'Ready', status: 'False', reason: probe.why.reason, message: short(probe.why.message, 256) };
+    return { type: 'Ready', status: 'False', reason: probe.why.reason, message: truncated(probe.why.message, 256) };
   return { type: 'Ready', status: 'True', reason: 'Synced', message: syncedMessage(dataplane) };
 }
 
@@ -121,14 +130,14 @@ function syncedMessage(dataplane: DataplaneStatus): string {
 function bootstrapCondition(address: string | undefined): ConditionNow[] {
   if (address === undefined) return [];
   const message = `The agent reaches the API server at the Service address ${address}, which works only once rules stand: this node cannot start cold. Set the API server's own address at install.`;
-  return [{ type: 'BootstrapAddress', status: 'False', reason: 'ServiceAddress', message: short(message, 256) }];
+  return [{ type: 'BootstrapAddress', status: 'False', reason: 'ServiceAddress', message: truncated(message, 256) }];
 }
 
 function driftCondition({ families }: DataplaneStatus): ConditionNow[] {
   const drifted = families.filter(({ drift }) => drift !== undefined).map(({ family }) => family);
   if (drifted.length === 0) return [];
   const message = `Somebody else changed rules of ours (${drifted.join(', ')}); drift.policy Report leaves that alone. Set it to Enforce to have them repaired.`;
-  return [{ type: 'Drifted', status: 'True', reason: 'RulesChanged', message: short(message, 256) }];
+  return [{ type: 'Drifted', status: 'True', reason: 'RulesChanged', message: truncated(message, 256) }];
 }
 
 function familiesCondition({ unserved = [] }: DataplaneStatus): ConditionNow[] {
@@ -138,7 +147,7 @@ function familiesCondition({ unserved = [] }: DataplaneStatus): ConditionNow[] {
       type: 'AllFamilies',
       status: 'False',
       reason: why.reason,
-      message: short(`${name} Services are not served on this node, the others are: ${why.message}`, 256),
+      message: truncated(`${name} Services are not served on this node, the others are: ${why.message}`, 256),
     };
   });
 }
@@ -161,7 +170,7 @@ function inForceFields(
   };
 }
 
-/** One entry per Service, sorted: what its objects hold comes before what the kernel said of it. */
+/** Sorted, one entry for each Service: a problem of its objects comes before a refusal by the kernel. */
 export function quarantinedServices(
   invalid: readonly QuarantinedService[],
   { families }: DataplaneStatus,
@@ -190,7 +199,7 @@ function dataplaneFields(
     ...(lastDriftTime === undefined ? {} : { lastDriftTime: lastDriftTime.toISOString().replace(/\.\d+Z$/, 'Z') }),
     quarantinedCount: invalid.length,
     ...(invalid.length === 0 ? {} : { quarantined: invalid.slice(0, 10).map(quarantined) }),
-    ...(error === undefined ? {} : { lastError: short(`${error.reason}: ${error.message}`, 512) }),
+    ...(error === undefined ? {} : { lastError: truncated(`${error.reason}: ${error.message}`, 512) }),
   };
 }
 
@@ -201,11 +210,11 @@ function quarantined({ service, reason, message }: QuarantinedService): {
   message: string;
 } {
   const [namespace = '', name = ''] = service.split('/');
-  return { namespace: namespace.slice(0, 63), name: name.slice(0, 63), reason, message: short(message, 256) };
+  return { namespace: namespace.slice(0, 63), name: name.slice(0, 63), reason, message: truncated(message, 256) };
 }
 
-/** At most so many bytes; characters beyond ASCII count as what they are in UTF-8. */
-function short(text: string, bytes: number): string {
+/** Cuts a text so that it has at most so many bytes in UTF-8, an ellipsis included. */
+function truncated(text: string, bytes: number): string {
   if (Buffer.byteLength(text) <= bytes) return text;
   return `${new TextDecoder().decode(Buffer.from(text).subarray(0, bytes - 3)).replace(/\uFFFD+$/, '')}…`;
 }

@@ -1,5 +1,5 @@
 /**
- * Decides when there is something to say in the NodeProxy, and has it written.
+ * Decides when the NodeProxy's status is to be written, and hands it to the status writer.
  */
 import { canonicalAddress } from '../model/ipFamily.ts';
 import type { StatusWriter } from '../kube/statusWriter.ts';
@@ -7,6 +7,7 @@ import type { ConfigDecision } from './configController.ts';
 import { type Facts, isReady, isSameReport, isSettled, nodeProxyStatus, type NodeProxyStatus } from './report.ts';
 import type { Store } from './store.ts';
 
+/** What a report is made from, beside what never changes. */
 export interface ReportInputs extends Pick<
   Facts,
   'dataplane' | 'invalidServices' | 'selfServedAddress' | 'probe' | 'conditions'
@@ -16,17 +17,21 @@ export interface ReportInputs extends Pick<
 
 export class Reporter {
   readonly #writer: StatusWriter;
-  readonly #about: Pick<Facts, 'agentVersion' | 'kernel'>;
+  readonly #agentInfo: Pick<Facts, 'agentVersion' | 'kernel'>;
   #uid: string | undefined;
   #last: NodeProxyStatus | undefined;
   #hasBeenReady = false;
 
-  constructor(writer: StatusWriter, about: Pick<Facts, 'agentVersion' | 'kernel'>) {
+  constructor(writer: StatusWriter, agentInfo: Pick<Facts, 'agentVersion' | 'kernel'>) {
     this.#writer = writer;
-    this.#about = about;
+    this.#agentInfo = agentInfo;
   }
 
-  /** Says nothing while there is no NodeProxy to say it in, or no answer yet to what it asks. */
+  /**
+   * Writes the status where it differs from the last one, or the node is Ready for the first time. Writes nothing while
+   * there is no NodeProxy, or it is not known yet what became of its configuration. The answer to a new generation and
+   * the first Ready are urgent.
+   */
   report({ decision: { nodeProxy, refusal }, ...inputs }: ReportInputs): void {
     if (nodeProxy === undefined || !isSettled({ ...inputs, refusal })) return;
     if (this.#uid !== nodeProxy.metadata.uid) {
@@ -35,7 +40,7 @@ export class Reporter {
       this.#writer.forget();
     }
     const generation = nodeProxy.metadata.generation ?? 0;
-    const status = nodeProxyStatus({ ...this.#about, ...inputs, refusal, generation }, this.#last, new Date());
+    const status = nodeProxyStatus({ ...this.#agentInfo, ...inputs, refusal, generation }, this.#last, new Date());
     const isNewGeneration = this.#last?.observedGeneration !== generation;
     const isFirstReady = isReady(status) && !this.#hasBeenReady;
     this.#hasBeenReady ||= isReady(status);
@@ -44,14 +49,15 @@ export class Reporter {
     this.#writer.write(status, { urgent: isNewGeneration || isFirstReady });
   }
 
+  /** Tries once to write what waits. */
   stop(): Promise<void> {
     return this.#writer.stop();
   }
 }
 
 /**
- * The API server's address where it is the Service's that this agent makes work; undefined where it is the server's
- * own.
+ * The host in `server`, a URL, where it is the name or an address of the Service default/kubernetes; else undefined. An
+ * agent that reaches the API server so cannot start on a node without rules.
  */
 export function selfServedAddress(server: string, store: Pick<Store, 'service'>): string | undefined {
   const host = new URL(server).hostname.replace(/^\[|\]$/g, '');

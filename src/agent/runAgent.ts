@@ -1,5 +1,5 @@
 /**
- * @module The agent process.
+ * The agent process: from its configuration and a signal to the end.
  */
 import { once } from 'node:events';
 import type { AgentConfig } from '../config.ts';
@@ -18,8 +18,8 @@ const defaultTiming: AgentTiming = {
 };
 
 /**
- * What `proxyconfig agent` runs: works until the signal fires, then ends in order and resolves. `parts`: what a test
- * brings itself.
+ * Runs an agent until the signal fires, then stops it and resolves; this is `proxyconfig agent`. Throws where the
+ * cluster's credentials cannot be read, or what `Agent.start` throws. `parts`: what a test replaces.
  */
 export async function runAgent(
   config: AgentConfig,

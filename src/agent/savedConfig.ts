@@ -1,5 +1,5 @@
 /**
- * Keeps the copy of the configuration in force on the node's disk, so that it outlives the agent and the API server.
+ * Keeps a copy of the configuration in force on the node's disk, for an agent that starts while the API server is away.
  */
 import type { Logger } from '../observability/logger.ts';
 import { type DesiredConfig, loadSavedConfig, saveConfig } from './desiredConfig.ts';
@@ -15,7 +15,10 @@ export class SavedConfig {
     this.#logger = logger;
   }
 
-  /** What an agent before this one has saved; undefined where there is none, or none that can be used. */
+  /**
+   * What an agent before this one has saved; undefined where there is nothing, or nothing that can be used. Never
+   * throws.
+   */
   async load(): Promise<DesiredConfig | undefined> {
     try {
       this.#saved = await loadSavedConfig(this.#stateDirectory);
@@ -25,7 +28,7 @@ export class SavedConfig {
     return this.#saved;
   }
 
-  /** Saves what a NodeProxy brought, once; what was not brought by one is saved already or built in. Never throws. */
+  /** Saves a configuration from a NodeProxy, once, in the background; ignores any other. Never throws. */
   save(inForce: DesiredConfig): void {
     if (inForce.source !== 'NodeProxy' || inForce === this.#saved) return;
     this.#saved = inForce;
@@ -34,8 +37,8 @@ export class SavedConfig {
       .catch((error: unknown) => this.#logger.error('the configuration in force could not be saved', { error }));
   }
 
-  /** Resolves when what was to be saved is. */
-  async saved(): Promise<void> {
+  /** Resolves when no saving is under way. */
+  async whenSaved(): Promise<void> {
     await this.#saving;
   }
 }

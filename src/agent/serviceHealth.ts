@@ -36,20 +36,25 @@ export class ServiceHealth {
     this.#options = options;
   }
 
-  /** Looks at these Services again; only after their rules are in the kernel, so that nobody is invited too early. */
-  async synced(changed: Iterable<ServiceKey>, addresses: () => readonly string[]): Promise<void> {
-    for (const key of changed) await this.#update(key, addresses);
+  /**
+   * Opens, closes and answers the ports of these Services by what the store holds now. To be called after their rules
+   * are in the kernel, so that no load balancer sends traffic too early. `addresses`: where the ports are listened on.
+   */
+  async update(changed: Iterable<ServiceKey>, addresses: () => readonly string[]): Promise<void> {
+    for (const key of changed) await this.#updateService(key, addresses);
   }
 
+  /** The Services whose port is listened on. */
   keys(): Iterable<ServiceKey> {
     return this.#listeners.keys();
   }
 
+  /** Resolves when all ports are closed. */
   async stop(): Promise<void> {
     await Promise.all([...this.#listeners.values()].map(stopListening));
   }
 
-  async #update(key: ServiceKey, addresses: () => readonly string[]): Promise<void> {
+  async #updateService(key: ServiceKey, addresses: () => readonly string[]): Promise<void> {
     const { slicesOf, nodeName, family } = this.#options;
     const port = this.#portOf(key);
     const before = this.#listeners.get(key);
@@ -64,14 +69,14 @@ export class ServiceHealth {
     await this.#listen(key, listener, addresses());
   }
 
-  /** 0 for a Service that has none, or is not of this family. */
+  /** 0 for a Service that has none, is not of this family, or is gone. */
   #portOf(key: ServiceKey): number {
     const { service, family } = this.#options;
     const { clusterIPs = [], healthCheckNodePort = 0 } = service(key) ?? {};
     return clusterIPs.some((address) => familyOf(address) === family) ? healthCheckNodePort : 0;
   }
 
-  /** What is listened on no more goes first: all addresses and one of them exclude each other. */
+  /** Closes before it opens: a port cannot be listened on at all addresses and at one of them. */
   async #listen(key: ServiceKey, listener: Listener, addresses: readonly string[]): Promise<void> {
     const { port, servers } = listener;
     const gone = [...servers].filter(([address]) => !addresses.includes(address));
@@ -97,7 +102,10 @@ async function stopListening({ servers }: Listener): Promise<void> {
 
 const allAddresses: { readonly [family in IPFamily]: string } = { ipv4: '0.0.0.0', ipv6: '::' };
 
-/** Where NodePorts are served in a family; a link-local address could not be listened on without its interface. */
+/**
+ * The addresses of this node where NodePorts are served in a family, without link-local ones: those could not be
+ * listened on without their interface.
+ */
 export function healthCheckAddresses(
   { nodePorts }: Pick<NodeConfig, 'nodePorts'>,
   node: NodeRecord,
@@ -118,7 +126,7 @@ function interfaceAddresses(): readonly string[] {
   return [...new Set(all.flatMap(({ address }) => canonicalAddress(address) ?? []))];
 }
 
-/** Distinct addresses of ready endpoints of a family on this node; those that are going away count no more. */
+/** The number of distinct addresses of ready endpoints of a family on this node; terminating ones do not count. */
 export function localEndpoints(slices: Iterable<EndpointSliceRecord>, nodeName: string, family: IPFamily): number {
   const ofFamily = [...slices].filter((slice) => slice.family === family);
   const ready = ofFamily.flatMap(({ endpoints }) =>
@@ -127,6 +135,7 @@ export function localEndpoints(slices: Iterable<EndpointSliceRecord>, nodeName: 
   return new Set(ready.map(({ address }) => address)).size;
 }
 
+/** 200 when there are local endpoints and the rules are kept up to date, else 503; body and header are kube-proxy's. */
 export function serviceHealthAnswer(key: ServiceKey, endpoints: number, serviceProxyHealthy: boolean): HttpResponse {
   const [namespace, name] = key.split('/');
   const body = { service: { namespace, name }, localEndpoints: endpoints, serviceProxyHealthy };

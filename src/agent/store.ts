@@ -1,9 +1,9 @@
 /**
- * What a node knows of the cluster: compact records of Services, EndpointSlices and its own Node, and the news of what
- * changed.
+ * What a node knows of the cluster: compact records of Services, EndpointSlices and its own Node. Reports which
+ * Services changed.
  *
- * A record that is equal to the one before is no news: Services and Nodes are touched all the time for reasons that no
- * rule depends on.
+ * A record that is equal to the one before is not a change: Services and Nodes are updated all the time for reasons
+ * that no rule depends on.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { NodeConfig } from '../api/nodeConfig.ts';
@@ -19,13 +19,14 @@ export interface ServiceChange {
   readonly family: IPFamily;
   readonly service: ServiceKey;
   readonly kind: 'service' | 'endpoints';
-  /** When the endpoints changed, in milliseconds since the epoch, as their slice says. */
+  /** When the endpoints changed, in ms since the epoch, from their slice's annotation. */
   readonly triggerTime?: number | undefined;
 }
 
+/** Is called within the store's setters, which have stored the record by then. */
 export interface StoreListener {
   onChange(change: ServiceChange): void;
-  /** The Node's addresses, ranges, zone or labels changed, so every Service may have. */
+  /** The Node's addresses, Pod ranges, zone or labels changed, so the rules of every Service may be wrong. */
   onNodeChange(): void;
 }
 
@@ -33,7 +34,7 @@ export interface StoreListener {
 export interface InvalidService {
   readonly service: ServiceKey;
   readonly reason: 'InvalidService' | 'InvalidEndpointSlice';
-  /** Names the field and the remedy; holds nothing but what the decoders found safe to quote. */
+  /** Names the field and the remedy; quotes nothing but what the decoders found safe. */
   readonly message: string;
 }
 
@@ -42,20 +43,22 @@ export class Store {
   #listener: StoreListener | undefined;
   readonly #services = new Map<ServiceKey, ServiceRecord>();
   readonly #slicesOf = new Map<ServiceKey, readonly EndpointSliceRecord[]>();
-  /** By its own `namespace/name`. */
+  /** By the slice's own `namespace/name`. */
   readonly #slices = new Map<string, EndpointSliceRecord>();
   /** By kind and key of the object that holds the problem. */
   readonly #invalid = new Map<string, InvalidService>();
 
-  /** Until somebody listens, changes are not told: whoever comes later starts with everything. */
+  /** Replaces the listener. Changes from before are not reported: it starts with everything in the store. */
   listen(listener: StoreListener): void {
     this.#listener = listener;
   }
 
+  /** The agent's own Node; undefined before it was first set. */
   get node(): NodeRecord | undefined {
     return this.#node;
   }
 
+  /** Undefined is ignored: a Node that is gone or cannot be read leaves the last record. */
   setNode(node: NodeRecord | undefined): void {
     if (node === undefined || isDeepStrictEqual(node, this.#node)) return;
     this.#node = node;
@@ -66,12 +69,14 @@ export class Store {
     return this.#services.get(key);
   }
 
+  /** In no particular order. */
   slicesOf(key: ServiceKey): Iterable<EndpointSliceRecord> {
     return this.#slicesOf.get(key) ?? [];
   }
 
+  /** Replaces a Service's record; without one the Service is not served, and its problems are kept. */
   setService(key: ServiceKey, { record, problems }: Decoded<ServiceRecord>): void {
-    this.#noteProblems(`Service ${key}`, key, 'InvalidService', problems);
+    this.#recordProblems(`Service ${key}`, key, 'InvalidService', problems);
     const before = this.#services.get(key);
     if (record === undefined) this.#services.delete(key);
     else if (isDeepStrictEqual(record, before)) return;
@@ -84,25 +89,26 @@ export class Store {
     this.setService(key, { record: undefined, problems: [] });
   }
 
+  /** Replaces a slice's record, by the slice's own `namespace/name`. */
   setSlice(key: string, { record, problems }: Decoded<EndpointSliceRecord>): void {
     const before = this.#slices.get(key);
-    this.#noteProblems(
+    this.#recordProblems(
       `EndpointSlice ${key}`,
       record?.service ?? before?.service ?? key,
       'InvalidEndpointSlice',
       problems,
     );
-    if (record !== undefined && before !== undefined && isSameBesideTrigger(record, before)) return;
-    if (before !== undefined) this.#forgetSlice(key, before);
-    if (record !== undefined) this.#rememberSlice(key, record);
-    this.#tellSliceChange(before, record);
+    if (record !== undefined && before !== undefined && isEqualExceptTriggerTime(record, before)) return;
+    if (before !== undefined) this.#deleteSlice(key, before);
+    if (record !== undefined) this.#addSlice(key, record);
+    this.#reportSliceChange(before, record);
   }
 
   removeSlice(key: string): void {
     this.setSlice(key, { record: undefined, problems: [] });
   }
 
-  /** Sorted by Service; one entry per Service, a problem of its own before those of its slices. */
+  /** Sorted by Service, one entry each: a problem of its own before those of its slices. */
   invalidServices(): readonly InvalidService[] {
     const byService = new Map<ServiceKey, InvalidService>();
     for (const invalid of this.#invalid.values()) {
@@ -117,29 +123,29 @@ export class Store {
     return serviceStateOf({ services: this.#services, slices: this.#slicesOf, node, config, family });
   }
 
-  #forgetSlice(key: string, record: EndpointSliceRecord): void {
+  #deleteSlice(key: string, record: EndpointSliceRecord): void {
     const others = this.#slicesOf.get(record.service)?.filter((each) => each !== record) ?? [];
     if (others.length === 0) this.#slicesOf.delete(record.service);
     else this.#slicesOf.set(record.service, others);
     this.#slices.delete(key);
   }
 
-  #rememberSlice(key: string, record: EndpointSliceRecord): void {
+  #addSlice(key: string, record: EndpointSliceRecord): void {
     this.#slicesOf.set(record.service, [...(this.#slicesOf.get(record.service) ?? []), record]);
     this.#slices.set(key, record);
   }
 
-  #tellSliceChange(before: EndpointSliceRecord | undefined, after: EndpointSliceRecord | undefined): void {
-    // An annotation that stayed as it was belongs to an earlier change.
+  #reportSliceChange(before: EndpointSliceRecord | undefined, after: EndpointSliceRecord | undefined): void {
+    // An annotation that is as before belongs to an earlier change.
     const triggerTime =
       after?.lastChangeTriggerTime === before?.lastChangeTriggerTime ? undefined : after?.lastChangeTriggerTime;
     if (after !== undefined)
       this.#listener?.onChange({ family: after.family, service: after.service, kind: 'endpoints', triggerTime });
-    const moved = before !== undefined && (before.service !== after?.service || before.family !== after.family);
-    if (moved) this.#listener?.onChange({ family: before.family, service: before.service, kind: 'endpoints' });
+    const hasMoved = before !== undefined && (before.service !== after?.service || before.family !== after.family);
+    if (hasMoved) this.#listener?.onChange({ family: before.family, service: before.service, kind: 'endpoints' });
   }
 
-  #noteProblems(
+  #recordProblems(
     object: string,
     service: ServiceKey,
     reason: InvalidService['reason'],
@@ -163,7 +169,7 @@ function familiesOf(...records: readonly (ServiceRecord | undefined)[]): Readonl
   return new Set(records.flatMap((record) => record?.clusterIPs.map(familyOf) ?? []));
 }
 
-function isSameBesideTrigger(one: EndpointSliceRecord, other: EndpointSliceRecord): boolean {
+function isEqualExceptTriggerTime(one: EndpointSliceRecord, other: EndpointSliceRecord): boolean {
   return isDeepStrictEqual(
     { ...one, lastChangeTriggerTime: undefined },
     { ...other, lastChangeTriggerTime: undefined },

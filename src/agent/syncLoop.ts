@@ -1,91 +1,74 @@
 /**
- * Drives one backend: when to sync, what to ask for, and what to do when it failed.
+ * Drives the backend of one IP family: decides when to sync, how much, and what follows a failure.
  *
- * The pace is kube-proxy's (BoundedFrequencyRunner): the first change goes at once, then at least minPeriodSeconds lie
- * between the end of a run and the next start; with 0 the pause is as long as the run was. A failed run is followed by
- * a full one within periodSeconds, or at once where somebody was heard to flush what it had written; everything is made
- * equal once an hour, and in between the kernel is asked whether it still holds the rules, and whether they are still
- * those for this node.
+ * What the caller may rely on: `start` once, `enqueue` for each Service that changed, `requestFull` when everything may
+ * have changed, `requestCheck` when rules may be gone, `stop` in the end. All but `stop` return at once and only mark
+ * what is due; the loop runs the backend later, on a timer of its own. `status` says what is true now.
+ *
+ * Goals:
+ *  1. One backend call at a time, so that a backend needs no lock.
+ *  2. A lone change is programmed at once, a burst in few runs.
+ *  3. No change and no request is lost, whenever it comes, also during a run that fails.
+ *  4. A failure costs no more than its repair: retries get rarer, and the kernel is not believed to hold anything.
+ *  5. What others do to the rules is found, and repaired only where `drift.policy` is Enforce.
+ *
+ * How each is met:
+ *  1. There is one timer and one promise of the running step; nothing is scheduled while it is pending.
+ *  2. The pace of kube-proxy's BoundedFrequencyRunner: the first change starts a run at once; between the end of a run
+ *     and the next start lie at least `sync.minPeriodSeconds`, or, where that is 0, as long as the run took.
+ *  3. A run takes what is due and clears it before it awaits anything; what comes during the run is due after it. A run
+ *     that fails makes a full run due, which needs no list of changes, and keeps the trigger times for the metrics.
+ *  4. The full run after a failure waits 1 s, doubled with each failure in a row up to `sync.periodSeconds`. It starts
+ *     at once where another program was seen to flush rules before the run had read them back, at most five times in a
+ *     row, and where `requestFull` was called during the run. A full run is due once an hour anyway.
+ *  5. Every `drift.checkPeriodSeconds`, and at once after `requestCheck`, the backend reads the kernel. Drift is
+ *     counted once until it is gone. Where the rules stand but belong to another state of the node (`Outdated`), a full
+ *     run follows whatever the policy is. While runs fail there is no check: the full run to come reads everything.
+ *
+ * Concurrency: all methods belong to the one JavaScript thread and may be called at any time, also by an observer. The
+ * observer is called in between the awaits of a step, and `state` at the start of each run, whose view of the store may
+ * change under the backend; such a change is in the next run. `stop` waits for the running step, and cancels it
+ * after the time given.
  */
-import { type Backend, type Outdated, type SyncResult } from '../backend/backend.ts';
+import type { Backend, Outdated } from '../backend/backend.ts';
 import { SyncError } from '../netfilter/errors.ts';
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { ServiceKey } from '../model/service.ts';
 import type { ServiceState } from '../model/serviceState.ts';
 import type { ServiceChange } from './store.ts';
+import type { SyncObserver, SyncRun, SyncStatus } from './syncStatus.ts';
 
 export interface SyncLoopOptions {
   readonly family: IPFamily;
   readonly backend: Backend;
-  /** What to make true now. */
+  /** What the kernel is to hold now. Must not throw. */
   readonly state: () => ServiceState;
   readonly observer: SyncObserver;
 }
 
-export interface SyncObserver {
-  onQueued(loop: SyncLoop, change: ServiceChange | undefined): void;
-  onStart?(loop: SyncLoop, changed: ReadonlySet<ServiceKey> | 'all', state: ServiceState): void;
-  onSuccess(loop: SyncLoop, run: SyncRun): void;
-  onFailure(loop: SyncLoop, failure: SyncFailure): void;
-  onDrift(loop: SyncLoop, what: string): void;
-  onOutdated?(loop: SyncLoop, why: string): void;
-}
-
-export interface SyncRun {
-  readonly result: SyncResult;
-  readonly durationMs: number;
-  /** The trigger times of the changes that it brought into the kernel. */
-  readonly triggerTimes: readonly number[];
-}
-
-export interface SyncFailure {
-  readonly error: SyncError;
-  readonly wasFull: boolean;
-  readonly retryInMs: number;
-}
-
-/** What is true of one family now. */
-export interface SyncStatus {
-  readonly family: IPFamily;
-  /** Of the last run that succeeded. */
-  readonly result: SyncResult | undefined;
-  /** The configuration that the kernel's rules were last completely made from. */
-  readonly configInForce: NodeConfig | undefined;
-  readonly error: SyncError | undefined;
-  /** Runs that failed since the last that succeeded. */
-  readonly failures: number;
-  /** What is missing in the kernel and not repaired, because the policy is Report. */
-  readonly drift: string | undefined;
-  readonly drifts: number;
-  readonly lastDriftTime: Date | undefined;
-  readonly lastSuccess: Date | undefined;
-  /** Since when something waits to be programmed, as `performance.now()` counts; undefined when nothing does. */
-  readonly queuedSince: number | undefined;
-}
-
-const fullEveryMs = 3_600_000;
-const firstRetryMs = 1000;
-/** Somebody who flushes each time before a run has read back what it wrote gets no endless haste. */
+const fullSyncPeriodMs = 3_600_000;
+const minRetryMs = 1000;
+/** Against a program that flushes the rules each time before a run has read them back: after so many, retries wait. */
 const maxImmediateRetries = 5;
-/** Changes whose latency is measured; more in one run say nothing new. */
+/** Changes of one run whose latency is measured; more would not change the histogram. */
 const maxTriggerTimes = 1000;
 
 export class SyncLoop {
   readonly #options: SyncLoopOptions;
   readonly #abort = new AbortController();
   #status: SyncStatus;
-  #full = true;
+  #isFullDue = true;
   #changed = new Set<ServiceKey>();
   #triggerTimes: number[] = [];
   #notBefore = 0;
   #lastFull = 0;
   #lastCheck = 0;
-  /** Since the last run began, somebody was heard who may have thrown rules of ours away. */
-  #flushObserved = false;
+  /** Whether rules may have been flushed since the last run started. */
+  #hasSeenFlush = false;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
-  #isOn = false;
+  #isStarted = false;
   readonly #firstRun = Promise.withResolvers<SyncError | undefined>();
 
   constructor(options: SyncLoopOptions) {
@@ -112,45 +95,49 @@ export class SyncLoop {
     return this.#status;
   }
 
-  /** Why the first run failed; undefined when it succeeded, or will never be because the loop was stopped. */
+  /** Resolves after the first run: to its error, or to undefined when it succeeded or the loop was stopped before. */
   get firstRun(): Promise<SyncError | undefined> {
     return this.#firstRun.promise;
   }
 
-  /** The first run is a full one. */
+  /** Makes the loop run; the first run is a full one. To be called once. */
   start(): void {
-    this.#isOn = true;
+    this.#isStarted = true;
     this.#schedule();
   }
 
-  changed(change: ServiceChange): void {
+  /** The rules of this Service may be wrong: a run that includes it is due after the pause. */
+  enqueue(change: ServiceChange): void {
     this.#changed.add(change.service);
     if (change.triggerTime !== undefined && this.#triggerTimes.length < maxTriggerTimes)
       this.#triggerTimes.push(change.triggerTime);
-    this.#queued(change);
+    this.#onQueued(change);
   }
 
-  /** Everything is to be looked at again, without waiting for the end of a pause. */
+  /** A full run is due, without waiting for the end of the pause. */
   requestFull(): void {
-    this.#full = true;
+    this.#isFullDue = true;
     this.#notBefore = 0;
-    this.#queued(undefined);
+    this.#onQueued(undefined);
   }
 
   /**
-   * Somebody may have changed rules of ours: the kernel is asked at once, or written again where that is why a run
-   * failed.
+   * Rules may be gone: the kernel is read at once. Where the last run failed because its rules were gone before it had
+   * read them back, a full run is due at once instead.
    */
   requestCheck(): void {
     this.#lastCheck = Number.NEGATIVE_INFINITY;
-    this.#flushObserved = true;
+    this.#hasSeenFlush = true;
     if (this.#wasFlushed()) this.#notBefore = 0;
     this.#schedule();
   }
 
-  /** Lets the running sync end, within the time given; the rules stay. */
+  /**
+   * Resolves when the running step has ended; it is canceled after `graceMs`. No other follows, and the rules stay in
+   * the kernel. Settles `firstRun`.
+   */
   async stop(graceMs: number): Promise<void> {
-    this.#isOn = false;
+    this.#isStarted = false;
     clearTimeout(this.#timer);
     const deadline = setTimeout(() => this.#abort.abort(), graceMs);
     await this.#running;
@@ -158,7 +145,7 @@ export class SyncLoop {
     this.#firstRun.resolve(undefined);
   }
 
-  #queued(change: ServiceChange | undefined): void {
+  #onQueued(change: ServiceChange | undefined): void {
     this.#update({ queuedSince: this.#status.queuedSince ?? performance.now() });
     this.#options.observer.onQueued(this, change);
     this.#schedule();
@@ -169,7 +156,7 @@ export class SyncLoop {
   }
 
   #schedule(): void {
-    if (!this.#isOn || this.#running !== undefined) return;
+    if (!this.#isStarted || this.#running !== undefined) return;
     clearTimeout(this.#timer);
     const wait = Math.min(this.#syncDue(), this.#checkDue()) - performance.now();
     this.#timer = setTimeout(
@@ -184,8 +171,8 @@ export class SyncLoop {
   }
 
   #syncDue(): number {
-    const hourly = this.#lastFull + fullEveryMs;
-    return this.#full || this.#changed.size > 0 ? this.#notBefore : hourly;
+    const nextFull = this.#lastFull + fullSyncPeriodMs;
+    return this.#isFullDue || this.#changed.size > 0 ? this.#notBefore : nextFull;
   }
 
   #checkDue(): number {
@@ -199,19 +186,19 @@ export class SyncLoop {
     else if (this.#checkDue() <= now) await this.#check();
   }
 
-  /** Whether the last run's rules were gone before it read them back, which says nothing against the next run. */
+  /** Whether the last run failed only because its rules were gone before it read them back: the next may succeed. */
   #wasFlushed(): boolean {
     const { error, failures } = this.#status;
-    return this.#flushObserved && error?.reason === 'VerificationFailed' && failures <= maxImmediateRetries;
+    return this.#hasSeenFlush && error?.reason === 'VerificationFailed' && failures <= maxImmediateRetries;
   }
 
   async #sync(): Promise<void> {
     const started = performance.now();
-    this.#flushObserved = false;
-    const isFull = this.#full || started >= this.#lastFull + fullEveryMs;
+    this.#hasSeenFlush = false;
+    const isFull = this.#isFullDue || started >= this.#lastFull + fullSyncPeriodMs;
     const changed = isFull ? 'all' : this.#changed;
     const triggerTimes = this.#triggerTimes;
-    this.#full = false;
+    this.#isFullDue = false;
     this.#changed = new Set();
     this.#triggerTimes = [];
     const state = this.#options.state();
@@ -228,7 +215,7 @@ export class SyncLoop {
   #succeeded(run: SyncRun, isFull: boolean, config: NodeConfig): void {
     const now = performance.now();
     const minPeriodMs = config.sync.minPeriodSeconds * 1000;
-    this.#notBefore = this.#full ? 0 : now + (minPeriodMs > 0 ? minPeriodMs : run.durationMs);
+    this.#notBefore = this.#isFullDue ? 0 : now + (minPeriodMs > 0 ? minPeriodMs : run.durationMs);
     if (isFull) this.#lastFull = now;
     this.#update({
       result: run.result,
@@ -236,34 +223,34 @@ export class SyncLoop {
       error: undefined,
       failures: 0,
       lastSuccess: new Date(),
-      queuedSince: this.#full || this.#changed.size > 0 ? now : undefined,
+      queuedSince: this.#isFullDue || this.#changed.size > 0 ? now : undefined,
     });
     this.#firstRun.resolve(undefined);
     this.#options.observer.onSuccess(this, run);
   }
 
-  /** Nothing is known of the kernel now, so the next run makes everything equal. */
+  /** What the kernel holds is unknown now, so the next run is a full one. */
   #failed(error: SyncError, wasFull: boolean, config: NodeConfig): void {
     const failures = this.#status.failures + 1;
     this.#update({ error, failures });
     this.#firstRun.resolve(error);
     const retryInMs = this.#wasFlushed()
       ? 0
-      : Math.min(firstRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
-    if (!this.#full) this.#notBefore = performance.now() + retryInMs;
-    this.#full = true;
+      : Math.min(minRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
+    if (!this.#isFullDue) this.#notBefore = performance.now() + retryInMs;
+    this.#isFullDue = true;
     this.#options.observer.onFailure(this, { error, wasFull, retryInMs });
   }
 
   async #check(): Promise<void> {
     this.#lastCheck = performance.now();
-    // While runs fail, the full one that is to come looks at everything anyway.
+    // While runs fail, the full one that is to come reads everything anyway.
     if (this.#status.lastSuccess === undefined || this.#status.failures > 0) return;
-    const handleDrift = await this.#readDrift();
-    if (typeof handleDrift === 'string') this.#handleDrift(handleDrift);
-    else if (handleDrift === undefined) this.#update({ drift: undefined });
+    const found = await this.#readDrift();
+    if (typeof found === 'string') this.#handleDrift(found);
+    else if (found === undefined) this.#update({ drift: undefined });
     else {
-      this.#options.observer.onOutdated?.(this, handleDrift.outdated);
+      this.#options.observer.onOutdated?.(this, found.outdated);
       this.requestFull();
     }
   }
@@ -278,14 +265,16 @@ export class SyncLoop {
 
   #handleDrift(drift: string): void {
     if (this.#status.drift !== undefined) return;
-    const enforce = this.#options.state().config.drift.policy === 'Enforce';
-    this.#update({ drift: enforce ? undefined : drift, drifts: this.#status.drifts + 1, lastDriftTime: new Date() });
+    const isEnforced = this.#options.state().config.drift.policy === 'Enforce';
+    this.#update({ drift: isEnforced ? undefined : drift, drifts: this.#status.drifts + 1, lastDriftTime: new Date() });
     this.#options.observer.onDrift(this, drift);
-    if (enforce) this.requestFull();
+    if (isEnforced) this.requestFull();
   }
 }
 
-/** What a failure is called in a status. */
+/**
+ * The error itself where it is a SyncError, else one with the reason `SyncFailed` whose message is safe for a status.
+ */
 export function asSyncError(error: unknown): SyncError {
   if (error instanceof SyncError) return error;
   return new SyncError('SyncFailed', 'the rules could not be loaded; the agent log says why', { cause: error });

@@ -1,5 +1,5 @@
 /**
- * Writes down what the sync loops do, in metrics and in the log.
+ * Turns what the sync loops do into metrics and log lines, and passes it on to the sync listeners and the report.
  */
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
@@ -7,18 +7,19 @@ import type { Logger } from '../observability/logger.ts';
 import { familyLabels } from './familyLabels.ts';
 import type { SyncListeners } from './syncListeners.ts';
 import type { ServiceChange } from './store.ts';
-import type { SyncFailure, SyncObserver, SyncRun } from './syncLoop.ts';
+import type { SyncFailure, SyncObserver, SyncRun } from './syncStatus.ts';
 
 export interface SyncObserverOptions {
   readonly metrics: AgentMetrics;
   readonly logger: Logger;
-  /** Changes from before the agent began say nothing about its speed. */
+  /** In ms since the epoch. The latency of changes from before the agent started is not measured. */
   readonly startedAt: number;
-  /** Something that a report may have to say is different now. */
+  /** A sync ended or drift was found, so the status may be different now. */
   readonly onStatusChange: () => void;
   readonly syncListeners: Pick<SyncListeners, 'onStart' | 'onSuccess'>;
 }
 
+/** The metrics are named as kube-proxy's where it has them. */
 export function createSyncObserver({
   metrics,
   logger,
@@ -61,12 +62,12 @@ export function createSyncObserver({
     if (!wasFull) metrics.partialRestoreFailures.inc(label);
   }
 
-  const reported = new Map<IPFamily, string>();
-  function noteQuarantine(family: IPFamily, { quarantined = [] }: SyncRun['result']): void {
+  const logged = new Map<IPFamily, string>();
+  function logQuarantine(family: IPFamily, { quarantined = [] }: SyncRun['result']): void {
     const services = quarantined.map(({ service, reason }) => `${service}: ${reason}`);
     const what = services.join('\n');
-    if (what === (reported.get(family) ?? '')) return;
-    reported.set(family, what);
+    if (what === (logged.get(family) ?? '')) return;
+    logged.set(family, what);
     logger.warn('Services that are left out', { family, services });
   }
 
@@ -95,7 +96,7 @@ export function createSyncObserver({
         endpoints,
         durationMs: Math.round(run.durationMs),
       });
-      noteQuarantine(family, run.result);
+      logQuarantine(family, run.result);
       onStatusChange();
     },
     onFailure({ status: { family, failures } }, failure): void {

@@ -1,6 +1,6 @@
 /**
  * Ends UDP flows that lead to endpoints which are gone, after the rules have changed and beside the syncs: one dump of
- * the kernel's table for all that changed since the last one, however many endpoints that were.
+ * the kernel's conntrack table for all that changed since the last one, however many endpoints that were.
  */
 import type { EndpointSliceRecord } from '../model/endpointSlice.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
@@ -18,16 +18,16 @@ export interface UdpCleanerOptions {
   readonly metrics: Pick<AgentMetrics, 'conntrackDuration' | 'conntrackDeleted'>;
   readonly logger: Logger;
   readonly label: { readonly ip_family: string };
-  /** Default 10 s. */
+  /** Between a failed attempt and the next, in ms; default 10,000. */
   readonly retryMs?: number;
-  /** Flows that are kept in memory; where there are more, the table is read again for the others. Default 10,000. */
+  /** Flows that are kept in memory; where there are more, the table is dumped again for the others. Default 10,000. */
   readonly maxAtOnce?: number;
 }
 
 export class UdpCleaner {
   readonly #options: UdpCleanerOptions;
   readonly #frontends = new UdpFrontends();
-  readonly #syncing = new Map<ServiceKey, readonly UdpService[]>();
+  readonly #announced = new Map<ServiceKey, readonly UdpService[]>();
   readonly #abort = new AbortController();
   #isNodeAddress: (address: string) => boolean = () => false;
   #running: Promise<void> | undefined;
@@ -39,37 +39,38 @@ export class UdpCleaner {
   }
 
   /**
-   * The rules of these Services are about to be written. What changes from here on is another sync's: were it counted
-   * to this one, its flows would be ended while the rules still lead new ones to the old endpoints.
+   * The rules of these Services are about to be written. What changes from here on belongs to the next sync: if it
+   * counted for this one, its flows would be ended while the rules still lead new ones to the old endpoints.
    */
-  syncing(changed: ReadonlySet<ServiceKey> | 'all', state: ServiceState): void {
+  onSyncStart(changed: ReadonlySet<ServiceKey> | 'all', state: ServiceState): void {
     const { slicesOf, family } = this.#options;
     const keys = changed === 'all' ? new Set([...state.keys(), ...this.#frontends.keys()]) : changed;
-    this.#syncing.clear();
+    this.#announced.clear();
     for (const key of keys) {
       const services = udpServicesOf({ ports: state.ports(key), slices: slicesOf(key), family });
-      if (services.length > 0 || this.#frontends.has(key)) this.#syncing.set(key, services);
+      if (services.length > 0 || this.#frontends.has(key)) this.#announced.set(key, services);
     }
     const addresses = new Set(state.node.addresses);
     this.#isNodeAddress = (address) => addresses.has(address);
   }
 
-  /** They are in the kernel now. */
-  synced(): void {
-    for (const [key, services] of this.#syncing) this.#frontends.set(key, services);
-    this.#syncing.clear();
-    this.#start();
+  /** The rules that `onSyncStart` announced are in the kernel: stale flows are ended in the background. */
+  onSyncSuccess(): void {
+    for (const [key, services] of this.#announced) this.#frontends.set(key, services);
+    this.#announced.clear();
+    this.#startCheck();
   }
 
+  /** Cancels the running attempt and resolves when it has ended. */
   async stop(): Promise<void> {
     clearTimeout(this.#retry);
     this.#abort.abort();
     await this.#running;
   }
 
-  #start(): void {
+  #startCheck(): void {
     if (this.#running !== undefined || this.#abort.signal.aborted) return;
-    const check = this.#frontends.takeSuspects();
+    const check = this.#frontends.takeCheck();
     if (check === undefined) return;
     clearTimeout(this.#retry);
     this.#running = this.#run(check);
@@ -78,7 +79,7 @@ export class UdpCleaner {
   async #run(check: StaleCheck): Promise<void> {
     const succeeded = await this.#attempt(check);
     this.#running = undefined;
-    if (succeeded) this.#start();
+    if (succeeded) this.#startCheck();
   }
 
   async #attempt(check: StaleCheck): Promise<boolean> {
@@ -88,10 +89,10 @@ export class UdpCleaner {
       this.#hasFailed = false;
       return true;
     } catch (error) {
-      this.#frontends.giveBack(check.suspects);
+      this.#frontends.requeue(check);
       if (!this.#abort.signal.aborted) {
         logger[this.#hasFailed ? 'debug' : 'warn']('stale UDP flows could not be looked for', { family, error });
-        this.#retry = setTimeout(() => this.#start(), retryMs);
+        this.#retry = setTimeout(() => this.#startCheck(), retryMs);
       }
       this.#hasFailed = true;
       return false;

@@ -1,9 +1,10 @@
 /**
- * Which UDP addresses a node serves and who may answer on each, so that flows which lead nowhere any more are known.
+ * Which UDP frontends (addresses and ports of Services) a node serves and which endpoints may answer on each, so that
+ * conntrack flows which lead to an endpoint that is gone can be recognized.
  *
  * A client that keeps its socket (a resolver does) goes on sending to where its first packet was led, for as long as
- * the kernel tracks the flow: also when that endpoint is gone. So the addresses of Services that lost all endpoints or
- * were deleted are remembered until they have been looked at; kube-proxy forgets those.
+ * the kernel tracks the flow: also when that endpoint is gone. So the frontends of Services that lost all endpoints or
+ * were deleted are remembered until their flows have been checked; kube-proxy forgets those.
  */
 import { candidatesOf } from '../model/endpoints.ts';
 import type { EndpointSliceRecord } from '../model/endpointSlice.ts';
@@ -12,41 +13,44 @@ import type { ServiceKey } from '../model/service.ts';
 import type { ServicePort } from '../model/servicePort.ts';
 import type { UdpFlow } from '../system/conntrack.ts';
 
-/** `ADDRESS PORT`, or `* PORT` for a NodePort. */
+/** `ADDRESS PORT`, or `* PORT` for a NodePort. Addresses are in canonical form. */
 type Frontend = string;
 
-/** One UDP port of a Service. */
+/** One UDP port of a Service, in one IP family. */
 export interface UdpService {
   readonly frontends: ReadonlySet<Frontend>;
   /** `ADDRESS PORT` of all endpoints that answer, also of those that get no new flows (draining, another zone's). */
-  readonly servers: ReadonlySet<string>;
+  readonly endpoints: ReadonlySet<string>;
 }
 
-export interface ServiceNow {
+/** What a Service serves in one IP family, as the model and the store have it. */
+export interface ServedPorts {
   readonly ports: readonly ServicePort[];
   readonly slices: Iterable<EndpointSliceRecord>;
   readonly family: IPFamily;
 }
 
-const nothing: UdpService = { frontends: new Set(), servers: new Set() };
+const notServed: UdpService = { frontends: new Set(), endpoints: new Set() };
 
 export class UdpFrontends {
   readonly #services = new Map<ServiceKey, readonly UdpService[]>();
   readonly #current = new Map<Frontend, UdpService>();
-  #suspects = new Set<Frontend>();
+  #toCheck = new Set<Frontend>();
 
-  /** Takes over what a Service serves now; without ports it is gone. */
+  /**
+   * Replaces what a Service serves; an empty `after` means that it is gone. Its frontends that changed are to check.
+   */
   set(key: ServiceKey, after: readonly UdpService[]): void {
     const before = this.#services.get(key) ?? [];
     for (const service of before) this.#forget(service);
     for (const service of after) for (const frontend of service.frontends) this.#current.set(frontend, service);
     if (after.length === 0) this.#services.delete(key);
     else this.#services.set(key, after);
-    for (const service of before) this.#suspect(service);
-    for (const service of after) this.#suspectNew(service, before);
+    for (const service of before) this.#checkRemoved(service);
+    for (const service of after) this.#checkAdded(service, before);
   }
 
-  /** The keys of Services that it knows, so that those which are gone can be found. */
+  /** The keys of Services that serve, so that those which are gone can be found. */
   keys(): Iterable<ServiceKey> {
     return this.#services.keys();
   }
@@ -55,33 +59,33 @@ export class UdpFrontends {
     return this.#services.has(key);
   }
 
-  /** Hands over what is to be looked at and forgets that it was; undefined when flows can be stale nowhere. */
-  takeSuspects(): StaleCheck | undefined {
-    if (this.#suspects.size === 0) return undefined;
-    const suspects = this.#suspects;
-    this.#suspects = new Set();
-    return { suspects, isStale: (flow, isNodeAddress) => this.#isStale(flow, suspects, isNodeAddress) };
+  /** The check that is due, which is then forgotten here; undefined when no flow can be stale. */
+  takeCheck(): StaleCheck | undefined {
+    if (this.#toCheck.size === 0) return undefined;
+    const frontends = this.#toCheck;
+    this.#toCheck = new Set();
+    return { frontends, isStale: (flow, isNodeAddress) => this.#isStale(flow, frontends, isNodeAddress) };
   }
 
-  /** After a look that failed. */
-  giveBack(suspects: ReadonlySet<Frontend>): void {
-    for (const frontend of suspects) this.#suspects.add(frontend);
+  /** Makes a check that failed due again. */
+  requeue({ frontends }: StaleCheck): void {
+    for (const frontend of frontends) this.#toCheck.add(frontend);
   }
 
   #isStale(
     { destination, port, replySource, replyPort }: UdpFlow,
-    suspects: ReadonlySet<Frontend>,
+    toCheck: ReadonlySet<Frontend>,
     isNodeAddress: (address: string) => boolean,
   ): boolean {
     const answers = (frontend: Frontend): boolean =>
-      (this.#current.get(frontend) ?? nothing).servers.has(`${replySource} ${replyPort}`);
+      (this.#current.get(frontend) ?? notServed).endpoints.has(`${replySource} ${replyPort}`);
     const exact = `${destination} ${port}`;
-    if (this.#current.has(exact) || suspects.has(exact)) return suspects.has(exact) && !answers(exact);
-    // The port of a NodePort may be anybody's port elsewhere: only what comes to this node, or was translated, is a
-    // flow of ours.
+    if (this.#current.has(exact) || toCheck.has(exact)) return toCheck.has(exact) && !answers(exact);
+    // The port of a NodePort may be any program's port elsewhere: only a flow that comes to this node, or was
+    // translated, is through the NodePort.
     const nodePort = `* ${port}`;
-    const isOurs = replySource !== destination || isNodeAddress(destination);
-    return isOurs && suspects.has(nodePort) && !answers(nodePort);
+    const isThroughNodePort = replySource !== destination || isNodeAddress(destination);
+    return isThroughNodePort && toCheck.has(nodePort) && !answers(nodePort);
   }
 
   #forget(service: UdpService): void {
@@ -89,32 +93,38 @@ export class UdpFrontends {
       if (this.#current.get(frontend) === service) this.#current.delete(frontend);
   }
 
-  /** An address that is served no longer, or not by all who served it. */
-  #suspect({ frontends, servers }: UdpService): void {
+  /** A frontend that is no longer served, or not by all endpoints that served it. */
+  #checkRemoved({ frontends, endpoints }: UdpService): void {
     for (const frontend of frontends) {
-      const left = this.#current.get(frontend)?.servers;
-      if (left === undefined || [...servers].some((server) => !left.has(server))) this.#suspects.add(frontend);
+      const remaining = this.#current.get(frontend)?.endpoints;
+      if (remaining === undefined || [...endpoints].some((endpoint) => !remaining.has(endpoint)))
+        this.#toCheck.add(frontend);
     }
   }
 
-  /** Before an address was served, flows to it went untranslated, and the kernel would leave them so. */
-  #suspectNew({ frontends }: UdpService, before: readonly UdpService[]): void {
+  /** Before a frontend was served, flows to it were not translated, and the kernel would leave them so. */
+  #checkAdded({ frontends }: UdpService, before: readonly UdpService[]): void {
     for (const frontend of frontends)
-      if (!before.some((service) => service.frontends.has(frontend) && service.servers.size > 0))
-        this.#suspects.add(frontend);
+      if (!before.some((service) => service.frontends.has(frontend) && service.endpoints.size > 0))
+        this.#toCheck.add(frontend);
   }
 }
 
+/** Finds stale flows through the frontends that changed since the last check. */
 export interface StaleCheck {
-  readonly suspects: ReadonlySet<Frontend>;
+  readonly frontends: ReadonlySet<Frontend>;
+  /**
+   * Whether a flow leads to an endpoint that no longer answers there; judged by what is served at the time of the call.
+   */
   isStale(flow: UdpFlow, isNodeAddress: (address: string) => boolean): boolean;
 }
 
-export function udpServicesOf(now: ServiceNow): readonly UdpService[] {
-  return now.ports.filter(({ protocol }) => protocol === 'UDP').map((port) => udpServiceOf(port, now));
+/** The UDP ports among them. */
+export function udpServicesOf(served: ServedPorts): readonly UdpService[] {
+  return served.ports.filter(({ protocol }) => protocol === 'UDP').map((port) => udpServiceOf(port, served));
 }
 
-function udpServiceOf(port: ServicePort, { slices, family }: ServiceNow): UdpService {
+function udpServiceOf(port: ServicePort, { slices, family }: ServedPorts): UdpService {
   const frontends = [port.clusterIP, ...port.externalIPs, ...port.loadBalancerIPs].map(
     (address) => `${address} ${port.port}`,
   );
@@ -123,11 +133,11 @@ function udpServiceOf(port: ServicePort, { slices, family }: ServiceNow): UdpSer
     slices,
     family,
   );
-  const servers = candidates
+  const endpoints = candidates
     .filter(({ ready, serving }) => ready || serving)
     .map(({ address, port: number }) => `${address} ${number}`);
   return {
     frontends: new Set(port.nodePort === 0 ? frontends : [...frontends, `* ${port.nodePort}`]),
-    servers: new Set(servers),
+    endpoints: new Set(endpoints),
   };
 }

@@ -2,12 +2,13 @@ import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { NodeProxyStatus } from '../../src/agent/report.ts';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { until } from '../support/until.ts';
 import { AgentNode, type AgentProcess } from './agentNode.ts';
+import { type NodeProxyAccess, nodeProxyOf, readyCondition } from './nodeProxyOf.ts';
+import { addHealthCheckAddresses, balanced, healthCheckAnswers } from './healthCheckNodePort.ts';
 import { node, service, slice, withoutIdentity } from '../support/objects.ts';
 
 const stale = `*nat
@@ -19,20 +20,6 @@ COMMIT
 const foreign = ['-A INPUT -s 203.0.113.7/32 -m comment --comment "of others" -j DROP', '-A THEIRS -p tcp -j ACCEPT'];
 const foreignInput = `*filter\n:THEIRS -\n${foreign.join('\n')}\nCOMMIT\n`;
 
-const balanced = {
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name: 'balanced', namespace: 'default' },
-  spec: {
-    type: 'LoadBalancer',
-    clusterIP: '10.96.0.77',
-    externalTrafficPolicy: 'Local',
-    externalIPs: ['203.0.113.50'],
-    healthCheckNodePort: 31_777,
-    ports: [{ port: 80 }],
-  },
-};
-
 const serves = (address: string) => (rules: string) => rules.includes(`-j DNAT --to-destination ${address}:8080`);
 /** Without a size of the table, which only the first network namespace may set. */
 const udpTimeout = (seconds: number): NodeConfig['conntrack'] => ({
@@ -40,15 +27,15 @@ const udpTimeout = (seconds: number): NodeConfig['conntrack'] => ({
   maxPerCore: 0,
   udpTimeoutSeconds: seconds,
 });
-const ready = (status: NodeProxyStatus): object => status.conditions?.find(({ type }) => type === 'Ready') ?? {};
 
-// The rows follow on one another: they are one agent's life.
-describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real API server and iptables', () => {
+// The tests follow on one another, on one node.
+describeWhere(['root', 'cluster', 'iptables'], 'Agent with a real API server and iptables', () => {
   let host: AgentNode;
   let agent: AgentProcess;
-  let generation = 0;
+  let nodeProxy: NodeProxyAccess;
   beforeAll(async () => {
     host = await AgentNode.start();
+    nodeProxy = nodeProxyOf(host, () => agent.log());
     await host.apply(
       withoutIdentity(node(host.name, ['192.168.0.1'])),
       ...[service('web'), slice('web')].map(withoutIdentity),
@@ -59,41 +46,10 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     await host?.stop();
   }, 30_000);
 
-  async function setNodeProxy(revision: string, config: Partial<NodeConfig> = {}): Promise<void> {
-    generation += 1;
-    const spec = {
-      configRef: { name: 'default', uid: 'u', generation },
-      revision,
-      config: { ...builtIn().config, ...config },
-    };
-    await host.apply({
-      apiVersion: 'proxyconfig.dev/v1alpha1',
-      kind: 'NodeProxy',
-      metadata: { name: host.name },
-      spec,
-    });
-  }
-
   const udpTimeoutInForce = (): Promise<string> =>
     host.run(['cat', '/proc/sys/net/netfilter/nf_conntrack_udp_timeout']);
 
-  async function untilStatus(what: string, condition: (status: NodeProxyStatus) => boolean): Promise<NodeProxyStatus> {
-    let status: NodeProxyStatus = {};
-    const look = async (): Promise<boolean> => {
-      const object = JSON.parse(await host.kubectl(['get', 'nodeproxy', host.name, '-o', 'json'])) as {
-        metadata: { generation: number };
-        status?: NodeProxyStatus;
-      };
-      status = object.status ?? {};
-      return status.observedGeneration === object.metadata.generation && condition(status);
-    };
-    await until(what, look, 30_000).catch((error: unknown) => {
-      throw new Error(`${JSON.stringify(status)}\n${agent.log().slice(-3000)}`, { cause: error });
-    });
-    return status;
-  }
-
-  test("without the CRDs it runs its built-in configuration, takes away what is stale of ours and nothing that is others'", async () => {
+  test('runs its built-in configuration without the CRDs, and removes stale rules of its own but none of others', async () => {
     await host.run(['iptables-restore', '--noflush'], stale + foreignInput);
     agent = host.startAgent();
     await host.untilRules('the Service is served', serves('10.1.0.1'));
@@ -107,13 +63,13 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     );
   }, 60_000);
 
-  test('SIGTERM ends it in order and leaves the rules', async () => {
+  test('stops on SIGTERM and leaves the rules', async () => {
     const before = await host.rules();
     expect(await agent.end('SIGTERM')).toBe(0);
     expect(await host.rules()).toBe(before);
   });
 
-  test('a restarted agent finds its NodeProxy, removes what went away meanwhile, and reports', async () => {
+  test('finds its NodeProxy after a restart, removes what went away meanwhile, and reports', async () => {
     await host.kubectl(['apply', '-k', 'crds']);
     await host.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
     await host.apply(
@@ -125,13 +81,13 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     await host.untilRules('both Services are served', serves('10.1.0.99'));
     await agent.end('SIGKILL');
     await host.kubectl(['delete', 'service/gone', 'endpointslice/gone-1']);
-    await setNodeProxy('r1');
+    await nodeProxy.set('r1');
     agent = host.startAgent();
     await host.untilRules(
       'the Service that is gone is not served',
       (rules) => !serves('10.1.0.99')(rules) && serves('10.1.0.1')(rules),
     );
-    const status = await untilStatus('it is Ready', ({ state }) => state === 'Ready');
+    const status = await nodeProxy.untilStatus('it is Ready', ({ state }) => state === 'Ready');
     expect(status).toMatchObject({
       mode: 'iptables',
       revision: 'r1',
@@ -140,10 +96,10 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
       agentVersion: expect.any(String),
     });
     expect(status.dataplane?.services).toBeGreaterThanOrEqual(1);
-    expect(ready(status)).toMatchObject({ status: 'True', reason: 'Synced' });
+    expect(readyCondition(status)).toMatchObject({ status: 'True', reason: 'Synced' });
   }, 60_000);
 
-  test('an endpoint that changes is followed', async () => {
+  test('follows an endpoint that changes', async () => {
     await host.apply(withoutIdentity(slice('web', { addresses: ['10.1.0.2'] })));
     const ms = await host.untilRules(
       'the new endpoint is served',
@@ -152,30 +108,20 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     expect(ms).toBeLessThan(10_000);
   });
 
-  test('masquerade.bit changes live', async () => {
-    await setNodeProxy('r2', { masquerade: { bit: 15, all: false } });
+  test('applies another masquerade.bit without a restart', async () => {
+    await nodeProxy.set('r2', { masquerade: { bit: 15, all: false } });
     await host.untilRules(
       'the mark is 0x8000',
       (rules) => rules.includes('--set-xmark 0x8000/0x8000') && !rules.includes('0x4000'),
     );
-    const status = await untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
+    const status = await nodeProxy.untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
     expect(status).toMatchObject({ state: 'Ready', previousRevision: 'r1' });
     expect(agent.log().match(/agent starts/g)).toHaveLength(1);
   });
 
-  test('health-check node ports are listened on where NodePorts are served, and follow the configuration', async () => {
-    const addresses = ['192.168.0.1', '192.168.5.1', 'fd00:168::1'];
-    await host.run([
-      'sh',
-      '-ec',
-      `ip link add eth0 type veth peer name eth1; ip link set eth0 up; ip link set eth1 up; ${addresses.map((each) => `ip address add ${each}/${each.includes(':') ? '64 nodad' : '24'} dev eth0`).join('; ')}`,
-    ]);
+  test('listens on health-check node ports where NodePorts are served, as the configuration says', async () => {
+    await addHealthCheckAddresses(host);
     await host.apply(withoutIdentity(balanced));
-    const answering = async (): Promise<string[]> => {
-      const script = `const ask = (host) => fetch('http://' + (host.includes(':') ? '[' + host + ']' : host) + ':31777/').then(({ status }) => [host + ' ' + status], () => []);
-        console.log(JSON.stringify((await Promise.all(${JSON.stringify(['127.0.0.1', ...addresses])}.map(ask))).flat()))`;
-      return JSON.parse(await host.run([process.execPath, '--input-type=module', '--eval', script])) as string[];
-    };
     // 503: the Service has no endpoint on this node. It is of IPv4 alone.
     const steps = [
       { nodePorts: undefined, expected: ['127.0.0.1 503', '192.168.0.1 503', '192.168.5.1 503'] },
@@ -184,47 +130,47 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
       { nodePorts: { addresses: ['203.0.113.0/24'] }, expected: [] },
     ] as const;
     for (const [index, { nodePorts, expected }] of steps.entries()) {
-      await setNodeProxy(`health-${index}`, {
+      await nodeProxy.set(`health-${index}`, {
         masquerade: { bit: 15, all: false },
         ...(nodePorts && { nodePorts }),
       } as Partial<NodeConfig>);
       let seen: string[] = [];
       await until(
         `it answers at ${expected.join(', ')}`,
-        async () => isDeepStrictEqual((seen = await answering()), expected),
+        async () => isDeepStrictEqual((seen = await healthCheckAnswers(host)), expected),
         20_000,
       ).catch((cause: unknown) => {
         throw new Error(`${JSON.stringify(seen)} instead of ${JSON.stringify(expected)}`, { cause });
       });
     }
-    const { state, conditions } = await untilStatus(
-      'its external IPs are told of',
+    const { state, conditions } = await nodeProxy.untilStatus(
+      'its external IPs are reported',
       (status) => status.conditions?.some(({ type }) => type === 'ExternalIPs') ?? false,
     );
-    expect({ state, told: conditions?.find(({ type }) => type === 'ExternalIPs') }).toMatchObject({
+    expect({ state, condition: conditions?.find(({ type }) => type === 'ExternalIPs') }).toMatchObject({
       state: 'Ready',
-      told: { status: 'False', message: expect.stringContaining('default/balanced') },
+      condition: { status: 'False', message: expect.stringContaining('default/balanced') },
     });
     await host.kubectl(['delete', 'service/balanced']);
-    await setNodeProxy('r2', { masquerade: { bit: 15, all: false } });
-    const after = await untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
+    await nodeProxy.set('r2', { masquerade: { bit: 15, all: false } });
+    const after = await nodeProxy.untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
     expect(after.conditions?.map(({ type }) => type)).not.toContain('ExternalIPs');
   }, 90_000);
 
-  test('spec.conntrack is written into the kernel of the node, live', async () => {
-    await setNodeProxy('conntrack', { masquerade: { bit: 15, all: false }, conntrack: udpTimeout(77) });
+  test('writes spec.conntrack into the kernel of the node, without a restart', async () => {
+    await nodeProxy.set('conntrack', { masquerade: { bit: 15, all: false }, conntrack: udpTimeout(77) });
     await until('it is written', async () => (await udpTimeoutInForce()) === '77', 30_000);
-    const status = await untilStatus('it is in force', ({ revision }) => revision === 'conntrack');
+    const status = await nodeProxy.untilStatus('it is in force', ({ revision }) => revision === 'conntrack');
     expect(status.conditions?.map(({ type }) => type)).not.toContain('ConntrackSettings');
-    await setNodeProxy('r2', { masquerade: { bit: 15, all: false } });
-    await untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
+    await nodeProxy.set('r2', { masquerade: { bit: 15, all: false } });
+    await nodeProxy.untilStatus('r2 is in force', ({ revision }) => revision === 'r2');
   }, 60_000);
 
-  test('a mode that this node cannot run is refused: the status says why, and Services go on', async () => {
-    await setNodeProxy('r3', { mode: 'ipvs' });
-    const status = await untilStatus('it is refused', ({ state }) => state === 'Degraded');
+  test('refuses a mode that the node cannot run: the status says why, and Services go on', async () => {
+    await nodeProxy.set('r3', { mode: 'ipvs' });
+    const status = await nodeProxy.untilStatus('it is refused', ({ state }) => state === 'Degraded');
     expect(status).toMatchObject({ mode: 'iptables', revision: 'r2' });
-    expect(ready(status)).toMatchObject({
+    expect(readyCondition(status)).toMatchObject({
       status: 'False',
       reason: 'KernelModuleMissing',
       message: expect.stringMatching(
@@ -236,9 +182,9 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     expect(await host.rules()).toContain('--set-xmark 0x8000/0x8000');
   });
 
-  test('an API server that goes away costs nothing, and changes are followed when it is back', async () => {
-    await setNodeProxy('r4', { masquerade: { bit: 15, all: false } });
-    await untilStatus('r4 is in force', ({ revision }) => revision === 'r4');
+  test('serves while the API server is away, and follows changes when it is back', async () => {
+    await nodeProxy.set('r4', { masquerade: { bit: 15, all: false } });
+    await nodeProxy.untilStatus('r4 is in force', ({ revision }) => revision === 'r4');
     const before = await host.rules();
     await host.server.stopServer();
     try {
@@ -252,7 +198,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     await host.untilRules('the new endpoint is served', serves('10.1.0.4'), 30_000);
   }, 90_000);
 
-  test('started while the API server is away it writes nothing; without a NodeProxy it goes on with the saved configuration', async () => {
+  test('writes nothing when it starts while the API server is away, and uses the saved configuration without a NodeProxy', async () => {
     await host.kubectl(['delete', 'nodeproxy', host.name]);
     await agent.end('SIGTERM');
     const before = await host.rules();
@@ -273,7 +219,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     expect(await host.rules()).toBe(before);
   }, 90_000);
 
-  test('a Service that the kernel refuses is named in the status and counted, and all others are served', async () => {
+  test('names and counts a Service that the kernel refuses, and serves all others', async () => {
     await agent.end('SIGTERM');
     const refusing = path.join(host.stateDirectory, 'refuses-one');
     await writeFile(
@@ -290,11 +236,13 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
         slice('web', { addresses: ['10.1.0.5'] }),
       ].map(withoutIdentity),
     );
-    await setNodeProxy('refusing');
+    await nodeProxy.set('refusing');
     const counted = async (): Promise<string | undefined> =>
       /^proxyconfig_quarantined_services .*$/m.exec((await host.get(10_249, '/metrics')).body)?.[0];
-
-    const status = await untilStatus('it is named', ({ dataplane }) => (dataplane?.quarantinedCount ?? 0) > 0);
+    const status = await nodeProxy.untilStatus(
+      'it is named',
+      ({ dataplane }) => (dataplane?.quarantinedCount ?? 0) > 0,
+    );
     expect(status).toMatchObject({
       state: 'Ready',
       dataplane: {
@@ -305,21 +253,20 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     expect(await counted()).toBe('proxyconfig_quarantined_services 1');
     await host.untilRules('the other is served', serves('10.1.0.5'));
     expect(await host.rules()).not.toContain('10.96.0.66');
-
     await host.kubectl(['delete', 'service/refused']);
-    await untilStatus('all are served', ({ dataplane }) => dataplane?.quarantinedCount === 0);
+    await nodeProxy.untilStatus('all are served', ({ dataplane }) => dataplane?.quarantinedCount === 0);
     expect(await counted()).toBe('proxyconfig_quarantined_services 0');
   }, 90_000);
 
-  test('where /proc/sys is read-only, the condition ConntrackSettings names what could not be written; Services are served', async () => {
+  test('names in ConntrackSettings what it could not write where /proc/sys is read-only, and serves', async () => {
     await agent.end('SIGTERM');
-    await setNodeProxy('read-only', { conntrack: udpTimeout(78) });
+    await nodeProxy.set('read-only', { conntrack: udpTimeout(78) });
     const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"';
     agent = host.startAgent({
       wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', readOnly, 'sh'],
     });
-    const status = await untilStatus(
-      'it says so',
+    const status = await nodeProxy.untilStatus(
+      'it reports it',
       ({ conditions }) => conditions?.some(({ type }) => type === 'ConntrackSettings') ?? false,
     );
     expect(status).toMatchObject({ state: 'Ready', revision: 'read-only' });
@@ -332,7 +279,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
     expect(await udpTimeoutInForce()).toBe('77');
   }, 90_000);
 
-  test('tools that do nothing and say yes never make a Ready node', async () => {
+  test('is never Ready with tools that do nothing and report success', async () => {
     await agent.end('SIGTERM');
     await host.run(['sh', '-c', 'iptables -t nat -F; iptables -F']);
     const fake = path.join(host.stateDirectory, 'does-nothing');
@@ -341,12 +288,12 @@ describeWhere(['root', 'cluster', 'iptables'], 'an agent on a node with the real
       '#!/bin/sh\ncase "$*" in *--version*) echo "iptables v1.8.9 (nf_tables)";; esac\n[ -t 0 ] || cat >/dev/null 2>&1\nexit 0\n',
     );
     await chmod(fake, 0o755);
-    await setNodeProxy('r5');
+    await nodeProxy.set('r5');
     const bind = `for tool in $(readlink -f /usr/sbin/iptables-restore) $(readlink -f /usr/sbin/iptables-legacy-restore); do mount --bind ${fake} "$tool"; done; exec "$@"`;
     agent = host.startAgent({ wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', bind, 'sh'] });
-    const status = await untilStatus('it has reported', ({ state }) => state !== undefined);
+    const status = await nodeProxy.untilStatus('it has reported', ({ state }) => state !== undefined);
     expect(status.state).toBe('Degraded');
-    expect(ready(status)).toMatchObject({ status: 'False', reason: 'VerificationFailed' });
+    expect(readyCondition(status)).toMatchObject({ status: 'False', reason: 'VerificationFailed' });
     expect((await host.get(10_256, '/readyz')).status).toBe(503);
   }, 60_000);
 });

@@ -125,11 +125,14 @@ export class AgentNode {
     return agent;
   }
 
-  /** Waits for a condition of the kernel's rules; on failure shows the agent's last words. */
+  /**
+   * Waits for a condition of the kernel's rules, and returns after how many ms it held; on failure throws the end of
+   * the agents' logs.
+   */
   async untilRules(what: string, condition: (rules: string) => boolean, timeoutMs = 30_000): Promise<number> {
     const started = performance.now();
-    const look = async (): Promise<boolean> => condition(await this.rules());
-    await until(what, look, timeoutMs).catch((error: unknown) => {
+    const check = async (): Promise<boolean> => condition(await this.rules());
+    await until(what, check, timeoutMs).catch((error: unknown) => {
       throw new Error([...this.#agents].map((agent) => agent.log().slice(-3000)).join('\n'), { cause: error });
     });
     return Math.round(performance.now() - started);

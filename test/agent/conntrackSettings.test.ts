@@ -31,10 +31,10 @@ function kernelWith(
   };
 }
 
-describe('what a configuration asks for', () => {
+describe('conntrackSettings', () => {
   const rows = [
     {
-      name: "kube-proxy's defaults on 2 CPUs: the least size",
+      name: "kube-proxy's defaults on 2 CPUs: the minimum size",
       config: defaults,
       cpus: 2,
       expected: {
@@ -68,9 +68,9 @@ describe('what a configuration asks for', () => {
   });
 });
 
-describe('what becomes of it', () => {
-  const max = { name: 'nf_conntrack_max', value: 1000, atLeast: true };
-  const timeout = { name: 'nf_conntrack_udp_timeout', value: 30, atLeast: false };
+describe('applySettings', () => {
+  const max = { name: 'nf_conntrack_max', value: 1000, isMinimum: true };
+  const timeout = { name: 'nf_conntrack_udp_timeout', value: 30, isMinimum: false };
   const rows = [
     {
       name: 'the size is raised',
@@ -115,8 +115,10 @@ describe('what becomes of it', () => {
     await applySettings(settings, kernel);
     expect(kernel.written).toHaveLength(before);
   });
+});
 
-  test('the condition names what was not set, and the remedy', () => {
+describe('settingsCondition', () => {
+  test('names what was not set, and the remedy', () => {
     expect(settingsCondition([])).toEqual([]);
     expect(settingsCondition(['nf_conntrack_max = 1000 (is 500)'])).toMatchObject([
       {

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { ConntrackUse } from '../../src/agent/conntrackUse.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
 import { sysctls } from '../../src/system/sysctl.ts';
@@ -10,43 +10,45 @@ import { silentLogger } from '../support/silentLogger.ts';
 let use: ConntrackUse | undefined;
 afterEach(() => use?.stop());
 
-const rows = [
-  { name: 'room enough', counts: [799], told: [[]] },
-  { name: 'nearly full', counts: [800], told: [['NearlyFull']] },
-  { name: 'full, and emptied', counts: [1000, 750, 749], told: [['NearlyFull'], ['NearlyFull'], []] },
-  { name: 'no limit', counts: [800], limit: 0, told: [[]] },
-  { name: 'no table', counts: [undefined], told: [[]] },
-];
-test.each(rows)('$name', async ({ counts, limit = 1000, told }) => {
-  const said: string[][] = [];
-  let [looks, news] = [0, 0];
-  const read = (names: readonly string[]): Promise<ReadonlyMap<string, string> | undefined> => {
-    // What the last look left behind.
-    if (looks > 0) said.push(use?.conditions().map(({ reason }) => reason) ?? []);
-    const count = counts[looks];
-    looks += 1;
-    return Promise.resolve(
-      count === undefined
-        ? undefined
-        : new Map(names.map((name) => [name, String(name.endsWith('count') ? count : limit)])),
-    );
-  };
-  use = new ConntrackUse({
-    sysctls: { read },
-    metrics: createAgentMetrics(),
-    logger: silentLogger,
-    onStatusChange: () => void (news += 1),
-    periodMs: 5,
+describe('ConntrackUse', () => {
+  const rows = [
+    { name: 'there is room', counts: [799], expected: [[]] },
+    { name: 'nearly full', counts: [800], expected: [['NearlyFull']] },
+    { name: 'full, and emptied', counts: [1000, 750, 749], expected: [['NearlyFull'], ['NearlyFull'], []] },
+    { name: 'no limit', counts: [800], limit: 0, expected: [[]] },
+    { name: 'no table', counts: [undefined], expected: [[]] },
+  ];
+  test.each(rows)('warns as it should: $name', async ({ counts, limit = 1000, expected }) => {
+    const reasons: string[][] = [];
+    let [readings, statusChanges] = [0, 0];
+    const read = (names: readonly string[]): Promise<ReadonlyMap<string, string> | undefined> => {
+      // What the last reading led to.
+      if (readings > 0) reasons.push(use?.conditions().map(({ reason }) => reason) ?? []);
+      const count = counts[readings];
+      readings += 1;
+      return Promise.resolve(
+        count === undefined
+          ? undefined
+          : new Map(names.map((name) => [name, String(name.endsWith('count') ? count : limit)])),
+      );
+    };
+    use = new ConntrackUse({
+      sysctls: { read },
+      metrics: createAgentMetrics(),
+      logger: silentLogger,
+      onStatusChange: () => void (statusChanges += 1),
+      periodMs: 5,
+    });
+    use.start();
+    await until('it has read all', () => reasons.length >= counts.length);
+    expect(reasons.slice(0, counts.length)).toEqual(expected);
+    const all = [[], ...expected].map((each) => each.length);
+    expect(statusChanges).toBe(all.filter((each, index) => index > 0 && each !== all[index - 1]).length);
   });
-  use.start();
-  await until('it has looked at all', () => said.length >= counts.length);
-  expect(said.slice(0, counts.length)).toEqual(told);
-  const all = [[], ...told].map((each) => each.length);
-  expect(news).toBe(all.filter((each, index) => index > 0 && each !== all[index - 1]).length);
 });
 
-describeWhere(['root'], 'the table of the kernel', () => {
-  test('is measured', async () => {
+describeWhere(['root'], 'ConntrackUse on a kernel', () => {
+  test('measures the connection tracking table', async () => {
     const kernel = createEmptyNode();
     try {
       const metrics = createAgentMetrics();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
 import { type HealthFacts, healthz, isEligible, livez, readyz } from '../../src/agent/health.ts';
-import type { SyncStatus } from '../../src/agent/syncLoop.ts';
+import type { SyncStatus } from '../../src/agent/syncStatus.ts';
 import { node } from '../support/objects.ts';
 
 const accepted = builtIn();
@@ -24,14 +24,14 @@ const periodMs = accepted.config.sync.periodSeconds * 1000;
 function facts(families: SyncStatus[], others: Partial<HealthFacts> = {}): HealthFacts {
   return {
     dataplane: { accepted, inForce: accepted, families },
-    nodeEligible: true,
+    isNodeEligible: true,
     monotonicNow,
     now: new Date('2026-01-02T03:05:00Z'),
     ...others,
   };
 }
 
-describe('probes', () => {
+describe('healthz, livez and readyz', () => {
   const queued = (forMs: number): SyncStatus => ({ ...synced, queuedSince: monotonicNow - forMs });
   const cases: { name: string; facts: HealthFacts; healthz: number; livez: number; readyz: number }[] = [
     { name: 'in sync', facts: facts([synced]), healthz: 200, livez: 200, readyz: 200 },
@@ -59,13 +59,13 @@ describe('probes', () => {
     },
     {
       name: 'the Node is on its way out',
-      facts: facts([synced], { nodeEligible: false }),
+      facts: facts([synced], { isNodeEligible: false }),
       healthz: 503,
       livez: 200,
       readyz: 200,
     },
   ];
-  test.each(cases)('$name', (expected) => {
+  test.each(cases)('answer as they should: $name', (expected) => {
     expect({
       healthz: healthz(expected.facts).status,
       livez: livez(expected.facts).status,
@@ -87,7 +87,7 @@ function bodyOf(lastUpdated: string, healthy: boolean): object {
   };
 }
 
-describe("the body is kube-proxy's", () => {
+describe("healthz and livez have kube-proxy's body", () => {
   const earlier = new Date('2026-01-02T03:04:01.234Z');
   const stuck: SyncStatus = { ...synced, family: 'ipv6', queuedSince: 0, lastSuccess: earlier };
   const quiet: SyncStatus = { ...synced, family: 'ipv6', lastSuccess: earlier };
@@ -109,23 +109,25 @@ describe("the body is kube-proxy's", () => {
   });
 });
 
-test.each([
-  { name: 'an ordinary Node', node: node(), expected: true },
-  {
-    name: 'a Node that is being deleted',
-    node: { ...node(), metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } },
-    expected: false,
-  },
-  {
-    name: 'a Node that the autoscaler removes',
-    node: { ...node(), spec: { taints: [{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }] } },
-    expected: false,
-  },
-  {
-    name: 'a Node with another taint',
-    node: { ...node(), spec: { taints: [{ key: 'dedicated', effect: 'NoSchedule' }] } },
-    expected: true,
-  },
-])('eligible for load balancers: $name', ({ node: given, expected }) => {
-  expect(isEligible(given)).toBe(expected);
+describe('isEligible', () => {
+  test.each([
+    { name: 'an ordinary Node', node: node(), expected: true },
+    {
+      name: 'a Node that is being deleted',
+      node: { ...node(), metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } },
+      expected: false,
+    },
+    {
+      name: 'a Node that the autoscaler removes',
+      node: { ...node(), spec: { taints: [{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }] } },
+      expected: false,
+    },
+    {
+      name: 'a Node with another taint',
+      node: { ...node(), spec: { taints: [{ key: 'dedicated', effect: 'NoSchedule' }] } },
+      expected: true,
+    },
+  ])('decides on $name', ({ node: given, expected }) => {
+    expect(isEligible(given)).toBe(expected);
+  });
 });

@@ -1,9 +1,9 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
 import {
   type FailedSwitch,
   nextStep,
-  resynced,
+  phaseAfterResync,
   retryFailedSwitchMs,
   type Step,
   type SwitchPhase,
@@ -18,10 +18,10 @@ const r1 = desire('iptables', 'r1');
 const r2 = desire('ipvs', 'r2');
 const why = { reason: 'ProbeFailed', message: 'no connection' };
 const serving: SwitchPhase = { phase: 'Serving', config: r1 };
-const proving: SwitchPhase = { phase: 'Probing', config: r2, before: r1 };
-const disproved: SwitchPhase = { ...proving, probeFailure: why };
-const failed: FailedSwitch = { config: r2, why: { reason: 'ModeSwitchFailed', message: 'tried' }, at: 1000 };
-const later = (afterMs: number): FailedSwitch & { now: number } => ({ ...failed, now: failed.at + afterMs });
+const probing: SwitchPhase = { phase: 'Probing', config: r2, before: r1 };
+const probeFailed: SwitchPhase = { ...probing, probeFailure: why };
+const failed: FailedSwitch = { config: r2, why: { reason: 'ModeSwitchFailed', message: 'tried' }, failedAt: 1000 };
+const failedAgo = (afterMs: number): FailedSwitch & { now: number } => ({ ...failed, now: failed.failedAt + afterMs });
 
 const cases: {
   name: string;
@@ -35,31 +35,31 @@ const cases: {
   { name: 'other settings', now: serving, desired: desire('iptables', 'r3'), expected: { kind: 'resync' } },
   { name: 'another mode', now: serving, desired: r2, expected: { kind: 'switch', from: r1 } },
   {
-    name: 'another mode while one still proves itself: that one serves now',
-    now: proving,
+    name: 'another mode while one is probed: that one serves now',
+    now: probing,
     desired: desire('iptables', 'r3'),
     expected: { kind: 'switch', from: r2 },
   },
-  { name: 'the same while it proves itself', now: proving, desired: r2, expected: { kind: 'keep' } },
+  { name: 'the same while it is probed', now: probing, desired: r2, expected: { kind: 'keep' } },
   {
     name: 'the same after its probe failed',
-    now: disproved,
+    now: probeFailed,
     desired: r2,
     expected: {
-      kind: 'goBack',
+      kind: 'rollBack',
       to: r1,
       why: { reason: 'ModeSwitchFailed', message: expect.stringContaining('ProbeFailed') as unknown as string },
     },
   },
   {
     name: 'something else after the probe failed',
-    now: disproved,
+    now: probeFailed,
     desired: desire('iptables', 'r3'),
     expected: { kind: 'switch', from: r2 },
   },
   {
     name: 'other settings of the mode whose probe failed',
-    now: disproved,
+    now: probeFailed,
     desired: desire('ipvs', 'r3'),
     expected: { kind: 'resync' },
   },
@@ -67,31 +67,35 @@ const cases: {
     name: 'one that failed a minute ago',
     now: serving,
     desired: r2,
-    failed: later(60_000),
+    failed: failedAgo(60_000),
     expected: { kind: 'refuse', why: failed.why },
   },
   {
     name: 'one that failed long ago',
     now: serving,
     desired: r2,
-    failed: later(retryFailedSwitchMs),
+    failed: failedAgo(retryFailedSwitchMs),
     expected: { kind: 'switch' },
   },
   {
     name: 'another revision of the mode that failed',
     now: serving,
     desired: desire('ipvs', 'r3'),
-    failed: later(1),
+    failed: failedAgo(1),
     expected: { kind: 'switch' },
   },
 ];
 
-test.each(cases)('$name', ({ now, desired, failed: before, expected }) => {
-  expect(nextStep(now, desired, before)).toMatchObject(expected);
+describe('nextStep', () => {
+  test.each(cases)('decides on $name', ({ now, desired, failed: before, expected }) => {
+    expect(nextStep(now, desired, before)).toMatchObject(expected);
+  });
 });
 
-test('other settings do not answer whether a new mode works here', () => {
-  const r3 = desire('ipvs', 'r3');
-  expect(resynced(disproved, r3)).toEqual({ phase: 'Probing', config: r3, before: r1 });
-  expect(resynced(serving, r3)).toEqual({ phase: 'Serving', config: r3 });
+describe('phaseAfterResync', () => {
+  test('keeps open whether a new mode works here', () => {
+    const r3 = desire('ipvs', 'r3');
+    expect(phaseAfterResync(probeFailed, r3)).toEqual({ phase: 'Probing', config: r3, before: r1 });
+    expect(phaseAfterResync(serving, r3)).toEqual({ phase: 'Serving', config: r3 });
+  });
 });

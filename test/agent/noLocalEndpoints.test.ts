@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { NoLocalEndpointsCounter } from '../../src/agent/noLocalEndpoints.ts';
 import type { ServicePort } from '../../src/model/servicePort.ts';
 
@@ -25,37 +25,39 @@ const port = (parts: Partial<ServicePort>): ServicePort => ({
 });
 
 const rows = [
-  { name: 'policy Cluster', ports: [port({})], gaps: { internal: 0, external: 0 } },
+  { name: 'policy Cluster', ports: [port({})], counts: { internal: 0, external: 0 } },
   {
     name: 'internal policy Local, endpoints elsewhere',
     ports: [port({ internalTrafficPolicy: 'Local' })],
-    gaps: { internal: 1, external: 0 },
+    counts: { internal: 1, external: 0 },
   },
   {
     name: 'internal policy Local, an endpoint here',
     ports: [port({ internalTrafficPolicy: 'Local', clusterEndpoints: [here], localEndpoints: [here] })],
-    gaps: { internal: 0, external: 0 },
+    counts: { internal: 0, external: 0 },
   },
   {
     name: 'internal policy Local, no endpoints at all: refused, not dropped',
     ports: [port({ internalTrafficPolicy: 'Local', clusterEndpoints: [] })],
-    gaps: { internal: 0, external: 0 },
+    counts: { internal: 0, external: 0 },
   },
   {
     name: 'external policy Local of a NodePort',
     ports: [port({ externalTrafficPolicy: 'Local', nodePort: 30_080 }), port({})],
-    gaps: { internal: 0, external: 1 },
+    counts: { internal: 0, external: 1 },
   },
   {
     name: 'external policy Local of a Service that nobody outside reaches',
     ports: [port({ externalTrafficPolicy: 'Local' })],
-    gaps: { internal: 0, external: 0 },
+    counts: { internal: 0, external: 0 },
   },
 ];
-test.each(rows)('$name', ({ ports, gaps }) => {
-  const counter = new NoLocalEndpointsCounter();
-  counter.set('default/web', ports);
-  expect(counter.total()).toEqual(gaps);
-  counter.set('default/web', []);
-  expect(counter.total()).toEqual({ internal: 0, external: 0 });
+describe('NoLocalEndpointsCounter', () => {
+  test.each(rows)('counts $name', ({ ports, counts }) => {
+    const counter = new NoLocalEndpointsCounter();
+    counter.set('default/web', ports);
+    expect(counter.total()).toEqual(counts);
+    counter.set('default/web', []);
+    expect(counter.total()).toEqual({ internal: 0, external: 0 });
+  });
 });

@@ -1,6 +1,5 @@
 /**
- * Metrics that speak of rules and of packets, compared with the rules that the kernel holds and with packets that were
- * really sent.
+ * The metrics of rules and packets, compared with the rules that the kernel holds and with packets that were sent.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,8 +20,8 @@ nsenter -t ${peer} -n sh -ec 'ip link set eth0 up
 ip address add 10.9.0.2/24 dev eth0; ip address add fd00:9::2/64 dev eth0 nodad
 ip route add default via 10.9.0.1; ip -6 route add default via fd00:9::1'`;
 
-/** Answers to echo requests that nobody sent belong to no connection. */
-const strayAnswers = `
+/** Replies to echo requests that nobody sent belong to no connection. */
+const unsolicitedReplies = `
 import socket, struct, sys
 family, destination, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 v6 = family == 'IPv6'
@@ -35,7 +34,7 @@ for number in range(count):
     sender.sendto(struct.pack('!BBHHH', kind, 0, checksum, 7, number), (destination, 0))
 `;
 
-describeWhere(['root', 'cluster', 'iptables'], 'metrics of rules and packets', () => {
+describeWhere(['root', 'cluster', 'iptables'], 'Agent metrics', () => {
   let host: AgentNode;
   let agent: AgentProcess;
   let holder: ChildProcess;
@@ -67,14 +66,25 @@ describeWhere(['root', 'cluster', 'iptables'], 'metrics of rules and packets', (
   const dropped = (family: string): Promise<number> =>
     metric('kubeproxy_iptables_ct_state_invalid_dropped_packets_total', `{ip_family="${family}"}`);
   const send = (family: string, destination: string, count: number): Promise<string> =>
-    host.run(['nsenter', '-t', String(peer), '-n', 'python3', '-c', strayAnswers, family, destination, String(count)]);
+    host.run([
+      'nsenter',
+      '-t',
+      String(peer),
+      '-n',
+      'python3',
+      '-c',
+      unsolicitedReplies,
+      family,
+      destination,
+      String(count),
+    ]);
 
   async function rulesIn(table: string): Promise<readonly string[]> {
     const saved = await host.run(['iptables-save', '-t', table]);
     return saved.split('\n').filter((line) => line.startsWith('-A '));
   }
 
-  test('rules in the kernel, and rules that the last sync wrote', async () => {
+  test('count the rules in the kernel, and those that the last sync wrote', async () => {
     for (const table of ['nat', 'filter', 'mangle']) {
       const rules = await rulesIn(table);
       expect(await ofTable('total', table)).toBe(rules.filter((rule) => rule.startsWith('-A KUBE-')).length);
@@ -90,7 +100,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'metrics of rules and packets', (
     );
   }, 60_000);
 
-  test('packets of no connection, also when the rule that counts them was written anew', async () => {
+  test('count packets of no connection, also when the rule that counts them was written anew', async () => {
     expect([await dropped('IPv4'), await dropped('IPv6')]).toEqual([0, 0]);
     await send('IPv4', '192.168.0.99', 7);
     await send('IPv6', 'fd00:168::99', 5);
@@ -103,7 +113,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'metrics of rules and packets', (
     expect([await dropped('IPv4'), await dropped('IPv6')]).toEqual([9, 5]);
   }, 60_000);
 
-  test('NodePorts of the loopback address', async () => {
+  test('have the counter of NodePorts of the loopback address', async () => {
     expect(await metric('kubeproxy_iptables_localhost_nodeports_accepted_packets_total', '')).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * A backend that programs nothing: it writes down what it was asked for, and fails or drifts when told to.
+ * A backend that programs nothing: it records what it was asked for, and fails or drifts as a test sets it.
  */
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import {
@@ -45,7 +45,7 @@ export class RecordingBackend implements Backend {
     });
     if (this.failing > 0) {
       this.failing -= 1;
-      throw new SyncError(this.failureReason, 'told to fail', { cause: new Error('iptables-restore: secret words') });
+      throw new SyncError(this.failureReason, 'set to fail', { cause: new Error('iptables-restore: secret words') });
     }
     this.drift = undefined;
     const keys = [...state.keys()];

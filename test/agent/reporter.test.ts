@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
 import { type ReportInputs, Reporter, selfServedAddress } from '../../src/agent/reporter.ts';
 import { Store } from '../../src/agent/store.ts';
@@ -77,49 +77,53 @@ function inputs({
   return { decision: { nodeProxy, refusal: undefined }, dataplane, invalidServices: [], selfServedAddress: undefined };
 }
 
-test('without a NodeProxy there is nobody to tell', () => {
-  reporter.report({ ...inputs(), decision: { nodeProxy: undefined, refusal: undefined } });
-  expect(written).toEqual([]);
+describe('Reporter', () => {
+  test('writes nothing without a NodeProxy', () => {
+    reporter.report({ ...inputs(), decision: { nodeProxy: undefined, refusal: undefined } });
+    expect(written).toEqual([]);
+  });
+
+  test('writes nothing before the outcome of the configuration is known', () => {
+    reporter.report(inputs({ pending: true }));
+    expect(written).toEqual([]);
+  });
+
+  test('writes the first Ready and the answer to a new generation at once, the rest later, and nothing twice', () => {
+    reporter.report(inputs());
+    reporter.report(inputs());
+    reporter.report(inputs({ services: 2 }));
+    reporter.report(inputs({ generation: 2, services: 2 }));
+    reporter.report(inputs({ generation: 2, failures: 2 }));
+    reporter.report(inputs({ generation: 2 }));
+    expect(written).toEqual(['forget', '1 Ready urgent', '1 Ready', '2 Ready urgent', '2 Degraded', '2 Ready']);
+  });
+
+  test('writes a failure at the start, and the first Ready after it at once', () => {
+    reporter.report(inputs({ failures: 2, before: { observedGeneration: 1, state: 'Ready' } }));
+    reporter.report(inputs());
+    expect(written).toEqual(['forget', '1 Degraded', '1 Ready urgent']);
+  });
+
+  test('writes everything to a NodeProxy that was made anew', () => {
+    reporter.report(inputs());
+    reporter.report(inputs({ uid: 'another' }));
+    expect(written).toEqual(['forget', '1 Ready urgent', 'forget', '1 Ready urgent']);
+  });
 });
 
-test('no answer before there is one', () => {
-  reporter.report(inputs({ pending: true }));
-  expect(written).toEqual([]);
-});
-
-test('the first Ready and the answer to a new generation are urgent, the rest is not, and what is known is not said again', () => {
-  reporter.report(inputs());
-  reporter.report(inputs());
-  reporter.report(inputs({ services: 2 }));
-  reporter.report(inputs({ generation: 2, services: 2 }));
-  reporter.report(inputs({ generation: 2, failures: 2 }));
-  reporter.report(inputs({ generation: 2 }));
-  expect(written).toEqual(['forget', '1 Ready urgent', '1 Ready', '2 Ready urgent', '2 Degraded', '2 Ready']);
-});
-
-test('a failure at the start is told, and the first Ready after it is urgent', () => {
-  reporter.report(inputs({ failures: 2, before: { observedGeneration: 1, state: 'Ready' } }));
-  reporter.report(inputs());
-  expect(written).toEqual(['forget', '1 Degraded', '1 Ready urgent']);
-});
-
-test('a NodeProxy made anew is told everything', () => {
-  reporter.report(inputs());
-  reporter.report(inputs({ uid: 'another' }));
-  expect(written).toEqual(['forget', '1 Ready urgent', 'forget', '1 Ready urgent']);
-});
-
-test.each([
-  { server: 'https://10.96.0.1:443', expected: '10.96.0.1' },
-  { server: 'https://[fd00:0::1]:443', expected: 'fd00::1' },
-  { server: 'https://192.0.2.1:6443', expected: undefined },
-  { server: 'https://api.example.com:6443', expected: undefined },
-  { server: 'https://kubernetes.default.svc', expected: 'kubernetes.default.svc' },
-])('reached through the Service that it serves itself: $server', ({ server, expected }) => {
-  const store = new Store();
-  store.setService(
-    'default/kubernetes',
-    decodeService(service('kubernetes', { clusterIPs: ['10.96.0.1', 'fd00::1'] })),
-  );
-  expect(selfServedAddress(server, store)).toBe(expected);
+describe('selfServedAddress', () => {
+  test.each([
+    { server: 'https://10.96.0.1:443', expected: '10.96.0.1' },
+    { server: 'https://[fd00:0::1]:443', expected: 'fd00::1' },
+    { server: 'https://192.0.2.1:6443', expected: undefined },
+    { server: 'https://api.example.com:6443', expected: undefined },
+    { server: 'https://kubernetes.default.svc', expected: 'kubernetes.default.svc' },
+  ])('is $expected for $server', ({ server, expected }) => {
+    const store = new Store();
+    store.setService(
+      'default/kubernetes',
+      decodeService(service('kubernetes', { clusterIPs: ['10.96.0.1', 'fd00::1'] })),
+    );
+    expect(selfServedAddress(server, store)).toBe(expected);
+  });
 });

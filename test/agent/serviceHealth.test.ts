@@ -1,5 +1,5 @@
 import http from 'node:http';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import {
   healthCheckAddresses,
   localEndpoints,
@@ -32,11 +32,11 @@ function sliceOf(
 const here = { address: '10.1.0.1', nodeName: 'node-1', conditions: ready };
 const here6 = { ...here, address: 'fd00::1' };
 const counts = [
-  { name: 'one here', slices: [sliceOf(here)], ipv4: 1, ipv6: 0 },
+  { name: 'one on this node', slices: [sliceOf(here)], ipv4: 1, ipv6: 0 },
   { name: 'one in two slices', slices: [sliceOf(here), sliceOf(here)], ipv4: 1, ipv6: 0 },
-  { name: 'one elsewhere', slices: [sliceOf({ ...here, nodeName: 'node-2' })], ipv4: 0, ipv6: 0 },
+  { name: 'one on another node', slices: [sliceOf({ ...here, nodeName: 'node-2' })], ipv4: 0, ipv6: 0 },
   {
-    name: 'one that drains: it still answers, but new connections are better sent elsewhere',
+    name: 'not one that drains: it still answers, but is to get no new connections',
     slices: [sliceOf({ ...here, conditions: draining })],
     ipv4: 0,
     ipv6: 0,
@@ -44,21 +44,25 @@ const counts = [
   { name: 'one pod with an address of each family', slices: [sliceOf(here), sliceOf(here6)], ipv4: 1, ipv6: 1 },
   { name: 'one of IPv6 alone', slices: [sliceOf({ ...here, nodeName: 'node-2' }), sliceOf(here6)], ipv4: 0, ipv6: 1 },
 ];
-test.each(counts)('local endpoints: $name', ({ slices, ipv4, ipv6 }) => {
-  expect([localEndpoints(slices, 'node-1', 'ipv4'), localEndpoints(slices, 'node-1', 'ipv6')]).toEqual([ipv4, ipv6]);
+describe('localEndpoints', () => {
+  test.each(counts)('counts $name', ({ slices, ipv4, ipv6 }) => {
+    expect([localEndpoints(slices, 'node-1', 'ipv4'), localEndpoints(slices, 'node-1', 'ipv6')]).toEqual([ipv4, ipv6]);
+  });
 });
 
-const answers = [
-  { name: 'two endpoints', endpoints: 2, healthy: true, status: 200 },
-  { name: 'no endpoint', endpoints: 0, healthy: true, status: 503 },
-  { name: 'an endpoint, but rules that are not kept up to date', endpoints: 2, healthy: false, status: 503 },
-];
-test.each(answers)('the answer for $name', ({ endpoints, healthy, status }) => {
-  expect(serviceHealthAnswer('default/web', endpoints, healthy)).toEqual({
-    status,
-    contentType: 'application/json',
-    body: `{"service":{"namespace":"default","name":"web"},"localEndpoints":${endpoints},"serviceProxyHealthy":${healthy}}`,
-    headers: { 'X-Load-Balancing-Endpoint-Weight': String(endpoints) },
+describe('serviceHealthAnswer', () => {
+  const answers = [
+    { name: 'two endpoints', endpoints: 2, healthy: true, status: 200 },
+    { name: 'no endpoint', endpoints: 0, healthy: true, status: 503 },
+    { name: 'an endpoint, but rules that are not kept up to date', endpoints: 2, healthy: false, status: 503 },
+  ];
+  test.each(answers)('answers $status for $name', ({ endpoints, healthy, status }) => {
+    expect(serviceHealthAnswer('default/web', endpoints, healthy)).toEqual({
+      status,
+      contentType: 'application/json',
+      body: `{"service":{"namespace":"default","name":"web"},"localEndpoints":${endpoints},"serviceProxyHealthy":${healthy}}`,
+      headers: { 'X-Load-Balancing-Endpoint-Weight': String(endpoints) },
+    });
   });
 });
 
@@ -70,71 +74,73 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const hosts = { ipv4: '127.0.0.1', ipv6: '[::1]' };
+describe('ServiceHealth', () => {
+  const hosts = { ipv4: '127.0.0.1', ipv6: '[::1]' };
 
-test('each family serves the port while the Service asks for it, with what of its own was last in the kernel', async () => {
-  const port = await freePort();
-  const balanced = {
-    type: 'LoadBalancer',
-    externalTrafficPolicy: 'Local',
-    clusterIPs: ['10.96.0.1', 'fd00:96::1'],
-    clusterIP: '10.96.0.1',
-    healthCheckNodePort: port,
-    ports: [{ port: 80 }],
-  };
-  let spec: object = balanced;
-  let slices = [sliceOf(here), sliceOf(here6)];
-  const warnings: unknown[] = [];
-  const logger = {
-    error: () => undefined,
-    warn: (...words: unknown[]) => void warnings.push(words),
-    info: () => undefined,
-    debug: () => undefined,
-  };
-  const service = () => decodeService({ metadata: { namespace: 'default', name: 'web' }, spec }).record;
-  const node = decodeNode({ metadata: { name: 'node-1' } }).record as NodeRecord;
-  const of = (family: IPFamily): ServiceHealth =>
-    new ServiceHealth({ family, service, slicesOf: () => slices, nodeName: 'node-1', isHealthy: () => true, logger });
-  const health = { ipv4: of('ipv4'), ipv6: of('ipv6') };
-  const synced = async (...families: readonly IPFamily[]): Promise<void> => {
-    for (const family of families)
-      await health[family].synced(['default/web'], () => healthCheckAddresses({}, node, family));
-  };
-  const ask = async (family: IPFamily): Promise<unknown> => {
-    const response = await fetch(`http://${hosts[family]}:${port}/whatever`, { headers: { connection: 'close' } });
-    return [response.status, response.headers.get('x-load-balancing-endpoint-weight')];
-  };
-  const untilOpen = (family: IPFamily): Promise<void> =>
-    until('the port answers', async () =>
-      ask(family).then(
-        () => true,
-        () => false,
-      ),
-    );
-  try {
-    await synced('ipv4', 'ipv6');
-    await untilOpen('ipv4');
-    await untilOpen('ipv6');
-    expect([await ask('ipv4'), await ask('ipv6')]).toEqual([
-      [200, '1'],
-      [200, '1'],
-    ]);
-    slices = [sliceOf(here6)];
-    expect(await ask('ipv4')).toEqual([200, '1']);
-    await synced('ipv4', 'ipv6');
-    expect([await ask('ipv4'), await ask('ipv6')]).toEqual([
-      [503, '0'],
-      [200, '1'],
-    ]);
-    spec = { ...balanced, clusterIPs: ['10.96.0.1'] };
-    await synced('ipv4', 'ipv6');
-    expect(await ask('ipv4')).toEqual([503, '0']);
-    await expect(ask('ipv6')).rejects.toThrow();
-    spec = { type: 'ClusterIP', clusterIP: '10.96.0.1', ports: [{ port: 80 }] };
-    await synced('ipv4', 'ipv6');
-    await expect(ask('ipv4')).rejects.toThrow();
-    expect(warnings).toEqual([]);
-  } finally {
-    await Promise.all([health.ipv4.stop(), health.ipv6.stop()]);
-  }
+  test('serves the port in each family while the Service asks for it, with the endpoints of the last update', async () => {
+    const port = await freePort();
+    const balanced = {
+      type: 'LoadBalancer',
+      externalTrafficPolicy: 'Local',
+      clusterIPs: ['10.96.0.1', 'fd00:96::1'],
+      clusterIP: '10.96.0.1',
+      healthCheckNodePort: port,
+      ports: [{ port: 80 }],
+    };
+    let spec: object = balanced;
+    let slices = [sliceOf(here), sliceOf(here6)];
+    const warnings: unknown[] = [];
+    const logger = {
+      error: () => undefined,
+      warn: (...words: unknown[]) => void warnings.push(words),
+      info: () => undefined,
+      debug: () => undefined,
+    };
+    const service = () => decodeService({ metadata: { namespace: 'default', name: 'web' }, spec }).record;
+    const node = decodeNode({ metadata: { name: 'node-1' } }).record as NodeRecord;
+    const of = (family: IPFamily): ServiceHealth =>
+      new ServiceHealth({ family, service, slicesOf: () => slices, nodeName: 'node-1', isHealthy: () => true, logger });
+    const health = { ipv4: of('ipv4'), ipv6: of('ipv6') };
+    const update = async (...families: readonly IPFamily[]): Promise<void> => {
+      for (const family of families)
+        await health[family].update(['default/web'], () => healthCheckAddresses({}, node, family));
+    };
+    const ask = async (family: IPFamily): Promise<unknown> => {
+      const response = await fetch(`http://${hosts[family]}:${port}/whatever`, { headers: { connection: 'close' } });
+      return [response.status, response.headers.get('x-load-balancing-endpoint-weight')];
+    };
+    const untilOpen = (family: IPFamily): Promise<void> =>
+      until('the port answers', async () =>
+        ask(family).then(
+          () => true,
+          () => false,
+        ),
+      );
+    try {
+      await update('ipv4', 'ipv6');
+      await untilOpen('ipv4');
+      await untilOpen('ipv6');
+      expect([await ask('ipv4'), await ask('ipv6')]).toEqual([
+        [200, '1'],
+        [200, '1'],
+      ]);
+      slices = [sliceOf(here6)];
+      expect(await ask('ipv4')).toEqual([200, '1']);
+      await update('ipv4', 'ipv6');
+      expect([await ask('ipv4'), await ask('ipv6')]).toEqual([
+        [503, '0'],
+        [200, '1'],
+      ]);
+      spec = { ...balanced, clusterIPs: ['10.96.0.1'] };
+      await update('ipv4', 'ipv6');
+      expect(await ask('ipv4')).toEqual([503, '0']);
+      await expect(ask('ipv6')).rejects.toThrow();
+      spec = { type: 'ClusterIP', clusterIP: '10.96.0.1', ports: [{ port: 80 }] };
+      await update('ipv4', 'ipv6');
+      await expect(ask('ipv4')).rejects.toThrow();
+      expect(warnings).toEqual([]);
+    } finally {
+      await Promise.all([health.ipv4.stop(), health.ipv6.stop()]);
+    }
+  });
 });

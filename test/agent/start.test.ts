@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { runAgent } from '../../src/agent/runAgent.ts';
 import { builtIn } from '../../src/agent/desiredConfig.ts';
 import type { AgentConfig } from '../../src/config.ts';
@@ -13,7 +13,7 @@ import { node, service, slice } from '../support/objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
 import { silentLogger } from '../support/silentLogger.ts';
 
-/** Lists are answered when a test lets them; watches say nothing new. */
+/** Lists are answered when a test lets them; watches bring no change. */
 class GatedApi implements KubeClient {
   readonly server = 'http://127.0.0.1:1';
   readonly asked: string[] = [];
@@ -107,31 +107,33 @@ function answer(kind: string): void {
   api.open(kind, ...(items === undefined ? [] : [items]));
 }
 
-test.each(kinds)('nothing is written before %s have been listed, and then everything is, once', async (last) => {
-  api.refuse('nodeproxies', 404);
-  for (const kind of kinds) if (kind !== last) answer(kind);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(backend.syncs).toEqual([]);
-  answer(last);
-  await until('the first sync', () => backend.syncs.length > 0);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(backend.syncs).toMatchObject([{ changed: 'all' }]);
-});
+describe('runAgent', () => {
+  test.each(kinds)('writes nothing before %s have been listed, and then everything, once', async (last) => {
+    api.refuse('nodeproxies', 404);
+    for (const kind of kinds) if (kind !== last) answer(kind);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(backend.syncs).toEqual([]);
+    answer(last);
+    await until('the first sync', () => backend.syncs.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(backend.syncs).toMatchObject([{ changed: 'all' }]);
+  });
 
-test('nothing is written while a NodeProxy may still come', async () => {
-  for (const kind of kinds) answer(kind);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(backend.syncs).toEqual([]);
-  const config = { ...builtIn().config, masquerade: { bit: 15, all: false } };
-  const spec = { configRef: { name: 'default', uid: 'u', generation: 1 }, revision: 'r1', config };
-  api.open('nodeproxies', { metadata: { name: 'node-1', uid: 'n', generation: 1, resourceVersion: '1' }, spec });
-  await until('the first sync', () => backend.syncs.length > 0);
-  expect(backend.syncs[0]?.config.masquerade.bit).toBe(15);
-});
+  test('writes nothing while a NodeProxy may still come', async () => {
+    for (const kind of kinds) answer(kind);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(backend.syncs).toEqual([]);
+    const config = { ...builtIn().config, masquerade: { bit: 15, all: false } };
+    const spec = { configRef: { name: 'default', uid: 'u', generation: 1 }, revision: 'r1', config };
+    api.open('nodeproxies', { metadata: { name: 'node-1', uid: 'n', generation: 1, resourceVersion: '1' }, spec });
+    await until('the first sync', () => backend.syncs.length > 0);
+    expect(backend.syncs[0]?.config.masquerade.bit).toBe(15);
+  });
 
-test('the end does not wait for lists that are not answered', async () => {
-  stop.abort();
-  const before = performance.now();
-  await running;
-  expect(performance.now() - before).toBeLessThan(1000);
+  test('stops without waiting for lists that are not answered', async () => {
+    stop.abort();
+    const before = performance.now();
+    await running;
+    expect(performance.now() - before).toBeLessThan(1000);
+  });
 });

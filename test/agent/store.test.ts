@@ -7,19 +7,19 @@ import { type ServiceChange, Store } from '../../src/agent/store.ts';
 import { node, service, slice, type SliceOptions } from '../support/objects.ts';
 
 let store: Store;
-let told: string[];
+let changes: string[];
 let triggers: (number | undefined)[];
 
 beforeEach(() => {
   store = new Store();
-  told = [];
+  changes = [];
   triggers = [];
   store.listen({
     onChange: ({ family, kind, service: key, triggerTime }: ServiceChange) => {
-      told.push(`${family} ${kind} ${key}`);
+      changes.push(`${family} ${kind} ${key}`);
       triggers.push(triggerTime);
     },
-    onNodeChange: () => told.push('node'),
+    onNodeChange: () => changes.push('node'),
   });
 });
 
@@ -37,134 +37,140 @@ function endpointsOf(key: string, family: 'ipv4' | 'ipv6' = 'ipv4'): string[] {
     .flatMap((port) => port.clusterEndpoints.map(({ address }) => address));
 }
 
-describe('what is news', () => {
-  const dualStack = ['10.96.0.10', 'fd00::10'];
-  const cases: { name: string; before?: () => void; change: () => void; expected: string[] }[] = [
-    { name: 'a new Service', change: () => setService('web'), expected: ['ipv4 service default/web'] },
-    {
-      name: 'a new Service of both families',
-      change: () => setService('web', { clusterIPs: dualStack }),
-      expected: ['ipv4 service default/web', 'ipv6 service default/web'],
-    },
-    {
-      name: 'a Service touched without a difference that matters',
-      before: () => setService('web'),
-      change: () => setService('web', { labels: { a: 'b' } }),
-      expected: [],
-    },
-    {
-      name: 'another port',
-      before: () => setService('web'),
-      change: () => setService('web', { port: 81 }),
-      expected: ['ipv4 service default/web'],
-    },
-    {
-      name: 'a Service that loses a family',
-      before: () => setService('web', { clusterIPs: dualStack }),
-      change: () => setService('web'),
-      expected: ['ipv4 service default/web', 'ipv6 service default/web'],
-    },
-    {
-      name: 'a Service that another proxy takes over',
-      before: () => setService('web'),
-      change: () => setService('web', { labels: { 'service.kubernetes.io/service-proxy-name': 'x' } }),
-      expected: ['ipv4 service default/web'],
-    },
-    {
-      name: 'a Service deleted',
-      before: () => setService('web'),
-      change: () => store.removeService('default/web'),
-      expected: ['ipv4 service default/web'],
-    },
-    { name: 'a Service deleted that was never known', change: () => store.removeService('default/web'), expected: [] },
-    { name: 'a new slice', change: () => setSlice('web'), expected: ['ipv4 endpoints default/web'] },
-    {
-      name: 'a slice touched',
-      before: () => setSlice('web'),
-      change: () => setSlice('web', { triggerTime: '2026-01-01T00:00:00Z' }),
-      expected: [],
-    },
-    {
-      name: 'another endpoint',
-      before: () => setSlice('web'),
-      change: () => setSlice('web', { addresses: ['10.1.0.2'] }),
-      expected: ['ipv4 endpoints default/web'],
-    },
-    {
-      name: 'an IPv6 slice',
-      change: () => setSlice('web', { addresses: ['fd00::1'], addressType: 'IPv6' }),
-      expected: ['ipv6 endpoints default/web'],
-    },
-    {
-      name: 'a slice that goes over to another Service',
-      before: () => setSlice('web'),
-      change: () => setSlice('api', { name: 'web-1' }),
-      expected: ['ipv4 endpoints default/api', 'ipv4 endpoints default/web'],
-    },
-    {
-      name: 'a slice deleted',
-      before: () => setSlice('web'),
-      change: () => store.removeSlice('default/web-1'),
-      expected: ['ipv4 endpoints default/web'],
-    },
-    { name: 'a new Node', change: () => store.setNode(decodeNode(node()).record), expected: ['node'] },
-    {
-      name: 'a Node touched',
-      before: () => store.setNode(decodeNode(node()).record),
-      change: () => store.setNode(decodeNode(node()).record),
-      expected: [],
-    },
-    {
-      name: 'a Node that is gone stays as it was',
-      before: () => store.setNode(decodeNode(node()).record),
-      change: () => store.setNode(undefined),
-      expected: [],
-    },
-  ];
-  test.each(cases)('$name', ({ before, change, expected }) => {
-    before?.();
-    told.length = 0;
-    change();
-    expect(told).toEqual(expected);
-  });
-});
-
-test('the state answers with the endpoints of all slices of a Service', () => {
-  setService('web');
-  setSlice('web', { addresses: ['10.1.0.1', '10.1.0.2'] });
-  setSlice('web', { name: 'web-2', addresses: ['10.1.0.3'] });
-  expect(endpointsOf('default/web')).toEqual(['10.1.0.1', '10.1.0.2', '10.1.0.3']);
-  store.removeSlice('default/web-1');
-  expect(endpointsOf('default/web')).toEqual(['10.1.0.3']);
-  expect(endpointsOf('default/web', 'ipv6')).toEqual([]);
-  store.removeService('default/web');
-  expect(endpointsOf('default/web')).toEqual([]);
-});
-
-test('a trigger time is told once: an annotation that stayed belongs to an earlier change', () => {
-  const triggerTime = '2026-01-01T00:00:00.5Z';
-  setSlice('web', { triggerTime });
-  setSlice('web', { triggerTime, addresses: ['10.1.0.2'] });
-  expect(triggers).toEqual([Date.parse(triggerTime), undefined]);
-});
-
-describe('invalid objects', () => {
-  test('an invalid Service serves nothing and is named until it is put right', () => {
-    setService('web');
-    setService('web', { clusterIPs: ['evil.example.com'] });
-    expect(endpointsOf('default/web')).toEqual([]);
-    expect(store.invalidServices()).toMatchObject([{ service: 'default/web', reason: 'InvalidService' }]);
-    expect(store.invalidServices()[0]?.message).toContain('spec.clusterIPs[0]');
-    setService('web');
-    expect(store.invalidServices()).toEqual([]);
+describe('Store', () => {
+  describe('reports the right changes for', () => {
+    const dualStack = ['10.96.0.10', 'fd00::10'];
+    const cases: { name: string; before?: () => void; change: () => void; expected: string[] }[] = [
+      { name: 'a new Service', change: () => setService('web'), expected: ['ipv4 service default/web'] },
+      {
+        name: 'a new Service of both families',
+        change: () => setService('web', { clusterIPs: dualStack }),
+        expected: ['ipv4 service default/web', 'ipv6 service default/web'],
+      },
+      {
+        name: 'a Service updated without a difference that matters',
+        before: () => setService('web'),
+        change: () => setService('web', { labels: { a: 'b' } }),
+        expected: [],
+      },
+      {
+        name: 'another port',
+        before: () => setService('web'),
+        change: () => setService('web', { port: 81 }),
+        expected: ['ipv4 service default/web'],
+      },
+      {
+        name: 'a Service that loses a family',
+        before: () => setService('web', { clusterIPs: dualStack }),
+        change: () => setService('web'),
+        expected: ['ipv4 service default/web', 'ipv6 service default/web'],
+      },
+      {
+        name: 'a Service that another proxy takes over',
+        before: () => setService('web'),
+        change: () => setService('web', { labels: { 'service.kubernetes.io/service-proxy-name': 'x' } }),
+        expected: ['ipv4 service default/web'],
+      },
+      {
+        name: 'a Service deleted',
+        before: () => setService('web'),
+        change: () => store.removeService('default/web'),
+        expected: ['ipv4 service default/web'],
+      },
+      {
+        name: 'a Service deleted that was never known',
+        change: () => store.removeService('default/web'),
+        expected: [],
+      },
+      { name: 'a new slice', change: () => setSlice('web'), expected: ['ipv4 endpoints default/web'] },
+      {
+        name: 'a slice updated without a difference that matters',
+        before: () => setSlice('web'),
+        change: () => setSlice('web', { triggerTime: '2026-01-01T00:00:00Z' }),
+        expected: [],
+      },
+      {
+        name: 'another endpoint',
+        before: () => setSlice('web'),
+        change: () => setSlice('web', { addresses: ['10.1.0.2'] }),
+        expected: ['ipv4 endpoints default/web'],
+      },
+      {
+        name: 'an IPv6 slice',
+        change: () => setSlice('web', { addresses: ['fd00::1'], addressType: 'IPv6' }),
+        expected: ['ipv6 endpoints default/web'],
+      },
+      {
+        name: 'a slice that goes over to another Service',
+        before: () => setSlice('web'),
+        change: () => setSlice('api', { name: 'web-1' }),
+        expected: ['ipv4 endpoints default/api', 'ipv4 endpoints default/web'],
+      },
+      {
+        name: 'a slice deleted',
+        before: () => setSlice('web'),
+        change: () => store.removeSlice('default/web-1'),
+        expected: ['ipv4 endpoints default/web'],
+      },
+      { name: 'a new Node', change: () => store.setNode(decodeNode(node()).record), expected: ['node'] },
+      {
+        name: 'a Node updated without a difference that matters',
+        before: () => store.setNode(decodeNode(node()).record),
+        change: () => store.setNode(decodeNode(node()).record),
+        expected: [],
+      },
+      {
+        name: 'a Node that is gone: it stays as it was',
+        before: () => store.setNode(decodeNode(node()).record),
+        change: () => store.setNode(undefined),
+        expected: [],
+      },
+    ];
+    test.each(cases)('$name', ({ before, change, expected }) => {
+      before?.();
+      changes.length = 0;
+      change();
+      expect(changes).toEqual(expected);
+    });
   });
 
-  test('an invalid endpoint is left out, the others serve, and the Service is named until the slice is gone', () => {
+  test('gives the endpoints of all slices of a Service', () => {
     setService('web');
-    setSlice('web', { addresses: ['127.0.0.1', '10.1.0.2'] });
-    expect(endpointsOf('default/web')).toEqual(['10.1.0.2']);
-    expect(store.invalidServices()).toMatchObject([{ service: 'default/web', reason: 'InvalidEndpointSlice' }]);
+    setSlice('web', { addresses: ['10.1.0.1', '10.1.0.2'] });
+    setSlice('web', { name: 'web-2', addresses: ['10.1.0.3'] });
+    expect(endpointsOf('default/web')).toEqual(['10.1.0.1', '10.1.0.2', '10.1.0.3']);
     store.removeSlice('default/web-1');
-    expect(store.invalidServices()).toEqual([]);
+    expect(endpointsOf('default/web')).toEqual(['10.1.0.3']);
+    expect(endpointsOf('default/web', 'ipv6')).toEqual([]);
+    store.removeService('default/web');
+    expect(endpointsOf('default/web')).toEqual([]);
+  });
+
+  test('reports a trigger time once: an annotation that stayed belongs to an earlier change', () => {
+    const triggerTime = '2026-01-01T00:00:00.5Z';
+    setSlice('web', { triggerTime });
+    setSlice('web', { triggerTime, addresses: ['10.1.0.2'] });
+    expect(triggers).toEqual([Date.parse(triggerTime), undefined]);
+  });
+
+  describe('with invalid objects', () => {
+    test('serves nothing for an invalid Service, and names it until it is corrected', () => {
+      setService('web');
+      setService('web', { clusterIPs: ['evil.example.com'] });
+      expect(endpointsOf('default/web')).toEqual([]);
+      expect(store.invalidServices()).toMatchObject([{ service: 'default/web', reason: 'InvalidService' }]);
+      expect(store.invalidServices()[0]?.message).toContain('spec.clusterIPs[0]');
+      setService('web');
+      expect(store.invalidServices()).toEqual([]);
+    });
+
+    test('leaves out an invalid endpoint, serves the others, and names the Service until the slice is gone', () => {
+      setService('web');
+      setSlice('web', { addresses: ['127.0.0.1', '10.1.0.2'] });
+      expect(endpointsOf('default/web')).toEqual(['10.1.0.2']);
+      expect(store.invalidServices()).toMatchObject([{ service: 'default/web', reason: 'InvalidEndpointSlice' }]);
+      store.removeSlice('default/web-1');
+      expect(store.invalidServices()).toEqual([]);
+    });
   });
 });

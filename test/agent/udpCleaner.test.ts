@@ -18,7 +18,7 @@ import { createEmptyNode, type Network } from '../support/network.ts';
 import { defaultConfig, node } from '../support/serviceManifests.ts';
 import { silentLogger } from '../support/silentLogger.ts';
 
-/** What the words of an address begin with, by family. */
+/** Prefixes of addresses, by family. */
 const networks = {
   ipv4: { service: '10.96.0.', pod: '10.1.0.', client: '10.2.0.' },
   ipv6: { service: 'fd00:96::', pod: 'fd00:1::', client: 'fd00:2::' },
@@ -35,7 +35,7 @@ interface Entry {
   readonly zone?: number;
 }
 
-describeWhere(['root'], 'stale flows in the kernel', () => {
+describeWhere(['root'], 'UdpCleaner on a kernel', () => {
   describe.each(['ipv4', 'ipv6'] as const)('%s', (family: IPFamily) => {
     const { service, pod, client } = networks[family];
     let kernel: Pick<Network, 'runOnNode' | 'close'>;
@@ -86,8 +86,8 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
         config,
         family,
       });
-      cleaner.syncing(new Set([key]), state);
-      cleaner.synced();
+      cleaner.onSyncStart(new Set([key]), state);
+      cleaner.onSyncSuccess();
     }
 
     async function track(entries: readonly Entry[]): Promise<void> {
@@ -127,11 +127,11 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
       { client: 3, to: 10, pod: 1, zone: 5 },
     ];
 
-    test('50 replaced endpoints behind two addresses: their flows end by one dump and one deletion, and no other does', async () => {
+    test('ends the flows of 50 replaced endpoints behind two addresses by one dump and one deletion, and no other', async () => {
       await track(others);
       const before = await tracked();
       sync([...replaced, 100]);
-      await until('the first look is over', () => programs.length === 1);
+      await until('the first dump is over', () => programs.length === 1);
       await track(replaced.flatMap((each) => [10, 11].map((to) => ({ client: 10 * to + each, to, pod: each }))));
       expect(await tracked()).toHaveLength(103);
       programs.length = 0;
@@ -141,7 +141,7 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
       expect(programs).toEqual(['conntrack', 'perl']);
     });
 
-    test('in the zone where it is', async () => {
+    test('ends a flow in its zone', async () => {
       sync([1, 100]);
       await track(zoned);
       sync([100]);
@@ -149,9 +149,9 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
       expect(await tracked()).toEqual([expect.stringContaining(`src=${pod}100 `)]);
     });
 
-    test('more than are kept in memory', async () => {
+    test('ends more flows than are kept in memory', async () => {
       sync([1, 2]);
-      await until('the first look is over', () => programs.length === 1);
+      await until('the first dump is over', () => programs.length === 1);
       await track(Array.from({ length: 200 }, (_, index) => ({ client: index + 1, to: 10, pod: 1 })));
       programs.length = 0;
       sync([2]);
@@ -161,7 +161,7 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
     });
   });
 
-  test('an entry that another took the place of is left alone, and one that ended by itself is no failure', async () => {
+  test('keeps an entry that replaced another, and does not fail for one that ended by itself', async () => {
     const kernel = createEmptyNode();
     try {
       const insert =
@@ -182,7 +182,7 @@ describeWhere(['root'], 'stale flows in the kernel', () => {
     }
   });
 
-  test('what the kernel does not take is a failure', async () => {
+  test('fails where the kernel refuses the deletion', async () => {
     const kernel = createEmptyNode();
     try {
       const powerless = ['--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];

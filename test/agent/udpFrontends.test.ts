@@ -1,10 +1,10 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { UdpFrontends, type UdpService } from '../../src/agent/udpFrontends.ts';
 import { parseFlow, type UdpFlow } from '../../src/system/conntrack.ts';
 
-const dns = (...servers: string[]): UdpService => ({
+const dns = (...endpoints: string[]): UdpService => ({
   frontends: new Set(['10.96.0.10 53', '* 30053']),
-  servers: new Set(servers),
+  endpoints: new Set(endpoints),
 });
 const flow = (destination: string, port: number, reply: string): UdpFlow => {
   const [replySource = '', replyPort] = reply.split(' ');
@@ -23,10 +23,10 @@ const toService = (reply: string): UdpFlow => flow('10.96.0.10', 53, reply);
 
 interface Row {
   readonly name: string;
-  /** What the Service serves, one step after the other; before the last one everything was looked at. */
+  /** What the Service serves, one step after the other; before the last one everything was checked. */
   readonly steps: readonly (readonly UdpService[])[];
   readonly flow: UdpFlow;
-  readonly stale: boolean | 'not looked for';
+  readonly stale: boolean | 'not checked';
 }
 
 const one = dns('10.1.0.1 53');
@@ -72,9 +72,9 @@ const rows: readonly Row[] = [
     name: 'while an endpoint only comes',
     steps: [[one], [dns('10.1.0.1 53', '10.1.0.2 53')]],
     flow: toService('10.1.0.1 53'),
-    stale: 'not looked for',
+    stale: 'not checked',
   },
-  { name: 'while nothing changes', steps: [[one], [one]], flow: toService('10.1.0.1 53'), stale: 'not looked for' },
+  { name: 'while nothing changes', steps: [[one], [one]], flow: toService('10.1.0.1 53'), stale: 'not checked' },
   {
     name: 'to an address that is not ours',
     steps: [[one], []],
@@ -94,86 +94,91 @@ const rows: readonly Row[] = [
     stale: true,
   },
   {
-    name: 'of somebody else to the number of a NodePort',
+    name: 'of another program to the number of a NodePort',
     steps: [[one], []],
     flow: flow('192.0.2.1', 30_053, '192.0.2.1 30053'),
     stale: false,
   },
 ];
 
-test.each(rows)('a flow $name', ({ steps, flow: subject, stale }) => {
-  const frontends = new UdpFrontends();
-  for (const [index, services] of steps.entries()) {
-    frontends.set('kube-system/dns', services);
-    if (index < steps.length - 1) frontends.takeSuspects();
-  }
-  expect(frontends.takeSuspects()?.isStale(subject, (address) => address === '192.168.0.1') ?? 'not looked for').toBe(
-    stale,
-  );
-  expect(frontends.takeSuspects()).toBeUndefined();
+describe('UdpFrontends', () => {
+  test.each(rows)('judges a flow $name', ({ steps, flow: subject, stale }) => {
+    const frontends = new UdpFrontends();
+    for (const [index, services] of steps.entries()) {
+      frontends.set('kube-system/dns', services);
+      if (index < steps.length - 1) frontends.takeCheck();
+    }
+    expect(frontends.takeCheck()?.isStale(subject, (address) => address === '192.168.0.1') ?? 'not checked').toBe(
+      stale,
+    );
+    expect(frontends.takeCheck()).toBeUndefined();
+  });
+
+  test('judges an address that went over to another Service by the endpoints of that one', () => {
+    const frontends = new UdpFrontends();
+    frontends.set('ns/old', [one]);
+    frontends.takeCheck();
+    frontends.set('ns/new', [dns('10.1.0.9 53')]);
+    frontends.set('ns/old', []);
+    const check = frontends.takeCheck();
+    expect(check?.isStale(toService('10.1.0.1 53'), () => false)).toBe(true);
+    expect(check?.isStale(toService('10.1.0.9 53'), () => false)).toBe(false);
+  });
+
+  test('checks again what could not be checked', () => {
+    const frontends = new UdpFrontends();
+    frontends.set('ns/dns', [one]);
+    const check = frontends.takeCheck();
+    if (check === undefined) throw new Error('no check is due');
+    frontends.requeue(check);
+    expect(frontends.takeCheck()?.frontends).toEqual(check.frontends);
+  });
 });
 
-test('an address that went over to another Service is judged by the endpoints of that one', () => {
-  const frontends = new UdpFrontends();
-  frontends.set('ns/old', [one]);
-  frontends.takeSuspects();
-  frontends.set('ns/new', [dns('10.1.0.9 53')]);
-  frontends.set('ns/old', []);
-  const check = frontends.takeSuspects();
-  expect(check?.isStale(toService('10.1.0.1 53'), () => false)).toBe(true);
-  expect(check?.isStale(toService('10.1.0.9 53'), () => false)).toBe(false);
-});
-
-test('what could not be looked at is looked at again', () => {
-  const frontends = new UdpFrontends();
-  frontends.set('ns/dns', [one]);
-  const { suspects } = frontends.takeSuspects() ?? { suspects: new Set() };
-  frontends.giveBack(suspects);
-  expect(frontends.takeSuspects()?.suspects).toEqual(suspects);
-});
-
-const lines = [
-  {
-    name: 'answered',
-    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=5353 dport=4000 [ASSURED] mark=0 use=1 id=7',
-    flow: toService('10.1.0.2 5353'),
-  },
-  {
-    name: 'unanswered',
-    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 [UNREPLIED] src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 use=1 id=7',
-    flow: toService('10.1.0.2 53'),
-  },
-  {
-    name: 'counted',
-    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 packets=1 bytes=2 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 packets=1 bytes=2 [ASSURED] mark=0 use=1 id=7',
-    flow: toService('10.1.0.2 53'),
-  },
-  {
-    name: 'in a zone',
-    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone=5 use=1 id=7',
-    flow: { ...toService('10.1.0.2 53'), zone: 5 },
-  },
-  {
-    name: 'in a zone on its way to us',
-    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone-orig=5 use=1 id=7',
-    flow: { ...toService('10.1.0.2 53'), zone: 5 },
-  },
-  {
-    name: 'in a zone on its way back',
-    line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone-reply=5 use=1 id=7',
-    flow: toService('10.1.0.2 53'),
-  },
-  {
-    name: 'IPv6',
-    line: 'udp      17 3 src=fd00::1 dst=fd00::a sport=4000 dport=53 src=fd00::2 dst=fd00::1 sport=53 dport=4000 mark=0 use=1 id=7',
-    flow: { ...flow('fd00::a', 53, 'fd00::2 53'), source: 'fd00::1' },
-  },
-  {
-    name: 'TCP',
-    line: 'tcp      6 9 TIME_WAIT src=10.0.0.1 dst=10.96.0.1 sport=4000 dport=443 src=10.1.0.2 dst=10.0.0.1 sport=443 dport=4000 mark=0 use=1 id=7',
-    flow: undefined,
-  },
-];
-test.each(lines)('a line of conntrack: $name', ({ line, flow: expected }) => {
-  expect(parseFlow(line)).toEqual(expected);
+describe('parseFlow', () => {
+  const lines = [
+    {
+      name: 'answered',
+      line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=5353 dport=4000 [ASSURED] mark=0 use=1 id=7',
+      flow: toService('10.1.0.2 5353'),
+    },
+    {
+      name: 'unanswered',
+      line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 [UNREPLIED] src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 use=1 id=7',
+      flow: toService('10.1.0.2 53'),
+    },
+    {
+      name: 'counted',
+      line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 packets=1 bytes=2 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 packets=1 bytes=2 [ASSURED] mark=0 use=1 id=7',
+      flow: toService('10.1.0.2 53'),
+    },
+    {
+      name: 'in a zone',
+      line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone=5 use=1 id=7',
+      flow: { ...toService('10.1.0.2 53'), zone: 5 },
+    },
+    {
+      name: 'in a zone in the original direction',
+      line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone-orig=5 use=1 id=7',
+      flow: { ...toService('10.1.0.2 53'), zone: 5 },
+    },
+    {
+      name: 'in a zone in the reply direction',
+      line: 'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=4000 dport=53 src=10.1.0.2 dst=10.0.0.1 sport=53 dport=4000 mark=0 zone-reply=5 use=1 id=7',
+      flow: toService('10.1.0.2 53'),
+    },
+    {
+      name: 'IPv6',
+      line: 'udp      17 3 src=fd00::1 dst=fd00::a sport=4000 dport=53 src=fd00::2 dst=fd00::1 sport=53 dport=4000 mark=0 use=1 id=7',
+      flow: { ...flow('fd00::a', 53, 'fd00::2 53'), source: 'fd00::1' },
+    },
+    {
+      name: 'TCP',
+      line: 'tcp      6 9 TIME_WAIT src=10.0.0.1 dst=10.96.0.1 sport=4000 dport=443 src=10.1.0.2 dst=10.0.0.1 sport=443 dport=4000 mark=0 use=1 id=7',
+      flow: undefined,
+    },
+  ];
+  test.each(lines)('reads a line that is $name', ({ line, flow: expected }) => {
+    expect(parseFlow(line)).toEqual(expected);
+  });
 });

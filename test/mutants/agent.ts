@@ -34,7 +34,7 @@ export const agentMutants: readonly Mutant[] = [
     find: '    await this.#watch.synced;\n',
     replace: '',
     test: 'test/agent/start.test.ts',
-    killer: 'nothing is written before',
+    killer: 'runAgent writes nothing before',
   },
   {
     name: 'a refused configuration takes the one in force away',
@@ -42,14 +42,14 @@ export const agentMutants: readonly Mutant[] = [
     find: 'if (dataplane.status.accepted === undefined) await this.#fallBack();',
     replace: 'await this.#accept(builtIn());',
     test: 'test/agent/configController.test.ts',
-    killer: 'a mode that is refused later changes nothing: the previous configuration goes on serving',
+    killer: 'keeps the configuration before, and follows changes, when a later mode is refused',
   },
   {
     name: 'rules that are not there are written again at once, for ever',
     file: 'src/agent/syncLoop.ts',
-    find: "this.#flushObserved && error?.reason === 'VerificationFailed' && failures <= maxImmediateRetries",
+    find: "this.#hasSeenFlush && error?.reason === 'VerificationFailed' && failures <= maxImmediateRetries",
     replace: "error?.reason === 'VerificationFailed'",
     test: 'test/agent/syncLoop.test.ts',
-    killer: 'somebody who flushes all the time gets pauses in the end',
+    killer: 'pauses in the end where another program flushes all the time',
   },
 ];

@@ -219,6 +219,6 @@ export class Agent {
   }
 
   async left(): Promise<void> {
-    await until('the other mode has left', () => this.dataplane.status.othersRemoved === true, maxWaitMs, pollMs);
+    await until('the other mode has left', () => this.dataplane.status.areOthersRemoved === true, maxWaitMs, pollMs);
   }
 }
