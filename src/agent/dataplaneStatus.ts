@@ -1,5 +1,5 @@
 /**
- * What the dataplane tells the report, the health checks and the metrics.
+ * The status of the dataplane, for the report, the health checks and the metrics.
  */
 import type { ConditionNow } from '../api/conditions.ts';
 import type { Refusal } from '../backend/backend.ts';

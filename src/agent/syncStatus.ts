@@ -1,5 +1,5 @@
 /**
- * What a sync loop tells of itself: its status, its runs, and the interface of whoever observes it.
+ * The status of a sync loop, its runs, and the interface of its observers.
  */
 import type { SyncResult } from '../backend/backend.ts';
 import type { NodeConfig } from '../api/nodeConfig.ts';

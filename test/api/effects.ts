@@ -60,8 +60,11 @@ export const effects: Readonly<Record<string, Proof | NotYet>> = {
   'spec.userspace.udpIdleTimeoutSeconds': { mode: 'userspace' },
   'spec.migration.strategy': modeChange('removes the old mode first with strategy Replace'),
   'spec.migration.drainTimeoutSeconds': modeChange('cuts them when their time is over'),
-  'spec.drift.policy': ['test/faults/agent.test.ts', 'drift.policy Report tells and touches nothing; Enforce repairs'],
-  'spec.drift.checkPeriodSeconds': ['test/faults/tools.test.ts', 'a flushed table is repaired by the periodic check'],
+  'spec.drift.policy': [
+    'test/faults/agent.test.ts',
+    'reports drift and changes nothing with drift.policy Report, and repairs with Enforce',
+  ],
+  'spec.drift.checkPeriodSeconds': ['test/faults/tools.test.ts', 'repairs a flushed table by the periodic check'],
   'spec.rollout.maxUnavailable': rollout('as many at a time as may be unavailable'),
   'spec.rollout.minReadySeconds': rollout('the next one only after minReadySeconds'),
   'spec.rollout.progressDeadlineSeconds': rollout('a canary that hangs does, too, once the deadline is over'),

@@ -1,21 +1,21 @@
 /**
- * What people and an API server do to a node while it serves: an agent as a process of its own, the real API server,
- * the real iptables, a flow that stays open and new connections all the time. Promised times are awaited three times as
- * long, and what was measured is printed.
+ * What administrators and an API server do to a node while it serves: an agent as a process of its own, the real API
+ * server, the real iptables, a flow that stays open and new connections all the time. Promised times are awaited three
+ * times as long, and what was measured is printed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { scaled } from '../support/scale.ts';
-import { FaultNode, fewConnections, isWhole, leadsToGuest } from './faultNode.ts';
+import { FaultNode, fewConnections, isWhole, servesExtraEndpoint } from './faultNode.ts';
 import { expectFlowUnharmed, expectUnharmed } from './traffic.ts';
 
 function say(what: string): void {
   process.stdout.write(`${what}\n`);
 }
 
-describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', () => {
+describeWhere(['root', 'cluster', 'iptables'], 'Agent that serves', () => {
   let node: FaultNode;
   beforeAll(async () => {
     node = await FaultNode.start();
@@ -35,7 +35,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
     return log.lastIndexOf('"message":"synced"') > log.lastIndexOf(line);
   }
 
-  test('an administrator flushes the nat table: heard and repaired, and open flows notice nothing', async () => {
+  test('repairs the nat table at once when an administrator flushes it, and open flows go on', async () => {
     const outcome = await node.underTraffic(async () => {
       const took: number[] = [];
       for (let round = 0; round < 5; round += 1) {
@@ -51,7 +51,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
     expectFlowUnharmed(outcome);
   }, 60_000);
 
-  test('an administrator flushes everything: heard and repaired, and the anchor that cannot be flushed stood all the time', async () => {
+  test('repairs everything at once when an administrator flushes the ruleset, and the anchor that cannot be flushed stays', async () => {
     const outcome = await node.underTraffic(async () => {
       const flushed = performance.now();
       await node.host.run(['nft', 'flush', 'ruleset']);
@@ -68,11 +68,11 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
     expectFlowUnharmed(outcome);
   }, 60_000);
 
-  test('drift.policy Report tells and touches nothing; Enforce repairs', async () => {
+  test('reports drift and changes nothing with drift.policy Report, and repairs with Enforce', async () => {
     const outcome = await node.underTraffic(async () => {
       await node.configure({ drift: { policy: 'Report', checkPeriodSeconds: 60 } });
       await node.host.run(['iptables', '-t', 'nat', '-F']);
-      await until('it is told', async () => (await node.status('{.status.state}')) === 'Drifted', 30_000);
+      await until('it is reported', async () => (await node.status('{.status.state}')) === 'Drifted', 30_000);
       expect(isWhole(await node.host.rules())).toBe(false);
       expect(await node.answers()).toBe(false);
       await node.configure({ drift: { policy: 'Enforce', checkPeriodSeconds: 60 } });
@@ -82,7 +82,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
     expectFlowUnharmed(outcome);
   }, 90_000);
 
-  test('50 rules and chains of others are byte for byte as before, whatever happens to the agent', async () => {
+  test('keeps 50 rules and chains of others byte for byte, whatever happens to the agent', async () => {
     const chains = Array.from({ length: 25 }, (_, index) => `OTHERS-${index}`);
     const rules = chains.map(
       (chain, index) =>
@@ -100,52 +100,52 @@ describeWhere(['root', 'cluster', 'iptables'], 'faults on a node that serves', (
       await node.untilSynced();
       await node.host.run(['iptables', '-t', 'nat', '-F', 'KUBE-PROXY-CANARY']);
       await node.untilSynced(2);
-      await node.invite(true);
-      await node.host.untilRules('a change is followed', leadsToGuest);
-      await node.invite(false);
-      await node.host.untilRules('and the next', (all) => !leadsToGuest(all));
+      await node.setExtraEndpoint(true);
+      await node.host.untilRules('a change is followed', servesExtraEndpoint);
+      await node.setExtraEndpoint(false);
+      await node.host.untilRules('and the next', (all) => !servesExtraEndpoint(all));
     });
     expect(await foreign()).toEqual(before);
     expectUnharmed(outcome);
   }, 90_000);
 
-  test('an API server that is away for long costs nothing, and is followed within 10 s of its return', async () => {
+  test('serves while the API server is away for long, and follows it within 10 s of its return', async () => {
     const { server } = node.host;
-    await followedAfter('is away', { leave: () => server.stopServer(), comeBack: () => server.startServer() });
+    await expectFollowedAfter('is away', { start: () => server.stopServer(), end: () => server.startServer() });
   }, 240_000);
 
-  test('an API server that goes silent with open watches costs nothing, and is followed within 10 s of its return', async () => {
+  test('serves while the API server is silent with open watches, and follows it within 10 s of its return', async () => {
     const { server } = node.host;
-    await followedAfter('is silent', {
-      leave: () => server.signalServer('SIGSTOP'),
-      comeBack: () => server.signalServer('SIGCONT'),
+    await expectFollowedAfter('is silent', {
+      start: () => server.signalServer('SIGSTOP'),
+      end: () => server.signalServer('SIGCONT'),
     });
   }, 300_000);
 
   interface Absence {
-    readonly leave: () => void | Promise<void>;
-    readonly comeBack: () => void | Promise<void>;
+    readonly start: () => void | Promise<void>;
+    readonly end: () => void | Promise<void>;
   }
 
   /** With FULL=1 longer than the 75 s after which a silent watch is given up. */
-  async function followedAfter(what: string, { leave, comeBack }: Absence): Promise<void> {
+  async function expectFollowedAfter(what: string, { start, end }: Absence): Promise<void> {
     const outcome = await node.underTraffic(async () => {
       const before = await node.host.rules();
-      await leave();
+      await start();
       await sleep(scaled(5000, 90_000));
       expect(await node.host.rules()).toBe(before);
-      await comeBack();
-      const started = performance.now();
-      await node.invite(true);
-      await node.host.untilRules('the new endpoint is served', leadsToGuest, 30_000);
-      say(`an API server that ${what} was followed ${Math.round(performance.now() - started)} ms after its return`);
-      await node.invite(false);
-      await node.host.untilRules('and is served no more', (rules) => !leadsToGuest(rules), 30_000);
+      await end();
+      const returned = performance.now();
+      await node.setExtraEndpoint(true);
+      await node.host.untilRules('the new endpoint is served', servesExtraEndpoint, 30_000);
+      say(`an API server that ${what} was followed ${Math.round(performance.now() - returned)} ms after its return`);
+      await node.setExtraEndpoint(false);
+      await node.host.untilRules('and is served no more', (rules) => !servesExtraEndpoint(rules), 30_000);
     });
     expectUnharmed(outcome);
   }
 
-  test('no interface of the node routes localnet, after all that', async () => {
+  test('lets no interface of the node route localnet, after all that', async () => {
     const settings = (await node.host.run(['sh', '-c', 'grep -H . /proc/sys/net/ipv4/conf/*/route_localnet'])).split(
       '\n',
     );

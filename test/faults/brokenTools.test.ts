@@ -9,14 +9,14 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
-import { FaultNode, fewConnections, isWhole, leadsToGuest } from './faultNode.ts';
+import { FaultNode, fewConnections, isWhole, servesExtraEndpoint } from './faultNode.ts';
 import { expectFlowUnharmed, expectUnharmed } from './traffic.ts';
 
 function say(what: string): void {
   process.stdout.write(`${what}\n`);
 }
 
-describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serves', () => {
+describeWhere(['root', 'cluster', 'iptables'], 'Agent with broken tools', () => {
   let node: FaultNode;
   /** What the agent finds as /usr/sbin. */
   let programs: string;
@@ -30,7 +30,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
       '-ec',
       `mkdir ${programs}; cp -a /usr/sbin/*tables* /usr/sbin/nft /usr/sbin/conntrack ${programs}; mv ${tool} ${tool}.real`,
     ]);
-    await become('well');
+    await setTool('working');
     const ownView = `mount --bind ${programs} /usr/sbin; mount -t tmpfs none /run; exec "$@"`;
     await node.restart('SIGTERM', {
       wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', ownView, 'sh'],
@@ -42,11 +42,11 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
     await node?.stop();
   }, 30_000);
 
-  const doings = { well: '', hanging: 'exec sleep 3601.5', failing: 'exit 1' };
+  const scripts = { working: '', hanging: 'exec sleep 3601.5', failing: 'exit 1' };
 
   /** All programs of iptables are one; only those that load rules change. */
-  async function become(what: keyof typeof doings): Promise<void> {
-    const script = `#!/bin/bash\ncase "$0 $*" in *save*|*--version*) ;; *restore*) ${doings[what]} ;; esac\nexec -a "$0" ${tool.replace(programs, '/usr/sbin')}.real "$@"\n`;
+  async function setTool(what: keyof typeof scripts): Promise<void> {
+    const script = `#!/bin/bash\ncase "$0 $*" in *save*|*--version*) ;; *restore*) ${scripts[what]} ;; esac\nexec -a "$0" ${tool.replace(programs, '/usr/sbin')}.real "$@"\n`;
     await writeFile(`${tool}.new`, script, { mode: 0o755 });
     // A program that is being run cannot be written.
     await rename(`${tool}.new`, tool);
@@ -69,62 +69,66 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
     /** Reads the rules of the variant that the node uses. */
     readonly save?: string;
     /**
-     * Where the fault shows: in the status, which speaks of the second failure in a row, or in the log, which speaks of
+     * Where the fault is waited for: in the status, which shows the second failure in a row, or in the log, which shows
      * the first.
      */
-    readonly toldIn?: 'status' | 'log';
+    readonly shownIn?: 'status' | 'log';
   }
 
-  async function changeIsFollowedAfter({
+  async function expectChangeFollowedAfter({
     begin,
     reason,
     end,
     save = 'iptables-save',
-    toldIn = 'status',
+    shownIn = 'status',
   }: Fault): Promise<void> {
     const rules = async (): Promise<string> => (await node.host.run([save])).replaceAll(/ \[\d+:\d+\]$|^#.*$/gm, '');
     const outcome = await node.underTraffic(async () => {
       const before = await rules();
       await begin();
       const started = performance.now();
-      await node.invite(true);
-      const isTold = {
+      await node.setExtraEndpoint(true);
+      const isShown = {
         status: async () => (await condition()) === `Degraded ${reason}`,
         log: async () => node.agent.log().includes(`"reason":"${reason}"`),
       };
-      await until('the node says so', isTold[toldIn], 120_000);
-      say(`${reason} was told after ${Math.round(performance.now() - started)} ms`);
+      await until('the fault shows', isShown[shownIn], 120_000);
+      say(`${reason} was shown after ${Math.round(performance.now() - started)} ms`);
       expect(await rules()).toBe(before);
       await end();
-      await until('the change is followed', async () => leadsToGuest(await rules()), 90_000);
-      await until('the node is well', async () => (await condition()) === 'Ready Synced', 30_000);
+      await until('the change is followed', async () => servesExtraEndpoint(await rules()), 90_000);
+      await until('the node is Ready', async () => (await condition()) === 'Ready Synced', 30_000);
     });
-    await node.invite(false);
-    await until('the guest is served no more', async () => !leadsToGuest(await rules()), 30_000);
+    await node.setExtraEndpoint(false);
+    await until('the added endpoint is no longer served', async () => !servesExtraEndpoint(await rules()), 30_000);
     expectUnharmed(outcome);
   }
 
-  test('an iptables-restore that fails', async () => {
-    await changeIsFollowedAfter({ begin: () => become('failing'), reason: 'ToolFailed', end: () => become('well') });
+  test('serves while iptables-restore fails, and follows afterwards', async () => {
+    await expectChangeFollowedAfter({
+      begin: () => setTool('failing'),
+      reason: 'ToolFailed',
+      end: () => setTool('working'),
+    });
   }, 300_000);
 
-  test('an iptables-restore that hangs is ended after its time', async () => {
-    await changeIsFollowedAfter({
-      begin: () => become('hanging'),
+  test('serves while iptables-restore hangs, ends it after its time, and follows afterwards', async () => {
+    await expectChangeFollowedAfter({
+      begin: () => setTool('hanging'),
       reason: 'ToolTimedOut',
-      end: () => become('well'),
-      toldIn: 'log',
+      end: () => setTool('working'),
+      shownIn: 'log',
     });
     expect(await node.host.run(['ps', '-eo', 'args'])).not.toContain('\nsleep 3601.5');
   }, 300_000);
 
-  test('an iptables-restore that is gone', async () => {
+  test('serves while iptables-restore is gone, and follows afterwards', async () => {
     const restores = ['iptables-restore', 'iptables-nft-restore'].map((name) => path.join(programs, name));
     const begin = async (): Promise<void> =>
       void (await Promise.all(restores.map((file) => rename(file, `${file}.gone`))));
     const end = async (): Promise<void> =>
       void (await Promise.all(restores.map((file) => rename(`${file}.gone`, file))));
-    await changeIsFollowedAfter({ begin, reason: 'ToolMissing', end });
+    await expectChangeFollowedAfter({ begin, reason: 'ToolMissing', end });
   }, 300_000);
 
   describe('in the legacy variant', () => {
@@ -133,7 +137,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
       await node.configure({ iptables: { backend: 'Legacy' }, drift: { policy: 'Enforce', checkPeriodSeconds: 10 } });
     }, 60_000);
 
-    test('a lock that another program holds', async () => {
+    test('serves while another program holds the lock, and follows afterwards', async () => {
       let holder: ChildProcess | undefined;
       const begin = async (): Promise<void> => {
         holder = besideAgent('flock', '/run/xtables.lock', 'sh', '-c', 'echo held; exec cat');
@@ -143,10 +147,10 @@ describeWhere(['root', 'cluster', 'iptables'], 'broken tools on a node that serv
         holder?.stdin?.end();
         await Promise.resolve();
       };
-      await changeIsFollowedAfter({ begin, reason: 'LockHeld', end, save });
+      await expectChangeFollowedAfter({ begin, reason: 'LockHeld', end, save });
     }, 300_000);
 
-    test('a flushed nat table is found and repaired by the periodic check, and open flows notice nothing', async () => {
+    test('repairs a flushed nat table by the periodic check, and open flows go on', async () => {
       const outcome = await node.underTraffic(async () => {
         const flushed = performance.now();
         await once(besideAgent('iptables-legacy', '-t', 'nat', '-F'), 'exit');

@@ -1,8 +1,8 @@
 /**
- * What rules as iptables-save words them do for the Services: followed from chain to chain, as a packet would.
+ * Which Services the rules of iptables-save serve: followed from chain to chain, as a packet would.
  */
 
-/** The cluster IPs that a packet finds its way from to an endpoint, through as many chains as there are. */
+/** The cluster IPs from which the chains of nat lead to an endpoint. */
 export function servedAddresses(rules: string): ReadonlySet<string> {
   const chains = new Map<string, string[]>();
   const nat = rules.slice(rules.indexOf('*nat'));

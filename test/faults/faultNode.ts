@@ -13,28 +13,28 @@ import { type Outcome, type TrafficPlan, underTraffic } from './traffic.ts';
 export const web = '10.96.0.10';
 const flow = '10.96.0.11';
 export const endpoints = ['10.1.0.1', '10.1.0.2'];
-/** Serves like the others, and is an endpoint only for a while. */
-export const guest = '10.1.0.3';
+/** Serves like the others, and is an endpoint only while a test wants it. */
+export const extraEndpoint = '10.1.0.3';
 
 const serves = (rules: string): boolean =>
   rules.includes(`-d ${web}/32`) && rules.includes(`--to-destination ${endpoints[0]}:8080`);
 const hasJumps = (rules: string): boolean => /-A PREROUTING .*-j KUBE-SERVICES/.test(rules);
 export const isWhole = (rules: string): boolean => serves(rules) && hasJumps(rules);
-export const leadsToGuest = (rules: string): boolean => rules.includes(`--to-destination ${guest}:8080`);
+export const servesExtraEndpoint = (rules: string): boolean => rules.includes(`--to-destination ${extraEndpoint}:8080`);
 
 /**
- * Where connections must fail for a while: those that were due meanwhile are made up for, and should not keep the
- * machine busy.
+ * For tests in which connections must fail for a while: those that were due meanwhile are made afterwards, and should
+ * not keep the machine busy.
  */
 export const fewConnections = { perSecond: 20 };
 
-export interface Neighbour {
+export interface ExtraService {
   readonly name: string;
   readonly address: string;
 }
 
 /** More Services, of two endpoints each. */
-export function neighbours(count: number): readonly Neighbour[] {
+export function extraServices(count: number): readonly ExtraService[] {
   return Array.from({ length: count }, (_, index) => ({
     name: `svc-${index}`,
     address: `10.96.${1 + (index >> 8)}.${index & 255}`,
@@ -51,20 +51,21 @@ export class FaultNode {
     this.agent = host.startAgent();
   }
 
-  static async start(more: readonly Neighbour[] = []): Promise<FaultNode> {
+  /** Makes a node with `web`, `flow` and these Services, and resolves when all are served. */
+  static async start(more: readonly ExtraService[] = []): Promise<FaultNode> {
     const host = await AgentNode.start();
     try {
-      return await serving(host, more);
+      return await createNode(host, more);
     } catch (error) {
       await host.stop();
       throw error;
     }
   }
 
-  /** Of a host that has all its objects. */
-  static async serve(host: AgentNode): Promise<FaultNode> {
+  /** Starts an agent on a host whose objects exist, and resolves when it serves. */
+  static async onHost(host: AgentNode): Promise<FaultNode> {
     const started = new FaultNode(host);
-    // An agent that has none waits for its configuration, and so would one that is started anew.
+    // An agent without a NodeProxy waits for one, and would wait again at each start.
     await started.configure({});
     await host.untilRules('the Services are served', isWhole, 60_000);
     return started;
@@ -74,11 +75,13 @@ export class FaultNode {
     await this.host.stop();
   }
 
+  /** Ends the agent by this signal, and starts another. */
   async restart(signal: 'SIGTERM' | 'SIGKILL', options?: Parameters<AgentNode['startAgent']>[0]): Promise<void> {
     await this.agent.end(signal);
     this.agent = this.host.startAgent(options);
   }
 
+  /** Syncs that the running agent has logged. */
   syncs(): number {
     return this.agent.log().split('"message":"synced"').length - 1;
   }
@@ -87,6 +90,7 @@ export class FaultNode {
     await until('it has synced', () => this.syncs() >= times, 60_000);
   }
 
+  /** Assigns a configuration, and resolves when it is in force and the node Ready. */
   async configure(config: Partial<NodeConfig>): Promise<void> {
     this.#generation += 1;
     const revision = `r${this.#generation}`;
@@ -108,21 +112,21 @@ export class FaultNode {
     });
   }
 
-  /** Of the NodeProxy, by a JSONPath. */
+  /** A part of the NodeProxy, by its JSONPath. */
   status(jsonPath: string): Promise<string> {
     return this.host.kubectl(['get', 'nodeproxy', this.host.name, '-o', `jsonpath=${jsonPath}`]);
   }
 
-  /** Whether `guest` is an endpoint of `web` besides the others. */
-  async invite(isInvited: boolean): Promise<void> {
-    await this.applySlices(['web'], isInvited ? [...endpoints, guest] : endpoints);
+  /** Makes `extraEndpoint` an endpoint of `web` beside the others, or takes it away. */
+  async setExtraEndpoint(isPresent: boolean): Promise<void> {
+    await this.applySlices(['web'], isPresent ? [...endpoints, extraEndpoint] : endpoints);
   }
 
   async applySlices(services: readonly string[], addresses: readonly string[]): Promise<void> {
     await this.host.apply(...services.map((name) => withoutIdentity(slice(name, { addresses }))));
   }
 
-  /** To `web`, where no others are named. */
+  /** Runs an action under traffic, to `web` where no other Services are named. */
   underTraffic(
     action: () => Promise<void>,
     { connectTo = [web], ...rest }: Partial<TrafficPlan> = {},
@@ -130,7 +134,7 @@ export class FaultNode {
     return underTraffic(this.host, { flow, connectTo, ...rest }, action);
   }
 
-  /** Whether a new connection is answered soon. */
+  /** Whether a new connection to `web` is answered within 0.9 s. */
   async answers(): Promise<boolean> {
     // With a socket as its input, bash would read a person's .bashrc first.
     return this.host.run(['timeout', '0.9', 'bash', '--norc', '-c', `head -c1 < /dev/tcp/${web}/80`]).then(
@@ -140,7 +144,7 @@ export class FaultNode {
   }
 }
 
-async function serving(host: AgentNode, more: readonly Neighbour[]): Promise<FaultNode> {
+async function createNode(host: AgentNode, more: readonly ExtraService[]): Promise<FaultNode> {
   await host.run(['sh', '-ec', network]);
   const others = [{ name: 'web', address: web }, ...more];
   const flowSlice = { ...slice('flow'), ports: [{ name: 'http', protocol: 'TCP', port: 8081 }] };
@@ -151,7 +155,7 @@ async function serving(host: AgentNode, more: readonly Neighbour[]): Promise<Fau
   await host.apply(...[node(host.name, ['192.168.0.1']), ...services, flowSlice, ...slices].map(withoutIdentity));
   await host.kubectl(['apply', '-k', 'crds']);
   await host.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
-  return FaultNode.serve(host);
+  return FaultNode.onHost(host);
 }
 
 const network = `
@@ -159,7 +163,7 @@ ip link add eth0 type veth peer name eth1
 ip address add 192.168.0.1/24 dev eth0
 ip link set eth0 up; ip link set eth1 up
 ip route add default via 192.168.0.254
-ip address add 10.1.0.1/32 dev lo; ip address add 10.1.0.2/32 dev lo; ip address add ${guest}/32 dev lo
+ip address add 10.1.0.1/32 dev lo; ip address add 10.1.0.2/32 dev lo; ip address add ${extraEndpoint}/32 dev lo
 ip route add local 10.1.1.0/24 dev lo
 # Above are the ports that connections.py takes.
 echo 1024 30000 > /proc/sys/net/ipv4/ip_local_port_range`;

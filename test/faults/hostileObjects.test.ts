@@ -16,56 +16,7 @@ import { decodeService } from '../../src/model/decodeService.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
 import { scaled } from '../support/scale.ts';
-
-const injections = [
-  '\n',
-  '\r\n',
-  '"',
-  "'",
-  '\\',
-  '\u0000',
-  '\u2028',
-  '$(reboot)',
-  '`reboot`',
-  '; flush ruleset; #',
-  '#',
-  ' -j ACCEPT',
-  '\nCOMMIT\n*filter\n-I INPUT -j DROP\nCOMMIT\n',
-  'x" -j DROP',
-  '{',
-  '}',
-  'é',
-  '%s',
-] as const;
-const addresses = [
-  '010.0.0.010',
-  '10.0.0.256',
-  '0x0a000001',
-  '10.1',
-  '167772161',
-  'evil.example.com',
-  'localhost',
-  '::ffff:10.0.0.1',
-  'fe80::1%eth0',
-  '127.0.0.1',
-  '0.0.0.0/0',
-  '10.0.0.1/32',
-  '10.0.0.1 ',
-  '',
-  '!10.0.0.1',
-  '-j',
-] as const;
-
-/** A valid text with something in it, or something else entirely. */
-const hostile = (text: string): fc.Arbitrary<string> =>
-  fc.oneof(
-    fc.constantFrom(...addresses),
-    fc
-      .tuple(fc.constantFrom(...injections), fc.nat(text.length))
-      .map(([injection, at]) => text.slice(0, at) + injection + text.slice(at)),
-    fc.string({ unit: 'binary', maxLength: 40 }),
-    fc.constant('a'.repeat(300)),
-  );
+import { hostile } from './hostileText.ts';
 
 const endpoint = {
   nodeName: 'node-1',
@@ -134,20 +85,20 @@ const objects = {
 type Objects = typeof objects;
 type Path = readonly (string | number)[];
 
-/** A text in the objects: a value, or a key of a map that people name. */
+/** A text in the objects: a value, or a key of a map whose keys users choose. */
 interface Field {
   readonly path: Path;
   readonly text: string;
   readonly isKey?: true;
 }
 
-const namedByPeople = new Set<string | number>(['labels', 'annotations']);
+const mapsWithFreeKeys = new Set<string | number>(['labels', 'annotations']);
 
 function fieldsIn(value: unknown, path: Path = []): readonly Field[] {
   if (typeof value === 'string') return [{ path, text: value }];
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, child]) => {
-    const keys: readonly Field[] = namedByPeople.has(path.at(-1) ?? '')
+    const keys: readonly Field[] = mapsWithFreeKeys.has(path.at(-1) ?? '')
       ? [{ path: [...path, key], text: key, isKey: true }]
       : [];
     return keys.concat(fieldsIn(child, [...path, Array.isArray(value) ? Number(key) : key]));
@@ -255,8 +206,8 @@ function familiesServed(rules: readonly string[]): readonly IPFamily[] {
   return ipFamilies.filter((family) => rules.some((each) => destination[family].test(each)));
 }
 
-describe('hostile objects', () => {
-  test('the unharmed ones are served, and every line of theirs is of the known kinds', () => {
+describe('Rules of hostile objects', () => {
+  test('serve the objects when they are harmless, with lines of the known kinds alone', () => {
     for (const base of bases) {
       const rules = rulesOf(base);
       expect(familiesServed(rules)).toEqual(['ipv4', 'ipv6']);
@@ -267,7 +218,7 @@ describe('hostile objects', () => {
     expect(fields.length).toBeGreaterThan(40);
   });
 
-  test('the test would see an injected rule, an octal address and a host name', () => {
+  test('are checked by expressions that find an injected rule, an octal address and a host name', () => {
     expect(
       suspicious([
         '-I INPUT -j DROP"',
@@ -280,11 +231,11 @@ describe('hostile objects', () => {
 
   test.each([
     {
-      name: 'an octal-looking address is read as decimal, as Kubernetes does',
+      name: 'read an octal-looking address as decimal, as Kubernetes does',
       text: '010.096.000.010',
       expected: '-d 10.96.0.10/32',
     },
-    { name: 'an IPv4-mapped one as IPv4', text: '::ffff:10.96.0.9', expected: '-d 10.96.0.9/32' },
+    { name: 'read an IPv4-mapped address as IPv4', text: '::ffff:10.96.0.9', expected: '-d 10.96.0.9/32' },
   ])('$name', ({ text, expected }) => {
     const paths = [
       ['service', 'spec', 'clusterIPs', 0],
@@ -293,7 +244,7 @@ describe('hostile objects', () => {
     expect(rulesOf(paths.reduce((all, path) => withText(all, { path }, text), objects)).join('\n')).toContain(expected);
   });
 
-  test('nothing unchecked reaches rule text, whichever field holds it', () => {
+  test('hold nothing unchecked, whichever field it is in', () => {
     const inputs = scaled(500, 10_000);
     const served: Record<IPFamily, number> = { ipv4: 0, ipv6: 0 };
     fc.assert(
@@ -307,7 +258,7 @@ describe('hostile objects', () => {
     process.stdout.write(
       `${inputs} hostile inputs over ${fields.length} fields; rules lead to the endpoint after ${served.ipv4} of them in IPv4, ${served.ipv6} in IPv6\n`,
     );
-    // Where an attack is refused before there are rules, it says nothing of them.
+    // An attack that is refused before there are rules proves nothing of them.
     for (const family of ipFamilies) expect(served[family]).toBeGreaterThan(inputs / 5);
   }, 900_000);
 });

@@ -1,5 +1,5 @@
 /**
- * What happens to a node with a tree of dispatch, whose full sync takes many COMMITs: agents that are killed while they
+ * A node with a tree of dispatch chains, whose full sync takes many COMMITs: agents that are killed while they
  * write, and the way from kube-proxy and back. Each connection goes to another Service.
  */
 import { once } from 'node:events';
@@ -11,17 +11,17 @@ import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { scaled } from '../support/scale.ts';
 import { servedAddresses } from './dispatch.ts';
-import { FaultNode, neighbours, web } from './faultNode.ts';
+import { FaultNode, extraServices, web } from './faultNode.ts';
 import { expectUnharmed } from './traffic.ts';
 
-const others = neighbours(300);
+const others = extraServices(300);
 const names = ['web', ...others.map(({ name }) => name)];
 const addresses = [web, ...others.map(({ address }) => address)];
-/** After an iptables-restore was seen that loads rules. */
+/** When to kill, in ms after an iptables-restore was seen that loads rules. */
 const moments = Array.from({ length: scaled(4, 20) }, (_, index) => index * scaled(50, 10));
-const fewest = scaled(3, 10);
+const minKilledWhileLoading = scaled(3, 10);
 
-describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () => {
+describeWhere(['root', 'cluster', 'iptables'], 'Agent with 300 Services', () => {
   let node: FaultNode;
   beforeAll(async () => {
     node = await FaultNode.start(others);
@@ -31,7 +31,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
     await node?.stop();
   }, 30_000);
 
-  /** Those that a packet finds no endpoint of. */
+  /** Services from which the rules lead to no endpoint. */
   async function unserved(): Promise<readonly string[]> {
     const served = servedAddresses(await node.host.rules());
     return addresses.filter((address) => !served.has(address));
@@ -41,8 +41,8 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
     return until('all Services are served', async () => (await unserved()).length === 0, 60_000);
   }
 
-  test('agents killed while they write lose no Service and no connection', async () => {
-    let met = 0;
+  test('loses no Service and no connection when it is killed while it writes', async () => {
+    let killedWhileLoading = 0;
     const outcome = await node.underTraffic(
       async () => {
         for (const [round, afterMs] of moments.entries()) {
@@ -61,8 +61,8 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
           if (child !== undefined && round % 2 === 0) killIfRunning(child);
           await node.agent.end('SIGKILL');
           if (child === undefined) continue;
-          met += 1;
-          await until('what it had begun is over', async () => !(await isRunning(child)), 30_000);
+          killedWhileLoading += 1;
+          await until('the iptables-restore has ended', async () => !(await isRunning(child)), 30_000);
           expect(await unserved()).toEqual([]);
         }
         node.agent = node.host.startAgent();
@@ -70,13 +70,13 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
       },
       { connectTo: addresses },
     );
-    process.stdout.write(`${met} of ${moments.length} agents were killed while iptables-restore ran\n`);
-    expect(met).toBeGreaterThanOrEqual(fewest);
+    process.stdout.write(`${killedWhileLoading} of ${moments.length} agents were killed while iptables-restore ran\n`);
+    expect(killedWhileLoading).toBeGreaterThanOrEqual(minKilledWhileLoading);
     expect(await unserved()).toEqual([]);
     expectUnharmed(outcome);
   }, 400_000);
 
-  test('from a running kube-proxy, and back, fails no connection at 500 a second, and kube-proxy can delete what it took over', async () => {
+  test('takes over from a running kube-proxy and hands over to it without a failed connection at 500 a second, and kube-proxy can delete what it took over', async () => {
     await node.agent.end('SIGTERM');
     const { 'kube-proxy': program } = await ensureBinaries({ which: ['kube-proxy'] });
     const command = [
@@ -86,14 +86,14 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
       '--conntrack-max-per-core=0',
       '--proxy-mode=iptables',
     ];
-    const healthy = (): Promise<boolean> =>
+    const isHealthy = (): Promise<boolean> =>
       node.host.get(10_256, '/healthz').then(
         ({ status }) => status === 200,
         () => false,
       );
     await node.host.run(['src/main.ts', 'cleanup']);
     let kubeProxy = node.host.spawn(command);
-    const stay = addresses.slice(0, -1);
+    const staying = addresses.slice(0, -1);
     const [gone = '', nameGone = ''] = [addresses.at(-1), names.at(-1)];
     try {
       await untilAllServed();
@@ -103,14 +103,14 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
           await node.untilSynced();
           kubeProxy.kill('SIGTERM');
           await once(kubeProxy, 'exit');
-          await until('the agent has the health port', healthy, 30_000);
+          await until('the agent has the health port', isHealthy, 30_000);
           await node.agent.end('SIGTERM');
           const before = await node.host.rules();
           expect(before).toContain(':KUBE-SB-');
-          await tryOut(before, gone);
+          await leaveTrialChain(before, gone);
           await node.host.run(['src/main.ts', 'cleanup', '--handover']);
           kubeProxy = node.host.spawn(command);
-          await until('kube-proxy is healthy', healthy, 30_000);
+          await until('kube-proxy is healthy', isHealthy, 30_000);
           await node.host.kubectl(['delete', 'service', nameGone]);
           await until(
             'the chains of the Service are gone',
@@ -119,7 +119,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
           );
           expect(await unserved()).toEqual([gone]);
         },
-        { connectTo: stay, perSecond: 600 },
+        { connectTo: staying, perSecond: 600 },
       );
       const { body } = await node.host.get(10_249, '/metrics');
       expect(sumOf(body, 'kubeproxy_sync_proxy_rules_duration_seconds_count')).toBeGreaterThan(0);
@@ -132,8 +132,8 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
     }
   }, 240_000);
 
-  /** Leaves what an agent leaves that is killed while it looks for a Service that the kernel refuses. */
-  async function tryOut(rules: string, address: string): Promise<void> {
+  /** Leaves the chain of an agent that was killed while it searched for a Service that the kernel refuses. */
+  async function leaveTrialChain(rules: string, address: string): Promise<void> {
     const chain = new RegExp(`^-A KUBE-SB-\\S+ -d ${address}/32 .* -j (KUBE-SVC-\\S+)$`, 'm').exec(rules)?.[1];
     await node.host.run(
       ['iptables-restore', '--noflush'],
@@ -142,7 +142,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'a node with 300 Services', () =>
   }
 });
 
-/** The process below another that loads rules, not one that only looks whether it could. */
+/** The child process that loads rules; not one with --test or --version. */
 async function restoringChild(parent: number): Promise<number | undefined> {
   const children = await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8').catch(() => '');
   for (const child of children.split(' ').filter((each) => each !== '')) {

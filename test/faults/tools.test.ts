@@ -1,5 +1,5 @@
 /**
- * The kernel's tools in other hands: a lock that somebody holds, a monitor that cannot run, a flushed table in the
+ * The kernel's tools under faults: a lock that another program holds, a monitor that cannot run, a flushed table in the
  * legacy variant.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -17,21 +17,21 @@ import { manyServices, state } from '../backend/iptables/services.ts';
 import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
 
-describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its own', () => {
+describeWhere(['root', 'iptables'], 'SyncLoop with iptables-legacy', () => {
   let holder: ChildProcess;
   let run: RunCommand;
   let backend: Backend;
   let loop: SyncLoop | undefined;
-  const told: string[] = [];
+  const events: string[] = [];
   const config = {
     iptables: { backend: 'Legacy' as const },
     drift: { policy: 'Enforce' as const, checkPeriodSeconds: 1 },
   };
   const observer: SyncObserver = {
     onQueued: () => undefined,
-    onSuccess: () => void told.push('synced'),
-    onFailure: (_loop, { error }) => void told.push(error.reason),
-    onDrift: () => void told.push('drift'),
+    onSuccess: () => void events.push('synced'),
+    onFailure: (_loop, { error }) => void events.push(error.reason),
+    onDrift: () => void events.push('drift'),
   };
 
   beforeEach(async () => {
@@ -46,7 +46,7 @@ describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its ow
         args: ['-t', String(holder.pid), '-n', '-m', command.file, ...command.args],
       });
     backend = createIptablesBackend('ipv4', { run });
-    told.length = 0;
+    events.length = 0;
   });
   afterEach(async () => {
     await loop?.stop(0);
@@ -59,7 +59,7 @@ describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its ow
     loop.start();
   }
 
-  test('a lock that stays held fails the sync after a while, harms no Service, and is forgotten when it goes', async () => {
+  test('fails while another program holds the lock, leaves out no Service, and syncs when the lock is free', async () => {
     const lock = spawn(
       'nsenter',
       ['-t', String(holder.pid), '-n', '-m', 'flock', '/run/xtables.lock', 'sh', '-c', 'echo held; exec cat'],
@@ -67,20 +67,20 @@ describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its ow
     );
     await once(lock.stdout, 'data');
     start();
-    await until('the sync has failed', () => told.length > 0, 20_000);
+    await until('the sync has failed', () => events.length > 0, 20_000);
     lock.stdin.end();
-    await until('it has synced', () => told.includes('synced'), 20_000);
-    expect(told[0]).toBe('LockHeld');
+    await until('it has synced', () => events.includes('synced'), 20_000);
+    expect(events[0]).toBe('LockHeld');
     expect(loop?.status.result).toMatchObject({ services: 5, quarantined: [] });
   }, 60_000);
 
-  test('a flushed table is repaired by the periodic check', async () => {
+  test('repairs a flushed table by the periodic check', async () => {
     start();
-    await until('it has synced', () => told.includes('synced'), 20_000);
+    await until('it has synced', () => events.includes('synced'), 20_000);
     await run({ file: '/usr/sbin/iptables-legacy', args: ['-t', 'nat', '-F'], timeoutMs: 10_000 });
     const started = performance.now();
-    await until('it is repaired', () => told.filter((each) => each === 'synced').length > 1, 10_000);
-    expect(told).toContain('drift');
+    await until('it is repaired', () => events.filter((each) => each === 'synced').length > 1, 10_000);
+    expect(events).toContain('drift');
     expect(await backend.findDrift(new AbortController().signal)).toBeUndefined();
     process.stdout.write(
       `iptables-legacy -t nat -F was repaired after ${Math.round(performance.now() - started)} ms, checked every second\n`,
@@ -88,7 +88,7 @@ describeWhere(['root', 'iptables'], 'iptables-legacy, with a lock file of its ow
   }, 60_000);
 });
 
-describe('what is heard of the kernel', () => {
+describe('lossesIn', () => {
   test.each([
     { line: 'delete rule ip nat KUBE-PROXY-CANARY handle 7', families: ['ipv4'] },
     { line: 'delete chain ip6 filter KUBE-PROXY-CANARY', families: ['ipv6'] },
@@ -99,23 +99,23 @@ describe('what is heard of the kernel', () => {
     { line: 'delete table ip others', families: [] },
     { line: 'delete table ip nat-of-others', families: [] },
     { line: 'overrun', families: ['ipv4', 'ipv6'] },
-  ])('$line', ({ line, families }) => {
+  ])('reads: $line', ({ line, families }) => {
     expect(lossesIn(line)).toEqual(families);
   });
 });
 
 /**
- * The first families that are told of when a script has run, in a namespace of its own, so fast that nothing was read
- * meanwhile.
+ * The first `count` families that the monitor reports for a script, in a network namespace of its own. The monitor is
+ * stopped meanwhile, so that it reads all events afterwards.
  */
-async function firstHeard(count: number, disturb: string, options = ''): Promise<readonly string[]> {
+async function firstReported(count: number, disturb: string, options = ''): Promise<readonly string[]> {
   const file = join(import.meta.dirname, '..', '..', 'src', 'system', 'nftMonitor.ts');
   const listen = `
     import { watchForLosses } from ${JSON.stringify(file)};
-    let heard = 0;
-    const onLoss = (family) => console.log(family) ?? (++heard === ${count} && process.exit());
+    let reported = 0;
+    const onLoss = (family) => console.log(family) ?? (++reported === ${count} && process.exit());
     watchForLosses({ onLoss, onEnd: (why) => console.log(why), ${options} });`;
-  // Who listens in the group of nftables; a socket's number there is its process'.
+  // The process that has a socket in the multicast group of nftables: a socket's port id is its process id.
   const listener = `awk '$2 == 12 && $4 == "00000040" { print $3 }' /proc/net/netlink`;
   const script = `
     "$0" --input-type=module -e "$1" &
@@ -129,30 +129,30 @@ async function firstHeard(count: number, disturb: string, options = ''): Promise
   return output.trim().split('\n');
 }
 
-describeWhere(['root', 'iptables'], 'what is heard of a real kernel', () => {
-  test('rules that are flushed, a chain that is deleted, a ruleset that is flushed', async () => {
+describeWhere(['root', 'iptables'], 'watchForLosses on a kernel', () => {
+  test('reports flushed rules, a deleted chain and a flushed ruleset', async () => {
     const disturb = `
       nft add table ip others; nft delete table ip others
       iptables-nft -t nat -N KUBE-PROXY-CANARY; iptables-nft -t nat -A KUBE-PROXY-CANARY -m comment --comment canary -j RETURN; iptables-nft -t nat -F
       ip6tables-nft -t filter -N KUBE-PROXY-CANARY; ip6tables-nft -t filter -X KUBE-PROXY-CANARY; nft flush ruleset`;
-    expect(await firstHeard(5, disturb)).toEqual(['ipv4', 'ipv6', 'ipv4', 'ipv4', 'ipv6']);
+    expect(await firstReported(5, disturb)).toEqual(['ipv4', 'ipv6', 'ipv4', 'ipv4', 'ipv6']);
   }, 40_000);
 
   const manyRules = `{ echo 'add table ip others; add chain ip others many'; seq 3000 | sed 's/.*/add rule ip others many tcp dport & accept/'; } | nft -f -`;
 
-  test('changes of others that there is no room for: what got lost may have been of both families', async () => {
-    expect(await firstHeard(2, manyRules, 'bufferBytes: 4096')).toEqual(['ipv4', 'ipv6']);
+  test('reports both families when changes of others overrun its buffer', async () => {
+    expect(await firstReported(2, manyRules, 'bufferBytes: 4096')).toEqual(['ipv4', 'ipv6']);
   }, 40_000);
 
-  test('changes of others that there is room for: nothing before a loss that follows them', async () => {
-    expect(await firstHeard(1, `${manyRules}; nft add table ip6 kube-proxy; nft delete table ip6 kube-proxy`)).toEqual([
-      'ipv6',
-    ]);
+  test('reports nothing for changes of others that its buffer holds', async () => {
+    expect(
+      await firstReported(1, `${manyRules}; nft add table ip6 kube-proxy; nft delete table ip6 kube-proxy`),
+    ).toEqual(['ipv6']);
   }, 40_000);
 });
 
-describe('a program that is kept running', () => {
-  test('is started again when it ends, gets its input, and its lines arrive whole though they come in pieces', async () => {
+describe('keepRunning', () => {
+  test('starts a program again when it ends, gives it its input, and joins pieces of a line', async () => {
     const lines: string[] = [];
     const ends: string[] = [];
     const script = 'read word; printf "del"; sleep 0.05; printf "ete $word\\nsecond\\n"; exit 3';
@@ -166,13 +166,13 @@ describe('a program that is kept running', () => {
     });
     await until('it has run twice', () => ends.length >= 2);
     await running.stop();
-    const told = ends.length;
+    const numberOfEnds = ends.length;
     expect(lines.slice(0, 4)).toEqual(['delete this', 'second', 'delete this', 'second']);
     expect(ends[0]).toBe('ended with 3');
-    expect(ends).toHaveLength(told);
+    expect(ends).toHaveLength(numberOfEnds);
   });
 
-  test('one that is not installed is told of and tried again', async () => {
+  test('reports a program that is not installed, and tries again', async () => {
     const ends: string[] = [];
     const running = keepRunning({ program: 'no-such-program', args: [], onEnd: (why) => ends.push(why), retryMs: 10 });
     await until('it was tried twice', () => ends.length >= 2);

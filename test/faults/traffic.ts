@@ -1,5 +1,5 @@
 /**
- * Traffic on a node while something happens to it, and what is promised of it.
+ * Traffic on a node while an action runs, and what must be true of it.
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,15 +8,17 @@ import type { AgentNode } from '../agent/agentNode.ts';
 import { until } from '../support/until.ts';
 
 export interface FlowReport {
+  /** Requests that were answered. */
   readonly exchanges: number;
-  readonly longestSilenceMs: number;
+  readonly maxSilenceMs: number;
+  /** Why the connection ended. */
   readonly broken?: string;
 }
 
 export interface Outcome {
   readonly ok: number;
   readonly failed: number;
-  /** How many, by Service address and what happened. */
+  /** Numbers of failures, by Service address and error. */
   readonly reasons: Readonly<Record<string, number>>;
   readonly slowestMs: number;
   readonly perSecond: number;
@@ -24,24 +26,25 @@ export interface Outcome {
 }
 
 export interface TrafficPlan {
-  /** Of the Service that a flow stays open to. */
+  /** The address of the Service that a connection stays open to. */
   readonly flow: string;
-  /** Of the Services that new connections are made to, one after the other. */
+  /** The addresses of the Services that new connections are made to, in turn. */
   readonly connectTo: readonly string[];
   readonly perSecond?: number;
 }
 
-/** Linux sends a lost SYN again after so long: a connection that took less never met a missing rule. */
+/** Linux sends a lost SYN again after a second: a connection that took less never met a missing rule. */
 const firstRetransmissionMs = 1000;
 
+/** Runs the action while traffic goes through the node, and half a second before and after it. */
 export async function underTraffic(
   host: AgentNode,
   { flow, connectTo, perSecond = 100 }: TrafficPlan,
   action: () => Promise<void>,
 ): Promise<Outcome> {
-  // A connection that met no rule is remembered untranslated for two minutes, and its port would be used again.
+  // Connection tracking keeps a connection that met no rule for two minutes, untranslated, and its port is used again.
   await host.run(['conntrack', '-F']);
-  // What measures goes before what is measured; else a busy machine shows as a slow connection.
+  // The measuring process has priority; else a busy machine would show as a slow connection.
   const worker = host.spawn([
     'nice',
     '-n',
@@ -68,16 +71,16 @@ export async function underTraffic(
   return JSON.parse(output.split('\n')[1] ?? '') as Outcome;
 }
 
-/** New connections may have failed; the one that was open has not noticed anything. */
+/** New connections may have failed; the one that was open was never silent for a retransmission. */
 export function expectFlowUnharmed(outcome: Outcome): void {
   process.stdout.write(`${expect.getState().currentTestName}: ${JSON.stringify(outcome)}\n`);
   expect(outcome.ok).toBeGreaterThan(0);
   expect(outcome.flow.broken).toBeUndefined();
   expect(outcome.flow.exchanges).toBeGreaterThan(0);
-  expect(outcome.flow.longestSilenceMs).toBeLessThan(firstRetransmissionMs);
+  expect(outcome.flow.maxSilenceMs).toBeLessThan(firstRetransmissionMs);
 }
 
-/** Nobody has noticed anything. */
+/** No connection failed or was slow. */
 export function expectUnharmed(outcome: Outcome): void {
   expectFlowUnharmed(outcome);
   expect(outcome.reasons).toEqual({});

@@ -1,6 +1,6 @@
 /**
- * Runs in a node's network namespace: serves on every address of it, keeps a flow open to one Service, and opens new
- * connections to others at a steady rate. Ends with its standard input, and then says what became of them.
+ * Runs in a node's network namespace: serves on every address of it, keeps a connection open to one Service, and opens
+ * new connections to others at a steady rate. Ends with its standard input, and then prints an Outcome as JSON.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import type { FlowReport, Outcome } from './traffic.ts';
 
 const [, , flowAddress = '', perSecond = '', ...addresses] = process.argv;
-/** So that a silence shorter than a retransmission is seen. */
-const askEveryMs = 20;
+/** Short enough to see a silence that is shorter than a retransmission. */
+const requestPeriodMs = 20;
 
 /** As connections.py prints it. */
 interface Connections {
@@ -37,11 +37,11 @@ class Flow {
   readonly #socket = net.connect({ host: flowAddress, port: 80, noDelay: true });
   #lastAnswer = performance.now();
   #exchanges = 0;
-  #longestSilenceMs = 0;
+  #maxSilenceMs = 0;
   #broken: string | undefined;
 
   constructor() {
-    const timer = setInterval(() => this.#socket.write('?'), askEveryMs);
+    const timer = setInterval(() => this.#socket.write('?'), requestPeriodMs);
     this.#socket.on('data', () => this.#answered());
     this.#socket.on('error', (error: NodeJS.ErrnoException) => (this.#broken = error.code ?? error.message));
     this.#socket.on('close', () => {
@@ -55,17 +55,17 @@ class Flow {
   }
 
   report(): FlowReport {
-    const silentMs = Math.max(this.#longestSilenceMs, performance.now() - this.#lastAnswer);
+    const silentMs = Math.max(this.#maxSilenceMs, performance.now() - this.#lastAnswer);
     return {
       exchanges: this.#exchanges,
-      longestSilenceMs: Math.round(silentMs),
+      maxSilenceMs: Math.round(silentMs),
       ...(this.#broken !== undefined && { broken: this.#broken }),
     };
   }
 
   #answered(): void {
     const now = performance.now();
-    if (this.#exchanges > 0) this.#longestSilenceMs = Math.max(this.#longestSilenceMs, now - this.#lastAnswer);
+    if (this.#exchanges > 0) this.#maxSilenceMs = Math.max(this.#maxSilenceMs, now - this.#lastAnswer);
     this.#exchanges += 1;
     this.#lastAnswer = now;
   }
@@ -78,11 +78,11 @@ const clients = python('connect', perSecond, ...addresses.flatMap((address) => [
 const report = text(clients.stdout);
 process.stdout.write('ready\n');
 await once(process.stdin.resume(), 'end');
-const seenOfFlow = flow.report();
+const flowReport = flow.report();
 clients.stdin.end();
 const { connections, failed, slowestMs, seconds } = JSON.parse(await report) as Connections;
 const count = (reasons: Connections['failed']): number => Object.values(reasons).reduce((sum, each) => sum + each, 0);
-/** The API server has some of the ports that connections.py takes in turn: from there nobody tried to connect. */
+/** The API server has some of the ports that connections.py takes in turn: those connections were never tried. */
 const lost = Object.fromEntries(
   Object.entries(failed).filter(([reason]) => !reason.endsWith('Address already in use')),
 );
@@ -92,6 +92,6 @@ const outcome: Outcome = {
   reasons: lost,
   slowestMs,
   perSecond: Math.round(connections / seconds),
-  flow: seenOfFlow,
+  flow: flowReport,
 };
 process.stdout.write(`${JSON.stringify(outcome)}\n`, () => process.exit(0));

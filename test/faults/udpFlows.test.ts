@@ -29,7 +29,7 @@ const dns = (...pods: Pods): ServiceManifest => ({
   spec: { type: 'NodePort', ...dualStack },
   pods,
 });
-/** Whose changes come after those of DNS. */
+/** A Service that changes after DNS does. */
 const later = (...pods: Pods): ServiceManifest => ({
   name: 'later',
   clusterIP: clusterIP(11),
@@ -38,7 +38,7 @@ const later = (...pods: Pods): ServiceManifest => ({
   pods,
 });
 /** Three times the promised second. */
-const patienceMs = 3000;
+const timeoutMs = 3000;
 
 function isFrom(answer: Answer, pod: string): boolean {
   return typeof answer === 'object' && 'by' in answer && answer.by === pod;
@@ -48,7 +48,7 @@ function say(what: string): void {
   process.stdout.write(`${what}\n`);
 }
 
-describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', () => {
+describeWhere(['root', 'cluster', 'iptables'], 'UDP socket that stays open', () => {
   let network: Network;
   const ask = (family: IPFamily): Promise<Answer> =>
     network.ask('podA', { protocol: 'UDP', address: ip[family], port: 53, sourcePort: 4053, timeoutMs: 200 });
@@ -71,35 +71,35 @@ describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', (
   const untilSilent = (): Promise<unknown> =>
     Promise.all(
       ipFamilies.map((family) =>
-        until(`nobody answers over ${family}`, async () => typeof (await ask(family)) === 'string', patienceMs),
+        until(`there is no answer over ${family}`, async () => typeof (await ask(family)) === 'string', timeoutMs),
       ),
     );
 
-  describe('on a node where nobody looks for stale flows', () => {
+  describe('on a node that ends no stale flows', () => {
     beforeAll(async () => {
       network = await createNetwork();
     }, 60_000);
     afterAll(() => network?.close());
 
     test.each(ipFamilies)(
-      'goes on to an endpoint that is gone: what the other rows are about is real (%s)',
+      'goes on to an endpoint that is gone, which is what the agent must prevent (%s)',
       async (family) => {
         const backend = createIptablesBackend(family, { run: network.runOnNode });
-        const become = (manifest: ServiceManifest): Promise<unknown> =>
+        const sync = (manifest: ServiceManifest): Promise<unknown> =>
           backend.sync({
             state: stateOf(family, [manifest]),
             changed: new Set(['default/dns']),
             signal: new AbortController().signal,
           });
-        await become(dns('podB'));
+        await sync(dns('podB'));
         expect(await ask(family)).toMatchObject({ by: 'podB' });
-        await become(dns('podC'));
+        await sync(dns('podC'));
         expect(await ask(family)).toMatchObject({ by: 'podB' });
       },
     );
   });
 
-  // The rows follow on one another: they are one socket's life.
+  // The tests follow on one another, with one socket.
   describe('on a node with an agent', () => {
     let host: AgentNode;
     let agent: AgentProcess;
@@ -117,12 +117,12 @@ describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', (
     }, 30_000);
 
     const serveBy = (...pods: Pods): Promise<string> => host.apply(...sliceObjects(dns(...pods)));
-    /** How long that took from when the API server had it. */
+    /** Resolves to how long it took from when the API server had the change. */
     async function untilAnswered(by: string, question = ask): Promise<string> {
       const started = performance.now();
       const took = await Promise.all(
         ipFamilies.map(async (family) => {
-          await until(`${by} answers over ${family}`, async () => isFrom(await question(family), by), patienceMs);
+          await until(`${by} answers over ${family}`, async () => isFrom(await question(family), by), timeoutMs);
           return `${Math.round(performance.now() - started)} ms (${family})`;
         }),
       ).catch((error: unknown) => {
@@ -145,14 +145,14 @@ describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', (
       say(`a replaced DNS endpoint was reached after ${await untilAnswered('podC')}`);
     });
 
-    test('stays where it is while that endpoint drains', async () => {
+    test('stays with its endpoint while that drains', async () => {
       await host.apply(serviceObject(later()), ...sliceObjects(later('podB')));
       await untilAnswered('podB', askLater);
       await host.apply(
         ...sliceObjects(dns({ pod: 'podC', conditions: { ready: false, serving: true, terminating: true } }, 'podB')),
         ...sliceObjects(later('podC')),
       );
-      // When these flows have been ended, those of DNS have been looked at.
+      // When these flows have been ended, those of DNS have been checked.
       await untilAnswered('podC', askLater);
       for (const family of ipFamilies) expect(await ask(family)).toMatchObject({ by: 'podC' });
     });
@@ -164,19 +164,19 @@ describeWhere(['root', 'cluster', 'iptables'], 'a UDP socket that stays open', (
       say(`the first DNS endpoint after none was reached after ${await untilAnswered('podB')}`);
     });
 
-    test('an outside client at a NodePort follows as well', async () => {
+    test('follows from outside at a NodePort as well', async () => {
       await untilAnswered('podB', atNodePort);
       await serveBy('podC');
       await untilAnswered('podC', atNodePort);
     });
 
-    test('is not led anywhere any more when the Service is deleted', async () => {
+    test('is not answered when the Service is deleted', async () => {
       await untilAnswered('podC');
       await host.kubectl(['delete', 'service', 'dns', '--wait=false']);
       await untilSilent();
     });
 
-    test('what was done is counted', async () => {
+    test('is counted in the metric of deleted entries when its flow is ended', async () => {
       const { body } = await host.get(10_249, '/metrics');
       for (const family of ['IPv4', 'IPv6'])
         expect(

@@ -1,6 +1,6 @@
 /**
- * Runs inside the kernel under test: Services and an agent's part from the configuration to the kernel, without an API
- * server.
+ * Runs inside the kernel under test: Services, and the part of an agent from its configuration to the kernel, without
+ * an API server.
  */
 import { inspect } from 'node:util';
 import { Dataplane } from '../../src/agent/dataplane.ts';
@@ -32,7 +32,7 @@ export const maxWaitMs = 120_000;
 const pollMs = 50;
 
 export const flowPort = 8090;
-/** Of the node's: the first is for flows, the second for new connections, as the Services' ports 80 and 81 are. */
+/** The node's: the first for flows that stay open, the second for new connections, as the Services' ports 80 and 81. */
 const nodePorts = [30_200, 30_201] as const;
 
 const ports: ServiceManifest['ports'] = [
@@ -43,7 +43,7 @@ const ports: ServiceManifest['ports'] = [
 const publishedPorts: ServiceManifest['ports'] = ports.map((port) =>
   Object.assign({ nodePort: port['port'] === 80 ? nodePorts[0] : nodePorts[1] }, port),
 );
-const everybody = ['192.0.2.0/24', '10.244.0.0/16', '2001:db8:1::/48', 'fd00:10:244::/48'];
+const allClients = ['192.0.2.0/24', '10.244.0.0/16', '2001:db8:1::/48', 'fd00:10:244::/48'];
 
 const services: readonly ServiceManifest[] = [
   {
@@ -52,7 +52,7 @@ const services: readonly ServiceManifest[] = [
     ports: publishedPorts,
     pods: ['podA', 'remotePod'],
     loadBalancerIP: loadBalancerIP(200),
-    spec: { type: 'LoadBalancer', loadBalancerSourceRanges: everybody },
+    spec: { type: 'LoadBalancer', loadBalancerSourceRanges: allClients },
   },
   { name: 'sticky', clusterIP: clusterIP(201), ports, pods: ['podA', 'podC'], spec: { sessionAffinity: 'ClientIP' } },
   { name: 'deserted', clusterIP: clusterIP(202), ports, pods: [] },
@@ -64,7 +64,7 @@ const services: readonly ServiceManifest[] = [
   })),
 ];
 
-/** `index`: of the ports above. */
+/** The ways to a Service's port 80 (`index` 0) or 81 (`index` 1), in both families. */
 export function routes(what: string, index: 0 | 1): readonly Route[] {
   return ipFamilies.flatMap((family) => [
     { name: `${what} ${family} ClusterIP`, address: clusterIP(200)[family], port: 80 + index },
@@ -74,11 +74,12 @@ export function routes(what: string, index: 0 | 1): readonly Route[] {
   ]);
 }
 
+/** Flows that stay open while the mode changes. */
 export const openFlows = (['TCP', 'UDP'] as const).flatMap((protocol) =>
   routes(protocol, 0).map((route) => Object.assign({ protocol }, route)),
 );
 
-/** Nothing tells pods from others, so that a connection of the node's own is masqueraded only where it must be. */
+/** Without localTraffic, so that a connection of the node's own is masqueraded only where it must be. */
 function configOf(mode: ProxyMode, migration: Partial<NodeConfig['migration']>): NodeConfig {
   const { localTraffic: _none, ...rest } = defaultConfig;
   return {
@@ -91,6 +92,7 @@ function configOf(mode: ProxyMode, migration: Partial<NodeConfig['migration']>):
 
 let revisions = 0;
 
+/** A configuration with a revision of its own. */
 function desire(
   mode: ProxyMode,
   source: DesiredConfig['source'],
@@ -100,7 +102,7 @@ function desire(
   return { source, revision: `r${revisions}`, config: configOf(mode, migration) };
 }
 
-/** An agent from its configuration to the kernel. Cut off, it runs no program any more, and nobody hears of it. */
+/** An agent from its configuration to the kernel. After `cutAfter` it runs no program any more, as if it was killed. */
 export class Agent {
   readonly dataplane: Dataplane;
   readonly log: string[] = [];
@@ -108,8 +110,8 @@ export class Agent {
   #desired: DesiredConfig | undefined;
   #commandsLeft = Infinity;
   readonly wasCut = Promise.withResolvers<void>();
-  /** Says whether a program, with its input, is answered for as if it had done all, without being run. */
-  pretends: (file: string, input: string) => boolean = () => false;
+  /** Whether a program, with its input, is reported as successful without being run. */
+  isFaked: (file: string, input: string) => boolean = () => false;
 
   constructor(run: RunCommand) {
     this.#run = run;
@@ -120,7 +122,7 @@ export class Agent {
       for (const slice of sliceObjects(service))
         store.setSlice((slice['metadata'] as { name: string }).name, decodeEndpointSlice(slice));
     }
-    const say = this.#say;
+    const addToLog = this.#addToLog;
     this.dataplane = new Dataplane({
       store,
       makeBackend: (mode, family) =>
@@ -130,18 +132,19 @@ export class Agent {
       observer: {
         onQueued: () => undefined,
         onSuccess: () => undefined,
-        onFailure: (_loop, { error }) => say('sync failed', error),
-        onDrift: (_loop, what) => say(`drift: ${what}`),
+        onFailure: (_loop, { error }) => addToLog('sync failed', error),
+        onDrift: (_loop, what) => addToLog(`drift: ${what}`),
       },
-      logger: { error: say, warn: say, info: say, debug: () => undefined },
+      logger: { error: addToLog, warn: addToLog, info: addToLog, debug: () => undefined },
       onRequeue: () => undefined,
       timing: { settleMs: 1000, pollMs: 3000 },
     });
   }
 
-  readonly #say = (message: string, fields: object = {}): void =>
+  readonly #addToLog = (message: string, fields: object = {}): void =>
     void this.log.push(`${message} ${inspect(fields, { breakLength: Infinity, depth: 4 })}`);
 
+  /** The command after so many more never ends; then `wasCut` resolves. */
   cutAfter(commands: number): void {
     this.#commandsLeft = commands;
   }
@@ -153,15 +156,16 @@ export class Agent {
       return new Promise(() => undefined);
     }
     const input = [...(command.input ?? [])];
-    return this.pretends(command.file, input.join(''))
-      ? ''
-      : this.#run({ ...command, ...(command.input && { input }) });
+    return this.isFaked(command.file, input.join('')) ? '' : this.#run({ ...command, ...(command.input && { input }) });
   }
 
-  /** Done when the mode is in force; `proven` when it also may stay. */
-  async go(
+  /**
+   * Assigns a mode, and resolves when it is in force, to undefined, or refused, to the reason. `isProbed`: its probe
+   * succeeds at once, so that the mode before is drained and removed.
+   */
+  async assign(
     mode: ProxyMode,
-    { proven = true, ...migration }: { proven?: boolean } & Partial<NodeConfig['migration']> = {},
+    { isProbed = true, ...migration }: { isProbed?: boolean } & Partial<NodeConfig['migration']> = {},
   ): Promise<Refusal | undefined> {
     const desired = desire(mode, 'NodeProxy', migration);
     this.#desired = desired;
@@ -170,17 +174,17 @@ export class Agent {
       `mode ${mode} in force`,
       () => refusal !== undefined || this.dataplane.status.inForce?.revision === desired.revision,
     );
-    if (proven && refusal === undefined) this.dataplane.handleProbeResult(desired.revision, undefined);
+    if (isProbed && refusal === undefined) this.dataplane.handleProbeResult(desired.revision, undefined);
     return refusal;
   }
 
-  /** Throws when it does not go there. */
-  async become(mode: ProxyMode, migration: Partial<NodeConfig['migration']> = {}): Promise<void> {
-    const refusal = await this.go(mode, migration);
+  /** As `assign`; throws when the mode is refused. */
+  async changeMode(mode: ProxyMode, migration: Partial<NodeConfig['migration']> = {}): Promise<void> {
+    const refusal = await this.assign(mode, migration);
     if (refusal !== undefined) throw new Error(`mode ${mode} is refused: ${refusal.reason}: ${refusal.message}`);
   }
 
-  /** What its probe finds makes it look at its configuration again. */
+  /** Lets the probe of the mode in force fail, and accepts the configuration again, as the config controller does. */
   async failProbe(): Promise<Refusal | undefined> {
     if (this.#desired === undefined) throw new Error('no mode to probe');
     this.dataplane.handleProbeResult(this.#desired.revision, {
@@ -190,9 +194,9 @@ export class Agent {
     return this.dataplane.accept(this.#desired);
   }
 
-  /** As an agent starts: with what was saved, and what its NodeProxy says. */
-  async begin(saved: ProxyMode, desired: ProxyMode): Promise<void> {
-    const logger = { error: this.#say, warn: this.#say, info: this.#say, debug: () => undefined };
+  /** Starts as an agent does, with a saved mode and that of its NodeProxy; resolves when the latter may stay. */
+  async start(saved: ProxyMode, desired: ProxyMode): Promise<void> {
+    const logger = { error: this.#addToLog, warn: this.#addToLog, info: this.#addToLog, debug: () => undefined };
     const configController = new ConfigController({
       dataplane: this.dataplane,
       saved: desire(saved, 'Saved'),
@@ -218,7 +222,8 @@ export class Agent {
     await configController.stop();
   }
 
-  async left(): Promise<void> {
-    await until('the other mode has left', () => this.dataplane.status.areOthersRemoved === true, maxWaitMs, pollMs);
+  /** Resolves when nothing of other modes is left. */
+  async untilOthersRemoved(): Promise<void> {
+    await until('other modes are removed', () => this.dataplane.status.areOthersRemoved === true, maxWaitMs, pollMs);
   }
 }

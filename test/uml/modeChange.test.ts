@@ -11,7 +11,7 @@ import { checks } from './modeChangeReport.ts';
 /** On a machine that has other work to do; alone it takes a few minutes. */
 const timeoutMs = 900_000;
 
-describeWhere(['uml'], 'a change of mode on the kernel under test', () => {
+describeWhere(['uml'], 'Change of mode on a kernel with ip_vs', () => {
   const reports = new Map<string, CheckReport>();
   let fault: Error | undefined;
   beforeAll(async () => {
@@ -31,7 +31,7 @@ describeWhere(['uml'], 'a change of mode on the kernel under test', () => {
     expect(report.problems).toEqual([]);
   });
 
-  test('the program runs to its end', () => {
+  test('runs its program to the end', () => {
     if (fault !== undefined) throw fault;
   });
 });

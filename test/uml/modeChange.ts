@@ -20,9 +20,9 @@ import type { Check, CheckReport } from './modeChangeReport.ts';
 import type { Snapshot } from './nodeSnapshot.ts';
 import { differences, takeSnapshot } from './nodeSnapshot.ts';
 
-const leastPerSecond = 100;
-/** After it a flow that is not answered counts as silent. */
-const patienceMs = 9000;
+const minPerSecond = 100;
+/** How long flows may take to notice that they were cut. */
+const settleMs = 9000;
 
 function problemsOf(
   from: HostName,
@@ -45,13 +45,16 @@ function problemsOf(
   ].map((problem) => `from ${from}: ${problem}`);
 }
 
-/** Of flows whose virtual servers were taken away: UDP is served, perhaps by another pod; TCP is told. */
+/**
+ * Problems of flows whose virtual servers were removed: UDP must be served, perhaps by another pod; TCP must be reset
+ * or refused.
+ */
 function problemsOfCut({ broken }: TrafficReport): readonly string[] {
-  const wasTold = (flow: string): boolean =>
+  const wasEnded = (flow: string): boolean =>
     broken.includes(`${flow}: ECONNRESET`) || broken.includes(`${flow}: ECONNREFUSED`);
   return broken.filter((what) => {
     const flow = what.slice(0, what.indexOf(':'));
-    return flow.startsWith('UDP') ? !what.includes(': went from ') : !wasTold(flow);
+    return flow.startsWith('UDP') ? !what.includes(': went from ') : !wasEnded(flow);
   });
 }
 
@@ -65,13 +68,13 @@ const snapshot = (): ReturnType<typeof takeSnapshot> => takeSnapshot(runCommand)
 
 async function check(
   name: Check,
-  look: (note: (text: string) => void) => Promise<readonly string[]>,
+  findProblems: (note: (text: string) => void) => Promise<readonly string[]>,
   agents: readonly Agent[] = [],
 ): Promise<void> {
   let note: string | undefined;
   const started = performance.now();
   const before = commands;
-  const problems = await look((text) => (note = text)).catch((error: unknown) => [inspect(error)]);
+  const problems = await findProblems((text) => (note = text)).catch((error: unknown) => [inspect(error)]);
   const logs = problems.length === 0 ? [] : agents.flatMap(({ log }) => log.slice(-8));
   const report: CheckReport = {
     check: name,
@@ -91,7 +94,7 @@ await Promise.all((['podA', 'podC', 'remotePod'] as const).map((pod) => network.
 const empty = await snapshot();
 
 let agent = new Agent(run);
-await agent.become('ipvs');
+await agent.changeMode('ipvs');
 const freshIpvs = await snapshot();
 await agent.dataplane.stop(1000);
 await check('a node that never served ends clean', async () => {
@@ -101,25 +104,25 @@ await check('a node that never served ends clean', async () => {
 });
 
 agent = new Agent(run);
-await agent.become('iptables');
+await agent.changeMode('iptables');
 const freshIptables = await snapshot();
 const perSecond = { client: 65, node: 40, podB: 10 };
-const begin = (from: keyof typeof perSecond): Promise<void> =>
+const startTraffic = (from: keyof typeof perSecond): Promise<void> =>
   network.startTraffic(from, { flows: openFlows, connectTo: routes('connection', 1), perSecond: perSecond[from] });
-await begin('client');
-await begin('node');
+await startTraffic('client');
+await startTraffic('node');
 await sleep(500);
 
 await check(
   'iptables to ipvs: nothing is left of iptables mode',
   async (note) => {
-    note(`changed in ${await timed(() => agent.become('ipvs'))}`);
-    await agent.left();
+    note(`changed in ${await timed(() => agent.changeMode('ipvs'))}`);
+    await agent.untilOthersRemoved();
     return differences(await snapshot(), freshIpvs);
   },
   [agent],
 );
-await begin('podB');
+await startTraffic('podB');
 await sleep(1000);
 
 const virtualServers = (): Promise<string> =>
@@ -128,7 +131,7 @@ const virtualServers = (): Promise<string> =>
 await check(
   'ipvs to iptables: connections drain with weight 0, beside an agent that is killed and starts again',
   async (note) => {
-    note(`changed in ${await timed(() => agent.become('iptables'))}`);
+    note(`changed in ${await timed(() => agent.changeMode('iptables'))}`);
     await until('weight 0', async () => !/Masq +1 /.test(await virtualServers()), maxWaitMs);
     const draining = (await virtualServers()).split('\n').filter((line) => /Masq +0 +[1-9]/.test(line)).length;
     const answers = await Promise.all(
@@ -145,7 +148,7 @@ await check(
     agent.cutAfter(4);
     await agent.wasCut.promise;
     agent = new Agent(run);
-    await agent.begin('iptables', 'iptables');
+    await agent.start('iptables', 'iptables');
     await sleep(1000);
     return [
       ...(draining === 0 ? ['no real server drains'] : []),
@@ -176,31 +179,31 @@ await check('no connection failed and none broke, from iptables to ipvs and back
   );
   return [
     ...ended.flatMap(({ from, report }) => problemsOf(from, report)),
-    ...(rate < leastPerSecond ? [`fewer than ${leastPerSecond} connections a second`] : []),
+    ...(rate < minPerSecond ? [`fewer than ${minPerSecond} connections a second`] : []),
   ];
 });
 
 await check(
   'ipvs to iptables: nothing is left of ipvs mode',
   async (note) => {
-    note(`drained in ${await timed(() => agent.left())}`);
+    note(`drained in ${await timed(() => agent.untilOthersRemoved())}`);
     return differences(await snapshot(), freshIptables);
   },
   [agent],
 );
 
-/** Goes where it cannot stay, under traffic. */
-async function failsToStay(
-  go: () => Promise<Refusal | undefined>,
+/** Problems of a change of mode that must be rolled back, under traffic. */
+async function rolledBackProblems(
+  change: () => Promise<Refusal | undefined>,
   before: Snapshot,
   note: (text: string) => void,
 ): Promise<readonly string[]> {
-  await begin('client');
-  const refusal = await go();
-  agent.pretends = () => false;
+  await startTraffic('client');
+  const refusal = await change();
+  agent.isFaked = () => false;
   const report = await network.endTraffic('client');
   note(`${refusal?.message}; slowest connection ${report.slowestMs} ms`);
-  await agent.left();
+  await agent.untilOthersRemoved();
   return [
     ...problemsOf('client', report),
     ...(refusal?.reason === 'ModeSwitchFailed' ? [] : [`refusal: ${inspect(refusal)}`]),
@@ -209,26 +212,30 @@ async function failsToStay(
 }
 
 await check(
-  'a change to ipvs whose check fails goes back, and serves all the while',
+  'a change to ipvs whose check fails is rolled back, and serves all the while',
   (note) => {
-    agent.pretends = (file, input) => file.endsWith('ipvsadm') && input !== '';
-    return failsToStay(() => agent.go('ipvs'), freshIptables, note);
+    agent.isFaked = (file, input) => file.endsWith('ipvsadm') && input !== '';
+    return rolledBackProblems(() => agent.assign('ipvs'), freshIptables, note);
   },
   [agent],
 );
 
 await check(
-  'a change to ipvs whose probe fails goes back, and serves all the while',
+  'a change to ipvs whose probe fails is rolled back, and serves all the while',
   (note) =>
-    failsToStay(async () => (await agent.go('ipvs', { proven: false })) ?? agent.failProbe(), freshIptables, note),
+    rolledBackProblems(
+      async () => (await agent.assign('ipvs', { isProbed: false })) ?? agent.failProbe(),
+      freshIptables,
+      note,
+    ),
   [agent],
 );
 
-/** What the next agent does, also about the configuration that the one before had saved. */
-async function succeed(saved: ProxyMode, wanted: ProxyMode): Promise<Agent> {
+/** Starts the next agent, with the configuration that the one before had saved. */
+async function startNext(saved: ProxyMode, desired: ProxyMode): Promise<Agent> {
   const next = new Agent(run);
-  await next.begin(saved, wanted);
-  await next.left();
+  await next.start(saved, desired);
+  await next.untilOthersRemoved();
   return next;
 }
 
@@ -236,27 +243,27 @@ await check(
   'an agent that is cut off in a change ends it when it starts again',
   async () => {
     agent.cutAfter(48);
-    void agent.go('ipvs').catch(() => undefined);
+    void agent.assign('ipvs').catch(() => undefined);
     await agent.wasCut.promise;
-    agent = await succeed('iptables', 'ipvs');
+    agent = await startNext('iptables', 'ipvs');
     return differences(await snapshot(), freshIpvs);
   },
   [agent],
 );
 
 await check(
-  'a change to iptables whose check fails goes back, and serves all the while',
+  'a change to iptables whose check fails is rolled back, and serves all the while',
   (note) => {
-    agent.pretends = (_file, input) => input.includes('KUBE-SVC-');
-    return failsToStay(() => agent.go('iptables'), freshIpvs, note);
+    agent.isFaked = (_file, input) => input.includes('KUBE-SVC-');
+    return rolledBackProblems(() => agent.assign('iptables'), freshIpvs, note);
   },
   [agent],
 );
 
 await check(
-  'flows that outlast the drain are cut: UDP is served anew, TCP is told',
+  'flows that outlast the drain are cut: UDP is served anew, TCP is reset or refused',
   async (note) => {
-    await begin('client');
+    await startTraffic('client');
     await until(
       'flows are open',
       async () => (await virtualServers()).split('\n').filter((line) => /Masq +1 +[1-9]/.test(line)).length > 0,
@@ -264,9 +271,9 @@ await check(
     );
     // Kernels before 5.9 forget no connection of a virtual server that goes.
     await writeFile('/proc/sys/net/ipv4/vs/expire_nodest_conn', '0');
-    await agent.become('iptables', { drainTimeoutSeconds: 1 });
-    await agent.left();
-    await sleep(patienceMs);
+    await agent.changeMode('iptables', { drainTimeoutSeconds: 1 });
+    await agent.untilOthersRemoved();
+    await sleep(settleMs);
     const report = await network.endTraffic('client');
     const resets = report.broken.filter((what) => what.includes('ECONNRE')).length;
     note(

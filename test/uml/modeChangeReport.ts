@@ -5,11 +5,11 @@ export const checks = [
   'ipvs to iptables: connections drain with weight 0, beside an agent that is killed and starts again',
   'no connection failed and none broke, from iptables to ipvs and back',
   'ipvs to iptables: nothing is left of ipvs mode',
-  'a change to ipvs whose check fails goes back, and serves all the while',
-  'a change to ipvs whose probe fails goes back, and serves all the while',
+  'a change to ipvs whose check fails is rolled back, and serves all the while',
+  'a change to ipvs whose probe fails is rolled back, and serves all the while',
   'an agent that is cut off in a change ends it when it starts again',
-  'a change to iptables whose check fails goes back, and serves all the while',
-  'flows that outlast the drain are cut: UDP is served anew, TCP is told',
+  'a change to iptables whose check fails is rolled back, and serves all the while',
+  'flows that outlast the drain are cut: UDP is served anew, TCP is reset or refused',
 ] as const;
 
 export type Check = (typeof checks)[number];
@@ -18,6 +18,6 @@ export interface CheckReport {
   readonly check: Check;
   /** None when all is as it must be. */
   readonly problems: readonly string[];
-  /** For whoever reads the test's output. */
+  /** Figures for the test's output. */
   readonly note?: string;
 }
