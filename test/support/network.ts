@@ -106,6 +106,14 @@ export async function iptablesObstacle(variant: 'nft' | 'legacy'): Promise<strin
   return (await networkObstacle()) ?? obstacle(`iptables-${variant}`, ['sh', '-c', script]);
 }
 
+/** Why rules that look in IP sets or at SCTP cannot be loaded here, or undefined when they can. */
+export async function matchObstacle(): Promise<string | undefined> {
+  const rules =
+    '*filter\\n:X - [0:0]\\n-A X -m set --match-set x dst -j DROP\\n-A X -p sctp -m sctp --dport 1 -j DROP\\nCOMMIT\\n';
+  const script = `ipset create x hash:ip; printf '${rules}' | iptables-nft-restore`;
+  return (await networkObstacle()) ?? obstacle('match of IP sets and SCTP', ['sh', '-ec', script]);
+}
+
 async function obstacle(what: string, [file = '', ...args]: readonly string[]): Promise<string | undefined> {
   return promisify(execFile)('unshare', [isRoot ? '-nm' : '-Urnm', file, ...args], {
     env: { PATH: '/usr/sbin:/usr/bin' },

@@ -32,7 +32,7 @@ test.each(plans)(
     const held = { incremental: 0, full: 0 };
     await fc.assert(
       fc.asyncProperty(sequences, async (batches) => {
-        const kernels = [new FakeKernel(), new FakeKernel()] as const;
+        const kernels = [new FakeKernel(family), new FakeKernel(family)] as const;
         const [last, fresh] = await bothLives(batches, {
           stepwise: kernels[0].host,
           fresh: kernels[1].host,

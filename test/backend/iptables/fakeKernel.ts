@@ -1,11 +1,17 @@
 /**
- * An iptables without a kernel: as strict as the real one about what is refused (dangling jumps, unknown chains, rules
- * to delete that are not there, chains still in use), with each table committed whole or not at all. Tests that run on
- * it also run on the real one.
+ * An iptables (1.8.9, nf_tables) without a kernel: as strict as the real one about what is refused (dangling jumps,
+ * unknown chains, rules to delete that are not there, chains still in use), with each table committed whole or not at
+ * all. It keeps and gives back rules in the words that were recorded of the real iptables-save (saveWords.ts), and
+ * takes no rule of a kind that was not. Tests that run on it also run on the real one.
  */
 import { CommandError } from '../../../src/system/command.ts';
 import type { Command } from '../../../src/system/command.ts';
+import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import type { IptablesHost } from '../../../src/system/iptables.ts';
+import { readRecording, SaveWords } from './saveWords.ts';
+
+const recording = readRecording();
+const savedWords = { ipv4: new SaveWords(recording, 'ipv4'), ipv6: new SaveWords(recording, 'ipv6') };
 
 type Chains = Map<string, readonly string[]>;
 
@@ -19,15 +25,24 @@ export class FakeKernel {
   readonly #tables = new Map<string, Chains>(
     Object.entries(hooks).map(([table, chains]) => [table, new Map(chains.map((chain) => [chain, []]))]),
   );
+  readonly #family: IPFamily;
   /** Every input that was sent, newest last. */
   readonly inputs: string[] = [];
 
   readonly host = {
-    find: async (name) => (name.includes('-nft-') ? `/fake/${name}` : undefined),
+    find: async (name) => (name.startsWith(`${this.#program}-nft-`) ? `/fake/${name}` : undefined),
     run: async (command) => this.#run(command),
   } satisfies IptablesHost;
 
-  /** All chains with their rules. */
+  constructor(family: IPFamily = 'ipv4') {
+    this.#family = family;
+  }
+
+  get #program(): string {
+    return this.#family === 'ipv4' ? 'iptables' : 'ip6tables';
+  }
+
+  /** All chains with their rules, as iptables-save words these. */
   get state(): Readonly<Record<string, readonly string[]>> {
     return Object.fromEntries(
       [...this.#tables].flatMap(([table, chains]) => [...chains].map(([name, rules]) => [`${table} ${name}`, rules])),
@@ -35,7 +50,7 @@ export class FakeKernel {
   }
 
   #run({ file, args, input = [], onLine }: Command): string {
-    if (args.includes('--version')) return 'iptables-restore v1.8.9 (nf_tables)\n';
+    if (args.includes('--version')) return `${this.#program}-restore v${recording.version} (nf_tables)\n`;
     if (file.endsWith('-save')) this.#save(onLine ?? (() => {}));
     else if (!args.includes('--test')) this.restore([...input].join(''));
     return '';
@@ -44,7 +59,8 @@ export class FakeKernel {
   #save(onLine: (line: string) => void): void {
     for (const [table, chains] of this.#tables) {
       onLine(`*${table}`);
-      for (const chain of chains.keys()) onLine(`:${chain} - [0:0]`);
+      for (const chain of chains.keys())
+        onLine(`:${chain} ${hooks[table]?.includes(chain) === true ? 'ACCEPT' : '-'} [0:0]`);
       for (const [chain, rules] of chains) for (const rule of rules) onLine(`-A ${chain} ${rule}`);
       onLine('COMMIT');
     }
@@ -59,13 +75,13 @@ export class FakeKernel {
         table = line.slice(1);
         chains = new Map(this.#tables.get(table));
       } else if (line === 'COMMIT') this.#tables.set(table, chains);
-      else applyLine(chains, line);
+      else applyLine(chains, line, savedWords[this.#family]);
     }
   }
 }
 
-function applyLine(chains: Chains, line: string): void {
-  const [command = '', name = '', ...words] = line.split(' ');
+function applyLine(chains: Chains, line: string, words: SaveWords): void {
+  const [command = '', name = '', ...rest] = line.split(' ');
   if (command.startsWith(':')) {
     chains.set(command.slice(1), []);
     return;
@@ -73,8 +89,8 @@ function applyLine(chains: Chains, line: string): void {
   const rules = chains.get(name);
   if (rules === undefined) throw refused(`no chain: ${line}`);
   if (command === '-X') return deleteChain(chains, name);
-  const position = command === '-I' && /^\d+$/.test(words[0] ?? '') ? Number(words.shift()) : 1;
-  const rule = words.join(' ');
+  const position = command === '-I' && /^\d+$/.test(rest[0] ?? '') ? Number(rest.shift()) : 1;
+  const rule = words.of(rest.join(' '));
   const target = / -j (KUBE-\S+)$/.exec(` ${rule}`)?.[1];
   if (target !== undefined && !chains.has(target)) throw refused(`no target: ${line}`);
   chains.set(name, edited(rules, { command, position, rule }));
