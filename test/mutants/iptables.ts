@@ -147,7 +147,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'chains of a Service that is gone stay',
-    file: 'src/backend/iptables/appliedChains.ts',
+    file: 'src/backend/iptables/serviceEntry.ts',
     find: '    .filter(({ name }) => !kept.has(name))',
     replace: '    .filter(({ name }) => kept.has(name) && !kept.has(name))',
     test: apply,
@@ -155,7 +155,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'every chain of a changed Service is rewritten',
-    file: 'src/backend/iptables/appliedChains.ts',
+    file: 'src/backend/iptables/serviceEntry.ts',
     find: 'known.get(name) !== digest',
     replace: 'known.get(name) !== undefined || digest > 0n',
     test: apply,
@@ -171,7 +171,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a restore that does nothing is believed',
-    file: 'src/backend/iptables/apply.ts',
+    file: 'src/backend/iptables/writeTables.ts',
     find: "if (difference !== undefined) throw verificationFailed('iptables-restore'",
     replace: "if (difference === '') throw verificationFailed('iptables-restore'",
     test: kernel,

@@ -1,53 +1,78 @@
 /**
- * What the kernel holds of ours, as far as this process knows: enough to tell what a change changes, and no rule text
- * but that of the dispatch. It describes the kernel only after the transaction that it led to was committed; after a
- * failure it is thrown away.
+ * What the kernel holds of ours, as far as this process knows, and what a change makes of it.
+ *
+ * The model. An AppliedChains is filled once with all Services (`fill`, then `finishFill`), while the transaction that
+ * writes them is made. From then on `change` takes changed Services over and gives a ChangeSet: the chains to write,
+ * the rules to insert and to remove, and the chains to delete. The object describes the kernel only after that
+ * transaction was committed. After a failure its owner throws it away, and the next sync reads the tables and fills a
+ * new one.
+ *
+ * Three kinds of chains:
+ *
+ * - fixed chains, which depend on the configuration alone and are never part of a change;
+ * - the chains of a Service, each of one Service alone;
+ * - dispatch chains, which all Services put rules into. Rules of the plan itself stay behind those of the Services.
+ *
+ * What it is to do:
+ *
+ * 1. The ChangeSet is as large as what changes, however many Services there are.
+ * 2. After any changes the kernel holds what one full sync writes: same chains, same rules, same order.
+ * 3. Tens of thousands of endpoints take little memory.
+ * 4. Counts and hash of all that the kernel holds are there at any time.
+ *
+ * How:
+ *
+ * 1. A Service's chains before and after are compared by their digests, and its dispatch rules as texts. Only what is
+ *    different goes into the ChangeSet.
+ * 2. A dispatch rule's place depends on its text alone (`compareDispatch`), found by binary search in the list of its
+ *    chain. Frontends, the rules that lead from an address, are in a list while they are few, and in the buckets of a
+ *    DispatchTree when they are many.
+ * 3. Of a chain nothing is kept but name, number of rules and digest, all chains of a Service in one text
+ *    (`packedChains.ts`); of rules, only the texts of the dispatch.
+ * 4. The hash is the sum of all digests, so that it does not depend on an order and is kept by adding and subtracting.
+ *
+ * Positions: the insertions of a ChangeSet are right when they are made in its order before any of its removals, so
+ * that what adds to filter can go before nat, and what takes away from it after.
+ *
+ * Concurrency: owned by one backend, called by one sync at a time. A ChangeSet is data and stays as it is.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ServiceKey } from '../../model/service.ts';
-import { compact } from '../../model/compact.ts';
-import type { FixedPlan, Jump, Table } from '../shared/chains.ts';
+import type { ChainId, FixedPlan, Jump, Table } from '../shared/chains.ts';
 import { services } from '../shared/chains.ts';
-import type { PackedChains, UnpackedChain } from './packedChains.ts';
-import { packChains, unpackChains } from './packedChains.ts';
+import type { UnpackedChain } from './packedChains.ts';
+import { unpackChains } from './packedChains.ts';
 import type { TreeChange } from './dispatchTree.ts';
-import { DispatchTree, isFrontend, needsTree } from './dispatchTree.ts';
+import { DispatchTree, needsTree } from './dispatchTree.ts';
+import { isFrontend } from './frontend.ts';
 import type { FormattedChain, FormattedDispatchRule, FormattedServicePort } from './format.ts';
 import { compareDispatch, digestOf, formatChain } from './format.ts';
+import type { ServiceEntry } from './serviceEntry.ts';
+import { entryOf, missingFrom, noEntry, staleChains, writtenChains } from './serviceEntry.ts';
 
-/** What a transaction has to do, in the terms of the kernel. */
+/** What a transaction has to do. */
 export interface ChangeSet {
   /** New chains and those with other rules than before; what is referred to comes first. */
   readonly written: readonly FormattedChain[];
   /** In the order in which their positions are right. */
   readonly inserted: readonly Insertion[];
   readonly removed: readonly FormattedDispatchRule[];
+  /** Chains to delete. */
   readonly stale: readonly ChainId[];
 }
 
 export interface Insertion {
   readonly rule: FormattedDispatchRule;
-  /** 1 is the first. */
+  /** In its chain; 1 is the first. */
   readonly position: number;
 }
 
-export interface ChainId {
-  readonly table: Table;
-  readonly name: string;
-}
-
 export interface ChainSize extends ChainId {
+  /** Number of rules. */
   readonly rules: number;
 }
 
-interface ServiceEntry {
-  readonly chains: PackedChains;
-  readonly dispatch: readonly FormattedDispatchRule[];
-  readonly endpoints: number;
-}
-
-const nothing: ServiceEntry = { chains: '', dispatch: [], endpoints: 0 };
-
+/** All of ours that this process wrote, in one IP family. */
 export class AppliedChains {
   readonly #services = new Map<ServiceKey, ServiceEntry>();
   /** What stands in the dispatch chains, in order; without the frontends while they have a tree. */
@@ -63,7 +88,7 @@ export class AppliedChains {
   #endpoints = 0;
   readonly #rules: Record<Table, number> = { filter: 0, nat: 0, mangle: 0 };
 
-  /** `hasTree`: whether the kernel has one, which then goes later than it would come. */
+  /** `hasTree`: whether the kernel has a tree of dispatch, which goes at fewer frontends than it comes at. */
   constructor({ jumps, chains, dispatch }: FixedPlan, hasTree = false) {
     this.#hasTree = hasTree;
     this.jumps = jumps;
@@ -73,24 +98,28 @@ export class AppliedChains {
       this.#count({ table: chain.table, rules: chain.rules.length, digest: digestOf(chain) }, 1);
   }
 
+  /** Number of Services that have rules. */
   get services(): number {
     return this.#services.size;
   }
 
+  /** Number of endpoint chains. */
   get endpoints(): number {
     return this.#endpoints;
   }
 
+  /** Number of our rules in our chains; the jumps of the kernel's own chains are not among them. */
   get rulesByTable(): Readonly<Record<Table, number>> {
     // One jump leads to each bucket.
-    return { ...this.#rules, nat: this.#rules.nat + this.#frontends.chains.size };
+    return { ...this.#rules, nat: this.#rules.nat + this.#frontends.chainSizes.size };
   }
 
+  /** 16 hexadecimal digits, equal for equal rules. */
   get rulesHash(): string {
     return this.#digest.toString(16).padStart(16, '0');
   }
 
-  /** For the first fill: nothing is compared, and the dispatch is sorted once at the end. */
+  /** Takes a Service in before `finishFill`: nothing is compared, and nothing sorted yet. */
   fill(key: ServiceKey, servicePorts: readonly FormattedServicePort[]): void {
     for (const rule of this.#record(key, servicePorts).dispatch) {
       if (isFrontend(rule)) this.#frontends.fill(rule);
@@ -98,36 +127,39 @@ export class AppliedChains {
     }
   }
 
-  /** Ends the first fill; gives the chains of the tree, if there is to be one. What is referred to comes first. */
-  sortDispatch(): Iterable<FormattedChain> {
+  /**
+   * Sorts the dispatch when all Services are filled in. Gives the chains of the tree, if there is to be one; what is
+   * referred to comes first.
+   */
+  finishFill(): Iterable<FormattedChain> {
     this.#hasTree = needsTree(this.#frontends.size, this.#hasTree);
     if (!this.#hasTree) this.#dispatch.set(frontendsKey, this.#frontends.flat());
     for (const list of this.#dispatch.values()) list.sort(compareDispatch);
     return this.#hasTree ? this.#frontends.rebuild() : [];
   }
 
-  /** All the rules of a dispatch chain. */
+  /** All rules of a dispatch chain of the plan, in order. */
   dispatchRules(chain: FormattedChain): readonly string[] {
     if (this.#hasTree && dispatchKey(chain) === frontendsKey) return [...this.#frontends.rootRules(), ...chain.rules];
     return [...(this.#dispatch.get(dispatchKey(chain)) ?? []).map(({ rule }) => rule), ...chain.rules];
   }
 
-  /** Every chain that the kernel must hold, with its number of rules. */
-  *chains(): Generator<ChainSize> {
+  /** Every chain that the kernel must hold. */
+  *chainSizes(): Generator<ChainSize> {
     for (const { table, name, rules } of this.#fixed) yield { table, name, rules: rules.length };
     for (const chain of this.#tails)
       yield { table: chain.table, name: chain.name, rules: this.dispatchRules(chain).length };
-    for (const [name, rules] of this.#frontends.chains) yield { table: 'nat', name, rules };
+    for (const [name, rules] of this.#frontends.chainSizes) yield { table: 'nat', name, rules };
     for (const { chains } of this.#services.values()) yield* unpackChains(chains);
   }
 
   /**
-   * Takes the changed Services over. Insertions of all Services are counted before removals, so that the two can be
-   * sent apart: what adds to filter goes before nat, and what takes away from it after.
+   * Takes the changed Services over, each with all its ports now; one without any is gone. Insertions of all Services
+   * are counted before removals, so that the two can be sent apart.
    */
   change(changed: ReadonlyMap<ServiceKey, readonly FormattedServicePort[]>): ChangeSet {
     const pairs = [...changed].map(([key, servicePorts]) => {
-      const before = this.#services.get(key) ?? nothing;
+      const before = this.#services.get(key) ?? noEntry;
       return { before, after: this.#record(key, servicePorts), servicePorts };
     });
     const added = pairs.flatMap(({ before, after }) => missingFrom(before.dispatch, after.dispatch));
@@ -136,7 +168,7 @@ export class AppliedChains {
     const isListed = (rule: FormattedDispatchRule): boolean => !isFrontend(rule) || buckets === undefined;
     return {
       written: [
-        ...pairs.flatMap(({ before, after, servicePorts }) => rewritten(before, after, servicePorts)),
+        ...pairs.flatMap(({ before, after, servicePorts }) => writtenChains(before, after, servicePorts)),
         ...(buckets?.written ?? []),
       ],
       inserted: added.filter(isListed).map((rule) => ({ rule, position: this.#insert(rule) })),
@@ -171,7 +203,7 @@ export class AppliedChains {
       return { written: [...this.#frontends.rebuild(), this.#rootChain()], stale: [] };
     }
     if (!hadTree) return undefined;
-    const stale = [...this.#frontends.chains.keys()];
+    const stale = [...this.#frontends.chainSizes.keys()];
     this.#frontends.forgetChains();
     this.#dispatch.set(frontendsKey, this.#frontends.flat());
     return { written: [this.#rootChain()], stale };
@@ -183,8 +215,9 @@ export class AppliedChains {
     return { ...tail, rules: this.dispatchRules(tail) };
   }
 
+  /** Keeps a Service in place of what was kept of it before. */
   #record(key: ServiceKey, servicePorts: readonly FormattedServicePort[]): ServiceEntry {
-    const before = this.#services.get(key) ?? nothing;
+    const before = this.#services.get(key) ?? noEntry;
     const after = entryOf(servicePorts);
     this.#tally(before, -1);
     this.#tally(after, 1);
@@ -193,6 +226,7 @@ export class AppliedChains {
     return after;
   }
 
+  /** Adds to the counts and the hash, or takes from them. */
   #tally(entry: ServiceEntry, sign: 1 | -1): void {
     this.#endpoints += sign * entry.endpoints;
     for (const { table, rules, digest } of unpackChains(entry.chains)) this.#count({ table, rules, digest }, sign);
@@ -230,46 +264,6 @@ const frontendsKey = dispatchKey({ table: 'nat', name: services });
 
 function dispatchKey({ table, name }: ChainId): string {
   return `${table} ${name}`;
-}
-
-function entryOf(servicePorts: readonly FormattedServicePort[]): ServiceEntry {
-  return {
-    chains: packChains(servicePorts.flatMap((servicePort) => servicePort.chains)),
-    dispatch: compact(servicePorts.flatMap((servicePort) => servicePort.dispatch)),
-    endpoints: servicePorts.reduce((sum, { endpoints }) => sum + endpoints, 0),
-  };
-}
-
-function identity({ table, chain, rule }: FormattedDispatchRule): string {
-  return [table, chain, rule].join('\n');
-}
-
-/** The rules of `list` that `known` does not have. */
-function missingFrom(
-  known: readonly FormattedDispatchRule[],
-  list: readonly FormattedDispatchRule[],
-): readonly FormattedDispatchRule[] {
-  const there = new Set(known.map(identity));
-  return list.filter((rule) => !there.has(identity(rule)));
-}
-
-function rewritten(
-  before: ServiceEntry,
-  after: ServiceEntry,
-  servicePorts: readonly FormattedServicePort[],
-): readonly FormattedChain[] {
-  const known = new Map([...unpackChains(before.chains)].map(({ name, digest }) => [name, digest]));
-  const changed = new Set(
-    [...unpackChains(after.chains)].filter(({ name, digest }) => known.get(name) !== digest).map(({ name }) => name),
-  );
-  return servicePorts.flatMap(({ chains }) => chains).filter(({ name }) => changed.has(name));
-}
-
-function staleChains(before: ServiceEntry, after: ServiceEntry): readonly ChainId[] {
-  const kept = new Set([...unpackChains(after.chains)].map(({ name }) => name));
-  return [...unpackChains(before.chains)]
-    .filter(({ name }) => !kept.has(name))
-    .map(({ table, name }) => ({ table, name }));
 }
 
 function firstNotBefore(list: readonly FormattedDispatchRule[], rule: FormattedDispatchRule): number {

@@ -1,5 +1,36 @@
 /**
- * The iptables backend: brings plans into the kernel by iptables-restore and makes sure that they arrived.
+ * @module iptables mode: a Service becomes chains of rules that the first packet of a connection walks through. The
+ * README beside this file draws them and lists the files.
+ *
+ * The model. The caller gives a ServiceState and the keys of the Services that changed, or 'all'. When `sync` returns,
+ * the kernel holds the rules of the state for this IP family, but for the Services in `quarantined`. When it throws,
+ * the kernel may hold anything between before and after; the next sync, whatever it is asked for, writes everything.
+ *
+ * What it is to do:
+ *
+ * 1. Cost follows the change. A sync of some Services plans these alone and is one run of iptables-restore, without a
+ *    reading of the tables.
+ * 2. A full sync believes nobody. It makes the kernel equal to the state whatever stands there, and reads it back.
+ * 3. It writes only what differs, so that a new agent, or one in kube-proxy's place, leaves rules alone that stand.
+ * 4. One Service that the kernel refuses costs no other Service its rules.
+ * 5. An edited rule is noticed by the next periodic check, not only a missing one.
+ * 6. A configuration that iptables does not take is refused before anything is changed.
+ *
+ * How:
+ *
+ * 1. `AppliedChains` remembers what was committed last and gives the change as chains and single rules. It is only
+ *    right for the same configuration, node (`planScope`) and program, so anything else is a full sync.
+ * 2. `#applied` is thrown away before a sync writes and set when it has succeeded: after a failure nothing is known,
+ *    and the next sync is a full one. `writeTables.ts` compares the tables before and after.
+ * 3. The rules that stand are compared in the words of iptables-save (`saveFormat.ts`). Where a version has other
+ *    words, more is written than need be.
+ * 4. `quarantine.ts` bisects. Only what a tool refuses counts, never a tool that is missing, slow or out of resources.
+ * 5. `ChainDigests` keeps 8 bytes a chain of what iptables-save said at the last reading.
+ * 6. `preflight` and every full plan try the rules of sample Services (`sampleServices.ts`).
+ *
+ * Concurrency: no lock is held. `sync`, `findDrift`, `cleanup`, `drainAndRemove` and `handover` are called one at a
+ * time by the sync loop of the family; `preflight` changes nothing and may run at any time, and `packetCounts` reads
+ * only, and gives nothing while a sync writes. Between IP families nothing is shared.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -7,58 +38,43 @@ import type { ServiceKey } from '../../model/service.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import type { Iptables, IptablesHost } from '../../system/iptables.ts';
 import { releaseMemory } from '../../system/memory.ts';
-import type {
-  Backend,
-  PacketCounts,
-  QuarantinedService,
-  Refusal,
-  DrainResult,
-  SyncRequest,
-  SyncResult,
-} from '../backend.ts';
-import { SyncError, isRefusal, verificationFailed } from '../../netfilter/errors.ts';
-import { findRefused } from '../shared/bisect.ts';
+import { SyncError, isRefusal } from '../../netfilter/errors.ts';
+import { restore, restoreArguments } from '../../netfilter/xtables/restore.ts';
+import type { Backend, DrainResult, PacketCounts, Refusal, SyncRequest, SyncResult } from '../backend.ts';
 import { planScope } from '../shared/context.ts';
 import type { Quarantine } from '../shared/quarantine.ts';
 import { withoutKeys } from '../shared/quarantine.ts';
+import { InvalidRule } from '../shared/rule.ts';
+import type { AppliedChains } from './appliedChains.ts';
 import { ChainDigests } from './chainDigests.ts';
+import { findDifference } from './compareTables.ts';
 import { handOver } from './handover.ts';
-import { countInvalidDropped, readTables } from './readTables.ts';
-import { differencesOf, findDifference, hasTree } from './compareTables.ts';
-import { readVariants, selectIptables } from './variant.ts';
-import { restore, takesBlocks } from '../../netfilter/xtables/restore.ts';
-import { AppliedChains } from './appliedChains.ts';
 import type { Plan } from './plan.ts';
 import { omitsComments, planState } from './plan.ts';
-import type { FormattedServicePort } from './format.ts';
-import { formatService } from './format.ts';
-import { removeAll, drainAndRemove } from './removal.ts';
-import { InvalidRule } from '../shared/rule.ts';
-import {
-  changeTransaction,
-  fullTransaction,
-  renderIptables,
-  trialTransaction,
-  trialRemovalTransaction,
-} from './transaction.ts';
-import { restoreArguments } from '../../netfilter/xtables/restore.ts';
+import { countInvalidDropped, readTables } from './readTables.ts';
+import { drainAndRemove, removeAll } from './removal.ts';
 import { sampleServiceState } from './sampleServices.ts';
+import { SyncWork } from './syncWork.ts';
+import { renderIptables } from './transaction.ts';
+import { readVariants, selectIptables } from './variant.ts';
+import { writeAll, writeChange } from './writeTables.ts';
 
 /** What was committed last, and where. */
 interface Applied {
   readonly scope: string;
   /** Decided by every full sync anew, for changes must not rewrite what they are not about. */
   readonly commentsOmitted: boolean;
-  readonly applied: AppliedChains;
+  readonly chains: AppliedChains;
   readonly digests: ChainDigests;
   readonly iptables: Iptables;
   /** What is left out of it. */
   readonly quarantine: Quarantine;
 }
 
-/** From so many on a full sync leaves tens of megabytes behind. */
+/** From so many Services on a full sync leaves tens of megabytes of garbage behind. */
 const manyServices = 1000;
 
+/** The backend of one IP family; `host` says where the tools are and how they are run. Runs nothing yet. */
 export function createIptablesBackend(family: IPFamily, host: IptablesHost = {}): Backend {
   return new IptablesBackend(family, host);
 }
@@ -86,7 +102,7 @@ class IptablesBackend implements Backend {
     }
   }
 
-  /** Whether the tool takes the rules that Services get under this configuration. */
+  /** Whether the tool takes the rules that Services get under this configuration: undefined, or why not. */
   async #tryConfig(iptables: Iptables, config: NodeConfig): Promise<Refusal | undefined> {
     try {
       const { input } = renderIptables(sampleServiceState(config, this.#family));
@@ -102,29 +118,26 @@ class IptablesBackend implements Backend {
     const iptables = await this.#iptablesFor(state.config);
     const scope = planScope(state);
     const before = this.#applied;
-    // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks
-    // for itself.
+    // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync reads
+    // the tables itself.
     this.#applied = undefined;
     const isPartial = changed !== 'all' && before?.scope === scope && before.iptables === iptables;
     const commentsOmitted = isPartial ? before.commentsOmitted : omitsComments(state);
-    const work = isPartial
-      ? new Work(planState(state, commentsOmitted), withoutKeys(before.quarantine, changed), before.digests)
-      : new Work(planAll(state, commentsOmitted), new Map(), new ChainDigests());
-    const applied = isPartial
-      ? await writeChange({ iptables, applied: before.applied, changed, signal }, work)
-      : await writeAll(iptables, work, signal);
-    this.#applied = { scope, commentsOmitted, applied, digests: work.digests, iptables, quarantine: work.quarantine };
+    const work = isPartial ? workOfChange(before, state, changed) : workOfAll(state, commentsOmitted);
+    const write = { iptables, work, signal };
+    const chains = isPartial ? await writeChange(before.chains, changed, write) : await writeAll(write);
+    this.#applied = { scope, commentsOmitted, chains, digests: work.digests, iptables, quarantine: work.quarantine };
     // Make before break: the rules that another setting put into the other variant go when those of this one stand.
     if (before !== undefined && before.iptables.variant !== iptables.variant) await removeAll(before.iptables);
-    if (work.full && applied.services >= manyServices) releaseMemory();
-    return work.result(applied);
+    if (work.isFull && chains.services >= manyServices) releaseMemory();
+    return work.resultOf(chains);
   }
 
   async findDrift(signal: AbortSignal): Promise<string | undefined> {
     const applied = this.#applied;
     if (applied === undefined) return undefined;
     const view = await readTables(applied.iptables, signal);
-    const difference = findDifference(view, applied.applied, applied.digests);
+    const difference = findDifference(view, applied.chains, applied.digests);
     if (difference === undefined) applied.digests.learn(view);
     return difference;
   }
@@ -152,12 +165,12 @@ class IptablesBackend implements Backend {
     return handOver(await readVariants(this.#family, this.#host));
   }
 
-  /** Chosen once for each setting: a node does not change its variant while it runs. */
+  /** Chosen once for each setting: a node does not change its variant while it runs. Throws a SyncError. */
   async #iptablesFor(config: NodeConfig): Promise<Iptables> {
     return this.#selected.get(choiceOf(config)) ?? this.#select(config);
   }
 
-  /** Anew; the same one again where the variant is the same. */
+  /** Chooses anew; gives the same object again where the variant is the same. Throws a SyncError. */
   async #select(config: NodeConfig): Promise<Iptables> {
     const [before, found] = [
       this.#selected.get(choiceOf(config)),
@@ -179,185 +192,27 @@ function choiceOf(config: NodeConfig): string {
   return config.iptables?.backend ?? 'Auto';
 }
 
+function workOfChange(before: Applied, state: ServiceState, changed: ReadonlySet<ServiceKey>): SyncWork {
+  return new SyncWork({
+    plan: planState(state, before.commentsOmitted),
+    quarantine: withoutKeys(before.quarantine, changed),
+    digests: before.digests,
+  });
+}
+
+function workOfAll(state: ServiceState, commentsOmitted: boolean): SyncWork {
+  return new SyncWork({
+    plan: planAll(state, commentsOmitted),
+    quarantine: new Map(),
+    digests: new ChainDigests(),
+  });
+}
+
 /**
- * Throws InvalidRule where the configuration itself cannot be written: else every Service would be left out for it.
+ * The plan of all Services. Throws InvalidRule where the configuration itself cannot be written, else every Service
+ * would be left out for it.
  */
 function planAll(state: ServiceState, commentsOmitted: boolean): Plan {
   renderIptables(sampleServiceState(state.config, state.family));
   return planState(state, commentsOmitted);
-}
-
-/** Writes every rule but those of Services that the kernel refuses. */
-async function writeAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<AppliedChains> {
-  work.full = true;
-  try {
-    return await tryAll(iptables, work, signal);
-  } catch (error) {
-    await quarantineRefused({ iptables, keys: [...work.plan.keys()], error, signal }, work);
-    return tryAll(iptables, work, signal);
-  }
-}
-
-/** Writes every rule that does not stand there already, and believes nobody that it worked. */
-async function tryAll(iptables: Iptables, work: Work, signal: AbortSignal): Promise<AppliedChains> {
-  const { plan } = work;
-  const view = await work.run(() => readTables(iptables, signal));
-  const applied = new AppliedChains(plan.fixed, hasTree(view));
-  const differences = {
-    ...differencesOf(iptables, view, applied),
-    takesBlocks: iptables.variant === 'nft' && (await work.run(() => takesBlocks(iptables, signal))),
-  };
-  const input = unlessEmpty(work.counted(fullTransaction(plan, applied, differences)));
-  if (input !== undefined) await work.run(() => restore(iptables, { input, signal }));
-  const after = input === undefined ? view : await work.run(() => readTables(iptables, signal));
-  const difference = findDifference(after, applied);
-  if (difference !== undefined) throw verificationFailed('iptables-restore', difference);
-  work.digests.learn(after);
-  return applied;
-}
-
-/** The pieces, of which those up to the first that there is are computed at once; undefined where there is none. */
-function unlessEmpty(pieces: Generator<string>): Iterable<string> | undefined {
-  const first = pieces.next();
-  return first.done === true ? undefined : startingWith(first.value, pieces);
-}
-
-function* startingWith(first: string, others: Iterable<string>): Generator<string> {
-  yield first;
-  yield* others;
-}
-
-interface ChangeRequest {
-  readonly iptables: Iptables;
-  readonly applied: AppliedChains;
-  readonly changed: ReadonlySet<ServiceKey>;
-  readonly signal: AbortSignal;
-}
-
-async function writeChange(request: ChangeRequest, work: Work): Promise<AppliedChains> {
-  const { iptables, applied, changed, signal } = request;
-  const servicePorts = new Map<ServiceKey, readonly FormattedServicePort[]>();
-  for (const key of changed) servicePorts.set(key, formatService(work.plan, key));
-  const change = applied.change(servicePorts);
-  work.digests.noteWritten(change);
-  const input = changeTransaction(change);
-  if (input === '') return applied;
-  try {
-    await work.run(() => restore(iptables, { input: work.counted([input]), signal }));
-    return applied;
-  } catch (error) {
-    await quarantineRefused({ iptables, keys: [...changed], error, signal }, work);
-    return writeAll(iptables, work, signal);
-  }
-}
-
-interface Refused {
-  readonly iptables: Iptables;
-  readonly keys: readonly ServiceKey[];
-  readonly error: unknown;
-  readonly signal: AbortSignal;
-}
-
-/** Finds who is to blame for a refused transaction; throws its error where nobody is. */
-async function quarantineRefused({ iptables, keys, error, signal }: Refused, work: Work): Promise<void> {
-  if (!isRefusal(error)) throw error;
-  const attempt = (input: string): Promise<void> =>
-    work.run(() => restore(iptables, { input: work.counted([input]), signal }));
-  const accepts = async (some: readonly ServiceKey[]): Promise<boolean> => {
-    try {
-      await attempt(
-        trialTransaction(
-          work.plan.fixed,
-          some.flatMap((key) => formatService(work.plan, key)),
-        ),
-      );
-      return true;
-    } catch (refusal) {
-      if (isRefusal(refusal)) return false;
-      throw refusal;
-    }
-  };
-  const refused = await findRefused(keys, accepts);
-  // Where more than one is refused and none is left, it is not the Services that are wrong: the rules that stand are
-  // better than none.
-  const leavesNone =
-    refused !== undefined &&
-    refused.length > 1 &&
-    keys.every((key) => refused.includes(key) || work.plan.rulesOf(key).length === 0);
-  if (refused === undefined || leavesNone) throw error;
-  await attempt(trialRemovalTransaction());
-  for (const key of refused)
-    work.leaveOut(
-      key,
-      'KernelRefused',
-      'the kernel refused the rules of this Service; it is tried again when the Service changes, and by every full sync',
-    );
-}
-
-/** One sync: counts what it does, where it does it, and knows who is left out. */
-class Work {
-  readonly plan: Plan;
-  readonly digests: ChainDigests;
-  readonly #quarantine: Map<ServiceKey, QuarantinedService>;
-  full = false;
-  #servicePorts = 0;
-  #lines = 0;
-  /** Written, by table. */
-  readonly #rules: Record<string, number> = { filter: 0, nat: 0, mangle: 0 };
-  #commands = 0;
-
-  constructor(plan: Plan, quarantine: Quarantine, digests: ChainDigests) {
-    this.digests = digests;
-    this.#quarantine = new Map(quarantine);
-    const count = (servicePorts: ReturnType<Plan['rulesOf']>): typeof servicePorts => {
-      this.#servicePorts += servicePorts.length;
-      return servicePorts;
-    };
-    this.plan = {
-      ...plan,
-      rulesOf: (key) => (this.#quarantine.has(key) ? [] : count(plan.rulesOf(key))),
-      onInvalidRule: (key, error) => {
-        if (!(error instanceof InvalidRule)) throw error;
-        this.leaveOut(key, 'InvalidRule', 'a rule of this Service would hold something that must not reach the kernel');
-      },
-    };
-  }
-
-  get quarantine(): Quarantine {
-    return this.#quarantine;
-  }
-
-  leaveOut(service: ServiceKey, reason: string, message: string): void {
-    this.#quarantine.set(service, { service, reason, message });
-  }
-
-  async run<T>(command: () => Promise<T>): Promise<T> {
-    this.#commands += 1;
-    return command();
-  }
-
-  *counted(pieces: Iterable<string>): Generator<string> {
-    let table = '';
-    for (const piece of pieces) {
-      const lines = piece.split('\n');
-      this.#lines += lines.length - 1;
-      for (const line of lines) {
-        if (line.startsWith('*')) table = line.slice(1);
-        else if (line.startsWith('-A ') || line.startsWith('-I ')) this.#rules[table] = (this.#rules[table] ?? 0) + 1;
-      }
-      yield piece;
-    }
-  }
-
-  result(applied: AppliedChains): SyncResult {
-    const { services, endpoints, rulesHash, rulesByTable } = applied;
-    const work = {
-      full: this.full,
-      servicePortsPlanned: this.#servicePorts,
-      linesSent: this.#lines,
-      commandsRun: this.#commands,
-      rulesWritten: this.#rules,
-    };
-    return { ...work, services, endpoints, rulesHash, rulesByTable, quarantined: [...this.#quarantine.values()] };
-  }
 }

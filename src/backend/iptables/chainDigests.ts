@@ -4,22 +4,25 @@
  * kept of a chain.
  */
 import type { TablesView, ExistingChain } from './tables.ts';
-import type { ChainId, ChangeSet } from './appliedChains.ts';
+import type { ChainId } from '../shared/chains.ts';
+import type { ChangeSet } from './appliedChains.ts';
 
 /** More than these between two readings, and nothing is compared until the next one. */
 const maxWritten = 2000;
 
 export class ChainDigests {
-  /** Of every chain, sorted. */
+  /** Of every chain at the last reading, sorted. */
   #marks = new Float64Array();
   /** Chains that were written since then: what they say now is known only when they are read again. */
   readonly #written = new Set<string>();
 
+  /** Takes what was read for what ours say; forgets what was written before. */
   learn({ chains }: Pick<TablesView, 'chains'>): void {
     this.#written.clear();
     this.#marks = Float64Array.from(chains.values(), markOf).sort();
   }
 
+  /** What these chains say is not known until the next reading. */
   noteWritten({ written, inserted, removed }: Pick<ChangeSet, 'written' | 'inserted' | 'removed'>): void {
     for (const chain of written) this.#note(chain);
     for (const { table, chain } of [...inserted.map(({ rule }) => rule), ...removed])
@@ -41,10 +44,10 @@ function idOf({ table, name }: ChainId): string {
   return `${table} ${name}`;
 }
 
-/** More of a digest tells no more chains apart in what is kept of it. */
+/** Characters of a digest that go into a mark: 72 bits, of which 52 are kept. */
 const digestLength = 12;
 
-/** 52 bits of what a chain is called and says. */
+/** 52 bits of a chain's name and rules: as many as a number holds exactly. */
 function markOf(chain: ExistingChain): number {
   const text = `${idOf(chain)} ${chain.digest.slice(0, digestLength)}`;
   let [high, low] = [0x81_1c_9d_c5, 0x01_00_01_93];

@@ -16,6 +16,7 @@ import { toSaveFormat, digestOfSaveFormat } from './saveFormat.ts';
 import type { Variant } from './variant.ts';
 import { chainKey, type TablesView, type Reference } from './tables.ts';
 
+/** Whether a rule of the kernel's chain is this jump of ours, whatever its comment says. */
 function isJump(reference: Reference, jump: Jump): boolean {
   return (
     reference.table === jump.table &&
@@ -29,7 +30,7 @@ function missingJumps(view: TablesView, { jumps }: Pick<AppliedChains, 'jumps'>)
   return jumps.filter((jump) => !view.references.some((reference) => isJump(reference, jump)));
 }
 
-/** Jumps of ours, of any mode. */
+/** The rules that are jumps of ours, of any mode. */
 export function ownJumps(view: TablesView): readonly Reference[] {
   return view.references.filter((reference) => allJumps.some((jump) => isJump(reference, jump)));
 }
@@ -43,7 +44,7 @@ function staleJumps(view: TablesView, { jumps }: Pick<AppliedChains, 'jumps'>): 
 
 /** Chains of ours that the plan does not have, such as those of Services that went away while no agent ran. */
 function staleChains(view: TablesView, applied: AppliedChains): readonly StaleChain[] {
-  const planned = new Set([...applied.chains()].map(chainKey));
+  const planned = new Set([...applied.chainSizes()].map(chainKey));
   const going = new Set(staleJumps(view, applied));
   const referred = new Set(
     view.references.filter((reference) => !going.has(reference)).map(({ table, to }) => chainKey({ table, name: to })),
@@ -52,11 +53,15 @@ function staleChains(view: TablesView, applied: AppliedChains): readonly StaleCh
   return stale.map(([key, { table, name }]) => ({ table, name, keep: referred.has(key) }));
 }
 
+/** Whether a tree of dispatch stands in the kernel. */
 export function hasTree({ chains }: TablesView): boolean {
   return [...chains.values()].some(({ name }) => isBucketChain(name));
 }
 
-/** What has to be done, and what is done already; which chains are stale is asked when the ledger is full. */
+/**
+ * What has to be done, and what is done already. Which chains are stale is computed when it is asked for, which is when
+ * `applied` is filled.
+ */
 export function differencesOf(
   { variant, family }: { readonly variant: Variant; readonly family: IPFamily },
   view: TablesView,
@@ -79,15 +84,15 @@ export function differencesOf(
 }
 
 /**
- * The first thing in which the kernel is not as planned, or since it was read before, in words; undefined when all is
- * there.
+ * The first thing in which the kernel is not as planned, in words for a log; undefined when all is there. With `before`
+ * also the first chain that was edited since the last reading.
  */
 export function findDifference(
   view: TablesView,
   applied: AppliedChains,
   before?: Pick<ChainDigests, 'isEdited'>,
 ): string | undefined {
-  for (const chain of applied.chains()) {
+  for (const chain of applied.chainSizes()) {
     const { table, name, rules } = chain;
     const found = view.chains.get(chainKey(chain));
     if (found === undefined) return `chain ${name} of table ${table} is missing`;

@@ -1,131 +1,171 @@
 /**
- * Dispatch by address in a tree of chains, for nodes with many Services: the kernel looks at every rule of a chain in
- * turn, so that in one chain of 10,000 every new connection on the node pays for all of them
+ * Dispatch by address in a tree of chains, for nodes with many Services: the kernel compares a packet with every rule
+ * of a chain one after the other, so that in one chain of 10,000 every new connection on the node pays for all of them
  * (docs/adr/0007-dispatch-by-a-tree.md).
  *
- * A bucket is the set of all frontends whose addresses begin alike, and what its chain holds depends on that set alone:
- * the rules themselves while they are few, else a jump for each of the buckets that the next three bits make, after all
- * the bits that its members share. So neither the way in which a set came about nor the place of a bucket in the tree
- * shows in the kernel, and a change concerns only the buckets on the way to the address, and those next to them.
+ * The model. A frontend is a rule of KUBE-SERVICES in nat that leads from one address of a Service to its chains. A
+ * bucket is the set of all frontends whose addresses begin with the same octal digits, which are three bits each. What
+ * the chain of a bucket holds depends on that set alone:
+ *
+ * - the rules themselves, where they are eight at most or all of one address;
+ * - else one jump for each digit that follows after those that all its members share.
+ *
+ * The root is the bucket of all frontends. Its chain is KUBE-SERVICES, and it always holds jumps. The chain of any
+ * other bucket is named by its network: `KUBE-SB-<address in hexadecimal>-<length>`, and for IPv6, whose addresses are
+ * too long for a name, by a hash of it. A packet that meets no rule of a bucket returns to the chain before.
+ *
+ * Worked example: 10.96.0.1 with one port, 10.96.0.10 with eight, 10.96.16.7 with one. (Ten frontends alone would get
+ * no tree.)
+ *
+ * ```
+ * 10.96.0.1    02460000002
+ * 10.96.0.10   02460000024
+ * 10.96.16.7   02460020016
+ * ```
+ *
+ * All three share `024600`, so the root has a jump for each seventh digit: `0246000` and `0246002`, which are networks
+ * of 21 bits. The first bucket has nine frontends, one too many for rules of its own. Its two addresses share
+ * `024600000`, so it splits by the tenth digit, at 30 bits. What comes out:
+ *
+ * ```
+ * KUBE-SERVICES         -d 10.96.0.0/21 -j KUBE-SB-0A600000-21
+ *                       -d 10.96.16.0/21 -j KUBE-SB-0A601000-21
+ * KUBE-SB-0A600000-21   -d 10.96.0.0/30 -j KUBE-SB-0A600000-30
+ *                       -d 10.96.0.8/30 -j KUBE-SB-0A600008-30
+ * KUBE-SB-0A600000-30   1 rule of 10.96.0.1
+ * KUBE-SB-0A600008-30   8 rules of 10.96.0.10
+ * KUBE-SB-0A601000-21   1 rule of 10.96.16.7
+ * ```
+ *
+ * What it is to do, and how:
+ *
+ * 1. A packet is compared with a few dozen rules: a chain has eight jumps at most, and IPv4 has eleven digits. (Only an
+ *    address with more than eight ports has more rules in its chain.)
+ * 2. After any changes the kernel holds what a fresh start writes: neither the order of changes nor the place of a
+ *    bucket in the tree shows in its chain.
+ * 3. A change concerns few chains: the buckets on the way to its addresses, and those that these lead to. `change`
+ *    compares these before and after.
+ * 4. It keeps little: the sorted list of frontends, and the number of rules of each chain. Buckets are parts of the
+ *    list, found by binary search when they are asked for.
+ *
+ * Concurrency: an object of one AppliedChains, changed by its methods alone, with no call running beside another.
  */
 import ipaddr from 'ipaddr.js';
-import type { IPFamily } from '../../model/ipFamily.ts';
 import { familyOf } from '../../model/ipFamily.ts';
-import { services } from '../shared/chains.ts';
 import { nameHash } from '../shared/names.ts';
 import { formatRule, jumpTo, to } from '../shared/rule.ts';
 import type { FormattedChain, FormattedDispatchRule } from './format.ts';
 import { compareDispatch } from './format.ts';
+import type { Frontend } from './frontend.ts';
+import { addressBits, bitsPerDigit, compareFrontends, frontendOf, hexOf } from './frontend.ts';
 
-/** Below, dispatch stays in one chain, as kube-proxy's; a tree that stands goes only when there are clearly fewer. */
-const treeFrom = 128;
-const flatBelow = 96;
-/** What a chain holds at most, unless they are all of one address. */
-const bucketSize = 8;
-const bitsPerDigit = 3;
-const addressBits: { readonly [family in IPFamily]: number } = { ipv4: 32, ipv6: 128 };
+/** With fewer frontends dispatch stays in one chain, as kube-proxy's. */
+const minForNewTree = 128;
+/** A tree that stands goes only when there are clearly fewer. */
+const minForExistingTree = 96;
+/** Rules in a chain, unless they are all of one address. */
+const maxRulesInBucket = 8;
 
-/** Whether so many frontends are dispatched by a tree. */
+/** Whether so many frontends are dispatched by a tree; `hasTree`: whether one stands. */
 export function needsTree(frontends: number, hasTree: boolean): boolean {
-  return frontends >= (hasTree ? flatBelow : treeFrom);
+  return frontends >= (hasTree ? minForExistingTree : minForNewTree);
 }
 
-interface Frontend {
-  readonly address: string;
-  /** The address in octal digits, from the left: what begins with the same digits is in the same network. */
-  readonly digits: string;
-  readonly rule: FormattedDispatchRule;
-}
-
-/** All frontends with the same first digits: a part of the sorted list. `prefix` names its chain. */
+/** All frontends whose digits begin with `prefix`: a part of the sorted list. */
 interface Bucket {
   readonly prefix: string;
+  /** Index of its first frontend, and of the first after it. */
   readonly from: number;
   readonly end: number;
 }
 
 /** What is to be done about the buckets' chains after a change. */
 export interface TreeChange {
-  /** What is referred to comes first. */
+  /** New chains and those with other rules than before; what is referred to comes first. */
   readonly written: readonly FormattedChain[];
+  /** Names of chains to delete. */
   readonly stale: readonly string[];
 }
 
 /** The frontends of one family, sorted, and the chains of their buckets. */
 export class DispatchTree {
-  #list: Frontend[] = [];
+  #frontends: Frontend[] = [];
   /** The number of rules of each bucket's chain. */
-  #chains = new Map<string, number>();
-  #sorted = true;
+  #chainSizes = new Map<string, number>();
+  #isSorted = true;
 
+  /** Number of frontends. */
   get size(): number {
-    return this.#list.length;
+    return this.#frontends.length;
   }
 
-  /** Chains besides that of the root, with their number of rules. */
-  get chains(): ReadonlyMap<string, number> {
-    return this.#chains;
+  /** Names of the buckets' chains, without that of the root, with their number of rules; empty without a tree. */
+  get chainSizes(): ReadonlyMap<string, number> {
+    return this.#chainSizes;
   }
 
-  /** For the first fill; the chains are made by `rebuild`. */
+  /** Adds a frontend before the first `rebuild`, which makes the chains. */
   fill(rule: FormattedDispatchRule): void {
-    this.#list.push(frontendOf(rule));
-    this.#sorted = false;
+    this.#frontends.push(frontendOf(rule));
+    this.#isSorted = false;
   }
 
-  /** All rules as one list in one chain. */
+  /** All frontends in the order in which they stand in one chain without a tree. */
   flat(): FormattedDispatchRule[] {
     this.#sort();
-    return this.#list.map(({ rule }) => rule).sort(compareDispatch);
+    return this.#frontends.map(({ rule }) => rule).sort(compareDispatch);
   }
 
-  /** The root's own rules. */
+  /** The rules of the root's chain. */
   rootRules(): readonly string[] {
     this.#sort();
-    return this.#list.length === 0 ? [] : this.#rulesOf(this.#root(), true);
+    return this.#frontends.length === 0 ? [] : this.#rulesOf(this.#root(), true);
   }
 
-  /** Every bucket's chain; what is referred to comes first. */
+  /** Makes every bucket's chain anew and gives it with its rules; what is referred to comes first. */
   *rebuild(): Generator<FormattedChain> {
     this.#sort();
-    this.#chains = new Map();
-    if (this.#list.length === 0) return;
+    this.#chainSizes = new Map();
+    if (this.#frontends.length === 0) return;
     for (const child of this.#childrenOf(this.#root(), true)) yield* this.#build(child);
   }
 
-  /** No chain stands any more. */
+  /** The buckets' chains are gone from the kernel, the frontends stay. */
   forgetChains(): void {
-    this.#chains = new Map();
+    this.#chainSizes = new Map();
   }
 
-  /** Takes frontends in and out without a look at chains, for as long as there is no tree. */
+  /** Takes frontends in and out while there is no tree. */
   replace(added: readonly FormattedDispatchRule[], removed: readonly FormattedDispatchRule[]): void {
-    for (const rule of removed) this.#take(frontendOf(rule));
-    for (const rule of added) this.#put(frontendOf(rule));
+    for (const rule of removed) this.#remove(frontendOf(rule));
+    for (const rule of added) this.#insert(frontendOf(rule));
   }
 
-  /** The same with a tree that stands. The root is not among the chains written: ask `rootRules`. */
+  /**
+   * Takes frontends in and out of a tree that stands, and gives the chains that this changes. The root's is not among
+   * them: compare `rootRules` before and after.
+   */
   change(added: readonly FormattedDispatchRule[], removed: readonly FormattedDispatchRule[]): TreeChange {
     const digits = [...added, ...removed].map((rule) => frontendOf(rule).digits);
-    const before = this.#around(digits);
+    const before = this.#bucketsAround(digits);
     this.replace(added, removed);
-    const after = this.#around(digits);
+    const after = this.#bucketsAround(digits);
     const written = [...after].filter(
       ([name, rules]) =>
-        !isEqual(before.get(name)?.rules, rules.rules) && (before.has(name) || !this.#chains.has(name)),
+        !isEqual(before.get(name)?.rules, rules.rules) && (before.has(name) || !this.#chainSizes.has(name)),
     );
     const stale = [...before]
       .filter(([name, { prefix }]) => !after.has(name) && !this.#hasBucket(prefix))
       .map(([name]) => name);
-    for (const name of stale) this.#chains.delete(name);
-    for (const [name, { rules }] of written) this.#chains.set(name, rules.length);
+    for (const name of stale) this.#chainSizes.delete(name);
+    for (const [name, { rules }] of written) this.#chainSizes.set(name, rules.length);
     return { written: written.map(([name, { rules }]) => ({ table: 'nat', name, rules })), stale };
   }
 
   /**
    * The buckets on the way to addresses, and those that they lead to, by chain name; what is referred to comes first.
    */
-  #around(addresses: readonly string[]): Map<string, { prefix: string; rules: readonly string[] }> {
+  #bucketsAround(addresses: readonly string[]): Map<string, { prefix: string; rules: readonly string[] }> {
     const found = new Map<string, { prefix: string; rules: readonly string[] }>();
     const visit = (bucket: Bucket, some: readonly string[], isRoot: boolean): void => {
       const children = this.#childrenOf(bucket, isRoot);
@@ -137,12 +177,12 @@ export class DispatchTree {
       if (!isRoot) found.set(this.#nameOf(bucket), { prefix: bucket.prefix, rules: this.#rulesOf(bucket, false) });
     };
     this.#sort();
-    if (this.#list.length > 0) visit(this.#root(), addresses, true);
+    if (this.#frontends.length > 0) visit(this.#root(), addresses, true);
     return found;
   }
 
   #hasBucket(prefix: string): boolean {
-    if (this.#list.length === 0) return false;
+    if (this.#frontends.length === 0) return false;
     let bucket: Bucket | undefined = this.#root();
     for (let isRoot = true; bucket !== undefined && bucket.prefix.length < prefix.length; isRoot = false) {
       bucket = this.#childrenOf(bucket, isRoot).find((child) => prefix.startsWith(child.prefix));
@@ -154,12 +194,12 @@ export class DispatchTree {
     for (const child of this.#childrenOf(bucket, false)) yield* this.#build(child);
     const rules = this.#rulesOf(bucket, false);
     const name = this.#nameOf(bucket);
-    this.#chains.set(name, rules.length);
+    this.#chainSizes.set(name, rules.length);
     yield { table: 'nat', name, rules };
   }
 
   #root(): Bucket {
-    return { prefix: '', from: 0, end: this.#list.length };
+    return { prefix: '', from: 0, end: this.#frontends.length };
   }
 
   #rulesOf(bucket: Bucket, isRoot: boolean): readonly string[] {
@@ -168,19 +208,19 @@ export class DispatchTree {
       return children.map((child) =>
         formatRule({ matches: [to(this.#networkOf(child))], target: jumpTo(this.#nameOf(child)) }),
       );
-    return this.#list.slice(bucket.from, bucket.end).map(({ rule }) => rule.rule);
+    return this.#frontends.slice(bucket.from, bucket.end).map(({ rule }) => rule.rule);
   }
 
-  /** None when the bucket holds its rules itself, which the root never does. */
+  /** The buckets that it leads to; none where it holds its rules itself, which the root never does. */
   #childrenOf(bucket: Bucket, isRoot: boolean): readonly Bucket[] {
     const { from, end } = bucket;
-    const first = this.#list[from]?.digits ?? '';
-    const last = this.#list[end - 1]?.digits ?? '';
-    if (!isRoot && (end - from <= bucketSize || first === last)) return [];
+    const first = this.#frontends[from]?.digits ?? '';
+    const last = this.#frontends[end - 1]?.digits ?? '';
+    if (!isRoot && (end - from <= maxRulesInBucket || first === last)) return [];
     const length = Math.min(sharedLength(first, last) + 1, first.length);
     const children: Bucket[] = [];
     for (let start = from; start < end;) {
-      const prefix = this.#list[start]?.digits.slice(0, length) ?? '';
+      const prefix = this.#frontends[start]?.digits.slice(0, length) ?? '';
       // '8' sorts after every octal digit.
       const next = this.#firstNotBefore(`${prefix}8`);
       children.push({ prefix, from: start, end: next });
@@ -190,7 +230,7 @@ export class DispatchTree {
   }
 
   #firstNotBefore(digits: string): number {
-    return firstIndex(this.#list, (each) => each.digits >= digits);
+    return firstIndex(this.#frontends, (each) => each.digits >= digits);
   }
 
   #nameOf(bucket: Bucket): string {
@@ -200,7 +240,7 @@ export class DispatchTree {
   }
 
   #networkOf({ prefix, from }: Bucket): string {
-    const address = this.#list[from]?.address ?? '';
+    const address = this.#frontends[from]?.address ?? '';
     const bits = Math.min(prefix.length * bitsPerDigit, addressBits[familyOf(address)]);
     const network =
       familyOf(address) === 'ipv4'
@@ -209,53 +249,27 @@ export class DispatchTree {
     return `${network.toString()}/${bits}`;
   }
 
-  #put(frontend: Frontend): void {
+  #insert(frontend: Frontend): void {
     this.#sort();
-    this.#list.splice(
-      firstIndex(this.#list, (each) => compareFrontends(each, frontend) >= 0),
+    this.#frontends.splice(
+      firstIndex(this.#frontends, (each) => compareFrontends(each, frontend) >= 0),
       0,
       frontend,
     );
   }
 
-  #take(frontend: Frontend): void {
+  #remove(frontend: Frontend): void {
     this.#sort();
-    this.#list.splice(
-      firstIndex(this.#list, (each) => compareFrontends(each, frontend) >= 0),
+    this.#frontends.splice(
+      firstIndex(this.#frontends, (each) => compareFrontends(each, frontend) >= 0),
       1,
     );
   }
 
   #sort(): void {
-    if (!this.#sorted) this.#list.sort(compareFrontends);
-    this.#sorted = true;
+    if (!this.#isSorted) this.#frontends.sort(compareFrontends);
+    this.#isSorted = true;
   }
-}
-
-/** Whether a rule leads from an address of a Service to its chains. */
-export function isFrontend({ table, chain, address }: FormattedDispatchRule): boolean {
-  return table === 'nat' && chain === services && address !== undefined;
-}
-
-function frontendOf(rule: FormattedDispatchRule): Frontend {
-  const address = rule.address ?? '';
-  return { address, digits: octalDigits(address), rule };
-}
-
-/** 11 digits of an IPv4 address and 43 of an IPv6 one: a whole number of digits holds one bit more. */
-function octalDigits(address: string): string {
-  const bits = addressBits[familyOf(address)];
-  const digits = Math.ceil(bits / bitsPerDigit);
-  return (BigInt(`0x${hexOf(address)}`) << BigInt(digits * bitsPerDigit - bits)).toString(8).padStart(digits, '0');
-}
-
-function hexOf(address: string): string {
-  return Buffer.from(ipaddr.parse(address).toByteArray()).toString('hex');
-}
-
-function compareFrontends(a: Frontend, b: Frontend): number {
-  if (a.digits !== b.digits) return a.digits < b.digits ? -1 : 1;
-  return compareDispatch(a.rule, b.rule);
 }
 
 function sharedLength(a: string, b: string): number {
@@ -264,6 +278,7 @@ function sharedLength(a: string, b: string): number {
   return length;
 }
 
+/** Index of the first item for which it holds, of a list in which it holds for all after that; else the length. */
 function firstIndex<Item>(list: readonly Item[], isAtOrAfter: (item: Item) => boolean): number {
   let low = 0;
   let high = list.length;

@@ -21,6 +21,7 @@ import {
 import type { Match, Rule } from '../shared/rule.ts';
 import { comment, jumpTo, localDestination, notTo, to } from '../shared/rule.ts';
 
+/** The fixed chains, and the dispatch chains with the rules that stay behind those of the Services. */
 export function planFixed(context: PlanContext): FixedPlan {
   return {
     jumps: jumps.iptables,

@@ -24,16 +24,22 @@ export interface FormattedDispatchRule {
 }
 
 export interface FormattedServicePort {
+  /** What is referred to comes first. */
   readonly chains: readonly FormattedChain[];
   readonly dispatch: readonly FormattedDispatchRule[];
+  /** Number of endpoint chains. */
   readonly endpoints: number;
 }
 
+/** Throws InvalidRule where a rule holds something that must not reach the kernel. */
 export function formatServicePort({ chains, dispatch, endpoints }: ServicePortRules): FormattedServicePort {
   return { chains: chains.map(formatChain), dispatch: dispatch.map(formatDispatchRule), endpoints };
 }
 
-/** All of a Service or nothing of it: a part could open what the whole would close. */
+/**
+ * All ports of a Service, or nothing of it: a part could open what the whole would close. Where a rule cannot be
+ * written the plan's `onInvalidRule` is called and nothing is returned; without one, InvalidRule is thrown.
+ */
 export function formatService(plan: Plan, key: ServiceKey): readonly FormattedServicePort[] {
   try {
     return plan.rulesOf(key).map(formatServicePort);
@@ -58,13 +64,14 @@ export function compareDispatch(a: FormattedDispatchRule, b: FormattedDispatchRu
   return a.rule < b.rule ? -1 : 1;
 }
 
+/** Throws InvalidRule. */
 export function formatChain({ table, name, rules }: Chain): FormattedChain {
   return { table, name, rules: rules.map(formatRule) };
 }
 
 /**
- * 16 hexadecimal digits that tell one chain's content from another's. Sums of them are a hash of many chains in any
- * order.
+ * 64 bits of a hash of a chain's name and rules, as 16 hexadecimal digits. Sums of them are a hash of many chains in
+ * any order.
  */
 export function digestOf({ table, name, rules }: FormattedChain): string {
   return hash('sha256', [table, name, ...rules].join('\n'), 'hex').slice(0, 16);

@@ -5,6 +5,7 @@
  * killed before it took it down.
  */
 import { runTool, verificationFailed } from '../../netfilter/errors.ts';
+import type { Iptables } from '../../system/iptables.ts';
 import { services, trial } from '../shared/chains.ts';
 import { isBucketChain } from '../shared/names.ts';
 import type { ExistingChain } from './tables.ts';
@@ -13,9 +14,10 @@ import { readTables } from './readTables.ts';
 import { restore } from '../../netfilter/xtables/restore.ts';
 import { flatDispatchTransaction, trialRemovalTransaction } from './transaction.ts';
 
-type Iptables = VariantView['iptables'];
-
-/** Says what was removed; nothing where nothing stands in kube-proxy's way. The agent must have been stopped. */
+/**
+ * Returns the names of what was removed; none where nothing stands in kube-proxy's way. The agent must have been
+ * stopped. Throws a SyncError, also where a chain is still there afterwards.
+ */
 export async function handOver(variants: readonly VariantView[]): Promise<readonly string[]> {
   const removed: string[] = [];
   for (const variant of variants) removed.push(...(await clearTheWay(variant)));

@@ -6,7 +6,7 @@ import type { Table } from '../shared/chains.ts';
 import type { FormattedChain } from './format.ts';
 import { digestOf } from './format.ts';
 
-/** `TABLE NAME RULES DIGEST` of each, with blanks between. */
+/** `TABLE NAME RULES DIGEST` of each chain, with blanks between. */
 export type PackedChains = string;
 
 export interface UnpackedChain {
@@ -18,10 +18,12 @@ export interface UnpackedChain {
   readonly digest: string;
 }
 
+/** In their order. */
 export function packChains(chains: readonly FormattedChain[]): PackedChains {
   return chains.map((chain) => [chain.table, chain.name, chain.rules.length, digestOf(chain)].join(' ')).join(' ');
 }
 
+/** Gives the chains in the order in which they were packed. */
 export function* unpackChains(list: PackedChains): Generator<UnpackedChain> {
   const words = list === '' ? [] : list.split(' ');
   for (let at = 0; at < words.length; at += 4) {

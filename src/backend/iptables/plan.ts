@@ -1,6 +1,6 @@
 /**
- * Everything that iptables mode puts into the kernel for one node and family. A Service's fragments depend on that
- * Service, the configuration and the node alone, so a change is planned at the cost of the Services that it touches.
+ * Everything that iptables mode puts into the kernel for one node and family. A Service's rules depend on that
+ * Service, the configuration and the node alone, so a change is planned at the cost of the Services that it is about.
  */
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
@@ -15,11 +15,11 @@ export interface Plan {
   /** All Services. */
   readonly keys: () => Iterable<ServiceKey>;
   /**
-   * The fragments of a Service; none when it is gone or has no address of the family. Computed when asked, so that
-   * 10,000 are never held at once.
+   * The rules of a Service, port by port; none when it is gone or has no address of the family. Computed when asked, so
+   * that 10,000 are never held at once.
    */
   readonly rulesOf: (key: ServiceKey) => readonly ServicePortRules[];
-  /** Told of a Service whose rules cannot be written; then it is left out. Without it that is an error. */
+  /** Called for a Service whose rules cannot be written, which is then left out. Without it that is an error. */
   readonly onInvalidRule?: (key: ServiceKey, error: unknown) => void;
 }
 
@@ -29,7 +29,7 @@ export interface Plan {
  */
 const maxEndpointsWithComments = 1000;
 
-/** Whether comments are left out of rules that there are as many of as endpoints. */
+/** Whether there are so many endpoints that rules which each of them has go without comments. */
 export function omitsComments(state: ServiceState): boolean {
   let endpoints = 0;
   for (const key of state.keys()) {
@@ -39,6 +39,7 @@ export function omitsComments(state: ServiceState): boolean {
   return false;
 }
 
+/** The plan of all Services; nothing of a Service is computed yet. */
 export function planState(state: ServiceState, commentsOmitted = omitsComments(state)): Plan {
   const context = planContext(state);
   return {

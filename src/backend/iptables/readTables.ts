@@ -3,9 +3,8 @@
  */
 import { runTool } from '../../netfilter/errors.ts';
 import type { Iptables } from '../../system/iptables.ts';
-import type { Table } from '../shared/chains.ts';
+import type { ChainId, Table } from '../shared/chains.ts';
 import { forward, isOwnChain } from '../shared/chains.ts';
-import type { ChainId } from './appliedChains.ts';
 import { digestOfSaveFormat } from './saveFormat.ts';
 import { chainKey, type TablesView, type Reference, type ExistingChain } from './tables.ts';
 
@@ -13,6 +12,7 @@ const tables: readonly Table[] = ['filter', 'nat', 'mangle'];
 const kubeletMarks: ReadonlySet<string> = new Set(['KUBE-KUBELET-CANARY', 'KUBE-IPTABLES-HINT']);
 const quotedText = /"(?:[^"\\]|\\.)*"/g;
 
+/** What the kernel holds of ours, in all three tables. Throws a SyncError. */
 export async function readTables(iptables: Iptables, signal?: AbortSignal): Promise<TablesView> {
   const reader = new SaveReader();
   await runTool('iptables-save', () => iptables.save((line) => reader.read(line), signal));
@@ -22,8 +22,8 @@ export async function readTables(iptables: Iptables, signal?: AbortSignal): Prom
 const dropsInvalid = new RegExp(String.raw`^\[(\d+):\d+\] -A ${forward} -m conntrack --ctstate INVALID -j DROP$`);
 
 /**
- * Packets of no connection that were dropped since the rule for them was written; 0 where `conntrack.tcpBeLiberal`
- * leaves it out.
+ * Number of packets of no connection that were dropped since the rule for them was written; 0 where
+ * `conntrack.tcpBeLiberal` leaves it out. Throws a SyncError.
  */
 export async function countInvalidDropped(iptables: Iptables, signal: AbortSignal): Promise<number> {
   let packets = 0;
@@ -34,6 +34,7 @@ export async function countInvalidDropped(iptables: Iptables, signal: AbortSigna
   return packets;
 }
 
+/** Takes the lines of iptables-save one by one. */
 class SaveReader implements TablesView {
   readonly chains = new Map<string, ExistingChain>();
   readonly references: Reference[] = [];
@@ -68,7 +69,7 @@ class SaveReader implements TablesView {
     }
     this.#saved.push(rule);
     if (isOwnChain({ table, name })) return;
-    // A comment may say anything, also what looks like a target.
+    // A comment may say anything, also what reads like a target.
     const to = / -[jg] (\S+)/.exec(` ${rule.replaceAll(quotedText, '""')}`)?.[1] ?? '';
     if (!isOwnChain({ table, name: to })) return;
     this.references.push({ table, from: name, to, onlyNew: text.includes('--ctstate NEW '), rule });

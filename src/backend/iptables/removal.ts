@@ -12,7 +12,8 @@ import { restore } from '../../netfilter/xtables/restore.ts';
 import { removalTransaction } from './transaction.ts';
 
 /**
- * Takes everything of ours out. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte.
+ * Takes everything of ours out, of every mode, and returns the names of what was removed. Chains that somebody else's
+ * rules lead to stay, so that those rules stay byte for byte. Throws a SyncError.
  */
 export async function removeAll(iptables: Iptables): Promise<readonly string[]> {
   const view = await readTables(iptables);
@@ -35,6 +36,9 @@ export async function removeAll(iptables: Iptables): Promise<readonly string[]> 
 }
 
 /**
+ * Takes out what this mode left while another one serves, and returns the names of what was removed. Throws a
+ * SyncError.
+ *
  * Both modes share chains, so in the variant of iptables that the other mode writes, its sync has replaced this one's
  * rules already. In the other variant nobody has.
  */
@@ -47,8 +51,8 @@ export async function drainAndRemove(family: IPFamily, host: IptablesHost): Prom
 }
 
 /**
- * Whether the chains of ours are ipvs mode's here: only that mode has this one. It may stand empty because somebody
- * else's rule leads there.
+ * Whether the chains of ours are ipvs mode's here: only that mode has KUBE-IPVS-FILTER. It may stand empty because
+ * somebody else's rule leads there.
  */
 export function servesIpvs(view: TablesView): boolean {
   const rules = view.chains.get(`filter ${ipvs.filter}`)?.rules ?? 0;

@@ -1,5 +1,5 @@
 /**
- * A node with Services of every kind that a configuration changes the rules of. A tool that does not take their rules
+ * A node with Services of every kind whose rules depend on the configuration. A tool that does not take their rules
  * takes those of no Service under this configuration, and that is to be known before anything is changed.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
@@ -39,6 +39,7 @@ const places: { readonly [family in IPFamily]: Places } = {
 const namespace = 'sample';
 const nodeName = 'sample';
 
+/** Two Services of type LoadBalancer, one of each external traffic policy, with affinity and source ranges. */
 export function sampleServiceState(config: NodeConfig, family: IPFamily): ServiceState {
   const { node, pods } = places[family];
   const services = [sampleService('Cluster', 30_000, family), sampleService('Local', 30_001, family)];

@@ -1,7 +1,7 @@
 /**
- * How iptables-save words the rules that we write, so that a chain which stands as it is wanted is left alone. The tool
- * puts addresses, interfaces and protocol first and spells some options out (1.8.9). Where another version has other
- * words, chains are written again that need not be, and nothing else happens.
+ * How iptables-save words the rules that we write, so that a chain which holds its very rules already is left alone.
+ * The tool puts addresses, interfaces and protocol first and spells some options out (1.8.9). Where another version has
+ * other words, chains are written again that need not be, and nothing else happens.
  */
 import { hash } from 'node:crypto';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -16,11 +16,11 @@ const wordings: { readonly [family in IPFamily]: Wording } = {
   ipv6: { reject: 'icmp6-port-unreachable', fullMask: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
 };
 
-/** Source, destination, incoming interface, protocol; quoted text is looked at to be passed over. */
+/** Source, destination, incoming interface, protocol; quoted text is matched to be passed over. */
 const leading = /"[^"]*"|(?<![^ ])(?:! )?-([sdip]) \S+ ?/g;
 const order = 'sdip';
 
-/** A rule as print.ts gives it, in the words of iptables-save. */
+/** `rule`: as `formatRule` gives it. Returns what iptables-save says of it, without `-A CHAIN`. */
 export function toSaveFormat(rule: string, family: IPFamily): string {
   const first: string[] = ['', '', '', ''];
   const rest = rule.replace(leading, (text: string, option: string | undefined) => {
@@ -44,12 +44,12 @@ function spelledOut(rule: string, { reject, fullMask }: Wording): string {
   return short.replace(/--or-mark (\S+)/, '--set-xmark $1/$1').replace(/--xor-mark (\S+)/, '--set-xmark $1/0x0');
 }
 
-/** The kernel counts in 31 bits. */
+/** The kernel keeps 31 bits of a probability (xt_statistic.h), and iptables-save says 11 digits of these. */
 function inKernel(probability: string): string {
   return (Math.round(Number(probability) * 2 ** 31) / 2 ** 31).toFixed(11);
 }
 
-/** Tells the rules of one chain from others; '' for none. */
+/** A hash of the rules of one chain, in base64; '' where there are none. */
 export function digestOfSaveFormat(rules: readonly string[]): string {
   return rules.length === 0 ? '' : hash('sha256', rules.join('\n'), 'base64');
 }

@@ -16,9 +16,11 @@ export interface ServicePortRules {
   /** Endpoint chains first: what is referred to comes before what refers to it. */
   readonly chains: readonly Chain[];
   readonly dispatch: readonly DispatchRule[];
+  /** Number of endpoint chains. */
   readonly endpoints: number;
 }
 
+/** A rule in a chain that all Services share. */
 export interface DispatchRule {
   readonly table: Table;
   readonly chain: string;
@@ -41,7 +43,7 @@ interface Subject {
   readonly note: (text: string) => readonly Match[];
 }
 
-/** `commentsOmitted`: without the comments of the rules that there are as many of as endpoints. */
+/** `commentsOmitted`: rules that there are as many of as endpoints go without comments. Order is that of the kernel. */
 export function planServicePort(port: ServicePort, context: PlanContext, commentsOmitted = false): ServicePortRules {
   const subject = { ...describe(port, context), note: commentsOmitted ? noNote : someNote };
   const chains = subject.hasEndpoints ? ownChains(subject) : [];
@@ -75,7 +77,7 @@ function describe(port: ServicePort, context: PlanContext): Omit<Subject, 'note'
   };
 }
 
-/** How traffic to one of the Service's addresses looks. */
+/** Matches packets to one of the Service's addresses. */
 function frontend({ port }: Subject, address: string): readonly Match[] {
   return [to(address), { kind: 'destinationPort', protocol: port.protocol, port: port.port }];
 }
@@ -208,10 +210,10 @@ function balancer(subject: Subject, chain: string, endpoints: readonly Endpoint[
 function internalMasquerade(subject: Subject): readonly Rule[] {
   const { port, name, context } = subject;
   if (!context.masqueradeAll && context.podTraffic === undefined) return [];
-  const strangers = context.masqueradeAll || context.podTraffic === undefined ? [] : [context.podTraffic.isNotPod];
+  const outsiders = context.masqueradeAll || context.podTraffic === undefined ? [] : [context.podTraffic.isNotPod];
   return [
     {
-      matches: [comment(`${name} cluster IP`), ...frontend(subject, port.clusterIP), ...strangers],
+      matches: [comment(`${name} cluster IP`), ...frontend(subject, port.clusterIP), ...outsiders],
       target: jumpTo(markMasquerade),
     },
   ];

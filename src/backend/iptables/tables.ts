@@ -1,8 +1,7 @@
 /**
  * What the kernel's tables hold of ours, as data.
  */
-import type { Table } from '../shared/chains.ts';
-import type { ChainId } from './appliedChains.ts';
+import type { ChainId, Table } from '../shared/chains.ts';
 
 /** A chain of ours in the kernel. */
 export interface ExistingChain extends ChainId {
@@ -13,19 +12,22 @@ export interface ExistingChain extends ChainId {
 }
 
 export interface TablesView {
+  /** Those of ours, by `chainKey`. */
   readonly chains: ReadonlyMap<string, ExistingChain>;
   /** Rules of the kernel's and of other programs' chains that lead into ours. */
   readonly references: readonly Reference[];
-  /** Everybody's. */
+  /** Number of rules in all three tables, everybody's. */
   readonly rules: number;
   /** kubelet marks the variant that the node uses with an empty chain. */
   readonly hasKubeletMark: boolean;
 }
 
+/** A rule in a chain that is not ours, with one of ours as its target. */
 export interface Reference {
   readonly table: Table;
   readonly from: string;
   readonly to: string;
+  /** Whether it is only for the first packet of a connection. */
   readonly onlyNew: boolean;
   /** The rule as iptables-save words it, without `-A CHAIN`. */
   readonly rule: string;

@@ -6,9 +6,9 @@
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
-import type { FixedPlan, Jump, Table } from '../shared/chains.ts';
+import type { ChainId, FixedPlan, Jump, Table } from '../shared/chains.ts';
 import { services, trial } from '../shared/chains.ts';
-import type { ChainId, ChangeSet, Insertion } from './appliedChains.ts';
+import type { ChangeSet, Insertion } from './appliedChains.ts';
 import { AppliedChains } from './appliedChains.ts';
 import type { Plan } from './plan.ts';
 import { planState } from './plan.ts';
@@ -28,7 +28,7 @@ export interface Differences {
   readonly missingJumps: readonly Jump[];
   /** Those of a mode that ran before. */
   readonly staleJumps: readonly RemovableJump[];
-  /** Asked when the ledger is full. */
+  /** Called when the AppliedChains is filled. */
   readonly stale: () => readonly StaleChain[];
   /** Whether the kernel holds a chain with these very rules, which then need not be written; none without it. */
   readonly exists?: (chain: FormattedChain) => boolean;
@@ -45,7 +45,7 @@ export interface RemovableJump {
   readonly rule: string;
 }
 
-/** What an empty node of the family would be given. */
+/** What an empty node of the state's family would be given: the tool, its arguments and its input. */
 export function renderIptables(state: ServiceState): {
   tool: string;
   args: readonly string[];
@@ -76,7 +76,7 @@ export function* fullTransaction(plan: Plan, applied: AppliedChains, differences
 
 const commit = 'COMMIT\n';
 
-/** A table that nothing is to be done about is not named at all. */
+/** `*TABLE`, the pieces, `COMMIT`; nothing at all where no piece says anything. A piece may be a COMMIT itself. */
 function* inBlocks(table: Table, pieces: Iterable<string>): Generator<string> {
   let isOpen = false;
   for (const piece of pieces) {
@@ -124,7 +124,7 @@ function* serviceBlocks(plan: Plan, applied: AppliedChains, { atOnce, write }: B
     if (text !== '') written += 1;
     if (text !== '' && written % atOnce === 0) yield commit;
   }
-  yield* treeBlocks(applied.sortDispatch(), { atOnce, write });
+  yield* treeBlocks(applied.finishFill(), { atOnce, write });
 }
 
 /**
@@ -175,6 +175,7 @@ export function trialTransaction(fixed: FixedPlan, servicePorts: readonly Format
   return block('nat', [...chains.map(writeChain), inTrial('nat')]) + block('filter', [inTrial('filter')]);
 }
 
+/** Takes the chain of trials out of both tables. */
 export function trialRemovalTransaction(): string {
   return (['nat', 'filter'] as const)
     .map((table) => block(table, [removeChains([{ table, name: trial, keep: false }])]))

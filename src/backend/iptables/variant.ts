@@ -9,6 +9,7 @@ import { findIptables, type Iptables, type IptablesHost } from '../../system/ipt
 import { readTables } from './readTables.ts';
 import type { TablesView } from './tables.ts';
 
+/** Which of the kernel's two packet filters. */
 export type Variant = 'nft' | 'legacy';
 
 export interface VariantSurvey {
@@ -20,16 +21,18 @@ export interface VariantSurvey {
 }
 
 /**
+ * The variant that the node uses; undefined where there is none to choose from.
+ *
  * As the wrapper in kube-proxy's image decides: kubelet's mark, then the greater number of rules, then the first, which
  * is nft.
  */
 export function preferVariant<Survey extends VariantSurvey>(surveys: readonly Survey[]): Survey | undefined {
   const marked = surveys.find(({ view }) => view.hasKubeletMark);
-  const most = Math.max(...surveys.map(({ view }) => view.rules));
-  return marked ?? surveys.find(({ view }) => view.rules === most);
+  const maxRules = Math.max(...surveys.map(({ view }) => view.rules));
+  return marked ?? surveys.find(({ view }) => view.rules === maxRules);
 }
 
-/** Every variant that is installed here, nft first. */
+/** Every variant that is installed here, nft first. Throws a SyncError. */
 async function installedVariants(family: IPFamily, host: IptablesHost): Promise<readonly Iptables[]> {
   return runTool('iptables', async () => {
     const named = [await findIptables(family, 'nft', host), await findIptables(family, 'legacy', host)].filter(
@@ -48,7 +51,7 @@ export interface VariantView {
 
 /**
  * Every variant with what it holds. One that this process may not read is left out if another can be: it cannot have
- * written there either.
+ * written there either. Throws a SyncError where none can be read.
  */
 export async function readVariants(family: IPFamily, host: IptablesHost): Promise<readonly VariantView[]> {
   const read: VariantView[] = [];

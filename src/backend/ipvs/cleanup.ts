@@ -16,10 +16,14 @@ import { readAddresses, readLeftovers } from './leftovers.ts';
 import { setName, spareSetName } from './sets.ts';
 import type { ServerName } from './virtualServer.ts';
 
+/** Returns the names of what was removed. Throws a SyncError. */
 export async function cleanUp(family: IPFamily, host: IptablesHost): Promise<readonly string[]> {
   return removeLeftovers(await readLeftovers(family, host), family, host);
 }
 
+/**
+ * Takes away what `readLeftovers` found, addresses first. Returns the names of what was removed; throws a SyncError.
+ */
 export async function removeLeftovers(
   { addresses, hasDevice, sets, hasSpareSet, servers }: KernelState,
   family: IPFamily,

@@ -10,9 +10,13 @@ import { comment, newConnection } from './rule.ts';
 
 export type Table = 'filter' | 'nat' | 'mangle';
 
-export interface Chain {
+/** A chain of one name may stand in several tables. */
+export interface ChainId {
   readonly table: Table;
   readonly name: string;
+}
+
+export interface Chain extends ChainId {
   readonly rules: readonly Rule[];
 }
 
@@ -167,6 +171,6 @@ export function markChain({ mark }: PlanContext): Chain {
 }
 
 /** How a restarted agent recognises a chain of ours, or one of kube-proxy's that it takes over. */
-export function isOwnChain({ table, name }: { readonly table: Table; readonly name: string }): boolean {
+export function isOwnChain({ table, name }: ChainId): boolean {
   return fixedChainNames[table].includes(name) || (table === 'nat' && isServiceChain(name));
 }

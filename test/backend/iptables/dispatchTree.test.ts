@@ -2,11 +2,13 @@
  * The tree of chains that leads to Services by their addresses: whatever way a set of frontends came about, its chains
  * are those of a fresh start, and a packet meets exactly the rules of its address.
  */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
 import { DispatchTree } from '../../../src/backend/iptables/dispatchTree.ts';
 import type { FormattedDispatchRule } from '../../../src/backend/iptables/format.ts';
+import { octalDigits } from '../../../src/backend/iptables/frontend.ts';
 import { isBucketChain } from '../../../src/backend/shared/names.ts';
 import { cidrContains } from '../../../src/model/ipFamily.ts';
 import { scaled } from '../../support/scale.ts';
@@ -79,7 +81,7 @@ describe.each(Object.entries(addressIn))('%s', (_name, address) => {
             for (const name of stale) expect(kernel.delete(name)).toBe(true);
           }
           expect(new Map(kernel).set(root, tree.rootRules())).toEqual(fresh(after));
-          expect(tree.chains).toEqual(new Map([...kernel].map(([name, rules]) => [name, rules.length])));
+          expect(tree.chainSizes).toEqual(new Map([...kernel].map(([name, rules]) => [name, rules.length])));
           before = after;
         }
       }),
@@ -105,6 +107,46 @@ describe.each(Object.entries(addressIn))('%s', (_name, address) => {
     );
   });
 });
+
+describe('the worked example of its head', () => {
+  const head = readFileSync(new URL('../../../src/backend/iptables/dispatchTree.ts', import.meta.url), 'utf8');
+  const [addressLines = [], chainLines = []] = [...head.matchAll(/^ \* ```\n([^`]*)^ \* ```$/gm)].map(
+    ([, lines = '']) =>
+      lines
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.slice(' * '.length)),
+  );
+
+  test('says the octal digits of three addresses', () => {
+    expect(addressLines).toHaveLength(3);
+    for (const [address = '', digits] of addressLines.map((line) => line.split(/ +/)))
+      expect({ address, digits: octalDigits(address) }).toEqual({ address, digits });
+  });
+
+  test('says the chains and rules that come out', () => {
+    const ports = { '10.96.0.1': 1, '10.96.0.10': 8, '10.96.16.7': 1 };
+    const frontends = Object.entries(ports).flatMap(([address, count]) =>
+      Array.from({ length: count }, (_, index) => frontend(address, 80 + index)),
+    );
+    const said = new Map<string, string[]>();
+    let chain = '';
+    for (const line of chainLines) {
+      const [, name = '', text = ''] = /^(\S*) +(.*)$/.exec(line) ?? [];
+      if (name !== '') chain = name;
+      said.set(chain, [...(said.get(chain) ?? []), text]);
+    }
+    const chains = [...fresh(frontends)].map(([name, rules]) => [name, inWords(rules)] as const);
+    expect(said).toEqual(new Map(chains));
+  });
+});
+
+/** Jumps as they are, and how many rules there are of an address. */
+function inWords(rules: readonly string[]): readonly string[] {
+  if (rules.every((rule) => rule.includes('KUBE-SB-'))) return rules;
+  const addresses = new Set(rules.map((rule) => rule.split(' ')[1]));
+  return [`${rules.length} rule${rules.length === 1 ? '' : 's'} of ${[...addresses].join(', ')}`];
+}
 
 test('10,000 Services: a packet is compared with a few dozen rules', () => {
   const addresses = Array.from(
