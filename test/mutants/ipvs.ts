@@ -48,8 +48,8 @@ export const ipvsMutants: readonly Mutant[] = [
   {
     name: 'ipvs: a TCP real server goes at once',
     file: 'src/backend/ipvs/desiredState.ts',
-    find: 'if (!endsConnections(real.server) || present?.masquerading !== true)',
-    replace: 'if (present !== undefined)',
+    find: 'if (!endsConnections(real.server) || existing?.masquerading !== true)',
+    replace: 'if (existing !== undefined)',
     test: ipvsLedger,
     killer: 'real servers leave TCP: weight 0 until the last connection has ended',
   },
@@ -72,7 +72,7 @@ export const ipvsMutants: readonly Mutant[] = [
   {
     name: 'ipvs: a full set stays as it is',
     file: 'src/backend/ipvs/desiredSets.ts',
-    find: 'needed <= present.maxElements) return false;',
+    find: 'needed <= existing.maxElements) return false;',
     replace: 'needed < Infinity) return false;',
     test: ipvsLedger,
     killer: 'a full set is replaced by a larger one',

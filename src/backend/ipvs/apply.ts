@@ -1,6 +1,6 @@
 /**
- * @module The ipvs backend: the kernel's own load balancer leads connections on, a few rules do the rest. See the
- * README beside this file.
+ * @module ipvs mode: the kernel's own load balancer leads connections on, a few rules do the rest. The README beside
+ * this file draws it and lists the files.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -50,6 +50,7 @@ interface Programs {
   readonly iptables: Iptables;
 }
 
+/** The backend of one IP family; `host` says where the tools are and how they are run. Runs nothing yet. */
 export function createIpvsBackend(family: IPFamily, host: IptablesHost = {}): Backend {
   return new IpvsBackend(family, host);
 }
@@ -81,8 +82,8 @@ class IpvsBackend implements Backend {
     const { state, changed, signal } = request;
     const scope = planScope(state);
     const before = this.#applied;
-    // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync looks
-    // for itself.
+    // Until the new state is committed nothing is known of the kernel: a failure leaves it so, and the next sync reads
+    // it itself.
     this.#applied = undefined;
     const applied =
       changed !== 'all' && before?.scope === scope
@@ -101,7 +102,7 @@ class IpvsBackend implements Backend {
     }
   }
 
-  /** Makes the kernel equal to the state, whatever it holds, and believes nobody that it worked. */
+  /** Makes the kernel equal to the state, whatever it holds, and reads it back: no tool is believed that it worked. */
   async #tryAll({ state, signal }: SyncRequest, scope: string, quarantine: Quarantine): Promise<Applied> {
     const writer = await this.#writer(state.config, signal);
     await ensureSysctls(state.config, this.#family, this.#host);
@@ -143,7 +144,7 @@ class IpvsBackend implements Backend {
     return new Writer({ tools, iptables, family: this.#family, signal });
   }
 
-  /** Also the moment at which real servers go whose connections have ended meanwhile. */
+  /** Takes out real servers whose connections have ended meanwhile, too. */
   async findDrift(signal: AbortSignal): Promise<string | Outdated | undefined> {
     const applied = this.#applied;
     if (applied === undefined) return undefined;

@@ -19,7 +19,7 @@ import { formatRules } from './render.ts';
 import { bridgeSets, planBridge } from './rules.ts';
 import { firstMaxElements, setDefinition, setName } from './sets.ts';
 
-/** Puts it up where an address of this mode stands. Throws a SyncError. */
+/** Puts the bridge up where an address of this mode stands, and makes the sets that it asks. Throws a SyncError. */
 export async function buildBridge(family: IPFamily, host: IptablesHost, signal: AbortSignal): Promise<void> {
   const { addresses, sets } = await readLeftovers(family, host);
   if (addresses.size === 0) return;
@@ -33,14 +33,14 @@ export async function buildBridge(family: IPFamily, host: IptablesHost, signal: 
 
 async function putUp(iptables: Iptables, family: IPFamily, signal: AbortSignal): Promise<void> {
   const plan = planBridge({ family });
-  const applied = new AppliedChains(plan);
+  const chains = new AppliedChains(plan);
   const view = await readTables(iptables, signal);
-  if (findDifference(view, applied) === undefined) return;
-  const differences = { ...differencesOf(iptables, view, applied), staleJumps: [], stale: () => [] };
-  await restore(iptables, { input: [formatRules(plan, applied, differences)], signal });
+  if (findDifference(view, chains) === undefined) return;
+  const differences = { ...differencesOf(iptables, view, chains), staleJumps: [], stale: () => [] };
+  await restore(iptables, { input: [formatRules(plan, chains, differences)], signal });
 }
 
-/** The input that takes it away; undefined where it does not stand. */
+/** The input of iptables-restore that takes the bridge away; undefined where it does not stand. */
 export function findBridge(view: TablesView): string | undefined {
   const jumps = ownJumps(view).filter(({ to }) => to === bridge);
   const chains = [...view.chains.values()].filter(({ name }) => name === bridge);
@@ -51,6 +51,7 @@ export function findBridge(view: TablesView): string | undefined {
   return input === '' ? undefined : input;
 }
 
+/** Returns the names of what was removed. Throws a SyncError. */
 export async function removeBridge(
   iptables: Iptables,
   view: TablesView,

@@ -10,6 +10,7 @@ import { formatRealServer, formatServer } from './virtualServer.ts';
 
 export const deviceName = 'kube-ipvs0';
 
+/** No part of it has an order: that is `formatChangeSet`'s. */
 export interface ChangeSet {
   readonly servers: {
     readonly added: ServerSettings[];
@@ -31,6 +32,7 @@ export interface ChangeSet {
   readonly addresses: { readonly added: string[]; readonly removed: string[] };
 }
 
+/** Nothing yet, to be added to. */
 export function emptyChangeSet(): ChangeSet {
   return {
     servers: { added: [], edited: [], removed: [] },
@@ -43,7 +45,8 @@ export function emptyChangeSet(): ChangeSet {
 }
 
 /**
- * Those by which nothing goes that somebody may use. Sets keep their size, because to become larger they are replaced.
+ * The changes by which nothing goes that somebody may use. Sets keep their size, because to become larger they are
+ * replaced.
  */
 export function additionsOf({ servers, realServers, sets, entries, addresses }: ChangeSet): ChangeSet {
   return {
@@ -64,11 +67,14 @@ export interface Steps {
   readonly servers: readonly string[];
   readonly sets: readonly string[];
   readonly addresses: readonly string[];
-  /** The guard over an address stays until the address is gone. */
+  /**
+   * The entry of an address in KUBE-IPVS-IPS, which keeps the node's own ports closed, stays until the address is gone.
+   */
   readonly setsAfter: readonly string[];
   readonly serversAfter: readonly string[];
 }
 
+/** Throws InvalidRule where a value holds something that must not reach a tool. */
 export function formatChangeSet(changes: ChangeSet, family: IPFamily): Steps {
   const { servers, realServers, addresses } = changes;
   return {
@@ -103,7 +109,7 @@ function formatSets({ sets, entries, enlarged, addresses }: ChangeSet, family: I
   ];
 }
 
-/** Rules that look in the set see the old one or the new one whole. */
+/** Rules that ask the set see the old one or the new one whole. */
 function enlarge({ id, maxElements, values }: ChangeSet['enlarged'][number], family: IPFamily): readonly string[] {
   const spare = spareSetName(family);
   return [

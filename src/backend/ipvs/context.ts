@@ -15,7 +15,7 @@ export interface IpvsContext extends PlanContext {
   readonly nodePortAddresses: readonly string[];
 }
 
-/** `localAddresses`: canonical, without loopback and link-local ones. */
+/** `localAddresses`: the node's own, canonical, without loopback and link-local ones. */
 export function ipvsContext(state: ServiceState, localAddresses: readonly string[]): IpvsContext {
   const context = planContext(state);
   const { nodePortNetworks } = context;
@@ -30,7 +30,7 @@ export function ipvsContext(state: ServiceState, localAddresses: readonly string
   };
 }
 
-/** The addresses that the Node object tells of, where there is no node to ask. */
+/** The addresses of the Node object in the family, where there is no node to ask. */
 export function declaredAddresses({ node, family }: Pick<ServiceState, 'node' | 'family'>): readonly string[] {
   return node.addresses.filter((address) => familyOf(address) === family);
 }

@@ -1,9 +1,10 @@
 /**
- * The entries of all sets: who wants them, which are there, and when a set has to be replaced by a larger one.
+ * The entries of all sets: which Service ports want them, which the kernel holds, and when a set has to be replaced by
+ * a larger one.
  */
 import type { ChangeSet } from './changeSet.ts';
 import { Owners } from './owners.ts';
-import type { PresentSet } from './kernelState.ts';
+import type { ExistingSet } from './kernelState.ts';
 import type { Entry, SetId } from './sets.ts';
 import { canBeFull, firstMaxElements, setIds } from './sets.ts';
 
@@ -12,21 +13,24 @@ type EntryKey = string;
 
 const addressSet: SetId = 'KUBE-IPVS-IPS';
 
+/** Of one IP family; a part of its DesiredState. */
 export class DesiredSets {
-  readonly #present: Map<SetId, PresentSet>;
+  readonly #existing: Map<SetId, ExistingSet>;
   readonly #owners = new Owners<true>();
   readonly #trackedAddresses = new Set<string>();
   #dirty = new Map<EntryKey, Entry>();
   readonly #missing: readonly SetId[];
   #isNew = true;
 
-  constructor(present: Map<SetId, PresentSet>) {
-    this.#present = present;
-    this.#missing = setIds.filter((id) => !present.has(id));
-    for (const [set, { entries }] of present)
+  /** `existing`: what the kernel holds, which belongs to this object from now on and is changed by it. */
+  constructor(existing: Map<SetId, ExistingSet>) {
+    this.#existing = existing;
+    this.#missing = setIds.filter((id) => !existing.has(id));
+    for (const [set, { entries }] of existing)
       if (set !== addressSet) for (const value of entries) this.#markDirty({ set, value });
   }
 
+  /** Whether an owner wants an entry from now on. */
   setOwner(entry: Entry, owner: string, isDesired: boolean): void {
     const key = keyOf(entry);
     if (isDesired) this.#owners.add(key, owner, true);
@@ -35,7 +39,8 @@ export class DesiredSets {
   }
 
   /**
-   * The set of guarded addresses follows the device's, and is printed with them; only its size is looked after here.
+   * Whether an address stands on kube-ipvs0. Its entry in KUBE-IPVS-IPS is added and removed by the lines of the
+   * address (`formatChangeSet`); here that set is only kept large enough, and repaired once.
    */
   trackAddress(address: string, isDesired: boolean): void {
     if (isDesired) this.#trackedAddresses.add(address);
@@ -46,6 +51,7 @@ export class DesiredSets {
     this.#dirty.set(keyOf(entry), entry);
   }
 
+  /** Adds to a ChangeSet, which has the changes of addresses already, what its entries need. */
   reconcile(changes: ChangeSet): void {
     if (this.#isNew) this.#createMissing(changes);
     const bySet = new Map<SetId, Entry[]>();
@@ -63,19 +69,19 @@ export class DesiredSets {
   #createMissing({ sets }: ChangeSet): void {
     for (const id of this.#missing) {
       sets.push({ id, maxElements: firstMaxElements });
-      this.#present.set(id, { maxElements: firstMaxElements, entries: new Set() });
+      this.#existing.set(id, { maxElements: firstMaxElements, entries: new Set() });
     }
   }
 
   #reconcileSet(id: SetId, dirty: readonly Entry[], changes: ChangeSet): void {
-    const present = this.#setOf(id);
+    const existing = this.#setOf(id);
     const isDesired = (entry: Entry): boolean => this.#owners.isDesired(keyOf(entry));
-    const added = dirty.filter((entry) => isDesired(entry) && !present.entries.has(entry.value));
-    const removed = dirty.filter((entry) => !isDesired(entry) && present.entries.has(entry.value));
+    const added = dirty.filter((entry) => isDesired(entry) && !existing.entries.has(entry.value));
+    const removed = dirty.filter((entry) => !isDesired(entry) && existing.entries.has(entry.value));
     // New entries go in before old ones go out.
-    const needed = present.entries.size + added.length;
-    for (const { value } of added) present.entries.add(value);
-    for (const { value } of removed) present.entries.delete(value);
+    const needed = existing.entries.size + added.length;
+    for (const { value } of added) existing.entries.add(value);
+    for (const { value } of removed) existing.entries.delete(value);
     if (this.#enlarge(id, needed, changes)) return;
     for (const entry of added) changes.entries.added.push(entry);
     for (const entry of removed) changes.entries.removed.push(entry);
@@ -90,7 +96,7 @@ export class DesiredSets {
     for (const address of removed) entries.delete(address);
   }
 
-  /** Entries that are missing for addresses that stand, and those of no address at all. */
+  /** At the first time: entries that are missing for addresses that stand, and those of no address at all. */
   #repairAddressSet(entries: Set<string>, { addresses, entries: changed }: ChangeSet): void {
     if (!this.#isNew) return;
     const going = new Set(addresses.removed);
@@ -101,19 +107,20 @@ export class DesiredSets {
     for (const { set, value } of changed.removed) if (set === addressSet) entries.delete(value);
   }
 
+  /** Whether the set is too small and is replaced, with all that it is to hold. */
   #enlarge(id: SetId, needed: number, { enlarged }: ChangeSet): boolean {
-    const present = this.#setOf(id);
-    if (!canBeFull(id) || needed <= present.maxElements) return false;
+    const existing = this.#setOf(id);
+    if (!canBeFull(id) || needed <= existing.maxElements) return false;
     const maxElements = 2 ** Math.ceil(Math.log2(needed + 1));
-    this.#present.set(id, { maxElements, entries: present.entries });
-    enlarged.push({ id, maxElements, values: [...present.entries] });
+    this.#existing.set(id, { maxElements, entries: existing.entries });
+    enlarged.push({ id, maxElements, values: [...existing.entries] });
     return true;
   }
 
-  #setOf(id: SetId): PresentSet {
-    const present = this.#present.get(id) ?? { maxElements: firstMaxElements, entries: new Set() };
-    this.#present.set(id, present);
-    return present;
+  #setOf(id: SetId): ExistingSet {
+    const existing = this.#existing.get(id) ?? { maxElements: firstMaxElements, entries: new Set() };
+    this.#existing.set(id, existing);
+    return existing;
   }
 }
 

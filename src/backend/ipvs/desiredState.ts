@@ -1,10 +1,35 @@
 /**
- * What the Services want, what the kernel holds, and the difference between the two, for the objects that a change
- * touched.
+ * What the Services want of ip_vs, sets and addresses, what the kernel holds, and the difference between the two.
  *
- * The kernel's part describes the kernel only after the changes that it led to were made; after a failure the ledger is
- * thrown away. A TCP real server that nobody wants any more gets weight 0 and stays until its connections have ended,
- * and with it its virtual server and the address, in the name of a claimant that comes after all Services.
+ * The model. A DesiredState begins with a reading of the kernel. `record` takes over what a Service wants now;
+ * `reconcile` gives the ChangeSet that makes the kernel so, and takes it as made. So `kernel` describes the kernel only
+ * after the changes were made; after a failure the object is thrown away, and the next sync begins with a new reading.
+ *
+ * What it is to do:
+ *
+ * 1. A ChangeSet is as large as what changes, however many Services there are.
+ * 2. What several Services want stands as long as one of them wants it, in the shape that the first of them (by name)
+ *    asks for.
+ * 3. Open TCP connections go on when their real server, virtual server or Service is gone.
+ * 4. What nobody wants goes, also what was there before this process; but not virtual servers in `excludeCIDRs`.
+ * 5. An agent that starts on what another one left makes only the changes that are needed, and goes on with its
+ *    draining.
+ *
+ * How:
+ *
+ * 1. Whatever a record concerns is marked dirty, and `reconcile` compares what is dirty alone.
+ * 2. `Owners` has all who want an object. An owner is a Service port, or `~draining`, which sorts behind all of them.
+ * 3. A TCP real server that nobody wants gets weight 0, which takes no new connection, and stays with its virtual
+ *    server and address in the name of the owner `~draining`. `finishDraining`, called with a new reading, takes out
+ *    those whose connections have ended. UDP and SCTP, whose connections have no end that the kernel sees, go at once,
+ *    and so does what does not masquerade.
+ * 4. All that the first reading found is dirty from the beginning.
+ * 5. It follows from 3 and 4: a real server with weight 0 that is wanted again gets weight 1, any other goes on
+ *    draining.
+ *
+ * Order: a ChangeSet is data without an order. In which order its parts may be made is in `formatChangeSet`.
+ *
+ * Concurrency: owned by one backend, called by one sync or check at a time. It runs no tool.
  */
 import { hash } from 'node:crypto';
 import type { ServiceKey } from '../../model/service.ts';
@@ -13,20 +38,22 @@ import type { ChangeSet } from './changeSet.ts';
 import { emptyChangeSet } from './changeSet.ts';
 import { Owners } from './owners.ts';
 import type { ServicePortObjects } from './servicePortObjects.ts';
-import type { KernelState, PresentServer } from './kernelState.ts';
+import type { KernelState, ExistingServer } from './kernelState.ts';
 import { hasSettings } from './kernelState.ts';
 import { DesiredSets } from './desiredSets.ts';
 import type { ServerName, VirtualServer } from './virtualServer.ts';
 import { endsConnections, serverAddress } from './virtualServer.ts';
 
+/** What a Service wants, as it was recorded last. */
 interface Recorded {
   readonly servicePorts: readonly ServicePortObjects[];
   readonly digest: bigint;
 }
 
-/** Sorts behind every Service's name. */
+/** An owner that sorts behind every Service port. */
 const draining = '~draining';
 
+/** Of one IP family. */
 export class DesiredState {
   readonly #kernel: KernelState;
   readonly #excluded: readonly string[];
@@ -40,7 +67,10 @@ export class DesiredState {
   #digest = 0n;
   #endpoints = 0;
 
-  /** `excludeCIDRs`: virtual servers in these networks that no Service wants are somebody else's. */
+  /**
+   * `kernel`: a reading, which belongs to this object from now on and is changed by it. `excludeCIDRs`: virtual servers
+   * in these networks that no Service wants are somebody else's.
+   */
   constructor(kernel: KernelState, excludeCIDRs: readonly string[] = []) {
     this.#kernel = kernel;
     this.#excluded = excludeCIDRs;
@@ -54,24 +84,27 @@ export class DesiredState {
     return this.#kernel;
   }
 
+  /** Number of Services that want anything. */
   get services(): number {
     return this.#services.size;
   }
 
+  /** Number of endpoints, counted for each Service port. */
   get endpoints(): number {
     return this.#endpoints;
   }
 
-  /** Sum of the fragments' hashes, 64 bits. */
+  /** Sum of the hashes of what each Service wants, 64 bits: equal for equal Services in any order. */
   get digest(): bigint {
     return this.#digest;
   }
 
+  /** Whether `finishDraining` has something to wait for. */
   get isDraining(): boolean {
     return this.#drainingServers.size > 0;
   }
 
-  /** What a Service wants now, in place of what it wanted before. */
+  /** Takes what a Service wants now, port by port, in place of what it wanted before; none when it is gone. */
   record(key: ServiceKey, servicePorts: readonly ServicePortObjects[]): void {
     const before = this.#services.get(key);
     const digest = digestOf(servicePorts);
@@ -102,7 +135,7 @@ export class DesiredState {
     this.#dirtyAddresses.add(address);
   }
 
-  /** What makes the kernel as the Services want it, for all that was touched since the last time. */
+  /** What makes the kernel as the Services want it, for all that is dirty; afterwards nothing is. */
   reconcile(): ChangeSet {
     const changes = emptyChangeSet();
     for (const name of this.#dirtyServers) this.#reconcileServer(name, changes);
@@ -113,7 +146,7 @@ export class DesiredState {
     return changes;
   }
 
-  /** Takes out what has drained by now; `seen` is the kernel read afresh. */
+  /** Takes out the real servers that have no connection left in `seen`, a new reading of the kernel. */
   finishDraining(seen: KernelState): ChangeSet {
     const ended = [...this.#drainingServers].flatMap((name) => {
       const undesired = [...(this.#kernel.servers.get(name)?.realServers.keys() ?? [])].filter(
@@ -137,11 +170,11 @@ export class DesiredState {
   }
 
   #reconcileServer(name: ServerName, changes: ChangeSet): void {
-    const present = this.#kernel.servers.get(name);
-    this.#keepWhileDraining(name, present);
+    const existing = this.#kernel.servers.get(name);
+    this.#keepWhileDraining(name, existing);
     const desired = this.#servers.desired(name);
     if (desired !== undefined) this.#writeServer(desired, changes);
-    else if (present !== undefined) this.#dropServer(name, changes);
+    else if (existing !== undefined) this.#dropServer(name, changes);
   }
 
   #dropServer(name: ServerName, changes: ChangeSet): void {
@@ -153,7 +186,7 @@ export class DesiredState {
   #writeServer(desired: VirtualServer, changes: ChangeSet): void {
     const { name, scheduler, persistenceSeconds } = desired;
     const before = this.#kernel.servers.get(name);
-    const after: PresentServer = { scheduler, persistenceSeconds, realServers: before?.realServers ?? new Map() };
+    const after: ExistingServer = { scheduler, persistenceSeconds, realServers: before?.realServers ?? new Map() };
     this.#kernel.servers.set(name, after);
     if (before === undefined) changes.servers.added.push(desired);
     else if (!hasSettings(before, desired)) changes.servers.edited.push(desired);
@@ -168,40 +201,40 @@ export class DesiredState {
 
   #writeRealServer(
     real: { server: ServerName; address: string },
-    { realServers }: PresentServer,
+    { realServers }: ExistingServer,
     { realServers: changed }: ChangeSet,
   ): void {
-    const present = realServers.get(real.address);
-    if (present?.weight === 1 && present.masquerading) return;
-    if (present === undefined) changed.added.push(real);
+    const existing = realServers.get(real.address);
+    if (existing?.weight === 1 && existing.masquerading) return;
+    if (existing === undefined) changed.added.push(real);
     else changed.revived.push(real);
     realServers.set(real.address, { weight: 1, connections: 0, masquerading: true });
   }
 
   #drainOrRemove(
     real: { server: ServerName; address: string },
-    { realServers }: PresentServer,
+    { realServers }: ExistingServer,
     { realServers: changed }: ChangeSet,
   ): void {
-    const present = realServers.get(real.address);
-    if (!endsConnections(real.server) || present?.masquerading !== true) {
+    const existing = realServers.get(real.address);
+    if (!endsConnections(real.server) || existing?.masquerading !== true) {
       realServers.delete(real.address);
       changed.removed.push(real);
-    } else if (present.weight !== 0) {
-      realServers.set(real.address, { ...present, weight: 0 });
+    } else if (existing.weight !== 0) {
+      realServers.set(real.address, { ...existing, weight: 0 });
       changed.draining.push(real);
     }
   }
 
   /** Nobody wants the virtual server, but it may still have connections. */
-  #keepWhileDraining(name: ServerName, present: PresentServer | undefined): void {
+  #keepWhileDraining(name: ServerName, existing: ExistingServer | undefined): void {
     this.#release(name);
     const canDrain =
-      present !== undefined &&
+      existing !== undefined &&
       endsConnections(name) &&
-      [...present.realServers.values()].some(({ masquerading }) => masquerading);
+      [...existing.realServers.values()].some(({ masquerading }) => masquerading);
     if (!canDrain || this.#servers.isDesired(name) || this.#isExcluded(name)) return;
-    const { scheduler, persistenceSeconds } = present;
+    const { scheduler, persistenceSeconds } = existing;
     this.#servers.add(name, draining, { name, scheduler, persistenceSeconds, realServers: [] });
     const address = serverAddress(name);
     if (this.#kernel.addresses.has(address)) this.#setAddressOwner(address, `${draining} ${name}`, true);

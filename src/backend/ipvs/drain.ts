@@ -4,12 +4,13 @@
  */
 import type { ChangeSet } from './changeSet.ts';
 import { emptyChangeSet } from './changeSet.ts';
-import type { KernelState, PresentServer } from './kernelState.ts';
+import type { KernelState, ExistingServer } from './kernelState.ts';
 import type { Entry } from './sets.ts';
 import type { ServerName } from './virtualServer.ts';
 import { serverAddress, setMembersOf } from './virtualServer.ts';
 
 export interface Drain {
+  /** What has to be done now. */
   readonly changes: ChangeSet;
   /** Virtual servers that still have connections. */
   readonly busy: readonly ServerName[];
@@ -30,22 +31,22 @@ export function planDrain(leftovers: KernelState): Drain {
   return { changes, busy };
 }
 
-function hasConnections({ realServers }: PresentServer): boolean {
+function hasConnections({ realServers }: ExistingServer): boolean {
   return [...realServers.values()].some(({ connections }) => connections > 0);
 }
 
-function drainServer(server: ServerName, present: PresentServer, { servers, realServers }: ChangeSet): void {
-  if (!hasConnections(present)) {
+function drainServer(server: ServerName, existing: ExistingServer, { servers, realServers }: ChangeSet): void {
+  if (!hasConnections(existing)) {
     servers.removed.push(server);
     return;
   }
-  for (const [address, { connections, weight }] of present.realServers) {
+  for (const [address, { connections, weight }] of existing.realServers) {
     if (connections === 0) realServers.removed.push({ server, address });
     else if (weight !== 0) realServers.draining.push({ server, address });
   }
 }
 
-/** The guard of addresses follows them, and is printed with them. */
+/** KUBE-IPVS-IPS follows the addresses: its entries go with the lines of these (`formatChangeSet`). */
 function entriesBut(kept: readonly ServerName[], { sets }: KernelState): readonly Entry[] {
   const members = kept.map(setMembersOf);
   const sockets = new Set(members.map(({ socket }) => socket));
@@ -54,6 +55,6 @@ function entriesBut(kept: readonly ServerName[], { sets }: KernelState): readonl
     sockets.has(value.split(',', 2).join(',')) || ports.has(`${set.slice(set.lastIndexOf('-') + 1)} ${value}`);
   const entries = [...sets]
     .filter(([set]) => set !== 'KUBE-IPVS-IPS')
-    .flatMap(([set, present]) => [...present.entries].map((value): Entry => ({ set, value })));
+    .flatMap(([set, existing]) => [...existing.entries].map((value): Entry => ({ set, value })));
   return entries.filter((entry) => !isKept(entry));
 }

@@ -1,5 +1,5 @@
 /**
- * One step of the way out while another mode serves.
+ * Removal while another mode serves: what has connections drains, and then everything goes.
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import { endFlowsTo } from '../../system/conntrack.ts';
@@ -16,6 +16,10 @@ import { readLeftovers } from './leftovers.ts';
 import type { ServerName } from './virtualServer.ts';
 import { serverAddress, setMembersOf } from './virtualServer.ts';
 
+/**
+ * One step: drains what has connections and removes what has none; without any, or where `drains` is false, removes
+ * everything and ends the flows that this cuts. Throws a SyncError.
+ */
 export async function drainAndRemove(
   family: IPFamily,
   host: IptablesHost,
@@ -60,8 +64,8 @@ async function send(
 
 /**
  * Connections that are cut are still tracked as going to the node itself. Forgotten, their next packet takes the way of
- * a new one: UDP is served again at once, and a TCP client is told by the pod that nobody knows its connection, instead
- * of waiting in vain.
+ * a new one: UDP is served again at once, and a TCP client is refused by the pod, which does not know its connection,
+ * instead of waiting in vain.
  */
 async function endFlows(cut: readonly ServerName[], family: IPFamily, host: IptablesHost): Promise<void> {
   for (const name of cut) {

@@ -16,7 +16,7 @@ import { CommandError } from '../../system/command.ts';
 import { sysctls } from '../../system/sysctl.ts';
 import { SyncError, runTool, toolMissing } from '../../netfilter/errors.ts';
 import { deviceName } from './changeSet.ts';
-import type { KernelState, PresentServer, PresentSet } from './kernelState.ts';
+import type { KernelState, ExistingServer, ExistingSet } from './kernelState.ts';
 import type { SetId } from './sets.ts';
 import { firstMaxElements, setIds, setName, spareSetName } from './sets.ts';
 import { neededSysctls, release, sysctlNames } from './sysctls.ts';
@@ -61,14 +61,15 @@ export async function ensureSysctls(config: NodeConfig, family: IPFamily, host: 
   }
 }
 
-/** Whether this kernel has ip_vs, without loading it. */
+/** Whether this kernel has ip_vs loaded; does not load it. Throws a SyncError. */
 export async function hasVirtualServers(host: IptablesHost): Promise<boolean> {
   return (await runTool('cat', () => sysctls(host).read(['net/ipv4/vs/conntrack']))) !== undefined;
 }
 
-/** How many commands one reading takes. */
+/** Number of commands that `readKernel` runs. */
 export const commandsPerReading = 3;
 
+/** What the kernel holds of the family. Throws a SyncError. */
 export async function readKernel(tools: Tools, family: IPFamily, signal?: AbortSignal): Promise<KernelState> {
   const servers = new ServerReader(family);
   const sets = new SetReader(family);
@@ -88,9 +89,9 @@ export async function readKernel(tools: Tools, family: IPFamily, signal?: AbortS
 
 /** Of `ipvsadm -Ln`: a virtual server's line, then one for each of its real servers. */
 export class ServerReader {
-  readonly servers = new Map<ServerName, PresentServer>();
+  readonly servers = new Map<ServerName, ExistingServer>();
   readonly #family: IPFamily;
-  #current: PresentServer | undefined;
+  #current: ExistingServer | undefined;
 
   constructor(family: IPFamily) {
     this.#family = family;
@@ -102,7 +103,7 @@ export class ServerReader {
     else this.#current = this.#readServer(listedServerName(first, second), rest);
   }
 
-  #readServer(name: ServerName | undefined, [scheduler = '', ...flags]: readonly string[]): PresentServer | undefined {
+  #readServer(name: ServerName | undefined, [scheduler = '', ...flags]: readonly string[]): ExistingServer | undefined {
     if (name === undefined || familyOf(serverAddress(name)) !== this.#family) return undefined;
     const persistent = flags.indexOf('persistent');
     const server = {
@@ -125,7 +126,7 @@ export class ServerReader {
 
 /** Of `ipset save`: `create NAME TYPE OPTIONS` and `add NAME ENTRY`. */
 export class SetReader {
-  readonly sets = new Map<SetId, PresentSet>();
+  readonly sets = new Map<SetId, ExistingSet>();
   hasSpare = false;
   readonly #ids: ReadonlyMap<string, SetId>;
   readonly #spare: string;

@@ -11,19 +11,19 @@ export interface KernelState {
   readonly addresses: Set<string>;
   /** On all other devices, without loopback and link-local ones; sorted. */
   readonly localAddresses: readonly string[];
-  readonly servers: Map<ServerName, PresentServer>;
-  readonly sets: Map<SetId, PresentSet>;
-  /** A set that a larger one was to be built in when that was cut short. */
+  readonly servers: Map<ServerName, ExistingServer>;
+  readonly sets: Map<SetId, ExistingSet>;
+  /** Whether there is a set left over in which a larger one was to be built, when that was cut short. */
   readonly hasSpareSet: boolean;
 }
 
-export interface PresentServer {
+export interface ExistingServer {
   readonly scheduler: string;
   readonly persistenceSeconds: number | undefined;
-  readonly realServers: Map<string, PresentRealServer>;
+  readonly realServers: Map<string, ExistingRealServer>;
 }
 
-export interface PresentRealServer {
+export interface ExistingRealServer {
   readonly weight: number;
   /** Active and inactive ones. */
   readonly connections: number;
@@ -31,7 +31,7 @@ export interface PresentRealServer {
   readonly masquerading: boolean;
 }
 
-export interface PresentSet {
+export interface ExistingSet {
   readonly maxElements: number;
   readonly entries: Set<string>;
 }
@@ -48,7 +48,10 @@ export function emptyKernel(localAddresses: readonly string[]): KernelState {
   };
 }
 
-/** The first thing in which the kernel is not as it should be, in words; what others added is no difference. */
+/**
+ * The first thing in which the kernel is not as desired, in words for a log; undefined when all is there. What others
+ * added is no difference, but in our sets and virtual servers.
+ */
 export function findDifference(actual: KernelState, desired: KernelState): string | undefined {
   if (!actual.hasDevice) return 'the device kube-ipvs0 is missing';
   return addressDifference(actual, desired) ?? setDifference(actual, desired) ?? serverDifference(actual, desired);
@@ -61,8 +64,8 @@ function addressDifference(actual: KernelState, desired: KernelState): string | 
 }
 
 /**
- * NodePorts are served on the node's own addresses, each a virtual server, and Service addresses among them are left
- * off kube-ipvs0.
+ * Whether the node's own addresses are others by now. NodePorts are served on the node's own addresses, each a virtual
+ * server, and Service addresses among them are left off kube-ipvs0.
  */
 export function isOfOtherAddresses(actual: KernelState, desired: KernelState): boolean {
   return actual.localAddresses.join() !== desired.localAddresses.join();
@@ -97,9 +100,10 @@ function serverDifference(actual: KernelState, desired: KernelState): string | u
   return undefined;
 }
 
+/** Whether two virtual servers have the same scheduler and affinity. */
 export function hasSettings(
-  one: Omit<PresentServer, 'realServers'>,
-  other: Omit<PresentServer, 'realServers'>,
+  one: Omit<ExistingServer, 'realServers'>,
+  other: Omit<ExistingServer, 'realServers'>,
 ): boolean {
   return one.scheduler === other.scheduler && one.persistenceSeconds === other.persistenceSeconds;
 }

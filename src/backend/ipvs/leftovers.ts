@@ -1,8 +1,8 @@
 /**
  * What this mode left on the node, known by itself alone, without memory or configuration.
  *
- * Virtual servers of others are left out: ours are those on the addresses of kube-ipvs0 and those that our sets tell
- * of. (kube-proxy's own clean-up removes every virtual server of the node.)
+ * Virtual servers of others are left out: ours are those on the addresses of kube-ipvs0 and those that are in our
+ * sets. (kube-proxy's own clean-up removes every virtual server of the node.)
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import { CommandError } from '../../system/command.ts';
@@ -12,11 +12,12 @@ import { findIpvsadm } from '../../system/ipvsadm.ts';
 import { findNetlinkAddresses } from '../../system/netlinkAddresses.ts';
 import { runTool } from '../../netfilter/errors.ts';
 import { AddressReader, hasVirtualServers, ServerReader, SetReader } from './kernel.ts';
-import type { KernelState, PresentSet } from './kernelState.ts';
+import type { KernelState, ExistingSet } from './kernelState.ts';
 import type { SetId } from './sets.ts';
 import type { ServerName } from './virtualServer.ts';
 import { serverAddress, setMembersOf } from './virtualServer.ts';
 
+/** Throws a SyncError. */
 export async function readLeftovers(family: IPFamily, host: IptablesHost): Promise<KernelState> {
   const { sets, hasSpare } = await readSets(family, host);
   const { own, others, hasDevice } = await readAddresses(family, host);
@@ -40,7 +41,7 @@ const socketSets: readonly SetId[] = [
 ];
 const portSets: readonly SetId[] = ['KUBE-NODE-PORT-TCP', 'KUBE-NODE-PORT-UDP'];
 
-function isInSets(name: ServerName, sets: ReadonlyMap<SetId, PresentSet>): boolean {
+function isInSets(name: ServerName, sets: ReadonlyMap<SetId, ExistingSet>): boolean {
   const { socket, port, protocol } = setMembersOf(name);
   const ofProtocol = portSets.filter((id) => id.endsWith(protocol));
   return (
@@ -69,6 +70,7 @@ async function readServers(family: IPFamily, host: IptablesHost): Promise<Server
   return reader;
 }
 
+/** On kube-ipvs0 and on all other devices; none where `ip` is not installed. Throws a SyncError. */
 export async function readAddresses(family: IPFamily, host: IptablesHost): Promise<AddressReader> {
   const ip = await findNetlinkAddresses(host);
   const reader = new AddressReader(family);

@@ -1,12 +1,13 @@
 /**
- * Who wants which kernel object. Two Services may want the same one: an address of several ports, a hairpin entry of a
- * shared endpoint, or an address and port that both claim. It stands as long as somebody wants it, in the shape that
- * the first of them (by name) asks for.
+ * The owners of kernel objects: who wants which. Two Service ports may want the same object: an address of several
+ * ports, a hairpin entry of a shared endpoint, or one address and port. It stands as long as it has an owner, in the
+ * shape that the first of them (by name) asks for.
  */
 export class Owners<Value> {
-  /** Nearly every object has one claimant; only then is there no map, which saves most of the memory. */
+  /** Nearly every object has one owner; only then is there no map, which saves most of the memory. */
   readonly #byObject = new Map<string, Owned<Value> | Map<string, Value>>();
 
+  /** Makes `owner` an owner that asks for `value`, in place of what it asked for before. */
   add(object: string, owner: string, value: Value): void {
     const byObject = this.#byObject.get(object);
     if (byObject instanceof Map) byObject.set(owner, value);
@@ -21,6 +22,7 @@ export class Owners<Value> {
       );
   }
 
+  /** Takes an owner away; one that is none changes nothing. */
   remove(object: string, owner: string): void {
     const byObject = this.#byObject.get(object);
     if (byObject instanceof Map) byObject.delete(owner);
@@ -28,12 +30,12 @@ export class Owners<Value> {
     if (isLast) this.#byObject.delete(object);
   }
 
-  /** At a cost that does not grow with the number of claimants. */
+  /** Whether the object has an owner, at a cost that does not grow with their number. */
   isDesired(object: string): boolean {
     return this.#byObject.has(object);
   }
 
-  /** What the object must be; undefined when nobody wants it. */
+  /** What the object must be: the value of the first owner by name; undefined when it has none. */
   desired(object: string): Value | undefined {
     const byObject = this.#byObject.get(object);
     if (!(byObject instanceof Map)) return byObject?.value;

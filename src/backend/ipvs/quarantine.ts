@@ -1,5 +1,5 @@
 /**
- * Finds the Services whose objects are refused. Its trials only add, and only what is wanted anyway: nothing that
+ * Finds the Services whose objects are refused. Its trials only add, and only what is desired anyway: nothing that
  * serves goes away for them, and what they leave of a refused Service goes with the full sync that comes next.
  */
 import type { ServiceKey } from '../../model/service.ts';
@@ -14,7 +14,10 @@ import { DesiredState } from './desiredState.ts';
 import { recordAll } from './render.ts';
 import type { Writer } from './writer.ts';
 
-/** Throws the error of the sync that failed where no Service is to blame for it. */
+/**
+ * The Services among `keys` to leave out. Throws `error`, which the sync failed with, where it is no refusal or no
+ * single Service is to blame.
+ */
 export async function findQuarantine(
   error: unknown,
   { keys, state, writer }: { keys: readonly ServiceKey[]; state: ServiceState; writer: Writer },

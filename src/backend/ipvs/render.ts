@@ -19,12 +19,13 @@ import { planRules } from './rules.ts';
 /** The device is down and stays so: it only holds addresses. */
 export const addDevice = `link add ${deviceName} type dummy`;
 
-/** How long ip_vs remembers idle connections; 0 keeps the kernel's own. */
+/** For how many seconds ip_vs remembers idle connections, as ipvsadm's `--set`; 0 keeps the kernel's own. */
 export function formatTimeouts({ config }: Pick<ServiceState, 'config'>): string {
   const { tcpTimeoutSeconds = 0, tcpFinTimeoutSeconds = 0, udpTimeoutSeconds = 0 } = config.ipvs ?? {};
   return `--set ${tcpTimeoutSeconds} ${tcpFinTimeoutSeconds} ${udpTimeoutSeconds}`;
 }
 
+/** Records what all Services of the state want. */
 export function recordAll(desired: DesiredState, state: ServiceState, context: IpvsContext): void {
   for (const key of state.keys()) {
     desired.record(
@@ -41,7 +42,7 @@ interface Rendered {
   readonly input: string;
 }
 
-/** One state for each IP family. */
+/** What an empty node would be given, in the order in which the tools run; one state for each IP family. */
 export function renderIpvs(...states: readonly ServiceState[]): readonly Rendered[] {
   return states.flatMap((state, index) => renderFamily(state, index === 0 ? [addDevice] : []));
 }
@@ -77,8 +78,8 @@ function renderRules(fixed: FixedPlan): string {
 }
 
 /** The input of iptables-restore for rules that no Service adds to. */
-export function formatRules(fixed: FixedPlan, desired: AppliedChains, differences: Differences): string {
-  return [...fullTransaction({ fixed, keys: () => [], rulesOf: () => [] }, desired, differences)].join('');
+export function formatRules(fixed: FixedPlan, chains: AppliedChains, differences: Differences): string {
+  return [...fullTransaction({ fixed, keys: () => [], rulesOf: () => [] }, chains, differences)].join('');
 }
 
 function text(lines: readonly string[]): string {

@@ -23,6 +23,7 @@ import { setName } from './sets.ts';
 
 type Side = 'src' | 'dst';
 
+/** All rules of the mode in one IP family. */
 export function planRules(context: IpvsContext): FixedPlan {
   return {
     jumps: jumps.ipvs,
@@ -115,8 +116,8 @@ function servicesChain(context: IpvsContext): Chain {
 }
 
 /**
- * The node's own packets to its own addresses have the Service's address as their source, so they match whatever tells
- * pods from others.
+ * The node's own packets to its own addresses have the Service's address as their source, so they match
+ * whatever distinguishes pods from others.
  */
 function clusterMasquerade(context: IpvsContext, clusterIP: Match): Rule {
   const { masqueradeAll, podTraffic } = context;

@@ -13,7 +13,7 @@ import type { VirtualServer } from './virtualServer.ts';
 import { serverName } from './virtualServer.ts';
 
 export interface ServicePortObjects {
-  /** Unique in a plan; of two that claim the same address and port, the first in its order gets it. */
+  /** Unique in a plan, and the owner of all below: of two with the same address and port, the first by name gets it. */
   readonly id: string;
   readonly virtualServers: readonly VirtualServer[];
   /** Those that must stand on kube-ipvs0. */
@@ -34,6 +34,7 @@ interface Subject {
   readonly externalLocal: boolean;
 }
 
+/** Everything that a Service port wants in the kernel. Throws InvalidRule. */
 export function planServicePort(port: ServicePort, context: IpvsContext): ServicePortObjects {
   const subject = describe(port, context);
   const virtual = [port.clusterIP, ...port.externalIPs, ...port.loadBalancerIPs];
@@ -69,8 +70,8 @@ function describe(port: ServicePort, context: IpvsContext): Subject {
     port,
     context,
     internalEndpoints: port.internalTrafficPolicy === 'Local' ? port.localEndpoints : port.clusterEndpoints,
-    // One virtual server cannot tell a pod from a stranger: without local endpoints it has all of them, and a rule
-    // keeps strangers out.
+    // One virtual server cannot distinguish pods from clients outside: without local endpoints it has all of them, and
+    // a rule keeps the others out.
     externalEndpoints: externalLocal && hasLocal ? port.localEndpoints : port.clusterEndpoints,
     lacksInternal: port.internalTrafficPolicy === 'Local' && hasEndpoints && !hasLocal,
     lacksExternal: externalLocal && hasEndpoints && !hasLocal,
@@ -123,7 +124,7 @@ function externalEntries(subject: Subject): readonly Entry[] {
 function balancerEntries({ port, context, externalLocal }: Subject): readonly Entry[] {
   const ranges = port.loadBalancerSourceRanges;
   // ipset holds no network of length 0, and one that holds everybody keeps nobody out.
-  const isGuarded = ranges.length > 0 && !ranges.some((range) => range.endsWith('/0'));
+  const hasFirewall = ranges.length > 0 && !ranges.some((range) => range.endsWith('/0'));
   const allowsNode =
     context.nodeAddress !== undefined && ranges.some((range) => cidrContains(range, context.nodeAddress ?? ''));
   return port.loadBalancerIPs.flatMap((address) => {
@@ -131,13 +132,13 @@ function balancerEntries({ port, context, externalLocal }: Subject): readonly En
     return [
       socketEntry('KUBE-LOAD-BALANCER', socket),
       ...(externalLocal ? [socketEntry('KUBE-LOAD-BALANCER-LOCAL', socket)] : []),
-      ...(isGuarded
+      ...(hasFirewall
         ? [
             socketEntry('KUBE-LOAD-BALANCER-FW', socket),
             ...ranges.map((range) => socketEntry('KUBE-LOAD-BALANCER-SOURCE-CIDR', socket, range)),
           ]
         : []),
-      ...(isGuarded && allowsNode ? [socketEntry('KUBE-LOAD-BALANCER-SOURCE-IP', socket, address)] : []),
+      ...(hasFirewall && allowsNode ? [socketEntry('KUBE-LOAD-BALANCER-SOURCE-IP', socket, address)] : []),
     ];
   });
 }

@@ -1,5 +1,5 @@
 /**
- * The IP sets of ipvs mode: few rules look many Services up in them. Names, types and fields are kube-proxy's, but for
+ * The IP sets of ipvs mode: few rules find many Services in them. Names, types and fields are kube-proxy's, but for
  * the two KUBE-NO-LOCAL-* sets (docs/adr: ipvs mode without kube-proxy's faults). Entries are worded as `ipset save`
  * words them, so that both can be compared.
  */
@@ -47,7 +47,7 @@ export function setName(id: SetId, family: IPFamily): string {
   return family === 'ipv4' ? id : `KUBE-6-${id.slice('KUBE-'.length)}`.slice(0, maxNameLength);
 }
 
-/** Where the larger set is built before both change places. */
+/** The set in which a larger one is built before both change places. */
 export function spareSetName(family: IPFamily): string {
   return family === 'ipv4' ? 'KUBE-SPARE-4' : 'KUBE-SPARE-6';
 }
@@ -76,11 +76,12 @@ export interface Socket {
   readonly port: number;
 }
 
+/** Throws InvalidRule. */
 export function portEntry(set: SetId, port: number): Entry {
   return { set, value: String(checked.integer(port, 65_535)) };
 }
 
-/** `source`: an address or a network, for sets of three fields. */
+/** `source`: an address or a network, for sets of three fields. Throws InvalidRule. */
 export function socketEntry(set: SetId, { address, protocol, port }: Socket, source?: string): Entry {
   const socket = `${checked.network(address)},${checked.protocol(protocol.toLowerCase())}:${checked.integer(port, 65_535)}`;
   return {

@@ -28,7 +28,7 @@ export const sysctlNames: readonly string[] = [
   'net/ipv4/conf/all/arp_announce',
 ];
 
-/** `kernel`: as uname tells it, e.g. `6.1.0-18-amd64`. */
+/** The settings and the values that they must have. `kernel`: its release as uname has it, e.g. `6.1.0-18-amd64`. */
 export function neededSysctls(config: NodeConfig, family: IPFamily, kernel: string): readonly Setting[] {
   const always: readonly Setting[] = [
     // Without it the rules could not masquerade what ip_vs leads on.

@@ -24,6 +24,7 @@ export interface VirtualServer {
 
 const options: Record<Protocol, string> = { TCP: '-t', UDP: '-u', SCTP: '--sctp-service' };
 
+/** Throws InvalidRule. */
 export function serverName({ protocol, address, port }: Socket): ServerName {
   const host = familyOf(address) === 'ipv6' ? `[${checked.network(address)}]` : checked.network(address);
   return `${options[protocol]} ${host}:${checked.integer(port, 65_535)}`;
@@ -35,12 +36,12 @@ export function serverAddress(name: ServerName): string {
   return socket.slice(0, socket.lastIndexOf(':')).replaceAll(/[[\]]/g, '');
 }
 
-/** Connections of the others have no end that the kernel sees. */
+/** Whether the kernel sees when a connection ends: only those of TCP. */
 export function endsConnections(name: ServerName): boolean {
   return name.startsWith('-t ');
 }
 
-/** From the columns of `ipvsadm -Ln`: `TCP` and `10.96.0.1:443`. */
+/** From the columns of `ipvsadm -Ln`: `TCP` and `10.96.0.1:443`; undefined for what is no virtual server's line. */
 export function listedServerName(protocol: string, socket: string): ServerName | undefined {
   const option = Object.entries(options).find(([name]) => name === protocol)?.[1];
   return option === undefined ? undefined : `${option} ${socket}`;
@@ -55,17 +56,18 @@ export interface RealServer {
 
 const schedulerName = /^[a-z]{2,16}$/;
 
+/** A line for ipvsadm. Throws a TypeError for what is no name of a scheduler. */
 export function formatServer(action: '-A' | '-E', { name, scheduler, persistenceSeconds }: ServerSettings): string {
   if (!schedulerName.test(scheduler)) throw new TypeError('not the name of a scheduler');
   return `${action} ${name} -s ${scheduler}${persistenceSeconds === undefined ? '' : ` -p ${checked.integer(persistenceSeconds, 86_400)}`}`;
 }
 
-/** Always masquerading: the reply must come back through this node. */
+/** A line for ipvsadm, always masquerading: the reply must come back through this node. Throws InvalidRule. */
 export function formatRealServer(action: '-a' | '-e', { server, address }: RealServer, weight: 0 | 1): string {
   return `${action} ${server} -r ${checked.socketAddress(address)} -m -w ${weight}`;
 }
 
-/** How IP sets would have a virtual server. */
+/** How entries of IP sets name a virtual server's address and port. */
 export function setMembersOf(name: ServerName): {
   readonly protocol: Protocol;
   readonly socket: string;

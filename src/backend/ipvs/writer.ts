@@ -1,5 +1,31 @@
 /**
- * Hands changes to the tools in the order in which they may be made, and counts what it does.
+ * Hands changes to ipvsadm, ipset, ip and iptables-restore in the order in which they may be made, and counts what it
+ * does.
+ *
+ * The model. `write` makes a ChangeSet of a node that serves in this mode already. `writeAll` makes all of a
+ * DesiredState with the rules, on any node. `tryOut` makes only what is added. Each returns when the tools have
+ * reported success; a SyncError leaves the kernel somewhere in between, in an order that harms nothing.
+ *
+ * What it is to do:
+ *
+ * 1. No packet is led to something that is not there yet, or not there any more.
+ * 2. An address on kube-ipvs0 never opens a port of the node itself.
+ * 3. A mode that serves when this one starts serves until everything of this one is there.
+ * 4. Only what differs is written of the rules, and what is written is read back.
+ *
+ * How:
+ *
+ * 1. Five inputs follow each other: virtual and real servers that are added or changed; set entries; addresses; entries
+ *    of addresses that went; virtual servers that go. One that is empty runs no tool.
+ * 2. KUBE-IPVS-FILTER refuses what no set knows, for every address in KUBE-IPVS-IPS. Its rules stand before the first
+ *    address does, and an address has its entry from before it stands until it is gone.
+ * 3. Where the tables hold chains of iptables mode (nat KUBE-NODEPORTS), the bridge goes up with KUBE-IPVS-FILTER, the
+ *    kernel is read and compared before the rules are written, and nat, which takes traffic over, is written last. The
+ *    bridge goes when all rules have been found in place.
+ * 4. `differencesOf` gives what differs, and `findDifference` compares a new reading.
+ *
+ * Concurrency: belongs to one backend; a sync or check begins with `begin` or with a new Writer, and one runs at a
+ * time. The other IP family's backend may run beside it: all that both share is the device, which either may find made.
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
@@ -34,6 +60,7 @@ export interface WriterOptions {
   readonly signal: AbortSignal;
 }
 
+/** What was done, as a SyncResult has it. */
 export type Work = Pick<SyncResult, 'servicePortsPlanned' | 'linesSent' | 'commandsRun'>;
 
 interface BuildInputs {
@@ -42,7 +69,7 @@ interface BuildInputs {
   readonly state: ServiceState;
 }
 
-/** What stands when the guard does, and whether another mode's rules serve. */
+/** What the tables hold when the access filter stands, and whether another mode's rules serve. */
 interface ExistingRules {
   readonly view: TablesView;
   readonly takesOver: boolean;
@@ -64,11 +91,12 @@ export class Writer {
     return this.#options.iptables;
   }
 
-  /** Since `begin`. */
+  /** What was done since `begin`. */
   get work(): Work {
     return { servicePortsPlanned: this.#servicePorts, linesSent: this.#lines, commandsRun: this.#commands };
   }
 
+  /** Counts from 0 again, and runs under another signal. */
   begin(signal: AbortSignal): void {
     this.#signal = signal;
     this.#servicePorts = 0;
@@ -86,11 +114,13 @@ export class Writer {
     return { family: state.family, node: state.node, config: state.config, keys: () => keys, ports };
   }
 
+  /** Throws a SyncError, as all that follows. */
   async readKernel(): Promise<KernelState> {
     this.#commands += commandsPerReading;
     return readKernel(this.#options.tools, this.#options.family, this.#signal);
   }
 
+  /** A change, without the rules. */
   async write(changes: ChangeSet): Promise<void> {
     const steps = formatChangeSet(changes, this.#options.family);
     await this.#ipvsadm(steps.servers);
@@ -101,8 +131,8 @@ export class Writer {
   }
 
   /**
-   * Everything, with the rules. An address may only stand when its guard does; the rules that take traffic over from a
-   * mode that ran before come when all that they lead to has been found there. Gives what the rules are now.
+   * Everything, with the rules. An address may only stand when the access filter does; the rules that take traffic over
+   * from a mode that ran before come when all that they lead to has been found there. Returns what the rules are now.
    */
   async writeAll(desired: DesiredState, context: IpvsContext, state: ServiceState): Promise<AppliedChains> {
     const steps = formatChangeSet(desired.reconcile(), this.#options.family);
@@ -138,11 +168,11 @@ export class Writer {
     const view = await this.#readTables();
     const takesOver = view.chains.has(`nat ${nodePorts}`);
     const accessFilter = takesOver ? both(planAccessFilter(context), planBridge(context)) : planAccessFilter(context);
-    const desired = new AppliedChains(accessFilter);
-    if (findDifference(view, desired) === undefined) return { view, takesOver };
+    const chains = new AppliedChains(accessFilter);
+    if (findDifference(view, chains) === undefined) return { view, takesOver };
     // Other chains of ours are left alone until everything is there.
-    const differences = { ...differencesOf(this.iptables, view, desired), staleJumps: [], stale: () => [] };
-    await this.#restore(accessFilter, desired, differences);
+    const differences = { ...differencesOf(this.iptables, view, chains), staleJumps: [], stale: () => [] };
+    await this.#restore(accessFilter, chains, differences);
     return { view: await this.#readTables(), takesOver };
   }
 
@@ -151,25 +181,25 @@ export class Writer {
   }
 
   async #writeRules(fixed: FixedPlan, view: TablesView): Promise<AppliedChains> {
-    const desired = new AppliedChains(fixed);
+    const chains = new AppliedChains(fixed);
     // What a mode before put into filter would refuse what nat leads to ip_vs, so nat is last.
-    await this.#restore(fixed, desired, {
-      ...differencesOf(this.iptables, view, desired),
+    await this.#restore(fixed, chains, {
+      ...differencesOf(this.iptables, view, chains),
       tables: ['filter', 'mangle', 'nat'],
     });
     const after = await this.#readTables();
-    const difference = findDifference(after, desired);
+    const difference = findDifference(after, chains);
     if (difference !== undefined) throw verificationFailed('iptables-restore', difference);
     if (findBridge(after) !== undefined) await this.#run(() => removeBridge(this.iptables, after, this.#signal));
-    return desired;
+    return chains;
   }
 
   async #restore(
     fixed: FixedPlan,
-    desired: AppliedChains,
+    chains: AppliedChains,
     differences: ReturnType<typeof differencesOf>,
   ): Promise<void> {
-    const input = formatRules(fixed, desired, differences);
+    const input = formatRules(fixed, chains, differences);
     this.#lines += input.split('\n').length - 1;
     await this.#run(() => restore(this.iptables, { input: [input], signal: this.#signal }));
   }

@@ -1,7 +1,7 @@
 /** What a change does to the kernel, and in which order; how real servers leave. */
 import { describe, expect, test } from '@jest/globals';
 import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
-import type { KernelState, PresentServer } from '../../../src/backend/ipvs/kernelState.ts';
+import type { KernelState, ExistingServer } from '../../../src/backend/ipvs/kernelState.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { clusterIP, loadBalancerIP } from '../../support/serviceManifests.ts';
 import { allLines, kernelWith, desiredStateOf, nodeAddress } from './ledgers.ts';
@@ -15,7 +15,7 @@ const web = (rest: Partial<ServiceManifest> = {}): ServiceManifest => ({
   ...rest,
 });
 
-function server(realServers: Record<string, number>, masquerading = true, connections = 0): PresentServer {
+function server(realServers: Record<string, number>, masquerading = true, connections = 0): ExistingServer {
   const entries = Object.entries(realServers).map(
     ([address, weight]) => [address, { weight, connections, masquerading }] as const,
   );
@@ -134,7 +134,7 @@ describe('real servers leave', () => {
 });
 
 describe('a start on a node where an agent ran', () => {
-  const rows: readonly { name: string; present: PresentServer; expected: readonly string[] }[] = [
+  const rows: readonly { name: string; present: ExistingServer; expected: readonly string[] }[] = [
     { name: 'nothing to do', present: server({ '10.244.1.2:8080': 1, '10.244.2.5:8080': 1 }), expected: [] },
     {
       name: 'weights go back to 1',

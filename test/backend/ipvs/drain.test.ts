@@ -1,16 +1,16 @@
 import { expect, test } from '@jest/globals';
 import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
 import { planDrain } from '../../../src/backend/ipvs/drain.ts';
-import type { KernelState, PresentRealServer } from '../../../src/backend/ipvs/kernelState.ts';
+import type { KernelState, ExistingRealServer } from '../../../src/backend/ipvs/kernelState.ts';
 import type { SetId } from '../../../src/backend/ipvs/sets.ts';
 import { serverAddress } from '../../../src/backend/ipvs/virtualServer.ts';
 
-function real(connections: number, weight = 1): PresentRealServer {
+function real(connections: number, weight = 1): ExistingRealServer {
   return { weight, connections, masquerading: true };
 }
 
 function leftovers(
-  servers: Readonly<Record<string, Readonly<Record<string, PresentRealServer>>>>,
+  servers: Readonly<Record<string, Readonly<Record<string, ExistingRealServer>>>>,
   sets: Partial<Record<SetId, readonly string[]>> = {},
 ): KernelState {
   const names = Object.keys(servers);
