@@ -10,13 +10,14 @@ import type { ServiceState } from '../model/serviceState.ts';
 
 export interface SyncRequest {
   readonly state: ServiceState;
-  /** The Services to look at again, or 'all' to make the kernel equal to the state whatever it holds now. */
+  /** The Services to plan again, or 'all' to make the kernel equal to the state whatever it holds now. */
   readonly changed: ReadonlySet<ServiceKey> | 'all';
   readonly signal: AbortSignal;
 }
 
-/** Work done by one sync: cost follows the change, and this is how a test sees it. */
+/** What one sync did: cost follows the change, and this is how a test sees it. */
 export interface SyncResult {
+  /** Whether everything was written or compared, and not a change alone. */
   readonly full: boolean;
   readonly servicePortsPlanned: number;
   /** Lines written to the kernel's tools. */
@@ -60,8 +61,9 @@ export interface DrainRequest {
 }
 
 export interface DrainResult {
+  /** Names of what was removed, for a log. */
   readonly removed: readonly string[];
-  /** Objects that stay because they still have connections; to be asked again while there are any. */
+  /** Number of objects that stay because they still have connections; to be asked again while there are any. */
   readonly draining: number;
 }
 
@@ -81,32 +83,42 @@ export interface PacketCounts {
 }
 
 export interface Backend {
-  /** Looks whether this node can run the mode with this configuration; changes nothing. */
+  /**
+   * Why this node cannot run the mode with this configuration, or undefined when it can. Changes nothing that serves:
+   * what has to be tried out is made under names of its own and taken away.
+   */
   preflight(config: NodeConfig): Promise<Refusal | undefined>;
-  /** Makes the kernel equal to the state. Throws a SyncError when it could not; then the caller asks for 'all' next. */
+  /**
+   * Makes the kernel equal to the state, but for the Services in `quarantined`. Throws a SyncError when it could not;
+   * what the kernel holds is then unknown, and the next sync writes everything whatever it is asked for.
+   */
   sync(request: SyncRequest): Promise<SyncResult>;
   /**
-   * Whether what was last applied still stands in the kernel, and is still what should: what is missing, in words for a
-   * log, why a full sync is due, or undefined.
+   * Compares the kernel with what was applied last. Returns what is missing or different, in words for a log; why a
+   * full sync is due although nothing is; or undefined, also where nothing is in force. Throws a SyncError.
    */
   findDrift(signal: AbortSignal): Promise<string | Outdated | undefined>;
-  /** What rules in force count; undefined where nothing is in force, or is being written. */
+  /**
+   * What the rules in force count; undefined where none are in force, or they are being written. Throws a SyncError.
+   */
   packetCounts?(signal: AbortSignal): Promise<PacketCounts | undefined>;
-  /** Removes every object of ours and says what it removed. */
+  /** Removes every object of ours in the family and returns the names of what was removed. Throws a SyncError. */
   cleanup(): Promise<readonly string[]>;
   /**
    * Another mode is about to take over: puts up what keeps this mode's objects harmless, and their connections alive,
-   * beside that mode's rules. Where nothing of this mode would meet a packet then, there is nothing to do.
+   * beside that mode's rules. Throws a SyncError. Where nothing of this mode would meet a packet then, there is nothing
+   * to do.
    */
   prepareTakeover?(signal: AbortSignal): Promise<void>;
   /**
    * Takes away what this mode left in the kernel, known by itself alone, while another mode serves. What both have in
-   * common is the other's by now.
+   * common is the other's by now. Throws a SyncError.
    */
   drainAndRemove?(request: DrainRequest): Promise<DrainResult>;
   /**
-   * Leaves the Services served, in a form that kube-proxy takes over when it starts, and says what it removed for that.
-   * Where a mode leaves nothing that kube-proxy does not know, there is nothing to do.
+   * Leaves the Services served, in a form that kube-proxy takes over when it starts, and returns the names of what was
+   * removed for that. Throws a SyncError. Where a mode leaves nothing that kube-proxy does not know, there is nothing
+   * to do.
    */
   handover?(): Promise<readonly string[]>;
 }

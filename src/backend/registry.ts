@@ -43,16 +43,16 @@ export function refusalOf(mode: ProxyMode): Refusal | undefined {
 }
 
 /**
- * The backend of a mode for one family; ask refusalOf first. `host` says where the tools are and how they are run;
- * tests replace it.
+ * The backend of a mode for one family. `host` says where the tools are and how they are run; tests replace it. Throws
+ * a TypeError where `refusalOf` has something to say.
  */
 export function createBackend(mode: ProxyMode, family: IPFamily, host: IptablesHost = {}): Backend {
   return modeOf(mode).create(family, host);
 }
 
 /**
- * All that the agent would load on an empty node for the mode in the state's configuration; ask refusalOf first.
- * `others`: of the same node, in other families.
+ * All that the agent would load on an empty node for the mode in the state's configuration. `others`: of the same node,
+ * in other families. Throws a TypeError where `refusalOf` has something to say.
  */
 export function render(state: ServiceState, ...others: readonly ServiceState[]): readonly ToolInput[] {
   return modeOf(state.config.mode).render(state, ...others);

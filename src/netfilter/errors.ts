@@ -6,6 +6,7 @@ import { CommandError, type CommandFailure } from '../system/command.ts';
 
 /** A sync that did not happen; the message is ours and safe for a status, a tool's own words are only in `cause`. */
 export class SyncError extends Error {
+  /** CamelCase, as a condition of a status has it. */
   readonly reason: string;
   /** The program that failed, e.g. `iptables-restore`; undefined where none did. */
   readonly tool: string | undefined;
@@ -22,7 +23,7 @@ export class SyncError extends Error {
   }
 }
 
-/** For a tool that exited with 0 although `difference` holds: nobody is believed that it worked. */
+/** For a tool that exited with 0 although `difference` holds. */
 export function verificationFailed(tool: string, difference: string): SyncError {
   return new SyncError('VerificationFailed', `${tool} reported success, but ${difference}`);
 }
@@ -39,7 +40,10 @@ const failures: Record<CommandFailure, readonly [reason: string, words: string]>
   Failed: ['ToolFailed', 'failed; its own words are in the log'],
 };
 
-/** Runs `action`, which runs the tool, and gives its result. Throws a SyncError for a CommandError, anything else as it is. */
+/**
+ * Runs `action`, which runs the tool, and gives its result. Throws a SyncError for a CommandError, anything else as it
+ * is.
+ */
 export async function runTool<T>(tool: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
@@ -52,7 +56,7 @@ export async function runTool<T>(tool: string, action: () => Promise<T>): Promis
   }
 }
 
-/** Whether a tool, or the kernel through it, refused what it was given. */
+/** Whether a tool, or the kernel through it, refused what it was given; not where it had no resources or no time. */
 export function isRefusal(error: unknown): boolean {
   return (
     error instanceof SyncError &&
@@ -65,6 +69,7 @@ export function isRefusal(error: unknown): boolean {
 /** iptables' own word for it (xtables.h); to the legacy variant that is the lock, for which it waits a few seconds. */
 const resourceProblem = 4;
 
+/** Whether iptables ended because the kernel had no memory for it, or another program held the lock. */
 export function hasNoResources(error: unknown): error is SyncError {
   return error instanceof SyncError && error.cause instanceof CommandError && error.cause.exitCode === resourceProblem;
 }

@@ -15,9 +15,9 @@ export interface UdpFlow extends TrackedFlow {
 }
 
 export interface Conntrack {
-  /** Throws CommandError. */
+  /** Gives all UDP flows of a family to `onFlow`, one by one. Throws CommandError. */
   listUdp(family: 'ipv4' | 'ipv6', onFlow: (flow: UdpFlow) => void, signal?: AbortSignal): Promise<void>;
-  /** Just these, in one run that reads no table. Gives how many there were still. Throws CommandError. */
+  /** Just these, in one run that reads no table. Returns how many there were still. Throws CommandError. */
   deleteUdp(flows: readonly UdpFlow[], signal?: AbortSignal): Promise<number>;
 }
 

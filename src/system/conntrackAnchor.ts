@@ -44,13 +44,15 @@ export async function setAnchor({ run = runCommand, find = findProgram }: Iptabl
   return true;
 }
 
-/** Holds the tables that cannot be flushed. */
+/**
+ * Holds the tables that cannot be flushed, until it is stopped. `onEnd`: why nft ended, for a log; it is started again.
+ */
 export function holdAnchor(onEnd: (why: string) => void): LongRunning {
   const input = tableCommands(held, '{ flags owner; }').replaceAll('\n', ' ; ').replace(/ ; $/, '\n');
   return keepRunning({ program: 'nft', args: ['-i'], input, onEnd, retryMs: 30_000 });
 }
 
-/** Gives the names of what it removed. Throws CommandError. */
+/** Returns the names of what it removed. Throws CommandError. */
 export async function removeAnchor({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<
   readonly string[]
 > {

@@ -1,7 +1,7 @@
 /**
  * Deletes single entries of the kernel's connection tracking table.
  *
- * `conntrack -D` finds what it deletes by a dump of the whole table, whatever it is told, and so does each command of
+ * `conntrack -D` finds what it deletes by a dump of the whole table, whatever it is asked, and so does each command of
  * `conntrack -R`: a hundred flows are a hundred dumps. The kernel itself deletes by address and number, so this asks
  * it, in Perl as `nftMonitor.ts` does and for its reasons.
  */
@@ -22,8 +22,8 @@ export interface TrackedFlow {
 
 /**
  * NETLINK_NETFILTER is 12, 0x102 IPCTNL_MSG_CT_DELETE of NFNL_SUBSYS_CTNETLINK, 5 a request that is to be answered, 17
- * UDP; the attributes are those of linux/netfilter/nfnetlink_conntrack.h. An entry can end by itself before it is its
- * turn.
+ * UDP; the attributes are those of linux/netfilter/nfnetlink_conntrack.h. An entry can end by itself before it is
+ * deleted.
  */
 const deleter = `
 use Errno 'ENOENT';
@@ -53,7 +53,7 @@ exit($failed > 0);
 const timeoutMs = 30_000;
 
 /**
- * UDP flows of either family. Gives how many there were still. Throws CommandError when the kernel refuses some; the
+ * UDP flows of either family. Returns how many there were still. Throws CommandError when the kernel refuses some; the
  * others are deleted.
  */
 export async function deleteFlows(

@@ -1,5 +1,5 @@
 /**
- * Notices at once when somebody throws rules of ours away: by what the kernel tells of the tables that nft and
+ * Notices at once when somebody throws rules of ours away: by what the kernel reports of the tables that nft and
  * iptables-nft share.
  *
  * Our own changes delete rules too, but a flushed table loses its canary and a flushed ruleset its tables, which ours
@@ -9,7 +9,9 @@
 import { keepRunning, type LongRunning } from './longRunning.ts';
 
 export interface NftMonitorOptions {
+  /** Rules of this family may be lost. */
   readonly onLoss: (family: 'ipv4' | 'ipv6') => void;
+  /** The monitor has ended, with the reason for a log; it is started again. */
   readonly onEnd: (why: string) => void;
   /** How much the kernel keeps until it is read. */
   readonly bufferBytes?: number;
@@ -19,14 +21,14 @@ export interface NftMonitorOptions {
  * The messages of a large flush or sync; with the kernel's usual 200 KB most of them are lost at 12,000 Services. No
  * memory is taken before it is needed.
  */
-const roomForAFlush = 1 << 24;
+const defaultBufferBytes = 1 << 24;
 
 /**
  * Node has no netlink sockets. `nft monitor` reads and keeps every rule there is before it listens (428 MB and 7 s of
  * CPU on a node with 10,000 Services, nft 1.0.6), and xtables-monitor ends at the first rule that is not iptables'.
  * Perl is in every Debian (perl-base) and takes 5 MB: NETLINK_NETFILTER is 12, the group of nftables 7, and its
  * messages begin with table and chain (linux/netfilter/nf_tables.h). SO_RCVBUFFORCE is 33; where it is not allowed, the
- * usual buffer overruns sooner, and an overrun is told.
+ * usual buffer overruns sooner, and an overrun is reported.
  */
 const listener = `
 my %what = (0xa02 => 'table', 0xa05 => 'chain', 0xa08 => 'rule');
@@ -57,7 +59,8 @@ while (1) {
 }
 `;
 
-export function watchForLosses({ onLoss, onEnd, bufferBytes = roomForAFlush }: NftMonitorOptions): LongRunning {
+/** Runs until it is stopped. */
+export function watchForLosses({ onLoss, onEnd, bufferBytes = defaultBufferBytes }: NftMonitorOptions): LongRunning {
   const onLine = (line: string): void => {
     for (const family of lossesIn(line)) onLoss(family);
   };
@@ -73,7 +76,7 @@ export function watchForLosses({ onLoss, onEnd, bufferBytes = roomForAFlush }: N
 const losses =
   /^delete (?:(?:rule|chain) (ip6?) \S+ KUBE-PROXY-CANARY\b|table (ip6?) (?:nat|filter|mangle|kube-proxy|proxyconfig-anchor)(?![\w-]))/;
 
-/** The families of which a line says that rules of ours may be lost. */
+/** The families of which a line of the listener says that rules of ours may be lost. */
 export function lossesIn(line: string): readonly ('ipv4' | 'ipv6')[] {
   if (line === 'overrun') return ['ipv4', 'ipv6'];
   const [, ofChain, ofTable] = losses.exec(line) ?? [];

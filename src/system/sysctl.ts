@@ -20,6 +20,7 @@ const writableRoot = '/host/proc/sys';
 const plainRoot = '/proc/sys';
 const timeoutMs = 5000;
 
+/** `host`: where the programs are and how they are run. */
 export function sysctls({ run = runCommand, find = findProgram }: IptablesHost = {}): Sysctls {
   const program = async (name: string): Promise<string> => (await find(name)) ?? `/usr/bin/${name}`;
   const readAt = async (root: string, names: readonly string[]): Promise<ReadonlyMap<string, string> | undefined> => {

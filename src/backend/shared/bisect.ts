@@ -4,13 +4,14 @@
  */
 import type { ServiceKey } from '../../model/service.ts';
 
-/** More than so many are not objects gone wrong but a node gone wrong, and not worth the time. */
+/** More than so many refused Services are not objects gone wrong but a node gone wrong, and not worth the time. */
 const maxRefused = 50;
 
 /**
- * Tries halves of halves; each refused Service costs about twice the logarithm of their number in trials. undefined
- * when no single Service is to blame: nothing at all is accepted, or every part of what is refused together is accepted
- * alone.
+ * The Services that `accepts` refuses alone, `accepts` saying whether some can be written together. Tries halves of
+ * halves; each refused Service costs about twice the logarithm of their number in trials. undefined
+ * when no single Service is to blame: nothing at all is accepted, every part of what is refused together is accepted
+ * alone, or more than 50 are refused. Throws what `accepts` throws.
  */
 export async function findRefused(
   keys: readonly ServiceKey[],

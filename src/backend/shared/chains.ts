@@ -1,6 +1,6 @@
 /**
  * @module What every mode that leans on iptables shares: the terms of chains and jumps, the chains that all of them
- * have, and how anything of ours is recognised in the kernel, whichever mode put it there. So a mode that starts where
+ * have, and how anything of ours is recognized in the kernel, whichever mode put it there. So a mode that starts where
  * another one (or kube-proxy) ran takes its chains over or away.
  */
 import type { PlanContext } from './context.ts';
@@ -45,7 +45,7 @@ export const externalServices = 'KUBE-EXTERNAL-SERVICES';
 export const nodePorts = 'KUBE-NODEPORTS';
 export const firewall = 'KUBE-PROXY-FIREWALL';
 export const forward = 'KUBE-FORWARD';
-/** Holds rules that are tried out; there only while somebody looks for the Service that the kernel refuses. */
+/** Holds rules that are tried out; there only while a Service that the kernel refuses is searched for. */
 export const trial = 'KUBE-PROXY-TRIAL';
 const postrouting = 'KUBE-POSTROUTING';
 /** Of ipvs mode, named as kube-proxy names them. */
@@ -57,7 +57,7 @@ export const ipvs = {
 } as const;
 /** Of ipvs mode too: what its addresses need while the rules of another mode serve beside them. */
 export const bridge = 'KUBE-IPVS-DRAIN';
-/** Only kube-proxy makes it. */
+/** Of kube-proxy's ipvs mode alone; we never make it. */
 const kubeProxysOutFilter = 'KUBE-IPVS-OUT-FILTER';
 
 const fixedChainNames: { readonly [table in Table]: readonly string[] } = {
@@ -166,11 +166,12 @@ export function postroutingChain({ mark }: PlanContext, first: readonly Rule[] =
   };
 }
 
+/** Marks a packet for masquerading. */
 export function markChain({ mark }: PlanContext): Chain {
   return { table: 'nat', name: markMasquerade, rules: [{ matches: [], target: { kind: 'orMark', mark } }] };
 }
 
-/** How a restarted agent recognises a chain of ours, or one of kube-proxy's that it takes over. */
+/** How a restarted agent recognizes a chain of ours, or one of kube-proxy's that it takes over. */
 export function isOwnChain({ table, name }: ChainId): boolean {
   return fixedChainNames[table].includes(name) || (table === 'nat' && isServiceChain(name));
 }

@@ -11,13 +11,15 @@ import type { Match } from './rule.ts';
 
 export interface PlanContext {
   readonly family: IPFamily;
+  /** One bit of a packet's mark: 2 ** `masquerade.bit`. */
   readonly mark: number;
   readonly masqueradeAll: boolean;
   readonly tcpBeLiberal: boolean;
-  /** How packets of this node's or the cluster's own pods are told from others; undefined without a detector. */
+  /** How packets of this node's or the cluster's own pods are recognized; undefined without a detector. */
   readonly podTraffic: PodTraffic | undefined;
   /** Canonical addresses and networks, or all of the node's addresses. */
   readonly nodePortNetworks: readonly string[] | 'all';
+  /** A network. */
   readonly loopback: string;
   /** The node's first address of the family. */
   readonly nodeAddress: string | undefined;
@@ -32,6 +34,7 @@ type Surroundings = Pick<ServiceState, 'config' | 'node' | 'family'>;
 
 const loopbacks: { readonly [family in IPFamily]: string } = { ipv4: '127.0.0.0/8', ipv6: '::1/128' };
 
+/** What the rules of one family depend on. */
 export function planContext({ config, node, family }: Surroundings): PlanContext {
   const nodeAddress = node.addresses.find((address) => familyOf(address) === family);
   return {
@@ -69,7 +72,8 @@ function anyThatBeginsWith(prefix: string): string {
 }
 
 /**
- * A network that holds every address tells nobody apart, and iptables-nft takes no rule about addresses outside of it.
+ * A network that holds every address distinguishes nobody, and iptables-nft takes no rule about addresses outside of
+ * it.
  */
 function fromNetwork(networks: readonly string[], family: IPFamily): PodTraffic | undefined {
   const network = networks.find((each) => familyOf(each) === family);

@@ -72,7 +72,7 @@ export function isBucketChain(name: string): boolean {
 
 const serviceChainName = /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/;
 
-/** How a restarted agent recognises the chains of Services, and those that lead to them, its own and kube-proxy's. */
+/** How a restarted agent recognizes the chains of Services, and those that lead to them, its own and kube-proxy's. */
 export function isServiceChain(name: string): boolean {
   return serviceChainName.test(name) || isBucketChain(name);
 }

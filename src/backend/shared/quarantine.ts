@@ -5,6 +5,7 @@
 import type { ServiceKey } from '../../model/service.ts';
 import type { QuarantinedService } from '../backend.ts';
 
+/** The Services that are left out, by key. */
 export type Quarantine = ReadonlyMap<ServiceKey, QuarantinedService>;
 
 /** Those that are still left out when these have changed. */

@@ -1,6 +1,7 @@
 /**
- * Rules as data, and the only place that prints them. Every token is checked on its way out: a line end or a quote that
- * some object smuggled in would otherwise become a rule of its own (an iptables comment with a newline in it does).
+ * Rules as data, and the only place that formats them. Every token is checked on its way out: a line end or a quote
+ * that some object smuggled in would otherwise become a rule of its own (an iptables comment with a newline in it
+ * does).
  */
 import type { Protocol } from '../../model/service.ts';
 import { SyncError } from '../../netfilter/errors.ts';
@@ -58,7 +59,7 @@ export class InvalidRule extends SyncError {
   }
 }
 
-/** The rule as iptables-restore takes it, without the `-A CHAIN` before it. */
+/** The rule as iptables-restore takes it, without the `-A CHAIN` before it. Throws InvalidRule. */
 export function formatRule(rule: Rule): string {
   const matches = rule.matches.map(formatMatch);
   return (rule.target === undefined ? matches : [...matches, formatTarget(rule.target)]).join(' ');

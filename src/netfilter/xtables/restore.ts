@@ -1,5 +1,5 @@
 /**
- * Loads a transaction with iptables-restore.
+ * @module iptables (xtables), both variants: loads a transaction with iptables-restore.
  */
 import type { Iptables } from '../../system/iptables.ts';
 import { hasNoResources, runTool, SyncError } from '../errors.ts';
@@ -8,11 +8,16 @@ import { hasNoResources, runTool, SyncError } from '../errors.ts';
 export const restoreArguments: readonly string[] = ['-w', '5', '--noflush', '--counters'];
 
 export interface RestoreRequest {
+  /** Pieces of the input, read while it is written. */
   readonly input: Iterable<string>;
   readonly args?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Returns when the tool has reported success. Throws a SyncError: `LockHeld` where another program held the legacy
+ * variant's lock for longer than 5 s, else as `runTool`.
+ */
 export async function restore(
   iptables: Iptables,
   { input, args = restoreArguments, signal }: RestoreRequest,
@@ -28,7 +33,7 @@ export async function restore(
   }
 }
 
-/** Whether the tool takes a table more than once in a run, which no manual promises. */
+/** Whether the tool takes a table more than once in a run, which no manual promises. Throws a SyncError. */
 export async function takesBlocks(iptables: Iptables, signal: AbortSignal): Promise<boolean> {
   try {
     await restore(iptables, { args: ['--test', ...restoreArguments], input: ['*nat\nCOMMIT\n*nat\nCOMMIT\n'], signal });
