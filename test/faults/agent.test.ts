@@ -11,7 +11,7 @@ import { scaled } from '../support/scale.ts';
 import { FaultNode, fewConnections, isWhole, servesExtraEndpoint } from './faultNode.ts';
 import { expectFlowUnharmed, expectUnharmed } from './traffic.ts';
 
-function say(what: string): void {
+function printLine(what: string): void {
   process.stdout.write(`${what}\n`);
 }
 
@@ -27,7 +27,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'Agent that serves', () => {
   /** Within three times the second that is promised; a try may take nearly one. */
   async function untilAnswered(since: number): Promise<void> {
     await until('new connections are answered again', () => node.answers(), 3000 - (performance.now() - since));
-    say(`a new connection was answered ${Math.round(performance.now() - since)} ms after the flush`);
+    printLine(`a new connection was answered ${Math.round(performance.now() - since)} ms after the flush`);
   }
 
   function hasSyncedSince(line: string): boolean {
@@ -46,7 +46,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'Agent that serves', () => {
         await untilAnswered(flushed);
       }
       await until('the agent has read them back', () => hasSyncedSince('"message":"sync failed"'), 10_000);
-      say(`iptables -t nat -F was repaired after ${took.join(', ')} ms`);
+      printLine(`iptables -t nat -F was repaired after ${took.join(', ')} ms`);
     }, fewConnections);
     expectFlowUnharmed(outcome);
   }, 60_000);
@@ -63,7 +63,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'Agent that serves', () => {
         async () => /^table ip proxyconfig-anchor$/m.test(await node.host.run(['nft', 'list', 'tables'])),
         3000,
       );
-      say(`nft flush ruleset was repaired after ${took} ms`);
+      printLine(`nft flush ruleset was repaired after ${took} ms`);
     }, fewConnections);
     expectFlowUnharmed(outcome);
   }, 60_000);
@@ -138,7 +138,9 @@ describeWhere(['root', 'cluster', 'iptables'], 'Agent that serves', () => {
       const returned = performance.now();
       await node.setExtraEndpoint(true);
       await node.host.untilRules('the new endpoint is served', servesExtraEndpoint, 30_000);
-      say(`an API server that ${what} was followed ${Math.round(performance.now() - returned)} ms after its return`);
+      printLine(
+        `an API server that ${what} was followed ${Math.round(performance.now() - returned)} ms after its return`,
+      );
       await node.setExtraEndpoint(false);
       await node.host.untilRules('and is served no more', (rules) => !servesExtraEndpoint(rules), 30_000);
     });

@@ -12,7 +12,7 @@ import { describeWhere } from '../support/requirements.ts';
 import { FaultNode, fewConnections, isWhole, servesExtraEndpoint } from './faultNode.ts';
 import { expectFlowUnharmed, expectUnharmed } from './traffic.ts';
 
-function say(what: string): void {
+function printLine(what: string): void {
   process.stdout.write(`${what}\n`);
 }
 
@@ -93,7 +93,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'Agent with broken tools', () => 
         log: async () => node.agent.log().includes(`"reason":"${reason}"`),
       };
       await until('the fault shows', isShown[shownIn], 120_000);
-      say(`${reason} was shown after ${Math.round(performance.now() - started)} ms`);
+      printLine(`${reason} was shown after ${Math.round(performance.now() - started)} ms`);
       expect(await rules()).toBe(before);
       await end();
       await until('the change is followed', async () => servesExtraEndpoint(await rules()), 90_000);
@@ -156,11 +156,11 @@ describeWhere(['root', 'cluster', 'iptables'], 'Agent with broken tools', () => 
         await once(besideAgent('iptables-legacy', '-t', 'nat', '-F'), 'exit');
         expect(isWhole(await node.host.run([save]))).toBe(false);
         await until('the rules are back', async () => isWhole(await node.host.run([save])), 30_000);
-        say(
+        printLine(
           `iptables-legacy -t nat -F was repaired after ${Math.round(performance.now() - flushed)} ms, checked every 10 s`,
         );
         await until('new connections are answered again', () => node.answers(), 30_000 - (performance.now() - flushed));
-        say(`and a new connection answered after ${Math.round(performance.now() - flushed)} ms`);
+        printLine(`and a new connection answered after ${Math.round(performance.now() - flushed)} ms`);
       }, fewConnections);
       expectFlowUnharmed(outcome);
     }, 60_000);

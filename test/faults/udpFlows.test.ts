@@ -44,7 +44,7 @@ function isFrom(answer: Answer, pod: string): boolean {
   return typeof answer === 'object' && 'by' in answer && answer.by === pod;
 }
 
-function say(what: string): void {
+function printLine(what: string): void {
   process.stdout.write(`${what}\n`);
 }
 
@@ -142,7 +142,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'UDP socket that stays open', () 
 
     test('reaches the endpoint that takes the place of another, within a second', async () => {
       await serveBy('podC');
-      say(`a replaced DNS endpoint was reached after ${await untilAnswered('podC')}`);
+      printLine(`a replaced DNS endpoint was reached after ${await untilAnswered('podC')}`);
     });
 
     test('stays with its endpoint while that drains', async () => {
@@ -161,7 +161,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'UDP socket that stays open', () 
       await serveBy();
       await untilSilent();
       await serveBy('podB');
-      say(`the first DNS endpoint after none was reached after ${await untilAnswered('podB')}`);
+      printLine(`the first DNS endpoint after none was reached after ${await untilAnswered('podB')}`);
     });
 
     test('follows from outside at a NodePort as well', async () => {

@@ -27,7 +27,7 @@ import {
 import type { Route } from '../support/traffic.ts';
 import { until } from '../support/until.ts';
 
-/** A change of mode in User Mode Linux takes up to a minute on a busy machine. */
+/** In ms. A change of mode in User Mode Linux takes up to a minute on a busy machine. */
 export const maxWaitMs = 120_000;
 const pollMs = 50;
 
@@ -173,6 +173,8 @@ export class Agent {
     await until(
       `mode ${mode} in force`,
       () => refusal !== undefined || this.dataplane.status.inForce?.revision === desired.revision,
+      maxWaitMs,
+      pollMs,
     );
     if (isProbed && refusal === undefined) this.dataplane.handleProbeResult(desired.revision, undefined);
     return refusal;
