@@ -5,7 +5,7 @@ import { recordAll } from '../../../src/backend/ipvs/render.ts';
 import type { Iptables } from '../../../src/system/iptables.ts';
 import { stateOf } from '../../support/serviceManifests.ts';
 import { manyServices, plainService, signal } from '../iptables/services.ts';
-import { desiredStateOf } from './ledgers.ts';
+import { desiredStateOf } from './desiredStates.ts';
 
 const done = async (input: Iterable<string>): Promise<void> => void [...input];
 const never = (): Promise<never> => Promise.reject(new Error('a change reads nothing'));

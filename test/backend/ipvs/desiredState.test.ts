@@ -4,7 +4,7 @@ import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
 import type { KernelState, ExistingServer } from '../../../src/backend/ipvs/kernelState.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { clusterIP, loadBalancerIP } from '../../support/serviceManifests.ts';
-import { allLines, kernelWith, desiredStateOf, nodeAddress } from './ledgers.ts';
+import { allLines, kernelWith, desiredStateOf, nodeAddress } from './desiredStates.ts';
 
 const tcp = [{ port: 80 }];
 const web = (rest: Partial<ServiceManifest> = {}): ServiceManifest => ({

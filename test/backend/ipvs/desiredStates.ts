@@ -1,4 +1,4 @@
-/** Ledgers and what they say, without a kernel. */
+/** Desired states and what they have to change, without a kernel. */
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
 import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
 import type { Steps } from '../../../src/backend/ipvs/changeSet.ts';
@@ -14,8 +14,8 @@ import { stateOf } from '../../support/serviceManifests.ts';
 
 export const nodeAddress = addresses.node.ipv4;
 
-export function kernelWith(news: Partial<KernelState> = {}): KernelState {
-  return { ...emptyKernel([nodeAddress]), ...news };
+export function kernelWith(parts: Partial<KernelState> = {}): KernelState {
+  return { ...emptyKernel([nodeAddress]), ...parts };
 }
 
 export interface Case {
