@@ -192,6 +192,6 @@ export const iptablesMutants: readonly Mutant[] = [
     find: "token('comment', new RegExp(",
     replace: "token('comment', new RegExp('') ?? new RegExp(",
     test: emitter,
-    killer: 'never printed a line end in a comment',
+    killer: 'refuses a line end in a comment',
   },
 ];

@@ -25,50 +25,52 @@ const connections = 3000;
 const obstacles = { Nft: await iptablesObstacle('nft'), Legacy: await iptablesObstacle('legacy') };
 const kernels = (['Nft', 'Legacy'] as const).flatMap((variant) => ipFamilies.map((family) => ({ variant, family })));
 
-describe.each(kernels)('equal shares, iptables $variant, $family', ({ variant, family }) => {
-  const obstacle = obstacles[variant];
-  if (obstacle !== undefined) {
-    test.skip(`connections in network namespaces: ${obstacle}`, () => {});
-    return;
-  }
-  let network: Network;
-  beforeAll(async () => {
-    network = await createNetwork();
-    await network.addAddresses(addressesFor(family, Math.max(...sizes)));
-    const state = serviceStateOf({
-      services: new Map(sizes.map(serviceOf)),
-      slices: new Map(sizes.map((size) => slicesOf(family, size))),
-      node,
-      config: { ...defaultConfig, iptables: { backend: variant } },
-      family,
+describe('IptablesBackend', () => {
+  describe.each(kernels)('equal shares, iptables $variant, $family', ({ variant, family }) => {
+    const obstacle = obstacles[variant];
+    if (obstacle !== undefined) {
+      test.skip(`connections in network namespaces: ${obstacle}`, () => {});
+      return;
+    }
+    let network: Network;
+    beforeAll(async () => {
+      network = await createNetwork();
+      await network.addAddresses(addressesFor(family, Math.max(...sizes)));
+      const state = serviceStateOf({
+        services: new Map(sizes.map(serviceOf)),
+        slices: new Map(sizes.map((size) => slicesOf(family, size))),
+        node,
+        config: { ...defaultConfig, iptables: { backend: variant } },
+        family,
+      });
+      await createIptablesBackend(family, { run: network.runOnNode }).sync({
+        state,
+        changed: 'all',
+        signal: new AbortController().signal,
+      });
     });
-    await createIptablesBackend(family, { run: network.runOnNode }).sync({
-      state,
-      changed: 'all',
-      signal: new AbortController().signal,
-    });
+    afterAll(() => network.close());
+
+    test.each(sizes)(
+      `%d endpoints, ${connections} connections`,
+      async (size) => {
+        const counts = await network.count(
+          'podB',
+          { protocol: 'TCP', address: clusterIP(indexOf(size))[family], port: 80, timeoutMs: 5000 },
+          connections,
+        );
+        expect(Object.keys(counts).sort()).toEqual([...addressesFor(family, size)].sort());
+        expect(chiSquared(Object.values(counts))).toBeLessThan(limits[size] ?? 0);
+      },
+      60_000,
+    );
   });
-  afterAll(() => network.close());
 
-  test.each(sizes)(
-    `%d endpoints, ${connections} connections`,
-    async (size) => {
-      const counts = await network.count(
-        'podB',
-        { protocol: 'TCP', address: clusterIP(indexOf(size))[family], port: 80, timeoutMs: 5000 },
-        connections,
-      );
-      expect(Object.keys(counts).sort()).toEqual([...addressesFor(family, size)].sort());
-      expect(chiSquared(Object.values(counts))).toBeLessThan(limits[size] ?? 0);
-    },
-    60_000,
-  );
-});
-
-test('shares that are far from equal are found out', () => {
-  const afterAForgottenRule = [750, 750, 1500];
-  expect(chiSquared(afterAForgottenRule)).toBeGreaterThan(limits[3] ?? Infinity);
-  expect(chiSquared([1010, 980, 1010])).toBeLessThan(limits[3] ?? 0);
+  test('shares that are far from equal are found out', () => {
+    const afterAForgottenRule = [750, 750, 1500];
+    expect(chiSquared(afterAForgottenRule)).toBeGreaterThan(limits[3] ?? Infinity);
+    expect(chiSquared([1010, 980, 1010])).toBeLessThan(limits[3] ?? 0);
+  });
 });
 
 function chiSquared(counts: readonly number[]): number {

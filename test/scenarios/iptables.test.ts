@@ -16,19 +16,22 @@ const variants = [
   { variant: 'Legacy' as const, obstacle: await iptablesObstacle('legacy') },
 ];
 
-describe.each(variants)('iptables $variant', ({ variant, obstacle }) => {
-  if (obstacle !== undefined) {
-    test.skip(`packets in network namespaces: ${obstacle}`, () => {});
-    return;
-  }
-  const start = async (network: Network): Promise<Proxy> => {
-    const ours = createOurs('iptables', network);
-    return {
-      ...ours,
-      serve: ({ config, ...round }) => ours.serve({ ...round, config: { ...config, iptables: { backend: variant } } }),
+describe('the packet table', () => {
+  describe.each(variants)('iptables $variant', ({ variant, obstacle }) => {
+    if (obstacle !== undefined) {
+      test.skip(`packets in network namespaces: ${obstacle}`, () => {});
+      return;
+    }
+    const start = async (network: Network): Promise<Proxy> => {
+      const ours = createOurs('iptables', network);
+      return {
+        ...ours,
+        serve: ({ config, ...round }) =>
+          ours.serve({ ...round, config: { ...config, iptables: { backend: variant } } }),
+      };
     };
-  };
-  describeTable({ proxyName: `this project, iptables ${variant}`, scenarios, start, further: testWithoutRules });
+    describeTable({ proxyName: `this project, iptables ${variant}`, scenarios, start, further: testWithoutRules });
+  });
 });
 
 function testWithoutRules(network: () => Network, proxy: () => Proxy): void {

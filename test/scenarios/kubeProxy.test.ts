@@ -11,28 +11,30 @@ import { KubeProxy } from './kubeProxy.ts';
 import { differenceOf, differences, notAsked, scenariosForKubeProxy } from './kubeProxyDifferences.ts';
 import { scenarios } from './serviceTable.ts';
 
-describe('differences', () => {
-  test('each is of a row that there is, expects something else, and has a decision', async () => {
-    const rows = scenarios.flatMap((scenario) =>
-      scenario.rows.map((row) => ({ row, difference: differenceOf(scenario, row) })),
-    );
-    expect(new Set(rows.map(({ difference }) => difference).filter((difference) => difference !== undefined))).toEqual(
-      new Set(differences),
-    );
-    for (const { row, difference } of rows)
-      if (difference !== undefined) expect(difference.kubeProxy).not.toEqual(row.expect);
-    for (const { decision } of differences) await access(new URL(`../../docs/adr/${decision}`, import.meta.url));
-    for (const name of Object.keys(notAsked)) expect(scenarios.map((scenario) => scenario.name)).toContain(name);
-  });
-});
-
 /** kube-proxy takes the `iptables` that it finds, and what that writes to is the machine's choice. */
 const variant = (await findIptables('ipv4', 'default').catch(() => undefined))?.variant === 'legacy' ? 'Legacy' : 'Nft';
 
-describeWhere(['root', 'cluster', 'iptables'], 'the real kube-proxy', () => {
-  describeTable({
-    proxyName: `kube-proxy, iptables ${variant}`,
-    scenarios: scenariosForKubeProxy(scenarios),
-    start: (network) => KubeProxy.start(network),
+describe('the packet table', () => {
+  describe('differences', () => {
+    test('each is of a row that there is, expects something else, and has a decision', async () => {
+      const rows = scenarios.flatMap((scenario) =>
+        scenario.rows.map((row) => ({ row, difference: differenceOf(scenario, row) })),
+      );
+      expect(
+        new Set(rows.map(({ difference }) => difference).filter((difference) => difference !== undefined)),
+      ).toEqual(new Set(differences));
+      for (const { row, difference } of rows)
+        if (difference !== undefined) expect(difference.kubeProxy).not.toEqual(row.expect);
+      for (const { decision } of differences) await access(new URL(`../../docs/adr/${decision}`, import.meta.url));
+      for (const name of Object.keys(notAsked)) expect(scenarios.map((scenario) => scenario.name)).toContain(name);
+    });
+  });
+
+  describeWhere(['root', 'cluster', 'iptables'], 'the real kube-proxy', () => {
+    describeTable({
+      proxyName: `kube-proxy, iptables ${variant}`,
+      scenarios: scenariosForKubeProxy(scenarios),
+      start: (network) => KubeProxy.start(network),
+    });
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The words in which the packet table is written: who asks whom, and who must answer, seen from where.
+ * @module The terms of the packet table: who asks whom, and who must answer, seen from where.
  */
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';

@@ -7,7 +7,7 @@ import { defaultConfig, node } from '../../support/serviceManifests.ts';
 import { plainService, state } from './services.ts';
 
 /** The line of the ClusterIP's masquerading, without what is the same in all. */
-function strangers(config: Partial<NodeConfig>, family: IPFamily = 'ipv4'): string | undefined {
+function outsiders(config: Partial<NodeConfig>, family: IPFamily = 'ipv4'): string | undefined {
   const lines = renderIptables(state([plainService(1)], config, family)).input.split('\n');
   return lines
     .find((line) => line.startsWith('-A KUBE-SVC-') && line.endsWith('-j KUBE-MARK-MASQ'))
@@ -15,9 +15,14 @@ function strangers(config: Partial<NodeConfig>, family: IPFamily = 'ipv4'): stri
     .trim();
 }
 
-describe('who is masqueraded on the way to a ClusterIP', () => {
-  const rows: readonly { name: string; config: Partial<NodeConfig>; family?: IPFamily; matched: string | undefined }[] =
-    [
+describe('planContext', () => {
+  describe('who is masqueraded on the way to a ClusterIP', () => {
+    const rows: readonly {
+      name: string;
+      config: Partial<NodeConfig>;
+      family?: IPFamily;
+      matched: string | undefined;
+    }[] = [
       {
         name: 'whoever is not in the cluster CIDR',
         config: { localTraffic: { detect: 'ClusterCIDR', clusterCIDRs: ['fd00::/48', '10.0.0.0/8'] } },
@@ -62,53 +67,68 @@ describe('who is masqueraded on the way to a ClusterIP', () => {
       },
       { name: 'everybody', config: { masquerade: { bit: 14, all: true } }, matched: '' },
     ];
-  test.each(rows)('$name', ({ config, family, matched }) => {
-    expect(strangers(config, family)).toBe(matched);
-  });
-  const nodeCIDR: NodeConfig = { ...defaultConfig, localTraffic: { detect: 'NodeCIDR' } };
-  test("whoever is not in the node's pod CIDR of the family", () => {
-    const context = planContext({
-      config: nodeCIDR,
-      node: { ...node, podCIDRs: ['fd00:1::/64', '10.244.1.0/24'] },
-      family: 'ipv4',
+    test.each(rows)('$name', ({ config, family, matched }) => {
+      expect(outsiders(config, family)).toBe(matched);
     });
-    expect(context.podTraffic?.isNotPod).toEqual({ kind: 'source', network: '10.244.1.0/24', negated: true });
+    const nodeCIDR: NodeConfig = { ...defaultConfig, localTraffic: { detect: 'NodeCIDR' } };
+    test("whoever is not in the node's pod CIDR of the family", () => {
+      const context = planContext({
+        config: nodeCIDR,
+        node: { ...node, podCIDRs: ['fd00:1::/64', '10.244.1.0/24'] },
+        family: 'ipv4',
+      });
+      expect(context.podTraffic?.isNotPod).toEqual({ kind: 'source', network: '10.244.1.0/24', negated: true });
+    });
+    test('nobody, on a node without pod CIDRs', () => {
+      expect(
+        planContext({ config: nodeCIDR, node: { ...node, podCIDRs: [] }, family: 'ipv4' }).podTraffic,
+      ).toBeUndefined();
+    });
   });
-  test('nobody, on a node without pod CIDRs', () => {
-    expect(
-      planContext({ config: nodeCIDR, node: { ...node, podCIDRs: [] }, family: 'ipv4' }).podTraffic,
-    ).toBeUndefined();
-  });
-});
 
-describe('where NodePorts are served', () => {
-  const rows: readonly {
-    name: string;
-    addresses: string[] | undefined;
-    family?: IPFamily;
-    networks: readonly string[] | 'all';
-  }[] = [
-    { name: 'everywhere', addresses: undefined, networks: 'all' },
-    { name: 'everywhere, said as a network', addresses: ['0.0.0.0/0'], networks: 'all' },
-    { name: 'on the primary address', addresses: ['primary'], networks: ['192.0.2.1'] },
-    {
-      name: 'on the primary address of the family',
-      addresses: ['primary'],
-      family: 'ipv6',
-      networks: ['2001:db8:1::1'],
-    },
-    {
-      name: 'in networks of the family, in order',
-      addresses: ['192.0.2.0/24', 'fd00::/8', '10.0.0.0/8'],
-      networks: ['10.0.0.0/8', '192.0.2.0/24'],
-    },
-    { name: 'never on loopback', addresses: ['127.0.0.0/8'], networks: [] },
-  ];
-  test.each(rows)('$name', ({ addresses, family = 'ipv4', networks }) => {
-    expect(
-      planContext({ config: { ...defaultConfig, ...(addresses && { nodePorts: { addresses } }) }, node, family })
-        .nodePortNetworks,
-    ).toEqual(networks);
+  describe('where NodePorts are served', () => {
+    const rows: readonly {
+      name: string;
+      addresses: string[] | undefined;
+      family?: IPFamily;
+      networks: readonly string[] | 'all';
+    }[] = [
+      { name: 'everywhere', addresses: undefined, networks: 'all' },
+      { name: 'everywhere, said as a network', addresses: ['0.0.0.0/0'], networks: 'all' },
+      { name: 'on the primary address', addresses: ['primary'], networks: ['192.0.2.1'] },
+      {
+        name: 'on the primary address of the family',
+        addresses: ['primary'],
+        family: 'ipv6',
+        networks: ['2001:db8:1::1'],
+      },
+      {
+        name: 'in networks of the family, in order',
+        addresses: ['192.0.2.0/24', 'fd00::/8', '10.0.0.0/8'],
+        networks: ['10.0.0.0/8', '192.0.2.0/24'],
+      },
+      { name: 'never on loopback', addresses: ['127.0.0.0/8'], networks: [] },
+    ];
+    test.each(rows)('$name', ({ addresses, family = 'ipv4', networks }) => {
+      expect(
+        planContext({ config: { ...defaultConfig, ...(addresses && { nodePorts: { addresses } }) }, node, family })
+          .nodePortNetworks,
+      ).toEqual(networks);
+    });
+  });
+
+  test('the mark follows the bit, up to the highest, everywhere', () => {
+    expect(marks(14)).toEqual(['0x00004000']);
+    expect(marks(15)).toEqual(['0x00008000']);
+    expect(marks(31)).toEqual(['0x80000000']);
+  });
+
+  test('tcpBeLiberal leaves invalid packets alone', () => {
+    const [strict, liberal] = [false, true].map(
+      (tcpBeLiberal) => renderIptables(state([], { conntrack: { ...defaultConfig.conntrack, tcpBeLiberal } })).input,
+    );
+    expect(strict).toContain('--ctstate INVALID -j DROP');
+    expect(liberal).not.toContain('INVALID');
   });
 });
 
@@ -117,17 +137,3 @@ function marks(bit: number): readonly string[] {
     ...new Set(renderIptables(state([plainService(1)], { masquerade: { bit, all: false } })).input.match(/0x\w+/g)),
   ];
 }
-
-test('the mark follows the bit, up to the highest, everywhere', () => {
-  expect(marks(14)).toEqual(['0x00004000']);
-  expect(marks(15)).toEqual(['0x00008000']);
-  expect(marks(31)).toEqual(['0x80000000']);
-});
-
-test('tcpBeLiberal leaves invalid packets alone', () => {
-  const [strict, liberal] = [false, true].map(
-    (tcpBeLiberal) => renderIptables(state([], { conntrack: { ...defaultConfig.conntrack, tcpBeLiberal } })).input,
-  );
-  expect(strict).toContain('--ctstate INVALID -j DROP');
-  expect(liberal).not.toContain('INVALID');
-});

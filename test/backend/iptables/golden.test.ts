@@ -3,7 +3,7 @@
  * themselves. `UPDATE_GOLDEN=1` writes them anew.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { renderIptables } from '../../../src/backend/iptables/transaction.ts';
 import { basicTable } from '../../scenarios/serviceTable.ts';
 import { endpointTable } from '../../scenarios/endpointTable.ts';
@@ -28,15 +28,17 @@ function expectGolden(name: string, text: string): void {
   expect(text).toBe(readFileSync(file, 'utf8'));
 }
 
-test.each(['ipv4', 'ipv6'] as const)('a node without Services, %s', (family) => {
-  expectGolden(`no-services-${family}`, renderIptables(stateOf(family, [])).input);
-});
+describe('renderIptables', () => {
+  test.each(['ipv4', 'ipv6'] as const)('a node without Services, %s', (family) => {
+    expectGolden(`no-services-${family}`, renderIptables(stateOf(family, [])).input);
+  });
 
-test.each(shown)('$name', ({ name, objects, config }) => {
-  for (const family of shownInBoth.has(name) ? (['ipv4', 'ipv6'] as const) : (['ipv4'] as const)) {
-    const fixed = new Set(renderIptables(stateOf(family, [])).input.split('\n'));
-    const lines = renderIptables(stateOf(family, objects, config)).input.split('\n');
-    const added = lines.filter((line) => line.startsWith('*') || !fixed.has(line));
-    expectGolden(family === 'ipv4' ? name : `${name}-${family}`, `${added.join('\n')}\n`);
-  }
+  test.each(shown)('$name', ({ name, objects, config }) => {
+    for (const family of shownInBoth.has(name) ? (['ipv4', 'ipv6'] as const) : (['ipv4'] as const)) {
+      const fixed = new Set(renderIptables(stateOf(family, [])).input.split('\n'));
+      const lines = renderIptables(stateOf(family, objects, config)).input.split('\n');
+      const added = lines.filter((line) => line.startsWith('*') || !fixed.has(line));
+      expectGolden(family === 'ipv4' ? name : `${name}-${family}`, `${added.join('\n')}\n`);
+    }
+  });
 });

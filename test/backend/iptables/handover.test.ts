@@ -13,66 +13,68 @@ import { manyServices, plainService, signal, state } from './services.ts';
 
 const obstacles = { nft: await iptablesObstacle('nft'), legacy: await iptablesObstacle('legacy') };
 
-describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
-  const obstacle = obstacles[variant];
-  if (obstacle !== undefined) {
-    test.skip(`the real kernel: ${obstacle}`, () => {});
-    return;
-  }
-  const config = { iptables: { backend: variant === 'nft' ? ('Nft' as const) : ('Legacy' as const) } };
-  let node: Pick<Network, 'runOnNode' | 'close'>;
-  let backend: Backend;
-  beforeEach(() => {
-    node = createEmptyNode();
-    backend = createIptablesBackend('ipv4', { run: node.runOnNode });
-  });
-  afterEach(() => node.close());
-
-  async function load(input: string): Promise<void> {
-    await node.runOnNode({
-      file: `/usr/sbin/iptables-${variant}-restore`,
-      args: ['--noflush'],
-      input: [input],
-      timeoutMs: 10_000,
+describe('handOver', () => {
+  describe.each(['nft', 'legacy'] as const)('iptables %s', (variant) => {
+    const obstacle = obstacles[variant];
+    if (obstacle !== undefined) {
+      test.skip(`the real kernel: ${obstacle}`, () => {});
+      return;
+    }
+    const config = { iptables: { backend: variant === 'nft' ? ('Nft' as const) : ('Legacy' as const) } };
+    let node: Pick<Network, 'runOnNode' | 'close'>;
+    let backend: Backend;
+    beforeEach(() => {
+      node = createEmptyNode();
+      backend = createIptablesBackend('ipv4', { run: node.runOnNode });
     });
-  }
+    afterEach(() => node.close());
 
-  async function saved(): Promise<string[]> {
-    const lines: string[] = [];
-    const read = (line: string): void => void (line.startsWith('#') || lines.push(line.replace(/ \[\d+:\d+\]$/, '')));
-    await node.runOnNode({ file: `/usr/sbin/iptables-${variant}-save`, args: [], onLine: read, timeoutMs: 10_000 });
-    return lines;
-  }
+    async function load(input: string): Promise<void> {
+      await node.runOnNode({
+        file: `/usr/sbin/iptables-${variant}-restore`,
+        args: ['--noflush'],
+        input: [input],
+        timeoutMs: 10_000,
+      });
+    }
 
-  test.each([
-    { name: 'few Services', count: 3 },
-    { name: 'a tree', count: 130 },
-  ])('a hand-over takes the chain of a trial away, as after none ($name)', async ({ count }) => {
-    const manifests = [...manyServices(count), plainService(700, [])];
-    const desired = state(manifests, config);
-    await backend.sync({ state: desired, changed: 'all', signal });
-    const existing = await saved();
-    await backend.handover?.();
-    const without = await saved();
+    async function saved(): Promise<string[]> {
+      const lines: string[] = [];
+      const read = (line: string): void => void (line.startsWith('#') || lines.push(line.replace(/ \[\d+:\d+\]$/, '')));
+      await node.runOnNode({ file: `/usr/sbin/iptables-${variant}-save`, args: [], onLine: read, timeoutMs: 10_000 });
+      return lines;
+    }
 
-    await backend.sync({ state: desired, changed: 'all', signal });
-    const plan = planState(desired);
-    await load(
-      trialTransaction(
-        plan.fixed,
-        [...plan.keys()].flatMap((key) => formatService(plan, key)),
-      ),
-    );
-    const tried = (await saved()).filter((line) => !existing.includes(line));
-    // The Service without endpoints is refused in filter.
-    expect(tried.filter((line) => line.startsWith('-A KUBE-PROXY-TRIAL '))).toHaveLength(count + 1);
-    expect(tried.filter((line) => line.startsWith(':KUBE-PROXY-TRIAL '))).toHaveLength(2);
+    test.each([
+      { name: 'few Services', count: 3 },
+      { name: 'a tree', count: 130 },
+    ])('a hand-over takes the chain of a trial away, as after none ($name)', async ({ count }) => {
+      const manifests = [...manyServices(count), plainService(700, [])];
+      const desired = state(manifests, config);
+      await backend.sync({ state: desired, changed: 'all', signal });
+      const existing = await saved();
+      await backend.handover?.();
+      const without = await saved();
 
-    const removed = await backend.handover?.();
-    expect(await saved()).toEqual(without);
-    expect(removed).toEqual(
-      expect.arrayContaining(['nat', 'filter'].map((table) => `${variant} chain KUBE-PROXY-TRIAL of table ${table}`)),
-    );
-    expect(await backend.handover?.()).toEqual([]);
+      await backend.sync({ state: desired, changed: 'all', signal });
+      const plan = planState(desired);
+      await load(
+        trialTransaction(
+          plan.fixed,
+          [...plan.keys()].flatMap((key) => formatService(plan, key)),
+        ),
+      );
+      const tried = (await saved()).filter((line) => !existing.includes(line));
+      // The Service without endpoints is refused in filter.
+      expect(tried.filter((line) => line.startsWith('-A KUBE-PROXY-TRIAL '))).toHaveLength(count + 1);
+      expect(tried.filter((line) => line.startsWith(':KUBE-PROXY-TRIAL '))).toHaveLength(2);
+
+      const removed = await backend.handover?.();
+      expect(await saved()).toEqual(without);
+      expect(removed).toEqual(
+        expect.arrayContaining(['nat', 'filter'].map((table) => `${variant} chain KUBE-PROXY-TRIAL of table ${table}`)),
+      );
+      expect(await backend.handover?.()).toEqual([]);
+    });
   });
 });

@@ -31,40 +31,42 @@ function acceptedConfigs(): readonly { readonly name: string; readonly spec: Pro
 
 const configs = acceptedConfigs();
 
-describeWhere(['iptables'], 'what the API server accepts', () => {
-  let node: ReturnType<typeof createEmptyNode>;
-  beforeAll(() => {
-    node = createEmptyNode();
-  });
-  afterAll(() => node.close());
+describe('IptablesBackend', () => {
+  describeWhere(['iptables'], 'what the API server accepts', () => {
+    let node: ReturnType<typeof createEmptyNode>;
+    beforeAll(() => {
+      node = createEmptyNode();
+    });
+    afterAll(() => node.close());
 
-  describe.each(['Nft', 'Legacy'] as const)('iptables %s', (backend) => {
-    test.each(configs)('$name', async ({ spec }) => {
-      for (const family of ipFamilies) {
-        const refusal = await createIptablesBackend(family, { run: node.runOnNode }).preflight({
-          ...nodeConfigOf(spec),
-          iptables: { backend },
+    describe.each(['Nft', 'Legacy'] as const)('iptables %s', (backend) => {
+      test.each(configs)('$name', async ({ spec }) => {
+        for (const family of ipFamilies) {
+          const refusal = await createIptablesBackend(family, { run: node.runOnNode }).preflight({
+            ...nodeConfigOf(spec),
+            iptables: { backend },
+          });
+          expect(refusal).toBeUndefined();
+        }
+      });
+    });
+
+    test('a configuration whose rules iptables refuses is refused, and rules that stand stay even where nobody asks before', async () => {
+      const backend = createIptablesBackend('ipv4', { run: node.runOnNode });
+      const services = manyServices(4);
+      await backend.sync({ state: state(services, nft), changed: 'all', signal });
+      const saved = (): Promise<string> =>
+        node.runOnNode({ file: '/usr/sbin/iptables-nft-save', args: ['-t', 'nat'], timeoutMs: 10_000 });
+      const before = withoutComments(await saved());
+      for (const refused of refusedConfigs) {
+        expect(await backend.preflight(state(services, refused).config)).toMatchObject({
+          reason: 'ConfigRefused',
+          message: expect.stringContaining('localTraffic'),
         });
-        expect(refusal).toBeUndefined();
+        await expect(backend.sync({ state: state(services, refused), changed: 'all', signal })).rejects.toThrow();
+        expect(withoutComments(await saved())).toBe(before);
       }
     });
-  });
-
-  test('a configuration whose rules iptables refuses is refused, and rules that stand stay even where nobody asks before', async () => {
-    const backend = createIptablesBackend('ipv4', { run: node.runOnNode });
-    const services = manyServices(4);
-    await backend.sync({ state: state(services, nft), changed: 'all', signal });
-    const saved = (): Promise<string> =>
-      node.runOnNode({ file: '/usr/sbin/iptables-nft-save', args: ['-t', 'nat'], timeoutMs: 10_000 });
-    const before = withoutComments(await saved());
-    for (const refused of refusedConfigs) {
-      expect(await backend.preflight(state(services, refused).config)).toMatchObject({
-        reason: 'ConfigRefused',
-        message: expect.stringContaining('localTraffic'),
-      });
-      await expect(backend.sync({ state: state(services, refused), changed: 'all', signal })).rejects.toThrow();
-      expect(withoutComments(await saved())).toBe(before);
-    }
   });
 });
 

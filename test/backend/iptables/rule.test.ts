@@ -48,10 +48,6 @@ const formatted: readonly { readonly name: string; readonly rule: Rule; readonly
   },
 ];
 
-test.each(formatted)('$name', ({ rule, text }) => {
-  expect(formatRule(rule)).toBe(text);
-});
-
 const hostile: readonly { readonly name: string; readonly rule: Rule }[] = [
   { name: 'a line end in a comment', rule: { matches: [comment('x\n-A INPUT -j DROP')] } },
   { name: 'a final line end in a comment', rule: { matches: [comment('x\n')] } },
@@ -69,15 +65,21 @@ const hostile: readonly { readonly name: string; readonly rule: Rule }[] = [
   { name: 'a destination with an option', rule: { matches: [], target: { kind: 'dnat', to: '10.0.0.1:80 --random' } } },
 ];
 
-describe('never printed', () => {
-  test.each(hostile)('$name', ({ rule }) => {
-    expect(() => formatRule(rule)).toThrow(InvalidRule);
+describe('formatRule', () => {
+  test.each(formatted)('$name', ({ rule, text }) => {
+    expect(formatRule(rule)).toBe(text);
   });
 
-  test('and never said in a message that reaches a status', () => {
-    const hostName = { matches: [to('example.org')] };
-    expect(() => formatRule(hostName)).toThrow(
-      expect.objectContaining({ reason: 'InvalidRule', message: expect.not.stringContaining('example') }),
-    );
+  describe('refuses', () => {
+    test.each(hostile)('$name', ({ rule }) => {
+      expect(() => formatRule(rule)).toThrow(InvalidRule);
+    });
+
+    test('without saying what in a message that reaches a status', () => {
+      const hostName = { matches: [to('example.org')] };
+      expect(() => formatRule(hostName)).toThrow(
+        expect.objectContaining({ reason: 'InvalidRule', message: expect.not.stringContaining('example') }),
+      );
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Variant, VariantSurvey } from '../../../src/backend/iptables/variant.ts';
 import { preferVariant } from '../../../src/backend/iptables/variant.ts';
 
@@ -32,8 +32,10 @@ const rows: readonly Row[] = [
   { name: 'none where none is installed', expected: undefined },
 ];
 
-test.each(rows)('$name', ({ nft, legacy, expected }) => {
-  expect(preferVariant([...surveyOf('nft', nft), ...surveyOf('legacy', legacy)])?.variant).toBe(expected);
+describe('preferVariant', () => {
+  test.each(rows)('$name', ({ nft, legacy, expected }) => {
+    expect(preferVariant([...surveyOf('nft', nft), ...surveyOf('legacy', legacy)])?.variant).toBe(expected);
+  });
 });
 
 function surveyOf(variant: Variant, view: Row['nft']): readonly Survey[] {

@@ -1,5 +1,5 @@
 /** Cost follows the change: the work of one changed endpoint, counted among 10 and among 10,000 Services. */
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { Writer } from '../../../src/backend/ipvs/writer.ts';
 import { recordAll } from '../../../src/backend/ipvs/render.ts';
 import type { Iptables } from '../../../src/system/iptables.ts';
@@ -33,8 +33,10 @@ async function workOfOneChange(services: number): Promise<unknown> {
   return { ...writer.work, services: desired.services };
 }
 
-test('one endpoint changed sends the same lines by the same commands at 10 and at 10,000 Services', async () => {
-  const work = { servicePortsPlanned: 1, linesSent: 3, commandsRun: 2 };
-  expect(await workOfOneChange(10)).toEqual({ ...work, services: 10 });
-  expect(await workOfOneChange(10_000)).toEqual({ ...work, services: 10_000 });
+describe('Writer', () => {
+  test('one endpoint changed sends the same lines by the same commands at 10 and at 10,000 Services', async () => {
+    const work = { servicePortsPlanned: 1, linesSent: 3, commandsRun: 2 };
+    expect(await workOfOneChange(10)).toEqual({ ...work, services: 10 });
+    expect(await workOfOneChange(10_000)).toEqual({ ...work, services: 10_000 });
+  });
 });

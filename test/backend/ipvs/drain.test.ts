@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
 import { planDrain } from '../../../src/backend/ipvs/drain.ts';
 import type { KernelState, ExistingRealServer } from '../../../src/backend/ipvs/kernelState.ts';
@@ -92,9 +92,11 @@ const cases: { name: string; leftovers: KernelState; busy: readonly string[]; li
   },
 ];
 
-test.each(cases)('$name', ({ leftovers: kernel, busy, lines }) => {
-  const drain = planDrain(kernel);
-  const { servers, sets, addresses, setsAfter, serversAfter } = formatChangeSet(drain.changes, 'ipv4');
-  expect(drain.busy).toEqual(busy);
-  expect([...servers, ...sets, ...addresses, ...setsAfter, ...serversAfter]).toEqual(lines);
+describe('planDrain', () => {
+  test.each(cases)('$name', ({ leftovers: kernel, busy, lines }) => {
+    const drain = planDrain(kernel);
+    const { servers, sets, addresses, setsAfter, serversAfter } = formatChangeSet(drain.changes, 'ipv4');
+    expect(drain.busy).toEqual(busy);
+    expect([...servers, ...sets, ...addresses, ...setsAfter, ...serversAfter]).toEqual(lines);
+  });
 });

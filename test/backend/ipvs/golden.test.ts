@@ -3,7 +3,7 @@
  * themselves. `UPDATE_GOLDEN=1` writes them anew.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { renderIpvs } from '../../../src/backend/ipvs/render.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
@@ -28,15 +28,17 @@ function linesOf(state: ServiceState): readonly string[] {
   );
 }
 
-test.each(['ipv4', 'ipv6'] as const)('a node without Services, %s', (family) => {
-  expectGolden(`no-services-${family}`, `${linesOf(stateOf(family, [])).join('\n')}\n`);
-});
+describe('renderIpvs', () => {
+  test.each(['ipv4', 'ipv6'] as const)('a node without Services, %s', (family) => {
+    expectGolden(`no-services-${family}`, `${linesOf(stateOf(family, [])).join('\n')}\n`);
+  });
 
-test.each(scenarios)('$name', ({ name, objects, config }) => {
-  const families: readonly IPFamily[] = name === 'three replicas' ? ['ipv4', 'ipv6'] : ['ipv4'];
-  for (const family of families) {
-    const fixed = new Set(linesOf(stateOf(family, [])).filter((line) => !line.startsWith('#')));
-    const added = linesOf(stateOf(family, objects, config)).filter((line) => !fixed.has(line));
-    expectGolden(family === 'ipv4' ? name : `${name}-${family}`, `${added.join('\n')}\n`);
-  }
+  test.each(scenarios)('$name', ({ name, objects, config }) => {
+    const families: readonly IPFamily[] = name === 'three replicas' ? ['ipv4', 'ipv6'] : ['ipv4'];
+    for (const family of families) {
+      const fixed = new Set(linesOf(stateOf(family, [])).filter((line) => !line.startsWith('#')));
+      const added = linesOf(stateOf(family, objects, config)).filter((line) => !fixed.has(line));
+      expectGolden(family === 'ipv4' ? name : `${name}-${family}`, `${added.join('\n')}\n`);
+    }
+  });
 });

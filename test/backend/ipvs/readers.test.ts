@@ -1,4 +1,4 @@
-/** What the tools print, and what we make of it; what may be printed for them. */
+/** What the tools say, and what is read from it; what may be formatted for them. */
 import { describe, expect, test } from '@jest/globals';
 import { ipvsContext } from '../../../src/backend/ipvs/context.ts';
 import { planServicePort } from '../../../src/backend/ipvs/servicePortObjects.ts';
@@ -26,8 +26,8 @@ FWM  7 rr
   -> 10.9.9.9:0                   Masq    1      0          0
 SCTP 10.96.0.1:80 rr`;
 
-describe('ipvsadm -Ln', () => {
-  test('virtual servers of one family, with affinity, forwarding, weights and connections; none by mark', () => {
+describe('ServerReader', () => {
+  test('reads virtual servers of one family, with affinity, forwarding, weights and connections; none by mark', () => {
     const { servers } = readAll(new ServerReader('ipv4'), listing);
     expect([...servers.keys()]).toEqual(['-t 10.96.0.1:80', '--sctp-service 10.96.0.1:80']);
     expect(servers.get('-t 10.96.0.1:80')).toEqual({
@@ -40,7 +40,7 @@ describe('ipvsadm -Ln', () => {
     });
   });
 
-  test('IPv6 addresses whole', () => {
+  test('reads IPv6 addresses whole', () => {
     const { servers } = readAll(new ServerReader('ipv6'), listing);
     expect([...(servers.get('-t [fd00::1]:80')?.realServers.keys() ?? [])]).toEqual([
       '[fd00:10:244:1:1111:2222:3333:4444]:8080',
@@ -48,8 +48,9 @@ describe('ipvsadm -Ln', () => {
   });
 });
 
-test('ipset save: our sets of one family, their size and entries, and no others', () => {
-  const text = `create KUBE-CLUSTER-IP hash:ip,port family inet hashsize 1024 maxelem 131072 bucketsize 12 initval 0x1
+describe('SetReader', () => {
+  test('reads our sets of one family, their size and entries, and no others', () => {
+    const text = `create KUBE-CLUSTER-IP hash:ip,port family inet hashsize 1024 maxelem 131072 bucketsize 12 initval 0x1
 add KUBE-CLUSTER-IP 10.96.0.1,tcp:80
 create KUBE-NODE-PORT-TCP bitmap:port range 0-65535
 add KUBE-NODE-PORT-TCP 31000
@@ -57,18 +58,20 @@ create KUBE-6-CLUSTER-IP hash:ip,port family inet6 hashsize 1024 maxelem 65536
 create MINE hash:ip family inet hashsize 1024 maxelem 65536
 add MINE 1.2.3.4
 create KUBE-SPARE-4 hash:ip,port family inet hashsize 1024 maxelem 131072`;
-  const reader = readAll(new SetReader('ipv4'), text);
-  expect(reader.sets).toEqual(
-    new Map([
-      ['KUBE-CLUSTER-IP', { maxElements: 131_072, entries: new Set(['10.96.0.1,tcp:80']) }],
-      ['KUBE-NODE-PORT-TCP', { maxElements: 65_536, entries: new Set(['31000']) }],
-    ]),
-  );
-  expect(reader.hasSpare).toBe(true);
+    const reader = readAll(new SetReader('ipv4'), text);
+    expect(reader.sets).toEqual(
+      new Map([
+        ['KUBE-CLUSTER-IP', { maxElements: 131_072, entries: new Set(['10.96.0.1,tcp:80']) }],
+        ['KUBE-NODE-PORT-TCP', { maxElements: 65_536, entries: new Set(['31000']) }],
+      ]),
+    );
+    expect(reader.hasSpare).toBe(true);
+  });
 });
 
-test('ip addr show: what is on kube-ipvs0 and what the node has besides, without loopback and link-local ones', () => {
-  const text = `1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000
+describe('AddressReader', () => {
+  test('reads what is on kube-ipvs0 and what the node has besides, without loopback and link-local ones', () => {
+    const text = `1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000
     inet 127.0.0.1/8 scope host lo
     inet6 ::1/128 scope host
 2: eth0@if5: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default qlen 1000
@@ -78,51 +81,53 @@ test('ip addr show: what is on kube-ipvs0 and what the node has besides, without
     inet6 fe80::1/64 scope link
 3: kube-ipvs0: <BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN group default qlen 1000
     inet 10.96.0.1/32 scope global kube-ipvs0`;
-  expect(readAll(new AddressReader('ipv4'), text)).toMatchObject({
-    hasDevice: true,
-    own: new Set(['10.96.0.1']),
-    others: ['192.0.2.1'],
-  });
-  expect(readAll(new AddressReader('ipv6'), text)).toMatchObject({
-    hasDevice: true,
-    own: new Set(),
-    others: ['2001:db8:1::1'],
+    expect(readAll(new AddressReader('ipv4'), text)).toMatchObject({
+      hasDevice: true,
+      own: new Set(['10.96.0.1']),
+      others: ['192.0.2.1'],
+    });
+    expect(readAll(new AddressReader('ipv6'), text)).toMatchObject({
+      hasDevice: true,
+      own: new Set(),
+      others: ['2001:db8:1::1'],
+    });
   });
 });
 
-describe('names of sets', () => {
-  test.each(['ipv4', 'ipv6'] as const)('%s: unique and short enough for the kernel', (family) => {
+describe('setName', () => {
+  test.each(['ipv4', 'ipv6'] as const)('is unique and short enough for the kernel, %s', (family) => {
     const names = setIds.map((id) => setName(id, family));
     expect(new Set(names).size).toBe(names.length);
     expect(Math.max(...names.map((name) => name.length))).toBeLessThanOrEqual(31);
   });
 });
 
-describe('what must not reach a tool', () => {
+describe('formatting for the tools refuses', () => {
   const socket = { protocol: 'TCP', address: '10.96.0.1', port: 80 } as const;
-  const rows: readonly { name: string; print: () => unknown }[] = [
-    { name: 'a line end in an address', print: () => serverName({ ...socket, address: '10.96.0.1\n-C' }) },
-    { name: 'a host name', print: () => socketEntry('KUBE-CLUSTER-IP', { ...socket, address: 'example.com' }) },
-    { name: 'a port that is none', print: () => serverName({ ...socket, port: 65_536 }) },
+  const rows: readonly { name: string; format: () => unknown }[] = [
+    { name: 'a line end in an address', format: () => serverName({ ...socket, address: '10.96.0.1\n-C' }) },
+    { name: 'a host name', format: () => socketEntry('KUBE-CLUSTER-IP', { ...socket, address: 'example.com' }) },
+    { name: 'a port that is none', format: () => serverName({ ...socket, port: 65_536 }) },
     {
       name: 'a line end in a source range',
-      print: () => socketEntry('KUBE-LOAD-BALANCER-SOURCE-CIDR', socket, '10.0.0.0/8\nflush'),
+      format: () => socketEntry('KUBE-LOAD-BALANCER-SOURCE-CIDR', socket, '10.0.0.0/8\nflush'),
     },
     {
       name: 'an option in a real server',
-      print: () => formatRealServer('-a', { server: '-t 10.96.0.1:80', address: '10.0.0.1:80 -g' }, 1),
+      format: () => formatRealServer('-a', { server: '-t 10.96.0.1:80', address: '10.0.0.1:80 -g' }, 1),
     },
     {
       name: 'an option in a scheduler',
-      print: () => formatServer('-A', { name: '-t 10.96.0.1:80', scheduler: 'rr -p 1', persistenceSeconds: undefined }),
+      format: () =>
+        formatServer('-A', { name: '-t 10.96.0.1:80', scheduler: 'rr -p 1', persistenceSeconds: undefined }),
     },
   ];
-  test.each(rows)('$name', ({ print }) => {
-    expect(print).toThrow(/must not reach the kernel|not the name/);
+  test.each(rows)('$name', ({ format }) => {
+    expect(format).toThrow(/must not reach the kernel|not the name/);
   });
 });
 
-describe('where NodePorts have virtual servers', () => {
+describe('planServicePort makes virtual servers of a NodePort', () => {
   const rows: readonly { name: string; addresses?: string[]; family?: IPFamily; expected: readonly string[] }[] = [
     { name: 'on all addresses of the node', expected: ['-A 10.244.255.2', '-A 192.0.2.1'] },
     { name: 'on the primary one', addresses: ['primary'], expected: ['-A 192.0.2.1'] },
@@ -153,7 +158,7 @@ describe('where NodePorts have virtual servers', () => {
   });
 });
 
-describe('kernel settings', () => {
+describe('neededSysctls', () => {
   const rows: readonly {
     name: string;
     strictARP?: boolean;
