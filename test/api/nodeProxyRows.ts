@@ -2,7 +2,7 @@
  * @module What a NodeProxy may say: every enumeration and bound of the CRD by example.
  */
 import { atMost, distinct, oneOf, range, required, time, type Row } from './admissionRow.ts';
-import { conditionRows } from './proxyConfigRows.ts';
+import { conditionRows } from './conditionRows.ts';
 
 const probe = { 'spec.probe': { periodSeconds: 10, failureThreshold: 3 } };
 const services = 'spec.probe.services';

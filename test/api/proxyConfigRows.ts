@@ -1,6 +1,7 @@
 /**
  * @module What a ProxyConfig may say: every rule, pattern, enumeration and bound of the CRD by example.
  */
+import { conditionRows } from './conditionRows.ts';
 import { atMost, distinct, many, oneOf, range, required, time, type Row } from './admissionRow.ts';
 
 const expression = 'spec.nodeSelector.matchExpressions[0]';
@@ -247,30 +248,7 @@ const rollout: Row[] = [
   range(`${services}[0].port`, 1, 65_535, service),
 ];
 
-const condition = {
-  type: 'Ready',
-  status: 'True',
-  reason: 'AllReady',
-  message: '',
-  lastTransitionTime: '2026-01-31T12:00:00Z',
-};
-const ready = { 'status.conditions[0]': condition };
 const failure = { 'status.failures[0]': { node: 'node-1', reason: 'ModeNotSupported' } };
-
-/** Conditions are alike in both kinds but for their sizes. */
-export function conditionRows(size: { count: number; type: number; reason: number; message: number }): Row[] {
-  return [
-    distinct('status.conditions', size.count, (index) => ({ ...condition, type: `Type${index}` })),
-    ...Object.entries(condition).map(([field, value]) => required(`status.conditions[0].${field}`, value, ready)),
-    atMost('status.conditions[0].type', size.type, ready),
-    oneOf('status.conditions[0].status', ['True', 'False', 'Unknown'], ready),
-    { field: 'status.conditions[0].reason', given: ready, accepted: ['a'], refused: [''] },
-    atMost('status.conditions[0].reason', size.reason, ready),
-    atMost('status.conditions[0].message', size.message, ready),
-    { field: 'status.conditions[0].observedGeneration', given: ready, accepted: [0], refused: [-1] },
-    time('status.conditions[0].lastTransitionTime', ready),
-  ];
-}
 
 const status: Row[] = [
   { field: 'status.observedGeneration', accepted: [-1, 7], refused: ['7'] },

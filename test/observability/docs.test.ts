@@ -2,7 +2,8 @@
  * The pages that people look things up in know every word that the program may say: reasons of conditions and events,
  * and metrics.
  */
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Registry } from 'prom-client';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
@@ -29,6 +30,30 @@ const reasons = new Map(
     reasonsIn(readFileSync(file, 'utf8')).map((reason) => [reason, file] as const),
   ),
 );
+
+const pages = ['README.md', ...globSync('{docs,config,src,test}/**/*.md')];
+
+/** Files and folders of this repository that a page names in code style: by path, or a module by its name alone. */
+function filesNamedIn(page: string): string[] {
+  const words = [...readFileSync(page, 'utf8').matchAll(/`([^`\s]+)`/g)].map(([, word = '']) => word);
+  return words.filter((word) => /^(src|test|crds|config|docs)\/[\w./-]+$|^\w+(\.test)?\.ts$/.test(word));
+}
+
+const modules = new Set(globSync('{src,test,crds,.ci}/**/*.ts').map((file) => path.basename(file)));
+
+describe('pages name files that are there', () => {
+  test.each(pages)('%s', (page) => {
+    const isThere = (name: string): boolean =>
+      name.includes('/') ? existsSync(name) || existsSync(path.join(path.dirname(page), name)) : modules.has(name);
+    expect(filesNamedIn(page).filter((name) => !isThere(name))).toEqual([]);
+  });
+
+  test('names are found, by path and alone', () => {
+    expect(filesNamedIn('docs/DESIGN.md')).toEqual(
+      expect.arrayContaining(['src/api/resources.ts', 'src/model/', 'rollout.ts', 'faults.test.ts']),
+    );
+  });
+});
 
 describe('docs/troubleshooting.md', () => {
   const page = readFileSync('docs/troubleshooting.md', 'utf8');

@@ -261,7 +261,7 @@ export interface ProxyConfig {
        * are never touched.
        */
       policy: 'Enforce' | 'Report';
-      /** Seconds between two looks at the kernel. */
+      /** Seconds between two checks of the kernel. */
       checkPeriodSeconds: number;
     };
     /**
@@ -273,7 +273,7 @@ export interface ProxyConfig {
       /**
        * How many governed nodes may be in change, not ready or out of reach at once, as a number or a percentage
        * (rounded up). A node that has been out of reach (NotReady, or without a ready agent) for
-       * progressDeadlineSeconds no longer counts and is told last.
+       * progressDeadlineSeconds no longer counts and gets its revision last.
        */
       maxUnavailable: number | string;
       /** Seconds for which a node must have been Ready with the new revision before it counts as done. */
@@ -375,7 +375,7 @@ export interface ProxyConfig {
       effective?: number;
       /** Governed nodes that run the current revision. */
       updated?: number;
-      /** Governed nodes that serve what they were told without error. */
+      /** Governed nodes that serve what they were assigned without error. */
       ready?: number;
       /** Governed nodes that are not ready. */
       unavailable?: number;

@@ -595,7 +595,7 @@ export const proxyconfigSchema: CrdSchema = {
               "minimum": 10,
               "maximum": 86400,
               "default": 60,
-              "description": "Seconds between two looks at the kernel."
+              "description": "Seconds between two checks of the kernel."
             }
           }
         },
@@ -631,7 +631,7 @@ export const proxyconfigSchema: CrdSchema = {
               "x-kubernetes-int-or-string": true,
               "maxLength": 4,
               "default": "10%",
-              "description": "How many governed nodes may be in change, not ready or out of reach at once, as a number or a percentage (rounded up). A node that has been out of reach (NotReady, or without a ready agent) for progressDeadlineSeconds no longer counts and is told last."
+              "description": "How many governed nodes may be in change, not ready or out of reach at once, as a number or a percentage (rounded up). A node that has been out of reach (NotReady, or without a ready agent) for progressDeadlineSeconds no longer counts and gets its revision last."
             },
             "minReadySeconds": {
               "type": "integer",
@@ -886,7 +886,7 @@ export const proxyconfigSchema: CrdSchema = {
             "ready": {
               "type": "integer",
               "format": "int32",
-              "description": "Governed nodes that serve what they were told without error."
+              "description": "Governed nodes that serve what they were assigned without error."
             },
             "unavailable": {
               "type": "integer",
