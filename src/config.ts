@@ -52,6 +52,7 @@ export interface StatusConfig {
   readonly terminal: TerminalConfig;
 }
 
+/** Forms of the output of `proxyconfig status`. */
 export const statusOutputs = ['text', 'json', 'yaml'] as const;
 export type StatusOutput = (typeof statusOutputs)[number];
 
@@ -64,6 +65,7 @@ export interface TerminalConfig {
   readonly unicode: boolean;
 }
 
+/** Where a server of ours listens. */
 export interface ListenAddress {
   /** An IP address without brackets, or `localhost`. */
   readonly host: string;
@@ -71,6 +73,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** Gravest first: a level includes those before it. */
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof logLevels)[number];
 

@@ -5,6 +5,7 @@
  */
 import type { ProxyConfig } from './generated/proxyConfig.ts';
 
+/** With defaults filled in, as the API server returns it. */
 export type ProxyConfigSpec = ProxyConfig['spec'];
 export type ProxyConfigStatus = NonNullable<ProxyConfig['status']>;
 export type ProxyMode = ProxyConfigSpec['mode'];

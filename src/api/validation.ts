@@ -11,6 +11,7 @@ import { withDefaults } from './defaults.ts';
 import { isRecord } from './isRecord.ts';
 import { proxyconfigSchema } from './generated/schemas.ts';
 
+/** One thing that the API server would refuse. */
 export interface Violation {
   /** e.g. `spec.masquerade.bit`. */
   readonly field: string;

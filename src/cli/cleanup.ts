@@ -8,6 +8,7 @@ import { createBackend, refusalOf } from '../backend/registry.ts';
 import { ipFamilies } from '../model/ipFamily.ts';
 import { removeAnchor } from '../system/conntrackAnchor.ts';
 
+/** As the command line gives them. */
 export interface CleanupFlags {
   readonly handover: boolean;
 }

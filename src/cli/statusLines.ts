@@ -13,8 +13,10 @@ export interface Span {
   readonly style?: TextStyle | undefined;
 }
 
+/** A line of a screen, without its end. */
 export type Line = readonly Span[];
 
+/** What the lines depend on beside the view. */
 export interface LineOptions {
   /** What ages are counted to. */
   readonly now: Date;

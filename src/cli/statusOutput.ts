@@ -10,6 +10,7 @@ import type { StatusView } from './statusView.ts';
 
 type Terminal = Parameters<typeof openScreen>[0];
 
+/** Where the output goes. */
 export interface Streams {
   readonly stdout: Terminal;
   readonly stderr: Pick<Terminal, 'write'>;

@@ -21,6 +21,7 @@ export function sizeOf({ rows, columns }: Pick<Terminal, 'rows' | 'columns'>): {
   return { rows: rows || 24, columns: columns || 80 };
 }
 
+/** What --watch draws on. */
 export interface Screen {
   /** Replaces all that is shown. */
   draw(lines: readonly Line[]): void;

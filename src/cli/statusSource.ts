@@ -15,6 +15,7 @@ const timing = { reconnectMaxMs: 2000, retryMaxMs: 5000 };
 /** From an error to the request that finds out whether it is over, and from one such request to the next. */
 const recoveryCheckMs = 1000;
 
+/** The objects that a status is made from, kept up to date. */
 export interface StatusSource {
   /** Begins to list and watch. */
   start(): void;
@@ -26,6 +27,7 @@ export interface StatusSource {
   stop(): Promise<void>;
 }
 
+/** What a source calls. */
 export interface StatusListener {
   /** An object is new, changed or gone. */
   onChange(): void;

@@ -21,6 +21,7 @@ export interface StatusView {
   readonly ungoverned: readonly UngovernedNode[];
 }
 
+/** One ProxyConfig. */
 export interface ProxyConfigView {
   readonly name: string;
   /** The mode asked for. */
@@ -43,6 +44,7 @@ export interface ProxyConfigView {
   readonly problems: readonly NodeProblem[];
 }
 
+/** A node that is not as its NodeProxy asks. */
 export interface NodeProblem {
   readonly node: string;
   /**
@@ -55,6 +57,7 @@ export interface NodeProblem {
   readonly since?: string | undefined;
 }
 
+/** A node that keeps what it runs. */
 export interface UngovernedNode {
   readonly node: string;
   /** The name of the ProxyConfig that governed it last. */
@@ -62,6 +65,7 @@ export interface UngovernedNode {
   readonly mode: string;
 }
 
+/** What a view is made from, in any order. */
 export interface StatusObjects {
   readonly configs: Iterable<ProxyConfig>;
   readonly nodeProxies: Iterable<NodeProxy>;

@@ -9,6 +9,7 @@ import { KubeConfig as UserConfig } from '@kubernetes/client-node';
 import { UsageError } from '../config.ts';
 import type { KubeConfig } from '../kube/kubeConfig.ts';
 
+/** A KubeConfig with the name of the context that it comes from. */
 export interface UserKubeConfig extends KubeConfig {
   readonly context: string;
   /** Has credentials asked for again, because a token has run out; those in hand stay until there are new ones. */

@@ -35,8 +35,11 @@ const hasStatus = (error: unknown, status: number): boolean => error instanceof 
 
 /** No response came, or none that could be read. */
 export const isUnreachable = (error: unknown): boolean => hasStatus(error, 0);
+/** The credentials are missing, wrong or out of date. */
 export const isUnauthorized = (error: unknown): boolean => hasStatus(error, 401);
+/** RBAC or admission refuses the request. */
 export const isForbidden = (error: unknown): boolean => hasStatus(error, 403);
+/** There is no such object, or no such kind. */
 export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
 /** Too many requests, or a response with Retry-After: more requests make it worse. */
 export const isOverloaded = (error: unknown): boolean => hasStatus(error, 429) || retryAfterMs(error) > 0;
@@ -45,6 +48,7 @@ export const isGone = (error: unknown): boolean => hasStatus(error, 410);
 /** The object is not as the write takes it to be: see retryOnConflict.ts. */
 export const isConflict = (error: unknown): boolean =>
   hasStatus(error, 409) && !isAlreadyExists(error) && !isFieldManagerConflict(error);
+/** An object of the name that was to be created is there. */
 export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 'AlreadyExists');
 /** Another field manager owns what a server-side apply without `force` would change: one of them has to let go. */
 export const isFieldManagerConflict = (error: unknown): boolean => hasReason(error, fieldManagerConflict);

@@ -10,6 +10,7 @@ import { ApiError, errorFromStatus, unreachable } from './apiError.ts';
 import type { KubeConfig } from './kubeConfig.ts';
 import { parseLines, type WatchEvent } from './watchLines.ts';
 
+/** Requests to one API server; every method may be called at any time, and many at once. */
 export interface KubeClient {
   /** e.g. `https://10.0.0.1:6443`. */
   readonly server: string;
@@ -32,6 +33,7 @@ export interface KubeClient {
 /** Parameters of a request's URL; one that is undefined is left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/** The rest of a write. */
 export interface SendOptions {
   /** Sent as JSON. */
   readonly body?: unknown;

@@ -30,6 +30,7 @@ export interface TlsOptions {
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
+/** Where a KubeConfig is read from. */
 export interface KubeConfigSource {
   /** Path of a kubeconfig file; without it the Pod's service account is used. */
   readonly kubeconfig?: string | undefined;

@@ -16,6 +16,7 @@ export interface EndpointSliceRecord {
   readonly lastChangeTriggerTime: number | undefined;
 }
 
+/** One endpoint of a slice; conditions that the slice leaves out have their defaults. */
 export interface EndpointRecord {
   readonly address: string;
   readonly ready: boolean;

@@ -146,6 +146,7 @@ export function integerBetween(min: number, max: number, what = `a whole number 
   };
 }
 
+/** One of these texts. */
 export function oneOf<T extends string>(...choices: readonly T[]): Kind<T> {
   return { what: `one of ${choices.join(', ')}`, parse: (value) => choices.find((choice) => choice === value) };
 }

@@ -7,6 +7,7 @@
 import ipaddr from 'ipaddr.js';
 
 export type IPFamily = 'ipv4' | 'ipv6';
+/** In the order in which they are served and shown. */
 export const ipFamilies: readonly IPFamily[] = ['ipv4', 'ipv6'];
 
 const dottedDecimal = /^\d{1,3}(\.\d{1,3}){3}$/;

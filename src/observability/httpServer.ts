@@ -25,6 +25,7 @@ export interface HttpServerOptions {
   readonly retryMs?: number;
 }
 
+/** A server that listens, or waits for its port. */
 export interface HttpServer {
   /** The port in use; undefined while another process holds it. */
   port(): number | undefined;

@@ -4,6 +4,7 @@
  */
 import winston from 'winston';
 
+/** The first argument is constant for each place in the code. */
 export interface Logger {
   error(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
