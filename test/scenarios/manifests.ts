@@ -22,3 +22,8 @@ export const externalIP = (index: number): ServiceManifest['clusterIP'] => ({
 export const allowedExternalIPs: Partial<NodeConfig> = {
   externalIPs: { allowedCIDRs: ['198.51.100.0/24', '2001:db8:3::/64'] },
 };
+
+/** An external IP by index, beside whatever else the spec says. */
+export const withExternalIP = (index: number, spec: object = {}): Partial<ServiceManifest> => ({
+  spec: { externalIPs: Object.values(externalIP(index)), ...spec },
+});
