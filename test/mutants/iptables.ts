@@ -7,6 +7,7 @@ const packets = 'test/scenarios/iptables.test.ts';
 const emitter = 'test/backend/iptables/rule.test.ts';
 const shares = 'test/scenarios/distribution.test.ts';
 const kernel = 'test/backend/iptables/kernel.test.ts';
+const drift = 'test/backend/iptables/drift.test.ts';
 
 export const iptablesMutants: readonly Mutant[] = [
   {
@@ -183,7 +184,7 @@ export const iptablesMutants: readonly Mutant[] = [
     file: 'src/backend/iptables/chainDigests.ts',
     find: 'return !isOurs && !includes',
     replace: 'return isOurs && !includes',
-    test: kernel,
+    test: drift,
     killer: 'iptables nft drift another rule in the place of one of ours is seen and repaired',
   },
   {
