@@ -5,8 +5,8 @@
  * for the takeover (or removed, with `migration.strategy: Replace`); the new loops start, and their first runs are
  * awaited. Nothing of the mode before is removed until `drainAndRemoveOthers`, so that it can come back.
  *
- * Concurrency: `start` and `replace` must not overlap. `stop` may be called at any time; a `replace` that is under way
- * then starts no more loops.
+ * Concurrency: `start` and `replace` must not overlap. `stop` may be called at any time; a `start` or `replace` that is
+ * under way then starts no more loops.
  */
 import type { ConditionNow } from '../api/conditions.ts';
 import { type ProxyMode, proxyModes } from '../api/nodeConfig.ts';
@@ -87,12 +87,15 @@ export class ModeReplacement {
     return running ?? this.#options.makeBackend(mode, family);
   }
 
-  /** Starts the first loops. Another mode may have served here before the agent started, so it is prepared. */
+  /**
+   * Starts the first loops, none after `stop`. Another mode may have served here before the agent started, so it is
+   * prepared.
+   */
   async start(desired: DesiredConfig, backends: Backends): Promise<void> {
     await this.#prepareTakeover(desired.config.mode).catch((error: unknown) =>
       this.#options.logger.warn('other modes could not be prepared for the start of this one', { error }),
     );
-    this.#syncLoops = this.#createSyncLoops(desired, backends);
+    if (!this.#isStopped) this.#syncLoops = this.#createSyncLoops(desired, backends);
   }
 
   /**

@@ -8,6 +8,7 @@ import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
+import { assignedNodeProxy } from '../support/assignedNodeProxy.ts';
 import { until } from '../support/until.ts';
 import { node, service } from '../support/objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
@@ -61,17 +62,7 @@ function newController(saved?: DesiredConfig): ConfigController {
 }
 
 function nodeProxy(generation: number, revision: string, config: Partial<NodeConfig> = {}): NodeProxy {
-  const spec = {
-    configRef: { name: 'default', uid: 'u', generation },
-    revision,
-    config: { ...builtIn().config, ...config },
-  };
-  return {
-    apiVersion: 'proxyconfig.dev/v1alpha1',
-    kind: 'NodeProxy',
-    metadata: { name: 'node-1', uid: 'n', generation },
-    spec,
-  };
+  return assignedNodeProxy({ revision, generation, config });
 }
 
 const inForce = (revision: string): Promise<void> =>

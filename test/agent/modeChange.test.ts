@@ -8,10 +8,10 @@ import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
 import { ConfigController } from '../../src/agent/configController.ts';
 import { Store } from '../../src/agent/store.ts';
 import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
-import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { DrainResult, DrainRequest, SyncRequest, SyncResult } from '../../src/backend/backend.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
+import { assignedNodeProxy } from '../support/assignedNodeProxy.ts';
 import { until } from '../support/until.ts';
 import { node, service } from '../support/objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
@@ -22,6 +22,8 @@ let journal: string[];
 let failing: Set<ProxyMode>;
 let refusing: Set<ProxyMode>;
 let draining: number;
+/** Resolves when backends may go on preparing for a takeover. */
+let preparation: Promise<void>;
 
 class JournalBackend extends RecordingBackend {
   readonly #mode: ProxyMode;
@@ -40,7 +42,7 @@ class JournalBackend extends RecordingBackend {
 
   prepareTakeover(): Promise<void> {
     journal.push(`${this.#mode} prepares`);
-    return Promise.resolve();
+    return preparation;
   }
 
   drainAndRemove({ drains }: DrainRequest): Promise<DrainResult> {
@@ -83,6 +85,7 @@ beforeEach(() => {
   failing = new Set();
   refusing = new Set();
   draining = 0;
+  preparation = Promise.resolve();
   store = new Store();
   store.setNode(decodeNode(node()).record);
   start();
@@ -95,18 +98,7 @@ afterEach(async () => {
 let generation = 0;
 function assign(revision: string, config: Partial<NodeConfig>): Promise<void> {
   generation += 1;
-  const spec = {
-    configRef: { name: 'default', uid: 'u', generation },
-    revision,
-    config: { ...builtIn().config, ...config },
-  };
-  const nodeProxy: NodeProxy = {
-    apiVersion: 'proxyconfig.dev/v1alpha1',
-    kind: 'NodeProxy',
-    metadata: { name: 'node-1', uid: 'n', generation },
-    spec,
-  };
-  configController.setNodeProxy(nodeProxy);
+  configController.setNodeProxy(assignedNodeProxy({ revision, generation, config }));
   return configController.decide();
 }
 
@@ -281,6 +273,18 @@ describe('Dataplane mode change', () => {
       await assign('r2', { mode: 'iptables' });
       expect(dataplane.status.accepted?.revision).toBe('r2');
     });
+  });
+
+  test('writes nothing when it is stopped while other modes are prepared for its first one', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    preparation = promise;
+    const first = assign('r1', { mode: 'iptables' });
+    await until('the other mode prepares', () => journal.length > 0);
+    const stopped = dataplane.stop(0);
+    resolve();
+    await Promise.all([first, stopped]);
+    expect(dataplane.status.families).toEqual([]);
+    expect(steps()).toEqual(['ipvs prepares']);
   });
 
   test('leaves everything as it is when it is stopped during a change', async () => {

@@ -25,6 +25,7 @@ import {
   sliceObjects,
 } from '../support/serviceManifests.ts';
 import type { Route } from '../support/traffic.ts';
+import { assignedNodeProxy } from '../support/assignedNodeProxy.ts';
 import { until } from '../support/until.ts';
 
 /** In ms. A change of mode in User Mode Linux takes up to a minute on a busy machine. */
@@ -206,13 +207,7 @@ export class Agent {
       onDecision: () => undefined,
     });
     const { revision, config } = desire(desired, 'NodeProxy');
-    const spec = { configRef: { name: 'default', uid: 'u', generation: 1 }, revision, config };
-    configController.setNodeProxy({
-      apiVersion: 'proxyconfig.dev/v1alpha1',
-      kind: 'NodeProxy',
-      metadata: { name: 'node-1', uid: 'n', generation: 1 },
-      spec,
-    });
+    configController.setNodeProxy(assignedNodeProxy({ revision, config }));
     await configController.decide();
     await until(
       `mode ${desired} in force`,
