@@ -3,91 +3,23 @@
  *
  * The test of the whole product runs the same steps as assertions (test/e2e).
  */
-import { fileURLToPath } from 'node:url';
+import { liveChanges, outage } from './changes.ts';
 import {
-  all,
-  alwaysTheSame,
-  contains,
-  evenSpread,
-  forEachNode,
-  hasLines,
-  lacks,
-  refusedNaming,
-  succeeds,
-} from './expectations.ts';
-import {
-  type Action,
-  deed,
-  type Expectation,
-  inClientPod,
-  kubectl,
-  node,
-  onNode,
-  outside,
-  type Step,
-} from './scene.ts';
-
-export interface Chapter {
-  readonly title: string;
-  readonly steps: readonly Step[];
-}
-
-const seconds = 1000;
-const manifest = (name: string): string => fileURLToPath(new URL(`manifests/${name}.yaml`, import.meta.url));
-
-/** Passes by what the API server and the kubelets do alone. */
-const step = (title: string, action: Action, expect: Expectation, withinMs = 30 * seconds): Step => ({
-  title,
-  needsAgents: false,
-  action,
-  expect,
-  withinMs,
-});
-/** Passes only when agents have programmed the nodes. */
-const served = (title: string, action: Action, expect: Expectation, withinMs = 20 * seconds): Step => ({
-  title,
-  needsAgents: true,
-  action,
-  expect,
-  withinMs,
-});
-
-const apply = (title: string, name: string): Step => step(title, kubectl(['apply', '-f', manifest(name)]), succeeds);
-const rolledOut = (...workload: readonly string[]): Step =>
-  step(
-    `${workload.at(-1)} is up`,
-    kubectl(['rollout', 'status', '--timeout=90s', ...workload]),
-    succeeds,
-    100 * seconds,
-  );
-
-const redisChain = 'KUBE-SVC-FWZO4IPCTY5IWGE6';
-const redisCli = (...words: readonly string[]): Action =>
-  outside((scene) => ['redis-cli', '-h', node(scene, 0).ipv4, '-p', '31269', ...words]);
-const manyRequests = (host: string, count: number): readonly string[] => [
-  'curl',
-  '-s',
-  '--fail-early',
-  '--connect-timeout',
-  '2',
-  '-H',
-  'Connection: close',
-  `http://${host}/?[1-${count}]`,
-];
-const myappRequests = outside((scene) => manyRequests(`${node(scene, 0).ipv4}:30080`, 60));
-/** The lines of the node's nat table that hold a text, as an administrator looks for them. */
-const natLinesWith = (text: string): Action => onNode(['sh', '-c', `iptables-save -t nat | grep -- '${text}'`]);
-const endpointAddresses = (service: string, namespace: string): Action =>
-  kubectl([
-    '-n',
-    namespace,
-    'get',
-    'endpointslices',
-    '-l',
-    `kubernetes.io/service-name=${service}`,
-    '-o',
-    'jsonpath={range .items[*].endpoints[*]}{.addresses[0]}{"\\n"}{end}',
-  ]);
+  type Chapter,
+  seconds,
+  step,
+  served,
+  apply,
+  rolledOut,
+  redisChain,
+  redisCli,
+  manyRequests,
+  myappRequests,
+  endpointAddresses,
+  nginxVIP,
+} from './actions.ts';
+import { all, alwaysTheSame, contains, evenSpread, hasLines, lacks, succeeds } from './expectations.ts';
+import { type Action, inClientPod, kubectl, node, onNode, outside } from './scene.ts';
 
 const preparation: Chapter = {
   title: 'A ProxyConfig governs every node',
@@ -150,7 +82,6 @@ const redis: Chapter = {
   ],
 };
 
-const nginxVIP = '10.254.198.92';
 const nginx: Chapter = {
   title: 'B. Three nginx replicas, a third of the connections each',
   steps: [
@@ -217,124 +148,6 @@ const dns: Chapter = {
   ],
 };
 
-const agentsAndRestarts =
-  'jsonpath={range .items[*]}{.metadata.name} {.status.containerStatuses[*].restartCount}{"\\n"}{end}';
-const liveChanges: Chapter = {
-  title: 'The ProxyConfig changes on live nodes',
-  steps: [
-    served(
-      'What is in force',
-      kubectl(['get', 'pxc,nodeproxies']),
-      all(contains('proxyconfig.proxyconfig.dev/default'), forEachNode(/^nodeproxy\S+ +default +iptables +Ready/gm)),
-    ),
-    step(
-      'Another masquerade bit',
-      kubectl(['patch', 'pxc', 'default', '--type=merge', '-p', '{"spec":{"masquerade":{"bit":15}}}']),
-      succeeds,
-    ),
-    served("The node's mark follows", natLinesWith('mark 0x'), all(contains('0x8000/0x8000'), lacks('0x4000'))),
-    served('Packets still arrive', redisCli('get', 'name'), succeeds),
-    step(
-      'Affinity on',
-      kubectl(['patch', 'service', 'myapp', '-p', '{"spec":{"sessionAffinity":"ClientIP"}}']),
-      succeeds,
-    ),
-    served(
-      "The node's rules say 10800 seconds, the default of the API server",
-      natLinesWith('--rcheck'),
-      contains('--rcheck --seconds 10800'),
-    ),
-    step(
-      'Affinity is capped at 120 seconds',
-      kubectl([
-        'patch',
-        'pxc',
-        'default',
-        '--type=merge',
-        '-p',
-        '{"spec":{"sessionAffinity":{"timeoutPolicy":"Cap","timeoutSeconds":120}}}',
-      ]),
-      succeeds,
-    ),
-    served(
-      "The node's rules say 120 seconds",
-      natLinesWith('--rcheck'),
-      all(contains('--rcheck --seconds 120'), lacks('10800')),
-    ),
-    served(
-      'The ProxyConfig is Ready again',
-      kubectl(['wait', '--for=condition=Ready', 'pxc/default', '--timeout=5s']),
-      succeeds,
-      70 * seconds,
-    ),
-    served(
-      'No agent was restarted',
-      kubectl([
-        '-n',
-        'proxyconfig-system',
-        'get',
-        'pods',
-        '-l',
-        'app.kubernetes.io/component=agent',
-        '-o',
-        agentsAndRestarts,
-      ]),
-      forEachNode(/^proxyconfig-agent\S+ 0$/gm),
-    ),
-    step(
-      'A contradiction is refused, naming the field',
-      kubectl(['apply', '-f', manifest('refused')]),
-      refusedNaming('spec.iptables'),
-    ),
-  ],
-};
-
-const outage: Chapter = {
-  title: 'Services outlive the control plane',
-  steps: [
-    step(
-      'The operator is stopped',
-      kubectl(['-n', 'proxyconfig-system', 'scale', '--replicas=0', 'deployment/proxyconfig-operator']),
-      succeeds,
-    ),
-    step(
-      'The API server is stopped',
-      deed('(the API server is stopped)', (scene) => scene.cluster.stopApiServer()),
-      succeeds,
-    ),
-    served('From outside, Redis still answers', redisCli('ping'), contains('PONG')),
-    served('From the node, nginx still answers from all three', onNode(manyRequests(nginxVIP, 90)), evenSpread(3)),
-    step(
-      'The API server is started',
-      deed('(the API server is started)', (scene) => scene.cluster.startApiServer()),
-      succeeds,
-    ),
-    step(
-      'The operator is started',
-      kubectl(['-n', 'proxyconfig-system', 'scale', '--replicas=1', 'deployment/proxyconfig-operator']),
-      succeeds,
-    ),
-    step(
-      'Redis is scaled back to one',
-      kubectl(['-n', 'work', 'scale', '--replicas=1', 'deployment/saythx-redis']),
-      succeeds,
-    ),
-    served(
-      'The node resynced: no probability is left',
-      onNode(['iptables', '-t', 'nat', '-S', redisChain]),
-      all(contains('KUBE-SEP-'), lacks('--probability')),
-      60 * seconds,
-    ),
-    served(
-      'Every node is still Ready',
-      kubectl(['wait', '--for=condition=Ready', 'pxc/default', '--timeout=5s']),
-      succeeds,
-      70 * seconds,
-    ),
-  ],
-};
-
-/** Scenarios of Services; they are also walked without agents, where whatever needs packets or rules must fail. */
 export const serviceChapters: readonly Chapter[] = [preparation, redis, nginx, affinity, dns];
 
 export const chapters: readonly Chapter[] = [...serviceChapters, liveChanges, outage];
