@@ -62,12 +62,12 @@ export const ipvsMutants: readonly Mutant[] = [
     killer: 'virtual servers that no Service wants go, but those in excludeCIDRs stay',
   },
   {
-    name: 'ipvs: an address loses its guard before it goes',
+    name: 'ipvs: an address loses its entry in KUBE-IPVS-IPS before it goes',
     file: 'src/backend/ipvs/changeSet.ts',
     find: 'setsAfter: addresses.removed.map(',
     replace: 'setsAfter: addresses.added.map(',
     test: ipvsLedger,
-    killer: 'one UDP port goes at once: the address before its guard, the virtual server last',
+    killer: 'one UDP port goes at once: the address before its entry in KUBE-IPVS-IPS, the virtual server last',
   },
   {
     name: 'ipvs: a full set stays as it is',

@@ -148,7 +148,7 @@ function keyOf(object: Json): string {
   return `${String(object['kind'])} ${namespace}/${name}`;
 }
 
-/** With what the API server wants to be told. */
+/** With what the API server requires. */
 function asSent(manifest: ServiceManifest): Json {
   const object = serviceObject(manifest);
   const spec = object['spec'] as Readonly<Record<string, unknown>>;

@@ -147,7 +147,7 @@ export function everywhere(outcome: Outcome): { readonly [source in Source]: Out
   };
 }
 
-/** Pods are told from others: these are masqueraded on their way to a cluster IP. */
+/** Pods are recognized: all others are masqueraded on their way to a cluster IP. */
 export function podsKept(by: Answerers): { readonly [source in Source]: Outcome } {
   return { ...everywhere(masqueraded(by)), 'pod here': kept(by), 'pod elsewhere': kept(by) };
 }

@@ -106,7 +106,7 @@ export async function iptablesObstacle(variant: 'nft' | 'legacy'): Promise<strin
   return (await networkObstacle()) ?? obstacle(`iptables-${variant}`, ['sh', '-c', script]);
 }
 
-/** Why rules that look in IP sets or at SCTP cannot be loaded here, or undefined when they can. */
+/** Why rules that ask IP sets or match SCTP cannot be loaded here, or undefined when they can. */
 export async function matchObstacle(): Promise<string | undefined> {
   const rules =
     '*filter\\n:X - [0:0]\\n-A X -m set --match-set x dst -j DROP\\n-A X -p sctp -m sctp --dport 1 -j DROP\\nCOMMIT\\n';

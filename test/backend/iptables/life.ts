@@ -1,5 +1,5 @@
 /**
- * An agent's store and backend through a history: one that syncs again and again, and one that hears everything and
+ * An agent's store and backend through a history: one that syncs again and again, and one that observes everything and
  * syncs once.
  */
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
@@ -37,15 +37,15 @@ export async function bothLives(
   places: Places,
 ): Promise<readonly [SyncResult, SyncResult]> {
   const one = new Life(places.stepwise, places);
-  for (const event of places.before) one.hear(event);
+  for (const event of places.before) one.observe(event);
   let result = await one.sync();
   for (const batch of batches) {
-    for (const event of batch) one.hear(event);
+    for (const event of batch) one.observe(event);
     result = await one.sync();
   }
   const other = new Life(places.fresh, places);
   // A list comes in any order, and with each object in its last form.
-  for (const event of lastForms([...places.before, ...batches.flat()])) other.hear(event);
+  for (const event of lastForms([...places.before, ...batches.flat()])) other.observe(event);
   return [result, await other.sync()];
 }
 
@@ -79,7 +79,7 @@ class Life {
     this.#store.listen({ onChange: (change) => this.#note(change), onNodeChange: () => (this.#changed = 'all') });
   }
 
-  hear(event: Event): void {
+  observe(event: Event): void {
     if (event.kind === 'service') this.#store.setService(event.key, decodeService(event.object));
     else if (event.kind === 'serviceGone') this.#store.removeService(event.key);
     else if (event.kind === 'slice') this.#store.setSlice(event.key, decodeEndpointSlice(event.object));
@@ -89,7 +89,7 @@ class Life {
     else if (event.kind === 'cut') this.#tool.cutAfter(event.afterTables);
   }
 
-  /** A backend that failed knows by itself that it must look at everything. */
+  /** A backend that failed knows by itself that it must write everything. */
   async sync(): Promise<SyncResult> {
     const changed = this.#changed;
     this.#changed = new Set();

@@ -26,23 +26,23 @@ describe('quarantine', () => {
   describe('findRefused', () => {
     const keys = Array.from({ length: 100 }, (_, index) => `ns/svc-${index}`);
     const rows = [
-      { name: 'one of a hundred', bad: ['ns/svc-37'], refused: ['ns/svc-37'], most: 16 },
+      { name: 'one of a hundred', bad: ['ns/svc-37'], refused: ['ns/svc-37'], maxTrials: 16 },
       {
         name: 'the first, the last and two neighbours',
         bad: ['ns/svc-0', 'ns/svc-50', 'ns/svc-51', 'ns/svc-99'],
         refused: ['ns/svc-0', 'ns/svc-50', 'ns/svc-51', 'ns/svc-99'],
-        most: 50,
+        maxTrials: 50,
       },
-      { name: 'nobody: each is accepted', bad: [] as string[], refused: undefined, most: 2 },
+      { name: 'nobody: each is accepted', bad: [] as string[], refused: undefined, maxTrials: 2 },
     ];
-    test.each(rows)('$name', async ({ bad, refused, most }) => {
+    test.each(rows)('$name', async ({ bad, refused, maxTrials }) => {
       let trials = 0;
       const accepts = (some: readonly string[]): Promise<boolean> => {
         trials += 1;
         return Promise.resolve(!some.some((key) => bad.includes(key)));
       };
       expect(await findRefused(keys, accepts)).toEqual(refused);
-      expect(trials).toBeLessThanOrEqual(most);
+      expect(trials).toBeLessThanOrEqual(maxTrials);
     });
 
     test('where not even an empty transaction is accepted, no Service is to blame, and none is tried', async () => {

@@ -10,7 +10,7 @@ type Node = Pick<Network, 'runOnNode'>;
 export interface TablesInput {
   readonly family: IPFamily;
   readonly variant: 'nft' | 'legacy';
-  /** Of `ipset restore`: the sets that the rules look in. */
+  /** Of `ipset restore`: the sets that the rules ask. */
   readonly sets: readonly string[];
   readonly input: string;
 }

@@ -57,7 +57,7 @@ function iptablesInput(state: ServiceState, commentsOmitted: boolean): string {
   return [...fullTransaction(plan, new AppliedChains(plan.fixed), differences)].join('');
 }
 
-/** Beside those of scenarios: each way to tell pods from others meets each policy. */
+/** Beside those of scenarios: each way to recognize pods meets each policy. */
 const localTraffics: readonly Partial<NodeConfig>[] = [
   {},
   { localTraffic: { detect: 'NodeCIDR' } },

@@ -44,7 +44,7 @@ describe('DesiredState', () => {
       expect(addresses).toEqual(['address replace 10.96.0.1/32 dev kube-ipvs0']);
     });
 
-    test('one UDP port goes at once: the address before its guard, the virtual server last', () => {
+    test('one UDP port goes at once: the address before its entry in KUBE-IPVS-IPS, the virtual server last', () => {
       const one = desiredStateOf();
       one.become([web({ ports: [{ port: 53, protocol: 'UDP' }] })]);
       expect(one.become([])).toEqual({

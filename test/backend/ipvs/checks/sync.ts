@@ -98,7 +98,7 @@ export const syncChecks: readonly Check[] = [
     },
   },
   {
-    name: 'what is rendered loads as printed, in both families',
+    name: 'what is rendered loads as it is, in both families',
     run: async (node) => {
       const services = [web(1, { ports: [{ port: 80, nodePort: 30_080 }], spec: { type: 'NodePort' } })];
       for (const { tool, args, input } of renderIpvs(
