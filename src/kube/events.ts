@@ -1,6 +1,6 @@
 /**
- * Kubernetes Events about an object, so that `kubectl describe` tells what happened. The same event is told once an
- * hour: a reconciler may say what it sees each time without flooding the API server.
+ * Kubernetes Events (events.k8s.io/v1) about an object, so that `kubectl describe` shows what happened. The same event
+ * is created once an hour: a reconciler may record what it finds each time without flooding the API server.
  */
 import { randomUUID } from 'node:crypto';
 import { isAlreadyExists } from './apiError.ts';
@@ -8,6 +8,7 @@ import type { KubeClient } from './client.ts';
 import { microTime } from './microTime.ts';
 import { retryOnConflict } from './retryOnConflict.ts';
 
+/** The object that an event is about; without a namespace it is cluster-scoped. */
 export interface ObjectReference {
   readonly apiVersion: string;
   readonly kind: string;
@@ -16,6 +17,7 @@ export interface ObjectReference {
   readonly namespace?: string | undefined;
 }
 
+/** One event; `note` is cut at 1024 characters, as the API server demands. */
 export interface EventDetails {
   readonly regarding: ObjectReference;
   readonly type: 'Normal' | 'Warning';
@@ -24,27 +26,34 @@ export interface EventDetails {
   /** What was being done, CamelCase, e.g. `Reconcile`. */
   readonly action: string;
   readonly note: string;
-  /** Two events of one name are one, whoever tells them; without it every event is another. */
+  /** Two events of one name are one, whoever creates them; without it every event is another. */
   readonly name?: string;
 }
 
+/** As client-go's EventRecorder. */
 export interface EventRecorder {
-  /** Never throws; a lost event is told to `onError`. */
+  /**
+   * Resolves when the event is created, or was within the last hour. Never rejects; a lost event goes to `onError`, and
+   * is not tried again within the hour.
+   */
   record(event: EventDetails): Promise<void>;
 }
 
+/** Who reports, and to which API server. */
 export interface EventRecorderOptions {
   readonly client: KubeClient;
-  /** The qualified name of what reports, e.g. `operatorController` of src/api/resources.ts. */
+  /** reportingController: the qualified name of what reports, e.g. `operatorController` of src/api/resources.ts. */
   readonly controller: string;
-  /** The Pod's or node's name. */
+  /** reportingInstance: the Pod's or node's name, cut at 128 characters. */
   readonly instance: string;
   readonly onError?: (error: unknown) => void;
 }
 
+/** An equal event is created again after this time; of so many events it is known. */
 const repeatAfterMs = 3_600_000;
 const rememberedEvents = 1000;
 
+/** Remembers the last 1000 events; a restarted process knows none of them. */
 export function createEventRecorder({ client, controller, instance, onError }: EventRecorderOptions): EventRecorder {
   const recorded = new Map<string, number>();
 
@@ -62,7 +71,7 @@ export function createEventRecorder({ client, controller, instance, onError }: E
   return {
     async record({ name, ...event }): Promise<void> {
       if (!isNew(event)) return;
-      // Events of cluster-scoped objects live in `default`, as the API server's validation wants it.
+      // Events of cluster-scoped objects live in `default`, as the API server's validation demands.
       const namespace = event.regarding.namespace ?? 'default';
       const body = {
         apiVersion: 'events.k8s.io/v1',

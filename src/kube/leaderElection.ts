@@ -1,5 +1,5 @@
 /**
- * One of several processes leads, by a Lease.
+ * One of several processes leads, by a Lease (coordination.k8s.io/v1).
  *
  * No two clocks are compared: a follower takes the Lease when it has seen it unchanged for the whole of its duration by
  * its own monotonic clock, and a leader believes in itself only for a shorter time, counted from before it asked for
@@ -11,6 +11,7 @@ import type { KubeClient, SendOptions } from './client.ts';
 import { microTime } from './microTime.ts';
 import { retryOnConflict, sendDecided } from './retryOnConflict.ts';
 
+/** Who competes for which Lease. */
 export interface LeaderElectionOptions {
   /** Its requests should time out well within `renewDeadlineMs`. */
   readonly client: KubeClient;
@@ -18,10 +19,12 @@ export interface LeaderElectionOptions {
   readonly name: string;
   /** Differs from that of every other process. */
   readonly identity: string;
+  /** The Lease could not be taken, renewed or given back; conflicts are left out. */
   readonly onError?: (error: unknown) => void;
   readonly timing?: Partial<LeaseTiming>;
 }
 
+/** In milliseconds. */
 export interface LeaseTiming {
   /** For how long followers leave a Lease alone that nobody renews. */
   readonly durationMs: number;
@@ -30,13 +33,14 @@ export interface LeaseTiming {
    * another leads.
    */
   readonly renewDeadlineMs: number;
+  /** From one try to take or renew the Lease to the next; a follower adds up to a quarter. */
   readonly retryMs: number;
 }
 
 /** A leader that was killed is replaced within durationMs + retryMs and one request. */
 const defaultTiming: LeaseTiming = { durationMs: 12_000, renewDeadlineMs: 8000, retryMs: 2000 };
 
-/** While not leading, nothing is written. */
+/** Thrown for a write of a process that does not lead, or no longer. */
 export class NotLeader extends Error {
   override readonly name = 'NotLeader';
 }
@@ -55,6 +59,7 @@ interface LeaseSpec {
   readonly leaseTransitions?: number;
 }
 
+/** One competitor; `run` is called once. */
 export class LeaderElection {
   readonly #options: LeaderElectionOptions;
   readonly #timing: LeaseTiming;
@@ -62,7 +67,7 @@ export class LeaderElection {
   /** The Lease as last seen, and when this process first saw it so. */
   #seen: { readonly lease: Lease; readonly at: number } | undefined;
   #leadsUntil = -Infinity;
-  #hasAnswer = false;
+  #hasObservedLease = false;
 
   constructor(options: LeaderElectionOptions) {
     this.#options = options;
@@ -70,19 +75,20 @@ export class LeaderElection {
     this.#path = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
   }
 
+  /** Reads the monotonic clock: false as soon as `renewDeadlineMs` have passed since the last renewal was asked for. */
   isLeader(): boolean {
     return performance.now() < this.#leadsUntil;
   }
 
-  /** Whether the API server has told who leads. */
-  get hasAnswer(): boolean {
-    return this.#hasAnswer;
+  /** True once a Lease was read or written; then it is known who leads. */
+  get hasObservedLease(): boolean {
+    return this.#hasObservedLease;
   }
 
   /**
    * Competes until the signal fires, and calls `lead` for each term; the term's signal fires when it is over. Then, and
    * at the end, `lead` is waited for; only after it has ended the Lease is given back, so that another may lead at
-   * once.
+   * once. Rejects with the error of `lead`, after the Lease was given back.
    */
   async run(lead: (term: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -117,13 +123,13 @@ export class LeaderElection {
   async #tryOnce(): Promise<void> {
     try {
       await retryOnConflict(() => this.#take());
-      this.#hasAnswer = true;
+      this.#hasObservedLease = true;
     } catch (error) {
       if (!isConflict(error)) this.#options.onError?.(error);
     }
   }
 
-  /** Also a leader whose Lease somebody else has written looks who holds it now, and goes by that. */
+  /** Also a leader whose Lease somebody else has written reads who holds it now, and goes by that. */
   async #take(): Promise<void> {
     const lease = (this.isLeader() ? this.#seen?.lease : undefined) ?? (await this.#readLease());
     if (lease !== undefined && !this.#isFree(lease)) {
@@ -208,7 +214,7 @@ export class LeaderElection {
   }
 }
 
-/** The client, but every write asks first whether this process still leads. */
+/** The client, but every write asks first whether this process still leads, and rejects with NotLeader if not. */
 export function writingAsLeader(client: KubeClient, isLeader: () => boolean): KubeClient {
   return {
     ...client,

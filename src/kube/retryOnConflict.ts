@@ -2,7 +2,7 @@
  * A conflict is no failure: somebody else was quicker, so what is to be written is decided anew from the object as it
  * now is. Every write that was decided on an object goes through here.
  *
- * The API server answers 409 in three cases, which want three things. `Conflict`: the object is not the one that
+ * The API server answers 409 in three cases, which need three things. `Conflict`: the object is not the one that
  * resourceVersion or uid of the write name, or changed all the time while it was written; decide anew. `AlreadyExists`:
  * another process made the object, or an earlier try did whose answer was lost; read it, and decide anew. `Conflict` of
  * field managers (server-side apply without `force`): waiting helps nothing, so it stays an error.
@@ -11,8 +11,9 @@ import { ApiError, isAlreadyExists, isConflict, isNotFound } from './apiError.ts
 import { pause } from './backoff.ts';
 import type { KubeClient } from './client.ts';
 
+/** How often, and how far apart. */
 export interface ConflictRetries {
-  /** How often at most, the first try included; default 5. */
+  /** Max number of tries, the first included; default 5. */
   readonly steps?: number;
   /** Milliseconds from one try to the next, lengthened by up to a tenth; default 10. */
   readonly waitMs?: number;
@@ -46,7 +47,8 @@ export async function retryOnConflict<T>(
 
 /**
  * Sends a write that was decided on an object as it was read. Another that made the object meanwhile, or deleted it, is
- * a conflict, too: throws one then, with the API server's answer as its cause.
+ * a conflict, too: throws one then (`isConflict`), with the API server's ApiError as its cause. Returns the object in
+ * the response; every other ApiError is thrown as it is.
  */
 export async function sendDecided<T>(client: KubeClient, ...request: Parameters<KubeClient['send']>): Promise<T> {
   const [method, path] = request;

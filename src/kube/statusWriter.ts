@@ -13,6 +13,7 @@ import { createBackoff } from './backoff.ts';
 import type { KubeClient } from './client.ts';
 import { retryOnConflict } from './retryOnConflict.ts';
 
+/** Which object, and how often. */
 export interface StatusWriterOptions {
   readonly client: KubeClient;
   readonly apiVersion: string;
@@ -25,23 +26,29 @@ export interface StatusWriterOptions {
    * Milliseconds from one write to the next; lengthened by up to a fifth, so that many writers do not write in step.
    */
   readonly intervalMs: number;
+  /** A write failed, other than by a conflict; undefined where it is not tried again by itself. */
   readonly onError?: (error: unknown, retryInMs: number | undefined) => void;
 }
 
+/** No method throws or rejects because of the API server. */
 export interface StatusWriter {
-  /** Equal to what was last written: nothing happens. `urgent`: does not wait for the interval. */
+  /**
+   * Replaces what waits. Nothing is written where it equals what was last written, or after `stop`. `urgent`: does not
+   * wait for the interval, but for Retry-After.
+   */
   write(status: object, options?: { readonly urgent?: boolean }): void;
   /**
    * The object was made anew, so what was written before is no longer there: the next status is written even if it is
    * equal.
    */
   forget(): void;
-  /** Tries once to write what waits, and ends. */
+  /** Tries once to write what waits, and resolves when nothing is under way any more. */
   stop(): Promise<void>;
 }
 
 const firstRetryMs = 1000;
 
+/** Starts nothing before the first `write`. */
 export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   return new PacedWriter(options);
 }
@@ -95,7 +102,7 @@ class PacedWriter implements StatusWriter {
     );
   }
 
-  /** Never throws: an error is told, and what was not written waits for another try. */
+  /** Never throws: an error goes to onError, and what was not written waits for another try. */
   async #flush(): Promise<void> {
     if (isDeepStrictEqual(this.#pending, this.#written)) this.#pending = undefined;
     if (this.#pending === undefined) return;
@@ -108,7 +115,7 @@ class PacedWriter implements StatusWriter {
     }
   }
 
-  /** Returns what was written; what was not is wanted still, unless something newer is or there is nobody to tell. */
+  /** Returns what was written; what was not stays pending, unless something newer is or the object does not exist. */
   async #applyLatest(): Promise<object | undefined> {
     const status = this.#pending;
     this.#pending = undefined;
@@ -128,7 +135,7 @@ class PacedWriter implements StatusWriter {
 
   #scheduleRetry(error: unknown): void {
     if (isNotFound(error)) {
-      // Whoever makes the object anew is told by the next write.
+      // An object made anew gets the next write, even an equal one.
       this.#written = undefined;
       this.#options.onError?.(error, undefined);
       return;
@@ -137,10 +144,10 @@ class PacedWriter implements StatusWriter {
       this.#nextWriteAt = performance.now() + this.#options.intervalMs;
       return;
     }
-    const asked = retryAfterMs(error);
-    const wait = this.#backoff.next() + asked;
+    const retryAfter = retryAfterMs(error);
+    const wait = this.#backoff.next() + retryAfter;
     this.#nextWriteAt = performance.now() + wait;
-    if (asked > 0) this.#notBefore = this.#nextWriteAt;
+    if (retryAfter > 0) this.#notBefore = this.#nextWriteAt;
     this.#options.onError?.(error, this.#stopped ? undefined : wait);
   }
 }

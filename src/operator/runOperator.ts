@@ -1,5 +1,5 @@
 /**
- * @module What `proxyconfig operator` runs: several processes, of which one at a time leads and works.
+ * What `proxyconfig operator` runs: several processes, of which one at a time leads and works.
  */
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
@@ -19,7 +19,10 @@ const statusIntervalMs = 5000;
 /** Well within the time for which a leader leads without a renewal. */
 const leaseRequestTimeoutMs = 3000;
 
-/** Works until the signal fires, then writes what is due, gives the Lease back and resolves. */
+/**
+ * Competes for the Lease and works while it leads, until the signal fires; then writes what is due, gives the Lease
+ * back and resolves. An API server that is away is waited for. Throws where the kubeconfig cannot be loaded.
+ */
 export async function runOperator(config: OperatorConfig, signal: AbortSignal): Promise<void> {
   const logger = createLogger(config.logLevel);
   const kubeConfig = loadKubeConfig(config.kubernetes);
@@ -40,7 +43,7 @@ export async function runOperator(config: OperatorConfig, signal: AbortSignal): 
     onError: (error) => logger.warn('cannot get or renew the Lease', { error }),
   });
   let operator: ProxyConfigOperator | undefined;
-  const isReady = (): boolean => (operator === undefined ? election.hasAnswer : operator.synced);
+  const isReady = (): boolean => (operator === undefined ? election.hasObservedLease : operator.synced);
   const servers = startServers(config, { isReady, logger, metrics });
   logger.info('operator starts', { version: config.version, server: client.server });
   try {
