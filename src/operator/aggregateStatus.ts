@@ -1,5 +1,5 @@
 /**
- * Sums what nodes report up into a ProxyConfig's status, so that `kubectl get pxc` and kstatus tell the truth at any
+ * Sums what nodes report up into a ProxyConfig's status, so that `kubectl get pxc` and kstatus are right at any
  * moment.
  */
 import { mergeConditions } from '../api/conditions.ts';

@@ -7,11 +7,12 @@ import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { proxyConfigResource, revisionLabel } from '../api/resources.ts';
 
+/** What matters of a Node. */
 export interface KnownNode {
   readonly name: string;
   readonly uid: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** False when the kubelet says so, or has not been heard of; true also for a Node that nothing is reported of. */
+  /** False where the condition Ready is False or Unknown; true also for a Node without it. */
   readonly ready: boolean;
 }
 
@@ -21,7 +22,7 @@ export interface AgentPod {
   readonly ready: boolean;
 }
 
-/** One configuration that nodes were told once, kept for a rollback and for nodes that come in mid-rollout. */
+/** One configuration that nodes were once assigned, kept for a rollback and for nodes that come in mid-rollout. */
 export interface KnownRevision {
   readonly name: string;
   /** uid of the ProxyConfig that owns it. */
@@ -32,6 +33,7 @@ export interface KnownRevision {
   readonly nodeConfig: NodeConfig;
 }
 
+/** Everything that a reconciliation decides on. */
 export interface ClusterView {
   readonly nodes: ReadonlyMap<string, KnownNode>;
   readonly configs: ReadonlyMap<string, ProxyConfig>;
@@ -60,6 +62,7 @@ interface ApiControllerRevision extends ApiObject {
 }
 type ApiConditions = readonly { readonly type: string; readonly status: string }[];
 
+/** Labels of the Pods that run agents, as config/ sets them. */
 export const agentLabels = { 'app.kubernetes.io/name': 'proxyconfig', 'app.kubernetes.io/component': 'agent' } as const;
 
 /**
@@ -99,12 +102,13 @@ export function decodeRevision(object: unknown): KnownRevision | undefined {
   return { name: metadata.name, owner, revision, number, nodeConfig: data };
 }
 
-/** Without managedFields and annotations, which are most of an object's size and none of our business. */
+/** Without managedFields and annotations, which are most of an object's size and decide nothing. */
 export function decodeProxyConfig(object: unknown): ProxyConfig {
   const config = object as ProxyConfig;
   return { ...config, metadata: identityOf(config.metadata) };
 }
 
+/** As `decodeProxyConfig`, with ownerReferences. */
 export function decodeNodeProxy(object: unknown): NodeProxy {
   const nodeProxy = object as NodeProxy;
   const { ownerReferences } = nodeProxy.metadata;

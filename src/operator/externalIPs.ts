@@ -1,5 +1,5 @@
 /**
- * Tells owners of Services that external IPs of theirs are not served, and why.
+ * What events say to owners of Services whose external IPs are not served, and why.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
@@ -8,6 +8,7 @@ import type { ServiceRecord } from '../model/service.ts';
 import { allowedExternalIPs } from '../model/servicePorts.ts';
 import type { ServiceNote } from './serviceEvents.ts';
 
+/** What matters of a Service that has external IPs. */
 export type ServiceWithExternalIPs = Pick<ServiceRecord, 'namespace' | 'name' | 'uid' | 'externalIPs'>;
 
 /** undefined for a Service that has none, or is not proxied at all. */
@@ -22,15 +23,15 @@ export function decodeExternalIPs(object: unknown): ServiceWithExternalIPs | und
 export class ServicesWithExternalIPs {
   readonly #byUid = new Map<string, ServiceWithExternalIPs>();
 
-  /** Whether that is news. */
-  keep(uid: string, service: ServiceWithExternalIPs | undefined): boolean {
+  /** Takes what a watch brought; undefined where it has none or is deleted. Returns whether that is a change. */
+  observe(uid: string, service: ServiceWithExternalIPs | undefined): boolean {
     if (isDeepStrictEqual(service, this.#byUid.get(uid))) return false;
     if (service === undefined) this.#byUid.delete(uid);
     else this.#byUid.set(uid, service);
     return true;
   }
 
-  /** What is to be said of them on nodes that these ProxyConfigs govern. */
+  /** One note for each Service that one of these ProxyConfigs, which govern nodes, does not allow all of its IPs. */
   notes(configs: readonly ProxyConfig[]): readonly ServiceNote[] {
     return [...this.#byUid.values()].flatMap((service) => {
       const note = noteOn(service, configs);

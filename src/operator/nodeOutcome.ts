@@ -1,5 +1,5 @@
 /**
- * How one node stands to what it was told, from its NodeProxy, its Node and its agent's Pod.
+ * What became of what one node was assigned, from its NodeProxy, its Node and its agent's Pod.
  */
 import { findCondition } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
@@ -9,15 +9,16 @@ import type { ClusterView, KnownNode } from './clusterView.ts';
 import type { Target } from './resolve.ts';
 import type { Clock } from './since.ts';
 
+/** One node of a target, as a rollout sees it. */
 export interface NodeOutcome {
   readonly node: string;
-  /** The revision that it was told last; undefined for a node that was never told anything. */
+  /** The revision that it was assigned last; undefined for a node that was never assigned any. */
   readonly assigned: string | undefined;
   /** Its NodeProxy names this ProxyConfig, and goes with this Node. */
   readonly belongs: boolean;
   /**
-   * New: it has no NodeProxy. Changing: the agent has not answered, or is at it. Ready: what it was told is in force.
-   * Failed: the agent saw what it was told and does not run it.
+   * New: it has no NodeProxy. Changing: the agent has not reported on this spec, or is applying it. Ready: what it was
+   * assigned is in force. Failed: the agent saw what it was assigned and does not run it.
    */
   readonly phase: 'New' | 'Changing' | 'Ready' | 'Failed';
   /**
@@ -26,9 +27,9 @@ export interface NodeOutcome {
   readonly reachable: boolean;
   /** Out of reach for so long that nothing waits for it any more. */
   readonly ignoredAsUnreachable: boolean;
-  /** By the operator's clock; Infinity while it is not Ready. */
+  /** Milliseconds since the epoch by the operator's clock; Infinity while it is not Ready. */
   readonly readySince: number;
-  /** Since when it has been told this and been in reach. */
+  /** Since when it has been assigned this and been in reach; milliseconds since the epoch. */
   readonly assignedSince: number;
   /** The target's revision is in force. */
   readonly updated: boolean;
@@ -39,17 +40,19 @@ export interface NodeOutcome {
   readonly problem: NodeProblem | undefined;
 }
 
+/** `reason` is CamelCase; `since` is RFC 3339. */
 export interface NodeProblem {
   readonly reason: string;
   readonly message?: string;
   readonly since?: string;
 }
 
-/** How many nodes stand where; `unavailable` = effective - ready. */
+/** How many nodes are in which state; `unavailable` = effective - ready. */
 export type NodeCounts = Required<NonNullable<ProxyConfigStatus['nodes']>>;
 
 type LiveView = Pick<ClusterView, 'nodeProxies' | 'readyAgents' | 'lostNodeProxies'>;
 
+/** One for each node that the target governs, in its order. */
 export function outcomesOf(target: Target, view: LiveView, clock: Clock): NodeOutcome[] {
   return target.nodes.map((node) => {
     const nodeProxy = view.nodeProxies.get(node.name);
@@ -94,7 +97,7 @@ function reportOf(nodeProxy: NodeProxy | undefined): Pick<NodeOutcome, 'drifted'
   return { drifted: state === 'Drifted' || findCondition(conditions, 'Drifted')?.status === 'True', mode };
 }
 
-/** What a node was told by a NodeProxy that somebody has deleted: it still runs that. */
+/** What a node was assigned by a NodeProxy that somebody has deleted: it still runs that. */
 function lostOf(node: KnownNode, { lostNodeProxies }: LiveView): NodeProxy | undefined {
   const lost = lostNodeProxies.get(node.name);
   return isOwnedBy(lost, node) ? lost : undefined;
@@ -119,13 +122,13 @@ function isOwnedBy(nodeProxy: NodeProxy | undefined, node: KnownNode): boolean {
 function phaseOf(nodeProxy: NodeProxy | undefined): NodeOutcome['phase'] {
   if (!nodeProxy) return 'New';
   const { spec, status } = nodeProxy;
-  if (!status || !isAnswered(nodeProxy)) return 'Changing';
+  if (!status || !isObserved(nodeProxy)) return 'Changing';
   if (status.revision === spec.revision && findCondition(status.conditions, 'Ready')?.status === 'True') return 'Ready';
   return status.state === 'Degraded' || status.state === 'RolledBack' ? 'Failed' : 'Changing';
 }
 
-/** An answer to an earlier spec says nothing about this one. */
-function isAnswered({ status, metadata }: NodeProxy): boolean {
+/** A report on an earlier spec says nothing about this one. */
+function isObserved({ status, metadata }: NodeProxy): boolean {
   return (status?.observedGeneration ?? -1) >= (metadata.generation ?? 0);
 }
 

@@ -1,20 +1,20 @@
 /**
- * The operator's way to write an object: what came of it is known at once, and so is what the object is by now where
- * the write came too late.
+ * Writes objects of the operator: the response is known at once, and so is what the object is by now where the write
+ * met a conflict.
  */
 import type { ApiResource } from '../api/resources.ts';
 import { isConflict, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient, SendOptions } from '../kube/client.ts';
 import { sendDecided } from '../kube/retryOnConflict.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { AnsweredObject, KnownObjects } from './knownObjects.ts';
+import type { ResponseObject, KnownObjects } from './knownObjects.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 
 export interface ObjectWriterOptions {
   readonly client: KubeClient;
   readonly logger: Logger;
   readonly metrics: Pick<OperatorMetrics, 'writeConflicts'>;
-  /** Something is known now that was not before. */
+  /** Called when a response has changed what is known of an object. */
   readonly onChange: () => void;
 }
 
@@ -30,6 +30,7 @@ export interface ObjectWrite {
   readonly options: SendOptions;
 }
 
+/** May be called many times at once; the writes are independent. */
 export class ObjectWriter {
   readonly #options: ObjectWriterOptions;
 
@@ -38,17 +39,18 @@ export class ObjectWriter {
   }
 
   /**
-   * Sends the write. Where the object was changed, made or deleted since it was decided on, it is read anew and a
-   * conflict is thrown, so that everything is decided anew.
+   * Sends the write; what the object is then is known. Where it was changed, made or deleted since it was decided on,
+   * it is counted and read anew, and a conflict (`isConflict`) is thrown, so that everything is decided anew. Every
+   * other ApiError is thrown as it is.
    */
   async write(kind: WrittenKind, name: string, { method, path, options }: ObjectWrite): Promise<void> {
     const { client, logger, metrics } = this.#options;
     try {
-      this.#learn(kind, await sendDecided(client, method, path, options));
+      this.#observe(kind, await sendDecided(client, method, path, options));
     } catch (error) {
       if (isConflict(error)) {
         metrics.writeConflicts.inc({ resource: kind.plural });
-        logger.debug('a write came too late', { resource: kind.plural, name, error });
+        logger.debug('a write met a conflict', { resource: kind.plural, name, error });
         await this.#readAnew(kind, name);
       }
       throw error;
@@ -57,14 +59,14 @@ export class ObjectWriter {
 
   async #readAnew(kind: WrittenKind, name: string): Promise<void> {
     try {
-      this.#learn(kind, await this.#options.client.get(`${kind.path}/${name}`));
+      this.#observe(kind, await this.#options.client.get(`${kind.path}/${name}`));
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      if (kind.objects.keep({ name, resourceVersion: '' })) this.#options.onChange();
+      if (kind.objects.observe({ name, resourceVersion: '' })) this.#options.onChange();
     }
   }
 
-  #learn({ objects }: WrittenKind, answer: AnsweredObject): void {
-    if (objects.learn(answer)) this.#options.onChange();
+  #observe({ objects }: WrittenKind, response: ResponseObject): void {
+    if (objects.observeResponse(response)) this.#options.onChange();
   }
 }

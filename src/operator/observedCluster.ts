@@ -10,8 +10,9 @@ import {
   decodeRevision,
   type ClusterView,
 } from './clusterView.ts';
-import { type AnsweredObject, type ObservedObject, KnownObjects, WrittenObjects } from './knownObjects.ts';
+import { type ResponseObject, type ObservedObject, KnownObjects, WrittenObjects } from './knownObjects.ts';
 
+/** One collection for each kind that is watched. */
 export class ObservedCluster {
   readonly nodes = new KnownObjects(decodeNode);
   readonly configs = new WrittenObjects(decodeProxyConfig);
@@ -19,6 +20,7 @@ export class ObservedCluster {
   readonly revisions = new KnownObjects(decodeRevision);
   readonly agentPods = new KnownObjects(decodeAgentPod);
 
+  /** What is known now. Its maps are live: whoever decides on them does so without an await in between. */
   view(): ClusterView {
     const agentPods = [...this.agentPods.byName.values()];
     return {
@@ -31,7 +33,7 @@ export class ObservedCluster {
     };
   }
 
-  /** Of NodeProxies that are lost only those matter whose nodes are there. */
+  /** Drops lost NodeProxies of Nodes that are deleted: only those matter whose Nodes are there. */
   forgetGoneNodes(): void {
     this.nodeProxies.forgetLost((name) => !this.nodes.byName.has(name));
   }
@@ -45,16 +47,16 @@ class KnownNodeProxies extends WrittenObjects<NodeProxy> {
     return this.#lost;
   }
 
-  override keep(observed: ObservedObject): boolean {
+  override observe(observed: ObservedObject): boolean {
     const known = this.byName.get(observed.name);
     if (observed.object !== undefined) this.#lost.delete(observed.name);
     else if (known !== undefined) this.#lost.set(observed.name, known);
-    return super.keep(observed);
+    return super.observe(observed);
   }
 
-  override learn(answer: AnsweredObject): boolean {
-    this.#lost.delete(answer.metadata.name);
-    return super.learn(answer);
+  override observeResponse(response: ResponseObject): boolean {
+    this.#lost.delete(response.metadata.name);
+    return super.observeResponse(response);
   }
 
   forgetLost(isForgotten: (name: string) => boolean): void {

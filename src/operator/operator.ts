@@ -1,5 +1,39 @@
 /**
- * @module The operator process: watches, lets `reconcile` decide, and writes what comes out.
+ * @module The operator: watches, lets `reconcile` decide, and writes what comes out.
+ *
+ * What the caller may rely on: `start` resolves when everything is listed; `stop` returns at once, and `stopped`
+ * resolves when nothing runs any more. `synced` is true from the first complete list on. One instance serves one term
+ * of leadership: it is started once and stopped once.
+ *
+ * Goals:
+ *  1. What the cluster is decides, not what happened in it: no event is needed, none may be missed for good.
+ *  2. A successor that knows nothing but the objects on the API server goes on where this process ended, between any
+ *     two writes.
+ *  3. No newer write of anybody else is undone.
+ *  4. Many changes cost few reconciliations, and a large cluster no flood of requests.
+ *  5. Neither a pause nor a failure waits until all nodes are written.
+ *
+ * How each is met:
+ *  1. All watches feed one key of the work queue, because which ProxyConfig governs a node is a question about all of
+ *     them. A reconciliation takes a view of everything known, and `reconcile` (pure) gives everything to be written.
+ *  2. Writes go in a fixed order. Revisions first, since a status names revisions, and a node can only be taken back to
+ *     one whose configuration is kept. Then statuses: a rollout's state has to be on the API server before a node is
+ *     changed for it (rolloutTransitions.ts). Then NodeProxies. Then events about Services, which nothing depends on;
+ *     events about a ProxyConfig follow the status that they speak of, so that they come once.
+ *  3. A write carries the resourceVersion that it was decided on; one to an object made, changed or deleted meanwhile
+ *     is a conflict (ObjectWriter), and the object is read anew. The whole reconciliation is then done again on what is
+ *     known by then, five times at most, each after the debounce time; after that it is requeued like any change. A
+ *     conflict is neither a failure nor logged above level debug. Every other error ends the reconciliation, and the
+ *     queue runs it again with a backoff, or after Retry-After.
+ *  4. Changes are debounced: for 50 ms, or 20 times as long as the last decision took. A ProxyConfig's status is
+ *     written once in `statusIntervalMs`, the latest of them; NodeProxies eight at a time. Responses to own writes are
+ *     known at once (knownObjects.ts), so that a reconciliation does not decide twice because a watch is late.
+ *  5. NodeProxies are written for `statusIntervalMs` at most; the rest is decided anew in the next reconciliation.
+ *
+ * Concurrency: the work queue runs one reconciliation at a time; changes during it make another follow. Watches may
+ * change what is known between its awaits, which a decision already taken does not see; the resourceVersions refuse it
+ * where that matters. Nothing is written before `synced`. `stop` ends the watches and the queue, then writes the
+ * statuses that waited for their interval, once: a successor would have to find them out anew.
  */
 import { apiVersion, nodeProxyResource, operatorController, proxyConfigResource } from '../api/resources.ts';
 import { createEventRecorder, type EventRecorder } from '../kube/events.ts';
@@ -24,9 +58,9 @@ export interface OperatorOptions {
   readonly client: KubeClient;
   readonly logger: Logger;
   readonly metrics: OperatorMetrics;
-  /** This process in events. */
+  /** Names this process in events (reportingInstance). */
   readonly instance: string;
-  /** Least time from one status write of a ProxyConfig to its next. */
+  /** Min milliseconds from one status write of a ProxyConfig to its next; max milliseconds of writing NodeProxies. */
   readonly statusIntervalMs: number;
   /** Milliseconds since the epoch that never go back. */
   readonly now: () => number;
@@ -36,17 +70,18 @@ const core = { group: '', version: 'v1' };
 /** Everything is reconciled under one key: which ProxyConfig wins a node is a question about all of them. */
 const wholeCluster = 'cluster';
 /**
- * Changes are gathered before a turn, so that a burst such as the first list is decided on once; in a large cluster for
- * 20 times as long as a turn takes.
+ * Changes are debounced, so that a burst such as the first list is decided on once; in a large cluster for 20 times as
+ * long as a decision takes.
  */
 const minDebounceMs = 50;
 const debouncePerReconcile = 20;
 const concurrentWrites = 8;
-/** From some events to the next where there are many. */
+/** From some events about Services to the next where there are many. */
 const moreEventsMs = 10_000;
-/** Time alone never asks for more turns than this. */
+/** Time alone never asks for a reconciliation sooner than this. */
 const minRequeueMs = 100;
 
+/** The reconciler of all ProxyConfigs; see the head of this file. */
 export class ProxyConfigOperator extends OperatorBase {
   readonly #options: OperatorOptions;
   readonly #events: EventRecorder;
@@ -88,16 +123,16 @@ export class ProxyConfigOperator extends OperatorBase {
 
   protected override async init(): Promise<void> {
     const { nodes, configs, nodeProxies, revisions, agentPods } = this.#observed;
-    const keepIn = (known: KnownObjects<unknown>) => (observed: ObservedObject) => this.#keep(observed, known);
+    const into = (known: KnownObjects<unknown>) => (observed: ObservedObject) => this.#observe(observed, known);
     const apps = { group: 'apps', version: 'v1', namespace: operatorNamespace };
     // Only an event hangs on it: nodes need not wait where it may not be read.
-    void this.watch({ ...core, plural: 'services' }, (service) => this.#keepService(service));
+    void this.watch({ ...core, plural: 'services' }, (service) => this.#observeService(service));
     await Promise.all([
-      this.watch(proxyConfigResource, keepIn(configs)),
-      this.watch({ ...apps, plural: 'controllerrevisions' }, keepIn(revisions)),
-      this.watch(nodeProxyResource, keepIn(nodeProxies)),
-      this.watch({ ...core, plural: 'nodes' }, keepIn(nodes)),
-      this.watch({ ...core, plural: 'pods', namespace: operatorNamespace }, keepIn(agentPods)),
+      this.watch(proxyConfigResource, into(configs)),
+      this.watch({ ...apps, plural: 'controllerrevisions' }, into(revisions)),
+      this.watch(nodeProxyResource, into(nodeProxies)),
+      this.watch({ ...core, plural: 'nodes' }, into(nodes)),
+      this.watch({ ...core, plural: 'pods', namespace: operatorNamespace }, into(agentPods)),
     ]);
     this.#synced = true;
     this.#options.logger.info('everything is listed', {
@@ -107,11 +142,15 @@ export class ProxyConfigOperator extends OperatorBase {
     this.#queue.add(wholeCluster);
   }
 
+  /** Begins to stop; a second call does nothing. */
   override stop(): void {
     this.#stopped ??= this.#shutDown();
   }
 
-  /** Resolves when nothing runs any more and what waited to be written has been tried once. */
+  /**
+   * Resolves when nothing runs any more and what waited to be written has been tried once; at once where `stop` was not
+   * called. Never rejects because of the API server.
+   */
   async stopped(): Promise<void> {
     await this.#stopped;
   }
@@ -119,24 +158,24 @@ export class ProxyConfigOperator extends OperatorBase {
   async #shutDown(): Promise<void> {
     await this.stopWatching();
     await this.#queue.stop();
-    if (this.#synced) await this.#reportLast();
+    if (this.#synced) await this.#writeLastStatuses();
   }
 
-  /** What waited for the interval to be over is told now; a successor would have to find it out anew. */
-  async #reportLast(): Promise<void> {
+  /** Writes the statuses that wait for their interval; a successor would have to find them out anew. */
+  async #writeLastStatuses(): Promise<void> {
     try {
-      await retryOnConflict(() => this.#reportAll(this.#decide(), { isLast: true }));
+      await retryOnConflict(() => this.#writeStatuses(this.#decide(), { isLast: true }));
     } catch (error) {
       if (!isConflict(error)) this.#options.logger.warn('the last status was not written', { error });
     }
   }
 
-  #keep(observed: ObservedObject, into: KnownObjects<unknown>): void {
-    if (into.keep(observed)) this.#enqueue();
+  #observe(observed: ObservedObject, known: KnownObjects<unknown>): void {
+    if (known.observe(observed)) this.#enqueue();
   }
 
-  #keepService({ uid, object }: WatchedObject): void {
-    if (this.#serviceOwners.keep(uid, object)) this.#enqueue();
+  #observeService({ uid, object }: WatchedObject): void {
+    if (this.#serviceOwners.observe(uid, object)) this.#enqueue();
   }
 
   #enqueue(): void {
@@ -144,37 +183,38 @@ export class ProxyConfigOperator extends OperatorBase {
   }
 
   /**
-   * A write that came too late is no failure: it is known by then what has changed, and a new turn decides on that.
-   * Where somebody else is quicker each time, it goes on at the pace of any other news.
+   * Resolves with milliseconds until the next reconciliation, or undefined. A conflict is no failure: by then it is
+   * known what has changed, and it is reconciled again on that. Where somebody else is quicker each time, it is
+   * requeued at the pace of any other change.
    */
   async #reconcile(signal: AbortSignal): Promise<number | undefined> {
     try {
-      return await retryOnConflict(() => this.#clockAt(), { waitMs: this.#debounceMs, signal });
+      return await retryOnConflict(() => this.#reconcileOnce(), { waitMs: this.#debounceMs, signal });
     } catch (error) {
       if (!isConflict(error)) throw error;
       return this.#debounceMs;
     }
   }
 
-  /** Resolves with milliseconds until the next turn, or undefined; throws a conflict when a write came too late. */
-  async #clockAt(): Promise<number | undefined> {
+  /** Resolves with milliseconds until the next reconciliation, or undefined; throws a conflict when a write met one. */
+  async #reconcileOnce(): Promise<number | undefined> {
     const { metrics } = this.#options;
     const reconciliation = this.#decide();
     const { statusUpdates, revisionWrites, nodeWrites, requeueAfterMs } = reconciliation;
     metrics.observe(statusUpdates);
-    this.#forget();
-    // Revisions and status first: what nodes are told must be known to whoever goes on from here.
+    this.#forgetDeleted();
+    // Revisions and status first: what nodes are assigned must be known to whoever goes on from here.
     for (const write of revisionWrites) await this.#writeRevision(write);
-    const statusDueMs = await this.#reportAll(reconciliation, { isLast: false });
+    const statusDueMs = await this.#writeStatuses(reconciliation, { isLast: false });
     if (nodeWrites.length > 0) await this.#assignNodes(nodeWrites);
     const isAllRecorded = await this.#recordServiceEvents(statusUpdates);
     metrics.reconciliations.inc({ result: 'done' });
-    const next = Math.min(
+    const requeueMs = Math.min(
       statusDueMs ?? Infinity,
       isAllRecorded ? Infinity : moreEventsMs,
       Math.max(requeueAfterMs ?? Infinity, minRequeueMs),
     );
-    return next === Infinity ? undefined : next;
+    return requeueMs === Infinity ? undefined : requeueMs;
   }
 
   #decide(): Reconciliation {
@@ -184,7 +224,7 @@ export class ProxyConfigOperator extends OperatorBase {
     return reconciliation;
   }
 
-  /** One that is made or deleted already is as it should be; what is known of it by then is for the next turn. */
+  /** One that is made or deleted already is as it should be; it is known by then, for the next reconciliation. */
   async #writeRevision({ name, method, path, options }: RevisionWrite): Promise<void> {
     const kind = { plural: 'controllerrevisions', path: controllerRevisionsPath, objects: this.#observed.revisions };
     try {
@@ -198,13 +238,13 @@ export class ProxyConfigOperator extends OperatorBase {
   }
 
   /**
-   * What is left over after the longest time is decided anew, since each write asks for another turn: with the status
+   * What is left over after the max time is decided anew, since each write is a change that enqueues: with the status
    * that is due, and by what has changed meanwhile.
    */
   async #assignNodes(writes: readonly NodeWrite[]): Promise<void> {
     const { logger, metrics, statusIntervalMs } = this.#options;
     const nodes = writes.slice(0, 10).map(({ node }) => node);
-    logger.info('telling nodes what to run', { count: writes.length, nodes });
+    logger.info('assigning nodes', { count: writes.length, nodes });
     const kind: WrittenKind = { ...nodeProxyResource, objects: this.#observed.nodeProxies };
     const send = async (write: NodeWrite): Promise<void> => {
       await this.#writer.write(kind, write.node, write);
@@ -213,7 +253,7 @@ export class ProxyConfigOperator extends OperatorBase {
     await writeNodes(writes, { send, concurrency: concurrentWrites, maxMs: statusIntervalMs });
   }
 
-  /** Whether nothing is left to be told. */
+  /** Whether all of them are recorded; false where more are due later. */
   #recordServiceEvents(statusUpdates: readonly StatusUpdate[]): Promise<boolean> {
     const governing = statusUpdates
       .filter(({ status }) => (status.nodes?.effective ?? 0) > 0)
@@ -221,8 +261,10 @@ export class ProxyConfigOperator extends OperatorBase {
     return this.#serviceOwners.recordEvents(governing, this.#observed.nodeProxies.byName.values());
   }
 
-  /** Milliseconds until the next status may be written; undefined when none waits. */
-  async #reportAll(
+  /**
+   * Writes each changed status whose interval is over, or all. Milliseconds until the next may be; undefined for none.
+   */
+  async #writeStatuses(
     { statusUpdates }: Pick<Reconciliation, 'statusUpdates'>,
     { isLast }: { isLast: boolean },
   ): Promise<number | undefined> {
@@ -231,12 +273,12 @@ export class ProxyConfigOperator extends OperatorBase {
       const { uid = '' } = update.config.metadata;
       const due = (this.#statusWrittenAt.get(uid) ?? -Infinity) + this.#options.statusIntervalMs - performance.now();
       if (due > 0 && !isLast) waits.push(due);
-      else await this.#report(update);
+      else await this.#writeStatus(update);
     }
     return waits.length === 0 ? undefined : Math.min(...waits);
   }
 
-  async #report({ config, status, events }: StatusUpdate): Promise<void> {
+  async #writeStatus({ config, status, events }: StatusUpdate): Promise<void> {
     const { logger } = this.#options;
     const { name, uid = '' } = config.metadata;
     const kind: WrittenKind = { ...proxyConfigResource, objects: this.#observed.configs };
@@ -249,8 +291,8 @@ export class ProxyConfigOperator extends OperatorBase {
     }
   }
 
-  /** What is remembered of objects that are gone. */
-  #forget(): void {
+  /** Drops what is remembered of objects that are deleted. */
+  #forgetDeleted(): void {
     const existing = new Set([...this.#observed.configs.byName.values()].map(({ metadata }) => metadata.uid));
     for (const uid of this.#statusWrittenAt.keys()) if (!existing.has(uid)) this.#statusWrittenAt.delete(uid);
     this.#observed.forgetGoneNodes();

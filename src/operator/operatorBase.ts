@@ -38,6 +38,7 @@ type ApiObject = ResourceEvent['object'];
 const { ResourceEventType } = operatorModule;
 const noFinalizer = 'no finalizer stands on a ProxyConfig: deleting one never removes a rule';
 
+/** Watches kinds, each by a reflector of its own; a subclass says in `init` which. */
 export abstract class OperatorBase extends operatorModule.default {
   readonly #options: OperatorBaseOptions;
   readonly #reflectors: Reflector[] = [];
@@ -47,7 +48,11 @@ export abstract class OperatorBase extends operatorModule.default {
     this.#options = options;
   }
 
-  /** Resolves when the first list has been handed over; the watch goes on until `stopWatching`. */
+  /**
+   * Calls `observe` for each object of the first list and then for each change; equal objects of a later list are left
+   * out. Resolves when the first list has been handed over; never rejects, but tries again. Goes on until
+   * `stopWatching`.
+   */
   protected watch(
     { group, version, plural, namespace }: WatchedResource,
     observe: (observed: WatchedObject) => void,
@@ -72,7 +77,7 @@ export abstract class OperatorBase extends operatorModule.default {
     const id = group === '' ? plural : `${plural}.${group}`;
     const notify = (type: ResourceEvent['type'], object: ApiObject): void => {
       onEvent({ type, object, meta: metaOf(id, object) }).catch((cause: unknown) =>
-        logger.error('an object was not understood', { id, error: cause }),
+        logger.error('cannot decode an object', { id, error: cause }),
       );
     };
     const reflector = createReflector<ApiObject>({

@@ -5,9 +5,10 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { findCondition } from '../api/conditions.ts';
 import type { StatusUpdate } from './reconcile.ts';
 
+/** docs/reference/metrics.md lists them. */
 export interface OperatorMetrics {
   readonly registry: Registry;
-  /** All ProxyConfigs at once, so that a deleted one leaves no line behind. */
+  /** Sets the gauges; of all ProxyConfigs at once, so that a deleted one leaves no line behind. */
   observe(updates: readonly StatusUpdate[]): void;
   readonly reconciliations: Counter<'result'>;
   readonly nodeWrites: Counter;
@@ -15,6 +16,7 @@ export interface OperatorMetrics {
   readonly watchErrors: Counter<'resource'>;
 }
 
+/** In a registry of their own, with the metrics of the process. */
 export function createOperatorMetrics(): OperatorMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -35,7 +37,7 @@ export function createOperatorMetrics(): OperatorMetrics {
     registry,
     reconciliations: new Counter({
       name: 'proxyconfig_reconciliations_total',
-      help: 'Times that the cluster was looked at as a whole',
+      help: 'Reconciliations of the whole cluster',
       labelNames: ['result'],
       registers,
     }),

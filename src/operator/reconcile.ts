@@ -1,6 +1,5 @@
 /**
- * @module From what the cluster is to what should be written to it: resolve -> rollout -> write -> aggregate, each a
- * pure step.
+ * From what the cluster is to what should be written to it: resolve -> rollout -> write -> aggregate, each a pure step.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
@@ -17,7 +16,7 @@ import { nextRollout } from './rolloutTransitions.ts';
 import type { Clock } from './since.ts';
 import { nodeWrite, type NodeWrite } from './writeNodes.ts';
 
-/** Everything that should be written now; empty lists when nothing has changed. */
+/** Everything that should be written now, in this order; empty lists, and no `changed`, when nothing has changed. */
 export interface Reconciliation {
   readonly revisionWrites: readonly RevisionWrite[];
   readonly statusUpdates: readonly StatusUpdate[];
@@ -26,15 +25,20 @@ export interface Reconciliation {
   readonly requeueAfterMs: number | undefined;
 }
 
+/** The status that a ProxyConfig should have. */
 export interface StatusUpdate {
   readonly config: ProxyConfig;
   readonly status: ProxyConfigStatus;
   /** False when the API server has this status already. */
   readonly changed: boolean;
-  /** To be told once the status is written. */
+  /** To be recorded once the status is written. */
   readonly events: readonly StatusEvent[];
 }
 
+/**
+ * Pure but for the clock, which remembers since when things are as they are: equal views at one time give equal
+ * writes.
+ */
 export function reconcile(view: ClusterView, clock: Clock): Reconciliation {
   const decisions = resolveTargets(view).map((target) => decide(target, view, clock));
   const delays = decisions.flatMap(({ requeueAfterMs }) => requeueAfterMs ?? []);
@@ -54,8 +58,8 @@ interface Decision {
 }
 
 /**
- * Nodes wait until the revision and the state of the rollout are on the API server: a successor must know of what they
- * were told.
+ * Nodes wait until the revision and the state of the rollout are on the API server: a successor must know what they
+ * were assigned.
  */
 function decide(target: Target, view: ClusterView, clock: Clock): Decision {
   const { config, revision } = target;

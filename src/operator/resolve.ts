@@ -1,6 +1,6 @@
 /**
- * Turns "which ProxyConfig governs each node" round into "which nodes does each ProxyConfig have": the question that
- * rollout and status ask.
+ * From "which ProxyConfig governs each node" to "which nodes does each ProxyConfig govern": the question that rollout
+ * and status ask.
  */
 import { nodeConfigOf, type NodeConfig } from '../api/nodeConfig.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
@@ -8,7 +8,7 @@ import { governingConfig } from '../api/resolvePolicy.ts';
 import { revisionOf } from '../api/revision.ts';
 import type { ClusterView, KnownNode } from './clusterView.ts';
 
-/** What one ProxyConfig wants, and where. */
+/** What one ProxyConfig asks for, and on which nodes. */
 export interface Target {
   readonly config: ProxyConfig;
   readonly nodeConfig: NodeConfig;
@@ -21,6 +21,7 @@ export interface Target {
   readonly lostTo: readonly string[];
 }
 
+/** Being counted. */
 interface Tally {
   matched: number;
   readonly nodes: KnownNode[];

@@ -11,6 +11,7 @@ import type { Target } from './resolve.ts';
 
 /** Where the operator runs; also named in the agents' admission policy. */
 export const operatorNamespace = 'proxyconfig-system';
+/** Their collection on the API server. */
 export const controllerRevisionsPath = `/apis/apps/v1/namespaces/${operatorNamespace}/controllerrevisions`;
 
 /** One request, as data. */
@@ -28,6 +29,7 @@ export function historyOf({ metadata }: ProxyConfig, { revisions }: Pick<Cluster
     .sort((one, other) => one.number - other.number);
 }
 
+/** The configuration of one of its revisions; undefined where it is neither the present one nor in the history. */
 export function nodeConfigOfRevision(
   target: Target,
   history: readonly KnownRevision[],

@@ -1,5 +1,9 @@
 /**
- * The pace of change: which nodes are told what, now. Every write to a NodeProxy's spec is decided here.
+ * The pace of change: which nodes are assigned what, now. Every write to a NodeProxy's spec is decided here.
+ *
+ * What the caller may rely on: a node is assigned at most one revision in a reconciliation, and only where that writes
+ * something new. Three groups are assigned in this order: nodes for which nothing changes that they run (`unchanged`),
+ * nodes that are moved to the goal within the budget, nodes from elsewhere that get the fallback within what is left.
  *
  * Pure: an operator that starts in the middle of a rollout decides as the one before it did, or waits a little longer.
  */
@@ -20,6 +24,10 @@ export interface Assignment {
   readonly revision: string;
 }
 
+/**
+ * The assignments of one reconciliation; none where the rollout is Idle. The caller writes them only once this state of
+ * the rollout is on the API server.
+ */
 export function nodesToAssign(situation: Situation, rollout: Rollout): Assignment[] {
   if (rollout.state === 'Idle') return [];
   const plan = planOf(situation, rollout);
@@ -27,25 +35,25 @@ export function nodesToAssign(situation: Situation, rollout: Rollout): Assignmen
   const budget = new Budget(situation, plan.goal, unchanged);
   const moved = plan.goal === undefined ? [] : movedNodes(situation, { ...plan, goal: plan.goal, unchanged }, budget);
   const isMoved = new Set(moved.map(({ node }) => node));
-  const helped = foreignNodes(situation, plan, budget).filter(({ node }) => !isMoved.has(node));
-  return [...[...unchanged].map(([node, revision]) => ({ node, revision })), ...moved, ...helped];
+  const foreign = foreignNodes(situation, plan, budget).filter(({ node }) => !isMoved.has(node));
+  return [...[...unchanged].map(([node, revision]) => ({ node, revision })), ...moved, ...foreign];
 }
 
-/** Nodes that are told something past the budget in this turn, and their revisions. */
+/** Nodes that are assigned something past the budget in this reconciliation, and their revisions. */
 type Unchanged = ReadonlyMap<string, string>;
 
 interface Plan {
-  /** Revisions that a node may stay with until it is its turn. */
+  /** Revisions that a node may stay with until the rollout reaches it. */
   readonly kept: readonly string[];
-  /** What a node gets that was never told anything: nothing while paused before anything was ever completed. */
+  /** What a node gets that was never assigned any: nothing while paused before anything was ever completed. */
   readonly base: string | undefined;
-  /** Where nodes are taken; undefined stops. */
+  /** The revision that nodes are moved to; undefined stops. */
   readonly goal: string | undefined;
-  /** Where nodes are helped to that the rollout has not reached, and that should not wait for it. */
+  /** What nodes get that the rollout has not reached, and that should not wait for it. */
   readonly fallback?: string | undefined;
-  /** How many nodes may have been told the goal after this turn. */
+  /** How many nodes may have been assigned the goal after this reconciliation. */
   readonly limit: number;
-  /** Whether nodes that do not serve go at once. */
+  /** Whether nodes that do not serve are moved at once, past the budget. */
   readonly isRollback: boolean;
 }
 
@@ -82,8 +90,8 @@ function stepLimit({ target, outcomes }: Situation, rollout: Rollout): number {
 
 /**
  * Writes that change nothing that a node runs, so that no budget holds them up: a NodeProxy that was deleted by hand, a
- * ProxyConfig or a Node that was made anew under its name. And a node that was never told anything: it gets what was
- * completed last.
+ * ProxyConfig or a Node that was made anew under its name. And a node that was never assigned anything: it gets what
+ * was completed last.
  */
 function withoutChange({ node, assigned, belongs }: NodeOutcome, { kept, base }: Plan): [string, string][] {
   if (assigned === undefined) return base === undefined ? [] : [[node, base]];
@@ -118,7 +126,7 @@ function movedNodes(
   return [...chosen, ...rest].slice(0, Math.max(0, limit - reached)).map(({ node }) => ({ node, revision: goal }));
 }
 
-/** Nodes that have been out of reach for long are told last, when the revision has proved itself on all others. */
+/** Nodes that have been out of reach for long come last, when the revision has proved itself on all others. */
 function othersAreDone(situation: Situation, goal: string): boolean {
   const { outcomes } = situation;
   const hasFailed = ({ phase, assigned }: NodeOutcome): boolean => phase === 'Failed' && assigned === goal;
@@ -141,8 +149,12 @@ function foreignNodes({ outcomes }: Situation, { kept, fallback, goal }: Plan, b
 }
 
 /**
- * maxUnavailable, counted from what is live: neither may so many nodes be in change, nor may a node that serves be
- * touched while so many do not. A node that does not serve anyway is not held up by others that do not.
+ * maxUnavailable, counted anew from the nodes in each reconciliation, not from what was assigned before: neither may so
+ * many nodes be in change, nor may a node that serves be changed while so many do not. A node that does not serve
+ * anyway is not held up by others that do not. Nodes that are ignored as unreachable count for neither.
+ *
+ * In change: the agent has not reported on what it was assigned or is applying it, something is assigned to it in this
+ * reconciliation, or it runs the goal for less than minReadySeconds.
  */
 class Budget {
   readonly #situation: Situation;
@@ -178,7 +190,7 @@ class Budget {
     return true;
   }
 
-  /** What is told past the budget takes its place in it nevertheless. */
+  /** What is assigned past the budget takes its place in it nevertheless. */
   #isInChange(outcome: NodeOutcome): boolean {
     return outcome.phase === 'Changing' || this.#unchanged.has(outcome.node) || this.#isSettling(outcome);
   }

@@ -1,10 +1,12 @@
 /**
- * What a person must know of a ProxyConfig, told once when it comes to be so. The status is the memory: each step from
- * one written status to the next is told after it was written, so a restarted operator does not tell it again.
+ * What a person must know of a ProxyConfig, recorded once when it comes to be so. The status is the memory: the events
+ * of a step from one written status to the next are recorded after it was written, so a restarted operator does not
+ * repeat them.
  */
 import { findCondition } from '../api/conditions.ts';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 
+/** `message` becomes the note of the event. */
 export interface StatusEvent {
   readonly type: 'Normal' | 'Warning';
   readonly reason:
@@ -19,7 +21,7 @@ export interface StatusEvent {
   readonly message: string;
 }
 
-/** The events for the step from one status to the next. */
+/** The events for the step from one status to the next; none where the same rollout goes on after a pause. */
 export function statusEvents(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): StatusEvent[] {
   return [conflictEvent(before, after), rolloutEvent(before, after)].filter((event) => event !== undefined);
 }

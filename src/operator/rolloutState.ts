@@ -1,6 +1,9 @@
 /**
- * Where a rollout stands: what is known of it, and what can be said of it and of its nodes. docs/DESIGN.md has a
- * picture of the states; rolloutTransitions.ts goes from one to the next.
+ * The state of a rollout, and the predicates of it and of its nodes. docs/DESIGN.md has a picture of the states;
+ * rolloutTransitions.ts goes from one to the next.
+ *
+ * Every function is pure but for the clock, which remembers since when a value has been seen (since.ts). Times are
+ * milliseconds since the epoch by that clock; only the start of a pause is read from the status (`pauseEnds`).
  */
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { NodeOutcome } from './nodeOutcome.ts';
@@ -8,19 +11,25 @@ import type { Target } from './resolve.ts';
 import type { Clock } from './since.ts';
 
 type RolloutStatus = NonNullable<ProxyConfigStatus['rollout']>;
+/** `status.rollout`, of which revision and state are always there once a rollout has begun. */
 export type Rollout = RolloutStatus & Required<Pick<RolloutStatus, 'revision' | 'state'>>;
 
+/** What a reconciliation knows of one ProxyConfig when it decides on its rollout. */
 export interface Situation {
   readonly target: Target;
   /** One for each node that the ProxyConfig governs, by name. */
   readonly outcomes: readonly NodeOutcome[];
   readonly clock: Clock;
-  /** When something last moved: a node became done, the rollout came to another state or step, or its spec changed. */
+  /**
+   * When the rollout last progressed: a node became done, the rollout came to another state or step, or its spec
+   * changed.
+   */
   readonly quietSince: number;
   /** Whether the configuration of a revision can still be had. */
   readonly hasRevision: (revision: string) => boolean;
 }
 
+/** With `quietSince` from the clock: to be called once in a reconciliation, also where nothing else is asked. */
 export function situationOf({ target, outcomes, clock, hasRevision }: Omit<Situation, 'quietSince'>): Situation {
   const { config, revision } = target;
   const { state, step, previousRevision } = config.status?.rollout ?? {};
@@ -44,18 +53,18 @@ export function stableRevision({ hasRevision }: Pick<Situation, 'hasRevision'>, 
   return stable !== undefined && hasRevision(stable) ? stable : undefined;
 }
 
-/** Whether there is another revision to go back to. */
-export function hasWayBack(situation: Situation, rollout: Rollout): boolean {
+/** Whether there is another completed revision to go back to, whose configuration is kept. */
+export function canRollBack(situation: Situation, rollout: Rollout): boolean {
   const stable = stableRevision(situation, rollout);
   return stable !== undefined && stable !== rollout.revision;
 }
 
-/** Also where its configuration can no longer be had. */
+/** The revision that was completed last, also where its configuration can no longer be had; undefined for none. */
 export function lastCompleted(rollout: RolloutStatus | undefined): string | undefined {
   return rollout?.state === 'Complete' ? rollout.revision : rollout?.previousRevision;
 }
 
-/** Of everything in a status, what nodes are told by: it has to be on the API server first. */
+/** Whether the API server has all of a status that assignments follow from; before that, none is made. */
 export function isRecorded(rollout: Rollout, status: ProxyConfigStatus | undefined): boolean {
   const recorded = status?.rollout;
   return (['revision', 'previousRevision', 'state', 'step'] as const).every(
@@ -77,7 +86,7 @@ export function isSettled(readySince: number, { target, clock }: Pick<Situation,
   return clock.now - readySince >= target.config.spec.rollout.minReadySeconds * 1000;
 }
 
-/** Nodes that count against maxFailures: in reach, told the revision, and refusing it or too late with it. */
+/** Nodes that count against maxFailures: in reach, assigned the revision, and refusing it or too late with it. */
 export function failedNodes(situation: Situation): NodeOutcome[] {
   return situation.outcomes.filter((outcome) => hasFailed(outcome, situation.target) || isOverdue(outcome, situation));
 }
@@ -86,7 +95,7 @@ function hasFailed({ assigned, belongs, phase, reachable }: NodeOutcome, { revis
   return reachable && belongs && phase === 'Failed' && assigned === revision;
 }
 
-/** Told the revision and neither done nor refusing it for the whole progressDeadlineSeconds. */
+/** Assigned the revision, in reach, and neither done nor refusing it for the whole progressDeadlineSeconds. */
 export function isOverdue(outcome: NodeOutcome, situation: Situation): boolean {
   const { target, clock } = situation;
   const isInChange =
@@ -98,12 +107,12 @@ export function isOverdue(outcome: NodeOutcome, situation: Situation): boolean {
   return isInChange && clock.now - Math.max(outcome.assignedSince, situation.quietSince) >= deadlineMs(target);
 }
 
-/** Nothing has moved for the whole progressDeadlineSeconds. */
+/** The rollout has not progressed for the whole progressDeadlineSeconds. */
 export function hasStalled({ target, clock, quietSince }: Situation): boolean {
   return clock.now - quietSince >= deadlineMs(target);
 }
 
-/** Every node is done, or told the revision while it is out of reach for long; one at least is done. */
+/** Every node is done, or assigned the revision while it is out of reach for long; one at least is done. */
 export function isComplete(situation: Situation): boolean {
   const { outcomes, target } = situation;
   const isFinished = (outcome: NodeOutcome): boolean =>
@@ -112,19 +121,24 @@ export function isComplete(situation: Situation): boolean {
   return outcomes.every(isFinished) && outcomes.some(({ ignoredAsUnreachable }) => !ignoredAsUnreachable);
 }
 
-/** Back when every node was told to go back and none is at it any more, or nothing has moved for the whole deadline. */
-export function isBack(situation: Situation, rollout: Rollout): boolean {
+/**
+ * Rolled back: every node is assigned the last completed revision, and none in reach is still changing, or nothing has
+ * progressed for the whole deadline.
+ */
+export function isRolledBack(situation: Situation, rollout: Rollout): boolean {
   const { outcomes } = situation;
   const stable = lastCompleted(rollout);
-  return outcomes.every(({ assigned }) => assigned === stable) && (!outcomes.some(isAtIt) || hasStalled(situation));
+  return (
+    outcomes.every(({ assigned }) => assigned === stable) && (!outcomes.some(isStillChanging) || hasStalled(situation))
+  );
 }
 
-function isAtIt({ reachable, phase }: NodeOutcome): boolean {
+function isStillChanging({ reachable, phase }: NodeOutcome): boolean {
   return reachable && phase === 'Changing';
 }
 
 /** Whether the current step is over: its pause has ended, or so many nodes as it sets are done. */
-export function isTaken(situation: Situation, rollout: Rollout): boolean {
+export function isStepOver(situation: Situation, rollout: Rollout): boolean {
   const { target, outcomes, clock } = situation;
   const { setNodes, pause } = target.config.spec.rollout.steps?.[(currentStep(rollout) ?? 0) - 1] ?? {};
   if (pause !== undefined) return clock.now >= (pauseEnds(situation, rollout) ?? Infinity);
@@ -151,7 +165,7 @@ function pauseEnds({ target, clock }: Situation, rollout: Rollout): number | und
   return began + pause.seconds * 1000;
 }
 
-/** Milliseconds until something may change by time alone. */
+/** Milliseconds until something may change by time alone; undefined for never. */
 export function msUntilNextChange(situation: Situation, rollout: Rollout): number | undefined {
   const { target, outcomes, clock } = situation;
   const { minReadySeconds } = target.config.spec.rollout;
@@ -189,7 +203,7 @@ function deadlineMs({ config }: Target): number {
   return config.spec.rollout.progressDeadlineSeconds * 1000;
 }
 
-/** A number, or a percentage of the total rounded up. */
+/** A number, or a percentage of the total rounded up, as in maxUnavailable, maxFailures and setNodes. */
 export function portion(value: number | string, total: number): number {
   return typeof value === 'number' ? value : Math.ceil((Number.parseInt(value, 10) * total) / 100);
 }

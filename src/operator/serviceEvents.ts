@@ -1,10 +1,11 @@
 /**
- * What owners of Services are told by events. The operator tells it, not the agents: one event is enough, however many
- * nodes there are.
+ * Events to owners of Services. The operator records them, not the agents: one event is enough, however many nodes
+ * there are.
  */
 import { hash } from 'node:crypto';
 import type { EventDetails } from '../kube/events.ts';
 
+/** What an event says of a Service; without `uid` where only its name is known. */
 export interface ServiceNote {
   readonly service: { readonly namespace: string; readonly name: string; readonly uid?: string };
   /** CamelCase. */
@@ -12,14 +13,17 @@ export interface ServiceNote {
   readonly note: string;
 }
 
-/** Whoever turns an allow-list around in a cluster full of Services, or starts an operator there, causes no flood. */
+/** A change of an allow-list in a cluster full of Services, or a new operator there, causes no flood. */
 const maxAtOnce = 20;
 
-/** Remembers what was told, so that each Service is told of once for each change. */
+/** Remembers what was recorded, so that there is one event for each Service, reason and change of note. */
 export class DueServiceEvents {
   readonly #recorded = new Map<string, string>();
 
-  /** Which of all that is true now is to be told now; `hasMore` where the rest waits for the next time. */
+  /**
+   * Of all notes that hold now, those that are to be recorded now, at most 20; they count as recorded. `hasMore` where
+   * the rest waits for the next call. A note that holds no longer is forgotten.
+   */
   take(notes: readonly ServiceNote[]): { readonly due: readonly ServiceNote[]; readonly hasMore: boolean } {
     const present = new Set(notes.map(keyOf));
     for (const key of this.#recorded.keys()) if (!present.has(key)) this.#recorded.delete(key);
@@ -34,7 +38,7 @@ function keyOf({ service: { namespace, name, uid = '' }, reason }: ServiceNote):
   return `${namespace}/${name} ${uid} ${reason}`;
 }
 
-/** By its name the API server knows an event that an operator before this one has told. */
+/** By its name, a hash of uid and note, the API server knows an event that an operator before this one has recorded. */
 export function eventOn({ service: { namespace, name }, reason, note }: ServiceNote, uid: string): EventDetails {
   return {
     regarding: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },

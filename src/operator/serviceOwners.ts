@@ -1,5 +1,5 @@
 /**
- * Tells owners of Services, by events, what nodes do not serve of these and why.
+ * Records events on Services: what nodes do not serve of these, and why.
  */
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
@@ -17,6 +17,7 @@ export interface ServiceOwnersOptions {
   readonly logger: Logger;
 }
 
+/** Knows the Services that are watched, and which events are recorded. */
 export class ServiceOwners {
   readonly #options: ServiceOwnersOptions;
   readonly #externalIPs = new ServicesWithExternalIPs();
@@ -26,12 +27,15 @@ export class ServiceOwners {
     this.#options = options;
   }
 
-  /** `service`: as the API server gives it; undefined when it is gone. Whether that is news. */
-  keep(uid: string, service: unknown): boolean {
-    return this.#externalIPs.keep(uid, service === undefined ? undefined : decodeExternalIPs(service));
+  /** `service`: as the API server gives it; undefined when it is deleted. Returns whether that is a change. */
+  observe(uid: string, service: unknown): boolean {
+    return this.#externalIPs.observe(uid, service === undefined ? undefined : decodeExternalIPs(service));
   }
 
-  /** Of nodes that these ProxyConfigs govern, and by what their NodeProxies say. Whether nothing is left to be told. */
+  /**
+   * Records what is due of nodes that these ProxyConfigs govern, and of what these NodeProxies report. Returns whether
+   * nothing is left for a later call. Never throws for an event; a lost one is logged.
+   */
   async recordEvents(governing: readonly ProxyConfig[], nodeProxies: Iterable<NodeProxy>): Promise<boolean> {
     const { due, hasMore } = this.#due.take([...this.#externalIPs.notes(governing), ...quarantineNotes(nodeProxies)]);
     for (const note of due) await this.#recordEvent(note);

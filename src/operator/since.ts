@@ -9,7 +9,8 @@ export interface Clock {
   /** Milliseconds since the epoch by the API server's clock; never goes back. */
   readonly now: number;
   /**
-   * When this of the subject took this value, as far as is known here: now, if it is seen with it for the first time.
+   * When this of the subject took this value, as far as is known here, in milliseconds since the epoch: `now`, if it is
+   * seen with it for the first time.
    */
   since(what: Aspect, subject: string, value: string): number;
 }
@@ -20,11 +21,14 @@ type Aspect = 'reach' | 'ready' | 'assigned' | 'rollout' | 'pause';
 interface Seen {
   readonly value: string;
   readonly at: number;
-  /** The last look that asked for it. */
+  /** The last reconciliation that asked for it. */
   asked: number;
 }
 
-/** Asked for thousands of nodes in each look, so nothing is made anew for what has not changed. */
+/**
+ * Remembers values and since when. Asked for thousands of nodes in each reconciliation, so nothing is allocated for
+ * what has not changed.
+ */
 export class SinceTracker {
   readonly #seen: Readonly<Record<Aspect, Map<string, Seen>>> = {
     reach: new Map(),
@@ -35,7 +39,7 @@ export class SinceTracker {
   };
   #generation = 0;
 
-  /** A look at everything; a subject that the look before did not ask for is forgotten. */
+  /** The clock of one reconciliation; a subject that the one before did not ask for is forgotten. */
   clockAt(now: number): Clock {
     this.#forget();
     const asked = (this.#generation += 1);

@@ -10,6 +10,7 @@ import { currentStep, type Rollout } from './rolloutState.ts';
 
 type Failure = NonNullable<ProxyConfigStatus['failures']>[number];
 
+/** What the conditions are made of. */
 export interface Findings {
   readonly target: Target;
   readonly outcomes: readonly NodeOutcome[];
@@ -24,8 +25,10 @@ type Verdict = {
   readonly message: string;
 };
 
+/** Characters of a message, as in the CRD (maxLength). */
 const maxMessage = 1024;
 
+/** All six conditions, always; each with a reason, and a message of at most 1024 characters. */
 export function conditionsOf(findings: Findings): ConditionNow[] {
   const verdict = verdictOf(findings);
   return [
@@ -74,7 +77,7 @@ const verdicts: Record<Rollout['state'], (findings: Findings) => Verdict> = {
   }),
 };
 
-/** A rollout that is over says nothing of a node that has failed since, or has come since. */
+/** A rollout that is over does not cover a node that has failed since, or has come since. */
 function completed(findings: Findings): Verdict {
   const { outcomes, target } = findings;
   const missing = outcomes.filter((outcome) => !serves(outcome) && !outcome.ignoredAsUnreachable);
@@ -164,7 +167,7 @@ function noNodesMessage({ matched }: Target): string {
     : `all ${matched} matching nodes are governed by a ProxyConfig of higher priority`;
 }
 
-/** Something is not as wanted although the rest serves: failed nodes, Services left out, agents that cannot report. */
+/** Something is not as desired although the rest serves: failed nodes, Services left out, agents that cannot report. */
 function degraded({ outcomes, nodes }: Findings): ConditionNow {
   const impaired = outcomes.filter(({ problem }) => problem !== undefined);
   const first = outcomes.find(({ phase }) => phase === 'Failed') ?? impaired[0];
@@ -205,12 +208,12 @@ function listed(outcomes: readonly NodeOutcome[]): string {
 
 function shortened(
   outcomes: readonly NodeOutcome[],
-  most: number,
+  max: number,
   text: (outcome: NodeOutcome) => string,
   separator: string,
 ): string {
-  const shown = outcomes.slice(0, most).map(text).join(separator);
-  return outcomes.length > most ? `${shown}${separator}and ${outcomes.length - most} more` : shown;
+  const shown = outcomes.slice(0, max).map(text).join(separator);
+  return outcomes.length > max ? `${shown}${separator}and ${outcomes.length - max} more` : shown;
 }
 
 function condition(

@@ -1,5 +1,5 @@
 /**
- * What the operator tells its base class of an object that is watched.
+ * What an event of the base class carries of a watched object.
  */
 import type { ObjectIdentity } from '../kube/reflector.ts';
 
@@ -18,7 +18,7 @@ interface Meta {
   readonly namespace?: string;
 }
 
-/** `id`: plural and group of its kind. */
+/** Its metadata in the form of the base class; `id`: plural and group of its kind. */
 export function metaOf(id: string, { apiVersion = '', kind = '', metadata }: Identified): Meta {
   const { name = '', namespace, resourceVersion = '' } = metadata ?? {};
   return { id, name, resourceVersion, apiVersion, kind, ...(namespace ? { namespace } : {}) };

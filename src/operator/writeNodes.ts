@@ -1,5 +1,5 @@
 /**
- * Tells nodes what to run: one NodeProxy per node, named as the node and owned by it, so that it goes with the node.
+ * Assigns revisions to nodes: one NodeProxy per node, named as the node and owned by it, so that it goes with the node.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { NodeProxy } from '../api/generated/nodeProxy.ts';
@@ -10,6 +10,7 @@ import { isConflict, isOverloaded } from '../kube/apiError.ts';
 import type { SendOptions } from '../kube/client.ts';
 import type { KnownNode } from './clusterView.ts';
 
+/** Of all writes of the operator. */
 export const fieldManager = 'proxyconfig-operator';
 
 /** What a node is assigned: a revision of a ProxyConfig, which need not be its newest. */
@@ -69,17 +70,20 @@ function ownerReferenceTo({ name, uid }: KnownNode): OwnerReference {
   return { apiVersion: 'v1', kind: 'Node', name, uid };
 }
 
+/** How `writeNodes` sends. */
 export interface WriteOptions {
+  /** Sends one; rejects with the ApiError. */
   readonly send: (write: NodeWrite) => Promise<void>;
   /** How many requests at once; 5,000 nodes must not become 5,000 open requests. */
   readonly concurrency: number;
-  /** No request begins later than this after the first: by then what was decided on has changed. */
+  /** Milliseconds after the first request from which none begins: by then what was decided on has changed. */
   readonly maxMs: number;
 }
 
 /**
- * Sends as many writes as there is time for, also after one failed, unless the API server is overloaded. Throws an
- * AggregateError of those that failed; where none did, but some met a conflict, one of these conflicts.
+ * Sends as many writes as there is time for, also after one failed, until the API server is overloaded (429). Resolves
+ * when no request is under way any more. Throws an AggregateError of those that failed; where none did, but some met a
+ * conflict, the first of these conflicts.
  */
 export async function writeNodes(
   writes: readonly NodeWrite[],

@@ -1,5 +1,5 @@
 /**
- * Tells people, in a ProxyConfig's status, what became of it.
+ * Writes a ProxyConfig's status: what became of it.
  */
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';

@@ -15,7 +15,7 @@ function serviceWith(name: string, externalIPs: readonly string[], spec: object 
 
 function servicesOf(...services: readonly unknown[]): ServicesWithExternalIPs {
   const known = new ServicesWithExternalIPs();
-  for (const service of services.map(decodeExternalIPs)) if (service !== undefined) known.keep(service.uid, service);
+  for (const service of services.map(decodeExternalIPs)) if (service !== undefined) known.observe(service.uid, service);
   return known;
 }
 

@@ -9,7 +9,9 @@ interface Item {
   readonly spec: string;
 }
 
-type Step = (known: KnownObjects<unknown> & Pick<Partial<WrittenObjects<Item>>, 'learn'>) => boolean | undefined;
+type Step = (
+  known: KnownObjects<unknown> & Pick<Partial<WrittenObjects<Item>>, 'observeResponse'>,
+) => boolean | undefined;
 
 interface Row {
   readonly name: string;
@@ -29,19 +31,19 @@ const item = (resourceVersion: number, spec: string, name: string): Item => ({
 const seen =
   (resourceVersion: number, spec: string, name = 'a'): Step =>
   (known) =>
-    known.keep({ name, resourceVersion: String(resourceVersion), object: item(resourceVersion, spec, name) });
+    known.observe({ name, resourceVersion: String(resourceVersion), object: item(resourceVersion, spec, name) });
 
 /** The watch says that an object is deleted; of that it brings no resourceVersion. */
 const gone =
   (name = 'a'): Step =>
   (known) =>
-    known.keep({ name, resourceVersion: '' });
+    known.observe({ name, resourceVersion: '' });
 
 /** The API server answers to a write. */
 const written =
   (resourceVersion: number, spec: string, name = 'a'): Step =>
   (known) =>
-    known.learn?.(item(resourceVersion, spec, name));
+    known.observeResponse?.(item(resourceVersion, spec, name));
 
 const ignored = 'ignored';
 
