@@ -14,7 +14,7 @@ const selector = (words: string): Proof => ['test/api/resolvePolicy.test.ts', wo
 const affinity: Proof = ['test/model/servicePorts.test.ts', '$policy: asked $asked, configured $configured'];
 const conntrack = (words: string): Proof => ['test/agent/conntrackSettings.test.ts', words];
 const modeChange = (words: string): Proof => ['test/agent/modeChange.test.ts', words];
-const rollout = (words: string): Proof => ['test/operator/rollout.test.ts', words];
+const rollout = (words: string): Proof => ['test/operator/rolloutTransitions.test.ts', words];
 const probe = (words: string): Proof => ['test/agent/probe.test.ts', words];
 const idleTimeouts: Proof = ['test/cli/render.test.ts', 'the kernel is told how long to remember idle connections'];
 
@@ -26,7 +26,7 @@ export const effects: Readonly<Record<string, Proof | NotYet>> = {
   'spec.nodeSelector.matchExpressions[].operator': selector('NotIn, listed'),
   'spec.nodeSelector.matchExpressions[].values[]': selector('In, not listed'),
   'spec.priority': selector('the higher priority, however young'),
-  'spec.paused': rollout('a change while paused'),
+  'spec.paused': ['test/operator/rollout.test.ts', 'a change while paused'],
   'spec.masquerade.bit': settings('another masquerade bit'),
   'spec.masquerade.all': settings('everything masqueraded'),
   'spec.sessionAffinity.timeoutPolicy': affinity,
@@ -72,11 +72,14 @@ export const effects: Readonly<Record<string, Proof | NotYet>> = {
   'spec.rollout.maxFailures': rollout('fewer failures than maxFailures are passed over'),
   'spec.rollout.steps[].setNodes': rollout('a step of one node, then a pause that a person ends'),
   'spec.rollout.steps[].pause.seconds': rollout('a pause that ends by itself'),
-  'spec.rollout.probe.enabled': rollout('a node is told what to probe'),
+  'spec.rollout.probe.enabled': ['test/operator/writeNodes.test.ts', 'a node is assigned what to probe'],
   'spec.rollout.probe.periodSeconds': probe('fails after failureThreshold attempts in a row'),
   'spec.rollout.probe.failureThreshold': probe('fails after failureThreshold attempts in a row'),
   'spec.rollout.probe.services[].namespace': probe('a Service that does not exist'),
   'spec.rollout.probe.services[].name': probe('a Service that does not exist'),
   'spec.rollout.probe.services[].port': probe('a port that the Service does not have'),
-  'spec.revisionHistoryLimit': rollout('the history keeps what is in use and as many others as asked for'),
+  'spec.revisionHistoryLimit': [
+    'test/operator/revisions.test.ts',
+    'the history keeps what is in use and as many others as asked for',
+  ],
 };

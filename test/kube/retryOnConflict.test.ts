@@ -34,7 +34,7 @@ describe('retryOnConflict', () => {
     expect(triedAt).toHaveLength(5);
   });
 
-  test('waits between two tries as long as it is told to', async () => {
+  test('waits between two tries as long as it is asked to', async () => {
     await retryOnConflict(attempt(conflict(), conflict(), conflict()), { waitMs: 50 });
     const waits = triedAt.slice(1).map((at, index) => at - (triedAt[index] ?? 0));
     expect(waits).toHaveLength(3);
@@ -92,15 +92,17 @@ describe('sendDecided', () => {
   });
 });
 
-test('an event that other creations got in the way of is created', async () => {
-  const lost: unknown[] = [];
-  const recorder = createEventRecorder({
-    client: answering(conflict(), undefined),
-    controller: 'proxyconfig.dev/test',
-    instance: 'test-1',
-    onError: (error) => lost.push(error),
+describe('createEventRecorder', () => {
+  test('an event that other creations got in the way of is created', async () => {
+    const lost: unknown[] = [];
+    const recorder = createEventRecorder({
+      client: answering(conflict(), undefined),
+      controller: 'proxyconfig.dev/test',
+      instance: 'test-1',
+      onError: (error) => lost.push(error),
+    });
+    const regarding = { apiVersion: 'v1', kind: 'Namespace', name: 'default' };
+    await recorder.record({ regarding, type: 'Normal', reason: 'Tested', action: 'Test', note: 'it was tested' });
+    expect(lost).toEqual([]);
   });
-  const regarding = { apiVersion: 'v1', kind: 'Namespace', name: 'default' };
-  await recorder.record({ regarding, type: 'Normal', reason: 'Tested', action: 'Test', note: 'it was tested' });
-  expect(lost).toEqual([]);
 });

@@ -2,6 +2,7 @@
 import type { Mutant } from './mutant.ts';
 
 const rollout = 'test/operator/rollout.test.ts';
+const transitions = 'test/operator/rolloutTransitions.test.ts';
 const resolvePolicy = 'test/api/resolvePolicy.test.ts';
 
 export const operatorMutants: readonly Mutant[] = [
@@ -30,19 +31,19 @@ export const operatorMutants: readonly Mutant[] = [
     killer: 'nobody governs a Windows node',
   },
   {
-    name: 'an answer to an earlier spec counts',
+    name: 'a report on an earlier spec counts',
     file: 'src/operator/nodeOutcome.ts',
     find: '(status?.observedGeneration ?? -1) >= (metadata.generation ?? 0)',
     replace: '(metadata.generation ?? 0) >= 0 || status === undefined',
     test: 'test/operator/aggregateStatus.test.ts',
-    killer: 'an answer to an earlier spec, although its revision is the right one',
+    killer: 'a report on an earlier spec, although its revision is the right one',
   },
   {
     name: 'one node more than maxUnavailable is changed',
     file: 'src/operator/rollout.ts',
     find: 'rollout.maxUnavailable, outcomes.length);',
     replace: 'rollout.maxUnavailable, outcomes.length) + 1;',
-    test: rollout,
+    test: transitions,
     killer: 'the course of a rollout one at a time',
   },
   {
@@ -50,7 +51,7 @@ export const operatorMutants: readonly Mutant[] = [
     file: 'src/operator/rolloutState.ts',
     find: 'Math.ceil((Number.parseInt(value, 10)',
     replace: 'Math.floor((Number.parseInt(value, 10)',
-    test: rollout,
+    test: transitions,
     killer: 'the course of a rollout as many at a time as may be unavailable',
   },
   {
@@ -59,14 +60,14 @@ export const operatorMutants: readonly Mutant[] = [
     find: 'if (config.spec.paused) return',
     replace: "if (config.spec.paused && rollout.state === 'Idle') return",
     test: rollout,
-    killer: 'what a node is told a change while paused',
+    killer: 'nodesToAssign a change while paused',
   },
   {
     name: 'a revision that was rolled back is tried again by itself',
     file: 'src/operator/rolloutTransitions.ts',
     find: 'hasGivenUp && observedGeneration',
     replace: 'hasGivenUp || observedGeneration',
-    test: rollout,
+    test: transitions,
     killer: 'a rolled-back change is tried again after a change of spec, and not before',
   },
   {
@@ -74,7 +75,7 @@ export const operatorMutants: readonly Mutant[] = [
     file: 'src/operator/rolloutState.ts',
     find: "return reachable && belongs && phase === 'Failed' && assigned === revision;",
     replace: "return belongs && (!reachable || phase === 'Failed') && assigned === revision;",
-    test: rollout,
+    test: transitions,
     killer: 'a node that becomes NotReady with the new revision has not failed',
   },
   {
@@ -82,7 +83,7 @@ export const operatorMutants: readonly Mutant[] = [
     file: 'src/operator/rollout.ts',
     find: "return outcome.reachable && outcome.phase === 'Ready'",
     replace: "return outcome.phase === 'Ready'",
-    test: rollout,
+    test: transitions,
     killer: 'a node out of reach takes its share of the budget',
   },
   {
@@ -90,7 +91,7 @@ export const operatorMutants: readonly Mutant[] = [
     file: 'src/operator/rolloutState.ts',
     find: 'minReadySeconds * 1000;\n}\n\n/** Nodes',
     replace: 'minReadySeconds;\n}\n\n/** Nodes',
-    test: rollout,
+    test: transitions,
     killer: 'the next one only after minReadySeconds',
   },
   {

@@ -45,7 +45,7 @@ export const conditionIs =
   };
 
 export interface ClusterOptions {
-  /** The directory to `kubectl apply -k`; only the CRDs unless told otherwise. */
+  /** The directory to `kubectl apply -k`; only the CRDs by default. */
   readonly install?: string;
   /** Further ones of kube-apiserver. */
   readonly apiServerArguments?: readonly string[];
@@ -194,7 +194,7 @@ export class ClusterFixture {
     return this.nodeProxyThat(node, `is governed by ${config}`, ({ spec }) => spec.configRef.name === config);
   }
 
-  /** The agent of the node reports that it runs what it was told. */
+  /** The agent of the node reports that it runs what it was assigned. */
   async agentApplies(node: string): Promise<void> {
     await this.#agentReports(node, ({ spec }) => ({
       state: 'Ready',

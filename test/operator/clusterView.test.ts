@@ -10,7 +10,7 @@ import { proxyConfig } from './objects.ts';
 
 const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
 
-describe('the Pod of an agent', () => {
+describe('decodeAgentPod', () => {
   test.each([
     {
       name: 'ready',
@@ -56,7 +56,7 @@ describe('the Pod of an agent', () => {
   });
 });
 
-describe("a node's system", () => {
+describe('decodeNode', () => {
   test.each([
     { name: 'by its label', labels: { 'kubernetes.io/os': 'windows' }, nodeInfo: undefined, system: 'windows' },
     {
@@ -73,20 +73,22 @@ describe("a node's system", () => {
   });
 });
 
-test('managedFields and annotations are not kept', () => {
-  const config = proxyConfig('all');
-  const heavy = {
-    ...config,
-    metadata: {
-      ...config.metadata,
-      managedFields: ['much'],
-      annotations: { 'kubectl.kubernetes.io/last-applied-configuration': 'much' },
-    },
-  };
-  expect(decodeProxyConfig(heavy)).toEqual(config);
-  const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: 'a', uid: 'u' }];
-  expect(decodeNodeProxy({ ...heavy, metadata: { ...heavy.metadata, ownerReferences } })).toEqual({
-    ...config,
-    metadata: { ...config.metadata, ownerReferences },
+describe('decodeProxyConfig and decodeNodeProxy', () => {
+  test('managedFields and annotations are not kept', () => {
+    const config = proxyConfig('all');
+    const heavy = {
+      ...config,
+      metadata: {
+        ...config.metadata,
+        managedFields: ['much'],
+        annotations: { 'kubectl.kubernetes.io/last-applied-configuration': 'much' },
+      },
+    };
+    expect(decodeProxyConfig(heavy)).toEqual(config);
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: 'a', uid: 'u' }];
+    expect(decodeNodeProxy({ ...heavy, metadata: { ...heavy.metadata, ownerReferences } })).toEqual({
+      ...config,
+      metadata: { ...config.metadata, ownerReferences },
+    });
   });
 });

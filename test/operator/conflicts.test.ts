@@ -1,6 +1,6 @@
 /**
- * Somebody else is quicker: what the operator writes has changed, was made or is gone since it looked. It decides anew
- * and writes again, many times over, and never takes that for a failure.
+ * Somebody else is quicker: what the operator writes has changed, was made or is gone since it was read. It decides
+ * anew and writes again, many times over, and never takes that for a failure.
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
@@ -21,7 +21,7 @@ const maxMs = scaled(30_000, 300_000);
 /** Another in each round. */
 const bitOf = (round: number): number => 1 + (round % 20);
 
-describeWhere(['cluster'], 'a write of the operator that comes too late', () => {
+describeWhere(['cluster'], 'ProxyConfigOperator, a write that meets a conflict', () => {
   const operator = operatorForEachTest();
   const { cluster } = operator;
   let metrics: OperatorMetrics;
@@ -35,13 +35,13 @@ describeWhere(['cluster'], 'a write of the operator that comes too late', () => 
   });
   afterEach(async () => {
     expect(complaints).toEqual([]);
-    expect(await failedTurns()).toBe(0);
+    expect(await failedReconciliations()).toBe(0);
   });
 
   const complain = (message: string, fields?: object): void => void complaints.push({ message, ...fields });
   const listening = () => ({ metrics, logger: { ...silentLogger, warn: complain, error: complain } });
 
-  async function failedTurns(): Promise<number> {
+  async function failedReconciliations(): Promise<number> {
     const { values } = await metrics.reconciliations.get();
     return values.find(({ labels }) => labels.result === 'failed')?.value ?? 0;
   }
@@ -63,7 +63,7 @@ describeWhere(['cluster'], 'a write of the operator that comes too late', () => 
     readonly others: Others;
     /** Writes of a round that come too late; default 1. */
     readonly times?: number;
-    /** Makes the operator write; a change of the masquerade bit unless told otherwise. */
+    /** Makes the operator write; a change of the masquerade bit by default. */
     readonly provoke?: (round: number) => Promise<unknown>;
   }
   const statusOfAll: WritesOf = { method: 'PATCH', path: /\/proxyconfigs\/all\/status$/ };
@@ -193,7 +193,7 @@ describeWhere(['cluster'], 'a write of the operator that comes too late', () => 
     void late.next(Infinity, statusOfAll, annotateAll);
     await changed(1);
     await waitFor('it has tried often', async () => late.refusedAt.length > 15, { timeoutMs: 20_000, everyMs: 10 });
-    // Changes are gathered for 50 ms before each try; the first of five may come sooner, for news of the one before.
+    // Changes are debounced for 50 ms before each try; the first of five may come sooner, for a change before.
     const [first = 0] = late.refusedAt;
     const last = late.refusedAt.at(-1) ?? 0;
     expect((last - first) / (late.refusedAt.length - 1)).toBeGreaterThanOrEqual(40);

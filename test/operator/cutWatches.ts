@@ -31,7 +31,7 @@ export function cutWatches(client: KubeClient): CutWatches {
     await mendedOr(signal);
   }
 
-  /** Who is told to stop does not wait for more. */
+  /** Who is to stop does not wait for more. */
   const mendedOr = (signal: AbortSignal): Promise<unknown> =>
     Promise.race([mended.promise, signal.aborted || once(signal, 'abort')]);
 

@@ -19,7 +19,7 @@ const nodes = '/api/v1/nodes';
 const forgetful = ['--watch-cache=false', '--etcd-compaction-interval=1s'];
 const bit = (value: number) => ({ masquerade: { bit: value } });
 
-describeWhere(['cluster'], 'a fault in mid-rollout', () => {
+describeWhere(['cluster'], 'ProxyConfigOperator, a fault in mid-rollout', () => {
   let cluster: ClusterFixture;
   let operators: ProxyConfigOperator[] = [];
   let agents: FleetOfAgents;
@@ -63,7 +63,7 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
     await cluster.addConfig('all', { rollout: { maxUnavailable: 1 } });
     agents.start();
     await complete();
-    agents.most = 0;
+    agents.maxChanging = 0;
     await cluster.changeConfig('all', bit(15));
     await waitFor('two nodes have changed', async () => agents.running(15) >= 2, { timeoutMs: 20_000, everyMs: 10 });
   }
@@ -78,7 +78,10 @@ describeWhere(['cluster'], 'a fault in mid-rollout', () => {
 
   async function expectDone({ count = names.length, having = 15 } = {}): Promise<void> {
     await complete();
-    expect({ running: agents.running(having), most: agents.most }).toEqual({ running: count, most: 1 });
+    expect({ running: agents.running(having), maxChanging: agents.maxChanging }).toEqual({
+      running: count,
+      maxChanging: 1,
+    });
   }
 
   /**

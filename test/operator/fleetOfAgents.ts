@@ -1,23 +1,24 @@
 /**
- * @module Agents for tests with a real API server: each answers what its NodeProxy says, a moment after it was told, as
- * if the kernel had taken it.
+ * @module Agents for tests with a real API server: each reports on what its NodeProxy says, a moment after it was
+ * assigned, as if the kernel had taken it.
  */
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { ClusterFixture } from './clusterFixture.ts';
 
 const path = '/apis/proxyconfig.dev/v1alpha1/nodeproxies';
 
+/** `start` after the cluster is there; `stop` before it goes. */
 export class FleetOfAgents {
   readonly #cluster: ClusterFixture;
   readonly #bits = new Map<string, number>();
   /** Nodes whose agents say nothing. */
   readonly mute = new Set<string>();
-  /** When agents took a configuration, told by its masquerade bit. */
-  readonly answers: { readonly bit: number; readonly at: number }[] = [];
+  /** When agents took a configuration, named by its masquerade bit. */
+  readonly reports: { readonly bit: number; readonly at: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #clockAt: Promise<void> = Promise.resolve();
-  /** The most nodes that were told something else than they ran at the same time. */
-  most = 0;
+  #reporting: Promise<void> = Promise.resolve();
+  /** Max number of nodes that were assigned something else than they ran at the same time. */
+  maxChanging = 0;
 
   constructor(cluster: ClusterFixture) {
     this.#cluster = cluster;
@@ -25,16 +26,16 @@ export class FleetOfAgents {
 
   start(): void {
     this.#timer = setInterval(() => {
-      this.#clockAt = this.#clockAt.then(() => this.#answerAll()).catch(() => undefined);
+      this.#reporting = this.#reporting.then(() => this.#reportAll()).catch(() => undefined);
     }, 60);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#clockAt;
+    await this.#reporting;
   }
 
-  /** How many nodes run a configuration, told by its masquerade bit. */
+  /** How many nodes run a configuration, named by its masquerade bit. */
   running(bit: number): number {
     return [...this.#bits.values()].filter((own) => own === bit).length;
   }
@@ -47,20 +48,20 @@ export class FleetOfAgents {
     return (await this.#cluster.client.get<{ items: NodeProxy[] }>(path)).items;
   }
 
-  async #answerAll(): Promise<void> {
+  async #reportAll(): Promise<void> {
     const all = await this.#all();
     await this.#forgetDeletedNodes();
-    const unanswered = all.filter(
+    const unreported = all.filter(
       ({ metadata, status }) => status?.observedGeneration !== metadata.generation && !this.mute.has(metadata.name),
     );
-    this.most = Math.max(
-      this.most,
-      unanswered.filter((nodeProxy) => bitOf(nodeProxy) !== this.#bits.get(nodeProxy.metadata.name)).length,
+    this.maxChanging = Math.max(
+      this.maxChanging,
+      unreported.filter((nodeProxy) => bitOf(nodeProxy) !== this.#bits.get(nodeProxy.metadata.name)).length,
     );
-    for (const nodeProxy of unanswered) {
+    for (const nodeProxy of unreported) {
       const { metadata } = nodeProxy;
       const bit = bitOf(nodeProxy);
-      this.answers.push({ bit, at: performance.now() });
+      this.reports.push({ bit, at: performance.now() });
       await this.#cluster.agentApplies(metadata.name);
       this.#bits.set(metadata.name, bit);
     }
@@ -69,8 +70,8 @@ export class FleetOfAgents {
   /** A node without a NodeProxy goes on with what it runs. */
   async #forgetDeletedNodes(): Promise<void> {
     const { items } = await this.#cluster.client.get<{ items: { metadata: { name: string } }[] }>('/api/v1/nodes');
-    const standing = new Set(items.map(({ metadata }) => metadata.name));
-    for (const name of this.#bits.keys()) if (!standing.has(name)) this.#bits.delete(name);
+    const existing = new Set(items.map(({ metadata }) => metadata.name));
+    for (const name of this.#bits.keys()) if (!existing.has(name)) this.#bits.delete(name);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * A leader that is frozen in the middle of telling nodes, while another leads and changes what they are assigned: neither
- * what it had sent before, and arrives late, nor what it does when it goes on may undo that.
+ * A leader that is frozen in the middle of assigning nodes, while another leads and changes what they are assigned:
+ * neither what it had sent before, and arrives late, nor what it does when it goes on may undo that.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -17,7 +17,7 @@ const names = Array.from({ length: 12 }, (_, index) => `node-${index + 1}`);
 const writtenAtOnce = 8;
 const bit = (value: number) => ({ masquerade: { bit: value } });
 
-describeWhere(['cluster'], 'a leader that was frozen for 30 s', () => {
+describeWhere(['cluster'], 'LeaderElection, a leader that was frozen for 30 s', () => {
   let cluster: ClusterFixture;
   let operators: OperatorProcesses;
   let gateway: Gateway;

@@ -47,7 +47,7 @@ const changed = ({ metadata, ...config }: ProxyConfig): ProxyConfig => ({
   metadata: { ...metadata, generation: 5 },
 });
 
-describeWhere(['cluster'], "GitOps tools' verdicts", () => {
+describeWhere(['cluster'], "aggregateStatus in GitOps tools' verdicts", () => {
   const fresh: ProxyConfig = { ...proxyConfig('all'), status: { observedGeneration: -1 } };
   const examples = [
     { name: 'made just now', object: fresh, expected: verdicts.Reconciling },

@@ -1,5 +1,5 @@
 /**
- * What the operator knows after its watches and the answers to its own writes, in the orders in which they can come.
+ * What the operator knows after its watches and the responses to its own writes, in the orders in which they can come.
  */
 import { describe, expect, test } from '@jest/globals';
 import { KnownObjects, WrittenObjects } from '../../src/operator/knownObjects.ts';
@@ -16,7 +16,7 @@ type Step = (
 interface Row {
   readonly name: string;
   readonly steps: readonly Step[];
-  /** What each step answers: whether it changed what is known. */
+  /** What each step returns: whether it changed what is known. */
   readonly changed: readonly boolean[];
   /** Each object that is known afterwards, by name. */
   readonly known: Readonly<Record<string, string>>;
@@ -39,7 +39,7 @@ const gone =
   (known) =>
     known.observe({ name, resourceVersion: '' });
 
-/** The API server answers to a write. */
+/** The API server responds to a write. */
 const written =
   (resourceVersion: number, spec: string, name = 'a'): Step =>
   (known) =>
@@ -127,7 +127,7 @@ describe('WrittenObjects', () => {
       known: { a: 'y@5' },
     },
     {
-      name: 'is told nothing new when the watch brings the write itself',
+      name: 'sees no change when the watch brings the write itself',
       steps: [written(5, 'x'), seen(5, 'x')],
       changed: [true, false],
       known: { a: 'x@5' },
@@ -163,19 +163,19 @@ describe('WrittenObjects', () => {
       known: { a: 'y@8' },
     },
     {
-      name: 'does not learn an answer that is older than what the watch has brought meanwhile',
+      name: 'does not take a response that is older than what the watch has brought meanwhile',
       steps: [seen(7, 'y'), written(5, 'x')],
       changed: [true, false],
       known: { a: 'y@7' },
     },
     {
-      name: 'neither learns nor waits for an answer that the watch has brought already',
+      name: 'neither takes nor waits for a response that the watch has brought already',
       steps: [seen(5, 'x'), written(5, 'x'), seen(2, 'y')],
       changed: [true, false, true],
       known: { a: 'y@2' },
     },
     {
-      name: 'waits for no answer that it did not learn',
+      name: 'waits for no response that it did not take',
       steps: [seen(7, 'y'), written(6, 'x'), seen(5, 'z')],
       changed: [true, false, true],
       known: { a: 'z@5' },
@@ -199,7 +199,7 @@ describe('WrittenObjects', () => {
       known: { a: 'x@9', b: 'z@5' },
     },
     {
-      name: 'keeps no answer for which decode gives undefined',
+      name: 'keeps no response for which decode gives undefined',
       steps: [written(5, ignored)],
       changed: [false],
       known: {},

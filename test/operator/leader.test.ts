@@ -17,7 +17,7 @@ interface LeaseObject {
   readonly spec: { readonly holderIdentity?: string; readonly renewTime?: string };
 }
 
-describeWhere(['cluster'], 'of several operators one leads', () => {
+describeWhere(['cluster'], 'LeaderElection', () => {
   let cluster: ClusterFixture;
 
   beforeAll(async () => {
@@ -64,7 +64,7 @@ describeWhere(['cluster'], 'of several operators one leads', () => {
     }, 90_000);
   });
 
-  describe('the election itself', () => {
+  describe('in one process', () => {
     const timing = { durationMs: 1000, renewDeadlineMs: 700, retryMs: 100 };
     const leases = '/apis/coordination.k8s.io/v1/namespaces/proxyconfig-system/leases';
     const stops: AbortController[] = [];
@@ -143,7 +143,7 @@ describeWhere(['cluster'], 'of several operators one leads', () => {
       const late = new LateWrites();
       const { election } = compete('a', { name, client: late.client(cluster.client) });
       await waitFor('it leads', async () => election.isLeader(), { timeoutMs: 3000, everyMs: 10 });
-      for (let rounds = 1; rounds <= 10; rounds += 1) {
+      for (let renewals = 1; renewals <= 10; renewals += 1) {
         const before = await renewTimeOf(name);
         await late.next(1, renewal(name), others);
         const isRenewed = async (): Promise<boolean> => ![before, undefined].includes(await renewTimeOf(name));

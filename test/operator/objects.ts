@@ -32,18 +32,28 @@ export function proxyConfig(
   return status === undefined ? config : { ...config, status };
 }
 
-type ConfigTraits = Partial<ProxyConfig['spec']> & {
+export type ConfigTraits = Partial<ProxyConfig['spec']> & {
   createdAt?: string;
   generation?: number;
   status?: ProxyConfig['status'];
 };
+
+/** What a ProxyConfig asks for that governs the one node `a`. */
+export function targetOf(traits: ConfigTraits = {}, name = 'all'): Target {
+  const [target] = resolveTargets({
+    nodes: new Map([['a', node('a')]]),
+    configs: new Map([[name, proxyConfig(name, traits)]]),
+  });
+  if (!target) throw new Error('no target');
+  return target;
+}
 
 /**
  * A clock for which everything has been as it is for a minute: longer than minReadySeconds, shorter than the deadline.
  */
 export const clock: Clock = { now: now.getTime(), since: () => now.getTime() - 60_000 };
 
-/** What an agent says of its node; `assigned` alone is a NodeProxy that no agent has answered. */
+/** What an agent says of its node; `assigned` alone is a NodeProxy that no agent has reported on. */
 export type Report =
   | 'none'
   | 'assigned'
@@ -55,7 +65,7 @@ export type Report =
   | 'appliedBefore'
   | 'servesBefore';
 
-/** The NodeProxy of a node that was told the target, as its agent left it. */
+/** The NodeProxy of a node that was assigned the target, as its agent left it. */
 export function reported(at: KnownNode, target: Target, report: Exclude<Report, 'none'>): NodeProxy {
   const { body } = nodeWrite(at, target, undefined).options as { body: NodeProxy };
   const nodeProxy = {

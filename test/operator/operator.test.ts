@@ -1,5 +1,5 @@
 /**
- * The operator against a real API server: what people write to it, what comes out for nodes, and what is told back.
+ * The operator against a real API server: what people write to it, what comes out for nodes, and what is reported back.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
@@ -10,7 +10,7 @@ import { describeWhere } from '../support/requirements.ts';
 import { conditionIs, pool } from './clusterFixture.ts';
 import { operatorForEachTest } from './startOperator.ts';
 
-describeWhere(['cluster'], 'the operator on a real API server', () => {
+describeWhere(['cluster'], 'ProxyConfigOperator on a real API server', () => {
   const operator = operatorForEachTest();
   const { cluster } = operator;
 
@@ -111,7 +111,7 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     expect((await cluster.eventsAbout('all')).map(({ reason }) => reason)).not.toContain('Conflicted');
   });
 
-  test('a tie makes the younger Conflicted, with one event that names the winner, and is told as resolved', async () => {
+  test('a tie makes the younger Conflicted, with one event that names the winner, and with another once it is resolved', async () => {
     await cluster.addNode('node-1');
     await cluster.addConfig('a-first');
     await cluster.addConfig('b-second', { masquerade: { bit: 15, all: false } });
@@ -150,7 +150,7 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     const before = await cluster.governedBy('node-1', 'all');
     await cluster.deleteConfig('all');
     await cluster.addConfig('db', pool('db'));
-    await cluster.configThat('db', 'was looked at', conditionIs('Ready', 'True', 'NoNodes'));
+    await cluster.configThat('db', 'was reconciled', conditionIs('Ready', 'True', 'NoNodes'));
     expect(await cluster.nodeProxy('node-1')).toEqual(before);
   });
 
@@ -219,7 +219,7 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     await cluster.addNode('node-1');
     for (const _time of ['first', 'second']) {
       await cluster.addConfig('all', pool('none'));
-      await cluster.configThat('all', 'was looked at', conditionIs('Ready', 'True', 'NoNodes'));
+      await cluster.configThat('all', 'was reconciled', conditionIs('Ready', 'True', 'NoNodes'));
       await cluster.deleteConfig('all');
     }
   });
@@ -240,7 +240,7 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
     );
   });
 
-  test('a pause is heard while many nodes are still to be told', async () => {
+  test('a pause counts while many nodes are still to be assigned', async () => {
     await operator.stop();
     const send: KubeClient['send'] = (method, path, options) =>
       sleep(method === 'PATCH' && path.includes('/nodeproxies/') ? 300 : 0).then(() =>
@@ -256,7 +256,7 @@ describeWhere(['cluster'], 'the operator on a real API server', () => {
       (await Promise.all(names.map((name) => cluster.nodeProxy(name)))).filter(
         (nodeProxy) => nodeProxy?.metadata.generation === 2,
       ).length;
-    await waitFor('some are told', async () => (await assigned()) > 0, { timeoutMs: 10_000, everyMs: 10 });
+    await waitFor('some are assigned', async () => (await assigned()) > 0, { timeoutMs: 10_000, everyMs: 10 });
     await cluster.changeConfig('all', { paused: true });
     await cluster.configThat('all', 'is paused', conditionIs('Ready', 'False', 'Paused'));
     expect(await assigned()).toBeLessThan(names.length);

@@ -14,7 +14,7 @@ import { describeWhere } from '../support/requirements.ts';
 import { conditionIs, pool } from './clusterFixture.ts';
 import { operatorForEachTest } from './startOperator.ts';
 
-describeWhere(['cluster'], "the operator's writes", () => {
+describeWhere(['cluster'], "ProxyConfigOperator's writes", () => {
   const operator = operatorForEachTest();
   const { cluster } = operator;
 
@@ -23,7 +23,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
     await cluster.addConfig('all');
     const before = await cluster.governedBy('node-1', 'all');
     await cluster.changeConfig('all', { priority: 7 });
-    await cluster.configThat('all', 'was looked at', ({ status }) => status?.observedGeneration === 2);
+    await cluster.configThat('all', 'was reconciled', ({ status }) => status?.observedGeneration === 2);
     expect(await cluster.nodeProxy('node-1')).toEqual(before);
   });
 
@@ -44,7 +44,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
     expect(await cluster.nodeProxy('node-1')).toEqual(newer);
   });
 
-  test('an agent may answer before the operator has the answer to its own write', async () => {
+  test('an agent may report before the operator has the response to its own write', async () => {
     await operator.stop();
     await cluster.addNode('node-1');
     await operator.start({
@@ -82,7 +82,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
     };
     const started = operator.start(client);
     await waitFor('all other lists', async () => events.length === 5, { timeoutMs: 10_000 });
-    // Longer than the operator gathers changes before it acts on them.
+    // Longer than the operator debounces changes.
     await sleep(200);
     expect(events.filter((event) => !event.startsWith('listed'))).toEqual([]);
     gate.resolve();
@@ -107,9 +107,9 @@ describeWhere(['cluster'], "the operator's writes", () => {
         return cluster.client.send(method, path, options);
       },
     });
-    // The operator has been through a whole turn when it has answered to a change after its start.
+    // The operator has finished a whole reconciliation when it has written the status of a change after its start.
     await cluster.addConfig('later', pool('none'));
-    await cluster.configThat('later', 'was looked at', conditionIs('Ready', 'True', 'NoNodes'));
+    await cluster.configThat('later', 'was reconciled', conditionIs('Ready', 'True', 'NoNodes'));
     expect(written).toEqual([controllerRevisionsPath, '/apis/proxyconfig.dev/v1alpha1/proxyconfigs/later/status']);
   });
 
@@ -120,7 +120,7 @@ describeWhere(['cluster'], "the operator's writes", () => {
     const manifest =
       '{"apiVersion":"proxyconfig.dev/v1alpha1","kind":"ProxyConfig","metadata":{"name":"all"},"spec":{"mode":"iptables"}}';
     await cluster.kubectl(['apply', ...flags, '-f', '-'], manifest);
-    await cluster.configThat('all', 'was looked at', conditionIs('Ready', 'True'));
+    await cluster.configThat('all', 'was reconciled', conditionIs('Ready', 'True'));
     expect(await cluster.kubectl(['diff', ...flags, '-f', '-'], manifest)).toBe('');
   });
 });

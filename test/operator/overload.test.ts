@@ -1,6 +1,6 @@
 /**
- * An API server that asks to be left alone: the operator does, although there is much to tell and always news, and then
- * goes on.
+ * An API server that asks to be left alone: the operator does, although there is much to assign and something changes
+ * all the time, and then goes on.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
@@ -16,7 +16,7 @@ const names = Array.from({ length: 30 }, (_, index) => `node-${index + 1}`);
 /** How many writes the operator has under way at a time. */
 const concurrentWrites = 8;
 
-describeWhere(['cluster'], 'an overloaded API server', () => {
+describeWhere(['cluster'], 'ProxyConfigOperator on an overloaded API server', () => {
   let cluster: ClusterFixture;
   let gateway: Gateway;
   let client: KubeClient;
@@ -37,17 +37,20 @@ describeWhere(['cluster'], 'an overloaded API server', () => {
     await cluster?.stop();
   });
 
-  test('429 ends the turn, and what happens meanwhile begins no other before Retry-After', async () => {
+  test('429 ends the reconciliation, and what changes meanwhile begins no other before Retry-After', async () => {
     gateway.overload((path) => path.includes('/nodeproxies'));
     await cluster.addConfig('all');
-    const turns = (): number[] =>
+    const attempts = (): number[] =>
       gateway.refusedAt.filter((at, index) => at - (gateway.refusedAt[index - 1] ?? -Infinity) > 1000);
-    const news = setInterval(() => void cluster.labelNode('node-1', { news: String(performance.now() | 0) }), 100);
-    await waitFor('the second turn is refused', async () => turns().length > 1, { timeoutMs: 20_000 }).finally(() =>
-      clearInterval(news),
+    const changes = setInterval(
+      () => void cluster.labelNode('node-1', { changes: String(performance.now() | 0) }),
+      100,
     );
-    const [first = 0, second = 0] = turns();
-    console.log(`turns ${Math.round(second - first)} ms apart, ${gateway.refusedAt.length} requests refused`);
+    await waitFor('the second attempt is refused', async () => attempts().length > 1, { timeoutMs: 20_000 }).finally(
+      () => clearInterval(changes),
+    );
+    const [first = 0, second = 0] = attempts();
+    console.log(`attempts ${Math.round(second - first)} ms apart, ${gateway.refusedAt.length} requests refused`);
     expect(second - first).toBeGreaterThanOrEqual(retryAfterSeconds * 1000);
     expect(gateway.refusedAt.filter((at) => at < second).length).toBeLessThanOrEqual(concurrentWrites);
     gateway.overload(undefined);

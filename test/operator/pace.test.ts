@@ -14,7 +14,7 @@ import { startOperator } from './startOperator.ts';
 const statusIntervalMs = 1000;
 const names = ['node-1', 'node-2', 'node-3'];
 
-describeWhere(['cluster'], 'the pace of writing', () => {
+describeWhere(['cluster'], 'ProxyConfigOperator, the pace of writing', () => {
   let cluster: ClusterFixture;
   let operator: ProxyConfigOperator;
   const statusWrites: number[] = [];
@@ -35,7 +35,7 @@ describeWhere(['cluster'], 'the pace of writing', () => {
       await cluster.governedBy(name, 'all');
       await cluster.agentApplies(name);
     }
-    await waitFor('the rollout is told to be complete', async () => eventWrites.includes('RolloutComplete'), {
+    await waitFor('the event of the complete rollout', async () => eventWrites.includes('RolloutComplete'), {
       timeoutMs: 20_000,
     });
   }, 120_000);
@@ -49,10 +49,10 @@ describeWhere(['cluster'], 'the pace of writing', () => {
     statusWrites.length = 0;
     eventWrites.length = 0;
     const until = performance.now() + 5 * statusIntervalMs;
-    for (let clockAt = 0; performance.now() < until; clockAt += 1) {
+    for (let time = 0; performance.now() < until; time += 1) {
       for (const name of names)
-        await (clockAt % 2 === 0
-          ? cluster.agentRefuses(name, 'SyncFailed', `for the ${clockAt}th time`)
+        await (time % 2 === 0
+          ? cluster.agentRefuses(name, 'SyncFailed', `for the ${time}th time`)
           : cluster.agentApplies(name));
       await sleep(50);
     }

@@ -13,7 +13,7 @@ import { waitFor } from '../support/waitFor.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
 
-describeWhere(['cluster'], 'proxyconfig operator', () => {
+describeWhere(['cluster'], 'runOperator', () => {
   let cluster: ClusterFixture;
   let operator: ResultPromise<{ reject: false; all: true }>;
   let directory = '';
@@ -51,7 +51,7 @@ describeWhere(['cluster'], 'proxyconfig operator', () => {
     expect(await statusOf('/readyz')).toBe(503);
   });
 
-  test('does its work once there is one, and tells it in metrics', async () => {
+  test('does its work once there is one, and shows it in metrics', async () => {
     await cluster.server.startServer();
     await answers('/readyz', 200);
     await cluster.governedBy('node-1', 'all');

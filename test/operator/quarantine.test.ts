@@ -27,29 +27,29 @@ function nodeThatLeavesOut(...quarantined: readonly Quarantined[]): NodeProxy {
   };
 }
 
-describe('what is told of Services that are left out', () => {
+describe('quarantineNotes', () => {
   const one = nodeThatLeavesOut(refused);
   const rows = [
-    { name: 'nothing, where all are served', nodes: [nodeThatLeavesOut()], assigned: [] },
+    { name: 'nothing, where all are served', nodes: [nodeThatLeavesOut()], notes: [] },
     {
       name: 'one Service on a hundred nodes, once',
       nodes: Array.from({ length: 100 }, () => one),
-      assigned: ['bad KernelRefused: the kernel refused it'],
+      notes: ['bad KernelRefused: the kernel refused it'],
     },
     {
       name: 'each Service',
       nodes: [nodeThatLeavesOut({ ...refused, name: 'worse' }), one],
-      assigned: ['bad KernelRefused: the kernel refused it', 'worse KernelRefused: the kernel refused it'],
+      notes: ['bad KernelRefused: the kernel refused it', 'worse KernelRefused: the kernel refused it'],
     },
     {
       name: 'each reason',
       nodes: [one, nodeThatLeavesOut({ ...refused, reason: 'InvalidService', message: 'a port' })],
-      assigned: ['bad InvalidService: a port', 'bad KernelRefused: the kernel refused it'],
+      notes: ['bad InvalidService: a port', 'bad KernelRefused: the kernel refused it'],
     },
     {
       name: 'in the same words, whichever node comes first',
       nodes: [nodeThatLeavesOut({ ...refused, message: 'z' }), nodeThatLeavesOut({ ...refused, message: 'a' })],
-      assigned: ['bad KernelRefused: a'],
+      notes: ['bad KernelRefused: a'],
     },
     {
       name: 'nothing of what is no name, or no reason',
@@ -61,24 +61,24 @@ describe('what is told of Services that are left out', () => {
           { ...refused, reason: 'not a word' },
         ),
       ],
-      assigned: [],
+      notes: [],
     },
   ];
-  test.each(rows)('$name', ({ nodes, assigned }) => {
+  test.each(rows)('$name', ({ nodes, notes }) => {
     const words = quarantineNotes(nodes).map(
       ({ service, reason, note }) =>
         `${service.name} ${reason}: ${note.replace('left out, or served in part: ', '').replace(`; ${where}`, '')}`,
     );
-    expect(words).toEqual(assigned);
+    expect(words).toEqual(notes);
     expect(quarantineNotes(nodes.toReversed())).toEqual(quarantineNotes(nodes));
   });
 });
 
-describeWhere(['cluster'], 'Services that are left out, on a real API server', () => {
-  test('are told of to their owners: once, however many nodes there are, and not again by the next operator', async () => {
+describeWhere(['cluster'], 'ServiceOwners of quarantined Services, on a real API server', () => {
+  test('get one event, however many nodes there are, and none again from the next operator', async () => {
     const cluster = await ClusterFixture.start();
     let operator = await startOperator(cluster.client);
-    const assigned = async (service: string): Promise<string[]> =>
+    const recorded = async (service: string): Promise<string[]> =>
       (await cluster.eventsAbout(service)).map(({ type, reason, note }) => `${type} ${reason}: ${note}`).sort();
     try {
       await cluster.addConfig('all');
@@ -89,15 +89,17 @@ describeWhere(['cluster'], 'Services that are left out, on a real API server', (
         await cluster.governedBy(node, 'all');
         await cluster.agentLeavesOut(node, [refused, { ...refused, name: 'gone' }]);
       }
-      await waitFor('it is told', async () => (await assigned('bad')).length > 0, { timeoutMs: 10_000 });
+      await waitFor('it is recorded', async () => (await recorded('bad')).length > 0, { timeoutMs: 10_000 });
       await stopOperator(operator);
       operator = await startOperator(cluster.client);
       await cluster.agentLeavesOut(
         'node-1',
         [refused, { ...refused, reason: 'InvalidService', message: 'a port' }].slice(1),
       );
-      await waitFor('the other reason is told', async () => (await assigned('bad')).length > 1, { timeoutMs: 10_000 });
-      expect(await assigned('bad')).toEqual(
+      await waitFor('the other reason is recorded', async () => (await recorded('bad')).length > 1, {
+        timeoutMs: 10_000,
+      });
+      expect(await recorded('bad')).toEqual(
         ['InvalidService: a port', 'KernelRefused: the kernel refused it'].map(
           (words) => `Warning ${words.replace(': ', ': left out, or served in part: ')}; ${where}`,
         ),

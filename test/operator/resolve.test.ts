@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import type { ClusterView, KnownNode } from '../../src/operator/clusterView.ts';
@@ -63,62 +63,64 @@ function unbeaten({ labels }: KnownNode, configs: readonly ProxyConfig[]): strin
     .map(({ metadata }) => metadata.name);
 }
 
-test('whatever the ProxyConfigs and the order in which they were heard of, each node is governed by the one that nobody beats', () => {
-  const inAnyOrder = anyConfigs.chain((configs) => fc.shuffledSubarray(configs, { minLength: configs.length }));
-  fc.assert(
-    fc.property(anyNodes, inAnyOrder, (nodes, configs) => {
-      const targets = resolveTargets(viewOf(nodes, configs));
-      for (const known of nodes) {
-        const governing = targets.filter((target) => target.nodes.some(({ name }) => name === known.name));
-        expect(governing.map(({ config }) => config.metadata.name)).toEqual(unbeaten(known, configs));
-      }
-    }),
-  );
-});
-
-test('the order in which objects were heard of changes nothing that is written', () => {
-  const inAnyOrder = fc
-    .tuple(anyNodes, anyConfigs)
-    .chain(([nodes, configs]) =>
-      fc.tuple(
-        fc.constant({ nodes, configs }),
-        fc.shuffledSubarray(nodes, { minLength: nodes.length }),
-        fc.shuffledSubarray(configs, { minLength: configs.length }),
-      ),
+describe('resolveTargets', () => {
+  test('whatever the ProxyConfigs and the order in which they were observed, each node is governed by the one that nobody beats', () => {
+    const inAnyOrder = anyConfigs.chain((configs) => fc.shuffledSubarray(configs, { minLength: configs.length }));
+    fc.assert(
+      fc.property(anyNodes, inAnyOrder, (nodes, configs) => {
+        const targets = resolveTargets(viewOf(nodes, configs));
+        for (const known of nodes) {
+          const governing = targets.filter((target) => target.nodes.some(({ name }) => name === known.name));
+          expect(governing.map(({ config }) => config.metadata.name)).toEqual(unbeaten(known, configs));
+        }
+      }),
     );
-  fc.assert(
-    fc.property(inAnyOrder, ([{ nodes, configs }, otherNodes, otherConfigs]) => {
-      expect(reconcile(viewOf(otherNodes, otherConfigs), clock)).toEqual(reconcile(viewOf(nodes, configs), clock));
-    }),
-  );
-});
+  });
 
-test('a ProxyConfig that is being deleted governs nothing', () => {
-  const leaving = proxyConfig('leaving', { priority: 9 });
-  leaving.metadata.deletionTimestamp = '2025-06-01T00:00:00Z';
-  const [target, ...others] = resolveTargets(viewOf([node('a')], [leaving, proxyConfig('staying')]));
-  expect(others).toEqual([]);
-  expect(target).toMatchObject({ config: { metadata: { name: 'staying' } }, matched: 1, nodes: [{ name: 'a' }] });
-});
+  test('the order in which objects were observed changes nothing that is written', () => {
+    const inAnyOrder = fc
+      .tuple(anyNodes, anyConfigs)
+      .chain(([nodes, configs]) =>
+        fc.tuple(
+          fc.constant({ nodes, configs }),
+          fc.shuffledSubarray(nodes, { minLength: nodes.length }),
+          fc.shuffledSubarray(configs, { minLength: configs.length }),
+        ),
+      );
+    fc.assert(
+      fc.property(inAnyOrder, ([{ nodes, configs }, otherNodes, otherConfigs]) => {
+        expect(reconcile(viewOf(otherNodes, otherConfigs), clock)).toEqual(reconcile(viewOf(nodes, configs), clock));
+      }),
+    );
+  });
 
-test.each([
-  { name: 'same priority', priorities: [0, 0], lostTo: ['first'] },
-  { name: 'overridden by a higher priority', priorities: [1, 0], lostTo: [] },
-])('a ProxyConfig knows who won its nodes from it: $name', ({ priorities: [first = 0, second = 0], lostTo }) => {
-  const configs = [
-    proxyConfig('first', { priority: first }),
-    proxyConfig('second', { priority: second, createdAt: '2025-02-01T00:00:00Z' }),
-  ];
-  const targets = resolveTargets(viewOf([node('a')], configs));
-  expect(
-    targets.map(({ config, lostTo: lost, nodes, matched }) => ({
-      name: config.metadata.name,
-      lost,
-      nodes: nodes.length,
-      matched,
-    })),
-  ).toEqual([
-    { name: 'first', lost: [], nodes: 1, matched: 1 },
-    { name: 'second', lost: lostTo, nodes: 0, matched: 1 },
-  ]);
+  test('a ProxyConfig that is being deleted governs nothing', () => {
+    const leaving = proxyConfig('leaving', { priority: 9 });
+    leaving.metadata.deletionTimestamp = '2025-06-01T00:00:00Z';
+    const [target, ...others] = resolveTargets(viewOf([node('a')], [leaving, proxyConfig('staying')]));
+    expect(others).toEqual([]);
+    expect(target).toMatchObject({ config: { metadata: { name: 'staying' } }, matched: 1, nodes: [{ name: 'a' }] });
+  });
+
+  test.each([
+    { name: 'same priority', priorities: [0, 0], lostTo: ['first'] },
+    { name: 'overridden by a higher priority', priorities: [1, 0], lostTo: [] },
+  ])('a ProxyConfig knows who won its nodes from it: $name', ({ priorities: [first = 0, second = 0], lostTo }) => {
+    const configs = [
+      proxyConfig('first', { priority: first }),
+      proxyConfig('second', { priority: second, createdAt: '2025-02-01T00:00:00Z' }),
+    ];
+    const targets = resolveTargets(viewOf([node('a')], configs));
+    expect(
+      targets.map(({ config, lostTo: lost, nodes, matched }) => ({
+        name: config.metadata.name,
+        lost,
+        nodes: nodes.length,
+        matched,
+      })),
+    ).toEqual([
+      { name: 'first', lost: [], nodes: 1, matched: 1 },
+      { name: 'second', lost: lostTo, nodes: 0, matched: 1 },
+    ]);
+  });
 });

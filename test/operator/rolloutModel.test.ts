@@ -1,14 +1,14 @@
 /**
- * Random lives of a cluster: whatever people, nodes, agents and crashes do, in any order, what rolloutPromises.ts
+ * Random histories of a cluster: whatever people, nodes, agents and crashes do, in any order, what rolloutInvariants.ts
  * checks for each write holds, and once everybody behaves the rollouts come to an end and stay there.
  */
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { scaled } from '../support/scale.ts';
 import { configNames, SimulatedCluster, type Quality } from './simulatedCluster.ts';
 
-type Deed = (cluster: SimulatedCluster) => void;
+type Action = (cluster: SimulatedCluster) => void;
 type RolloutSpec = ProxyConfig['spec']['rollout'];
 
 const someNodes = fc.uniqueArray(fc.nat(7), { maxLength: 3 });
@@ -20,9 +20,9 @@ const bits = fc.integer({ min: 0, max: 5 });
 const anyConfig = fc.constantFrom('all', 'all', 'pool' as const);
 const masquerade = (bit: number) => ({ masquerade: { bit, all: false } });
 
-/** Each deed can be printed, so that a counterexample reads as a story. */
-function named(name: string, deed: Deed): Deed {
-  return Object.assign((cluster: SimulatedCluster) => deed(cluster), { [fc.toStringMethod]: () => name });
+/** Each action can be printed, so that a counterexample reads as a sequence of them. */
+function named(name: string, action: Action): Action {
+  return Object.assign((cluster: SimulatedCluster) => action(cluster), { [fc.toStringMethod]: () => name });
 }
 
 /** With everything that is of these kinds. */
@@ -31,9 +31,9 @@ function makeCrdsAnew(cluster: SimulatedCluster, bit: number): void {
   for (const name of configNames) cluster.makeConfigAnew(name, masquerade(bit));
 }
 
-const deeds: fc.Arbitrary<Deed> = fc.oneof(
-  { weight: 6, arbitrary: fc.constant(named('turn', (cluster) => cluster.clockAt())) },
-  { weight: 6, arbitrary: fc.constant(named('agents answer', (cluster) => cluster.agentsAnswer())) },
+const actions: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 6, arbitrary: fc.constant(named('reconcile', (cluster) => cluster.reconcile())) },
+  { weight: 6, arbitrary: fc.constant(named('agents report', (cluster) => cluster.agentsReport())) },
   {
     weight: 4,
     arbitrary: fc
@@ -67,7 +67,7 @@ const deeds: fc.Arbitrary<Deed> = fc.oneof(
     weight: 2,
     arbitrary: fc.nat(4).map((writes) =>
       named(`killed after ${writes} writes`, (cluster) => {
-        cluster.clockAt(writes);
+        cluster.reconcile(writes);
         cluster.restartOperator();
       }),
     ),
@@ -118,16 +118,16 @@ const rolloutSpec: fc.Arbitrary<Partial<RolloutSpec>> = fc.record({
   steps: fc.constantFrom([], [{ setNodes: 1 }], [{ setNodes: 1 }, { pause: { seconds: 60 } }, { setNodes: '50%' }]),
 });
 
-const lives = fc.record({
+const histories = fc.record({
   count: fc.integer({ min: 1, max: 8 }),
   inPool: fc.uniqueArray(fc.nat(7), { maxLength: 3 }),
   rollout: rolloutSpec,
-  story: fc.array(deeds, { maxLength: 60 }),
+  sequence: fc.array(actions, { maxLength: 60 }),
 });
 
 const states = (cluster: SimulatedCluster): string[] => configNames.map((name) => cluster.stateOf(name));
 
-function expectPeace(cluster: SimulatedCluster): void {
+function expectRest(cluster: SimulatedCluster): void {
   for (let index = 0; index < cluster.nodes.size; index += 1) cluster.setDown(index, false);
   for (const name of configNames) cluster.changeSpec({ paused: false }, undefined, name);
   cluster.run(3000);
@@ -151,16 +151,18 @@ function expectLastChangeToArrive(cluster: SimulatedCluster): void {
     expect({ name, state: cluster.stateOf(name) }).toEqual({ name, state: 'Complete' });
 }
 
-test('the promises hold for every write, whatever happens, and in the end there is peace', () => {
-  fc.assert(
-    fc.property(lives, ({ count, inPool, rollout, story }) => {
-      const cluster = new SimulatedCluster(count, { rollout, ...masquerade(14) });
-      for (const index of inPool) cluster.moveNode(index);
-      cluster.run(40);
-      for (const deed of story) deed(cluster);
-      expectPeace(cluster);
-      expectLastChangeToArrive(cluster);
-    }),
-    { numRuns: scaled(60, 1500) },
-  );
-}, 1_200_000);
+describe('reconcile', () => {
+  test('keeps the invariants with every write, whatever happens, and comes to rest in the end', () => {
+    fc.assert(
+      fc.property(histories, ({ count, inPool, rollout, sequence }) => {
+        const cluster = new SimulatedCluster(count, { rollout, ...masquerade(14) });
+        for (const index of inPool) cluster.moveNode(index);
+        cluster.run(40);
+        for (const action of sequence) action(cluster);
+        expectRest(cluster);
+        expectLastChangeToArrive(cluster);
+      }),
+      { numRuns: scaled(60, 1500) },
+    );
+  }, 1_200_000);
+});

@@ -1,7 +1,7 @@
 /**
  * @module A cluster with a virtual clock for the operator's pure core: two pools of nodes with a ProxyConfig each,
  * agents that are slow, fail, flap and vanish, an API server that is a few maps, and an operator that may be killed
- * between any two writes. After each write rolloutPromises.ts checks what must always hold.
+ * between any two writes. After each write rolloutInvariants.ts checks what must always hold.
  */
 import { expect } from '@jest/globals';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
@@ -18,9 +18,9 @@ import type { RevisionWrite } from '../../src/operator/revisions.ts';
 import { SinceTracker } from '../../src/operator/since.ts';
 import type { NodeWrite } from '../../src/operator/writeNodes.ts';
 import { node, now as epoch, proxyConfig } from './objects.ts';
-import { RolloutPromises, type Told } from './rolloutPromises.ts';
+import { RolloutInvariants, type AssignedConfig } from './rolloutInvariants.ts';
 
-/** How agents take a configuration, by their node's number: `bad` ones refuse it, `hanging` ones never answer. */
+/** How agents take a configuration, by their node's number: `bad` ones refuse it, `hanging` ones never report. */
 export interface Quality {
   readonly bad: readonly number[];
   readonly hanging: readonly number[];
@@ -48,11 +48,11 @@ export class SimulatedCluster {
   readonly revisions = new Map<string, KnownRevision>();
   readonly configs = new Map<string, ProxyConfig>();
   /** What each node's kernel holds, whatever objects there are; undefined for a node that nobody knows anything of. */
-  readonly assigned = new Map<string, Told>();
+  readonly assigned = new Map<string, AssignedConfig>();
   readonly downSince = new Map<string, number>();
   readonly #lost = new Map<string, NodeProxy>();
   readonly #qualities = new Map<number, Quality>();
-  readonly #promises = new RolloutPromises(this);
+  readonly #invariants = new RolloutInvariants(this);
   now = epoch.getTime();
   writes = 0;
   nodeWrites = 0;
@@ -90,7 +90,7 @@ export class SimulatedCluster {
 
   // What people do.
 
-  /** A change for nodes is told by its masquerade bit. */
+  /** A change for nodes is named by its masquerade bit. */
   changeSpec(spec: Spec, quality: Quality = { bad: [], hanging: [] }, name: ConfigName = 'all'): void {
     const bit = spec.masquerade?.bit;
     if (bit !== undefined) this.#qualities.set(bit, quality);
@@ -118,7 +118,7 @@ export class SimulatedCluster {
     this.#made += 1;
     const made = this.config(name);
     this.configs.set(name, { ...made, metadata: { ...made.metadata, uid: `uid-of-${name}-${this.#made}` } });
-    this.#promises.forget(name);
+    this.#invariants.forget(name);
   }
 
   addNode(): void {
@@ -154,17 +154,17 @@ export class SimulatedCluster {
     else if (!this.downSince.has(name)) this.downSince.set(name, this.now);
   }
 
-  /** Every agent in reach answers what it was told, as it takes it. */
-  agentsAnswer(): void {
-    for (const name of this.nodes.keys()) if (!this.downSince.has(name)) this.#answer(name, true);
+  /** Every agent in reach reports on what it was assigned. */
+  agentsReport(): void {
+    for (const name of this.nodes.keys()) if (!this.downSince.has(name)) this.#report(name, true);
   }
 
   flap(index: number): void {
     const name = this.#nameOf(index);
-    if (name !== undefined && !this.downSince.has(name)) this.#answer(name, false);
+    if (name !== undefined && !this.downSince.has(name)) this.#report(name, false);
   }
 
-  #answer(name: string, isWell: boolean): void {
+  #report(name: string, isWell: boolean): void {
     const nodeProxy = this.nodeProxies.get(name);
     const assigned = this.assigned.get(name);
     if (!nodeProxy || !assigned) return;
@@ -200,8 +200,8 @@ export class SimulatedCluster {
     for (const name of this.assigned.keys()) if (!this.nodeProxies.has(name)) this.assigned.delete(name);
   }
 
-  /** One turn, of which only so many writes reach the API server. */
-  clockAt(survivingWrites = Infinity): void {
+  /** One reconciliation, of which only so many writes reach the API server. */
+  reconcile(survivingWrites = Infinity): void {
     const { revisionWrites, statusUpdates, nodeWrites } = reconcile(this.#view(), this.#since.clockAt(this.now));
     const writes = [
       ...revisionWrites.map((write) => () => this.#applyRevision(write)),
@@ -224,9 +224,9 @@ export class SimulatedCluster {
     const end = this.now + seconds * 1000;
     while (this.now < end) {
       const before = this.writes;
-      this.clockAt();
-      this.agentsAnswer();
-      this.clockAt();
+      this.reconcile();
+      this.agentsReport();
+      this.reconcile();
       this.now += this.writes === before ? 30_000 : 5000;
     }
   }
@@ -255,7 +255,7 @@ export class SimulatedCluster {
   #applyStatus(name: string, status: Status): void {
     const config = { ...this.config(name as ConfigName), status };
     this.configs.set(name, config);
-    this.#promises.hear(config);
+    this.#invariants.observe(config);
   }
 
   #applyNode({ node: name, options }: NodeWrite): void {
@@ -265,7 +265,7 @@ export class SimulatedCluster {
       : body.spec;
     const metadata = Array.isArray(body) ? this.nodeProxies.get(name)?.metadata : body.metadata;
     if (metadata === undefined) throw new Error(`a patch of a NodeProxy that is not there: ${name}`);
-    this.#promises.check(name, spec);
+    this.#invariants.check(name, spec);
     this.nodeWrites += 1;
     const { status } = this.nodeProxies.get(name) ?? {};
     const owners = [{ apiVersion: 'v1', kind: 'Node', name, uid: `uid-of-${name}` }];

@@ -58,7 +58,7 @@ export const statusRows: readonly StatusRow[] = [
     state: 'Progressing',
   },
   {
-    name: 'a node that was told, and has not answered',
+    name: 'a node that was assigned it, and has not reported',
     reports: { a: 'assigned' },
     nodes: { updated: 0, ready: 0 },
     holds: ['Reconciling'],
@@ -82,7 +82,7 @@ export const statusRows: readonly StatusRow[] = [
     state: 'Progressing',
   },
   {
-    name: 'an answer to an earlier spec, although its revision is the right one',
+    name: 'a report on an earlier spec, although its revision is the right one',
     reports: { a: 'appliedBefore' },
     nodes: { updated: 1, ready: 0 },
     holds: ['Reconciling'],

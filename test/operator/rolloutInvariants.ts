@@ -1,6 +1,6 @@
 /**
- * @module What docs/DESIGN.md promises of rollouts, checked for each write to a node against what the simulated cluster
- * really is, not against what the operator knows of it.
+ * @module Invariants of rollouts, as docs/DESIGN.md gives them, checked for each write to a node against what the
+ * simulated cluster really is, not against what the operator knows of it.
  */
 import { expect } from '@jest/globals';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
@@ -8,9 +8,11 @@ import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { portion } from '../../src/operator/rolloutState.ts';
 import type { SimulatedCluster } from './simulatedCluster.ts';
 
-export type Told = Pick<NodeProxy['spec'], 'revision'> & { readonly bit: number };
+/** What a node runs: a revision, named by its masquerade bit. */
+export type AssignedConfig = Pick<NodeProxy['spec'], 'revision'> & { readonly bit: number };
 
-export class RolloutPromises {
+/** Follows a simulated cluster. */
+export class RolloutInvariants {
   readonly #cluster: Pick<
     SimulatedCluster,
     'nodes' | 'configs' | 'nodeProxies' | 'assigned' | 'downSince' | 'now' | 'governing'
@@ -24,7 +26,7 @@ export class RolloutPromises {
   }
 
   /** A status as it was written. */
-  hear(config: ProxyConfig): void {
+  observe(config: ProxyConfig): void {
     const { state, revision = '' } = config.status?.rollout ?? {};
     if (state === 'Complete') this.#completed.set(config.metadata.name, revision);
     if (state === 'RolledBack') this.#givenUp.add(attempt(config, revision));
@@ -35,16 +37,16 @@ export class RolloutPromises {
     this.#completed.delete(name);
   }
 
-  /** Throws where the node may not be told this now. */
+  /** Throws where the node may not be assigned this now. */
   check(name: string, { configRef, revision }: NodeProxy['spec']): void {
     const config = this.#cluster.configs.get(configRef.name);
     if (!config || configRef.name !== this.#cluster.governing(name))
-      throw new Error(`${name} is told by ${configRef.name}, which does not govern it`);
+      throw new Error(`${name} is assigned by ${configRef.name}, which does not govern it`);
     expect([config.status?.observedHash, this.#completed.get(configRef.name)]).toContain(revision);
     const before = this.#cluster.assigned.get(name);
     if (before?.revision === revision) return;
     if (this.#givenUp.has(attempt(config, revision)))
-      throw new Error(`${name} is told the revision that was rolled back`);
+      throw new Error(`${name} is assigned the revision that was rolled back`);
     if (before === undefined) return;
     if (config.spec.paused) throw new Error(`${name} is changed while paused`);
     this.#checkBudget(name, config);
@@ -53,15 +55,15 @@ export class RolloutPromises {
 
   #checkBudget(name: string, config: ProxyConfig): void {
     const own = this.#governedBy(config);
-    const most = portion(config.spec.rollout.maxUnavailable, own.length);
+    const max = portion(config.spec.rollout.maxUnavailable, own.length);
     const others = own.filter((other) => other !== name && !this.#isLongDown(other, config));
     const idle = others.filter((other) => !this.#isServing(other));
-    if (this.#isServing(name) && idle.length >= most)
-      throw new Error(`${name} is changed while ${idle.join(', ')} of at most ${most} do not serve`);
+    if (this.#isServing(name) && idle.length >= max)
+      throw new Error(`${name} is changed while ${idle.join(', ')} of at most ${max} do not serve`);
     const changing = others.filter((other) => this.#isInChange(other));
     const isRollback = ['RollingBack', 'RolledBack'].includes(config.status?.rollout?.state ?? '');
-    if (!isRollback && !this.#isInChange(name) && !this.#isLongDown(name, config) && changing.length >= most)
-      throw new Error(`${name} is changed while ${changing.join(', ')} of at most ${most} are in change`);
+    if (!isRollback && !this.#isInChange(name) && !this.#isLongDown(name, config) && changing.length >= max)
+      throw new Error(`${name} is changed while ${changing.join(', ')} of at most ${max} are in change`);
   }
 
   /** The last setNodes up to the step that the status names holds; once it names none, all steps are taken. */
@@ -89,7 +91,7 @@ export class RolloutPromises {
     return isReady && !this.#cluster.downSince.has(name);
   }
 
-  /** It was told something, and has not answered. */
+  /** It was assigned something, and has not reported. */
   #isInChange(name: string): boolean {
     const { metadata, status } = this.#cluster.nodeProxies.get(name) ?? {};
     return metadata !== undefined && status?.observedGeneration !== metadata.generation;
