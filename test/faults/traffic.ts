@@ -36,6 +36,9 @@ export interface TrafficPlan {
 /** Linux sends a lost SYN again after a second: a connection that took less never met a missing rule. */
 const firstRetransmissionMs = 1000;
 
+/** How long the measuring process may take to end. */
+const maxEndMs = 10_000;
+
 /** Runs the action while traffic goes through the node, and half a second before and after it. */
 export async function underTraffic(
   host: AgentNode,
@@ -66,7 +69,10 @@ export async function underTraffic(
     await sleep(500);
   } finally {
     worker.stdin.end();
+    // One whose first connection is never answered does not read its input.
+    const deadline = setTimeout(() => worker.kill('SIGKILL'), maxEndMs);
     await ended;
+    clearTimeout(deadline);
   }
   return JSON.parse(output.split('\n')[1] ?? '') as Outcome;
 }
