@@ -181,7 +181,7 @@ class Rollouts {
         refused: after.refused - before.refused,
         cpuSeconds: after.cpu - before.cpu,
       };
-      return { nodes, changes: 1, toldSeconds, readySeconds, ...spent, peakMiB: peak() };
+      return { nodes, changes: 1, toldSeconds, readySeconds, ...spent, peakMiB: peak().tree };
     } finally {
       peak();
     }

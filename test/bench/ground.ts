@@ -13,7 +13,17 @@ import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts';
 import { ensureBinaries } from '../cluster/binaries.ts';
 import { nodeAddresses, prepareNetwork, serverAddress, type Tools } from './node.ts';
-import { clusterIP, endpointAddress, namespace, nodeProxyOf, serviceName, serviceOf, sliceOf } from './objects.ts';
+import {
+  clusterIP,
+  endpointAddress,
+  namespace,
+  nodeProxyOf,
+  serviceName,
+  serviceOf,
+  type SliceShape,
+  sliceOf,
+  usualEndpoints,
+} from './objects.ts';
 
 export type SideName = 'ours' | 'kube-proxy';
 
@@ -30,8 +40,8 @@ export interface Ground extends Tools {
   endpointsFile(): Promise<string>;
   /** Sees to it that there are as many Services; there are never fewer again. */
   populate(services: number): Promise<void>;
-  /** Gives each of them two endpoints more. */
-  widen(): Promise<void>;
+  /** Gives each of them so many endpoints. */
+  widen(endpoints: number): Promise<void>;
   /** Of each Service. */
   endpoints(): number;
   stop(): Promise<void>;
@@ -40,7 +50,12 @@ export interface Ground extends Tools {
 const root = join(import.meta.dirname, '..', '..');
 const atOnce = 48;
 
-export async function prepareGround(directory: string, progress: (line: string) => void): Promise<Ground> {
+/** `endpoints`: of each Service. */
+export async function prepareGround(
+  directory: string,
+  progress: (line: string) => void,
+  endpoints = usualEndpoints,
+): Promise<Ground> {
   await prepareNetwork();
   const programs = await preparePrograms(directory, progress);
   const server = await startApiServer({
@@ -51,7 +66,7 @@ export async function prepareGround(directory: string, progress: (line: string) 
   const client = createKubeClient(loadKubeConfig({ kubeconfig: server.kubeconfig }));
   await prepareObjects(server, client);
   let populated = 0;
-  let endpoints = 3;
+  let each = endpoints;
   return {
     ...programs,
     server,
@@ -69,14 +84,14 @@ export async function prepareGround(directory: string, progress: (line: string) 
       return file;
     },
     populate: async (services) => {
-      await inParallel(populated, services, (index) => createService(client, index), progress);
+      await inParallel(populated, services, (index) => createService(client, index, each), progress);
       populated = Math.max(populated, services);
     },
-    widen: async () => {
-      await inParallel(0, populated, (index) => widenSlice(client, index), progress);
-      endpoints = 5;
+    widen: async (more) => {
+      await inParallel(0, populated, (index) => patchSlice(client, index, { endpoints: more }), progress);
+      each = more;
     },
-    endpoints: () => endpoints,
+    endpoints: () => each,
     stop: async () => {
       await client.close();
       await server.stop();
@@ -95,14 +110,15 @@ export async function preparePrograms(
   await bundle(dist);
   const probe = join(directory, 'probe');
   await promisify(execFile)('gcc', ['-O2', '-pthread', '-o', probe, join(import.meta.dirname, 'probe.c')]);
-  return { product: productCommand(dist), kubeProxy, probe };
+  return { product: productCommand(root, dist), kubeProxy, probe };
 }
 
-function productCommand(dist: string): readonly string[] {
-  const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+/** How the image of a tree starts the product, with the Node of that tree and the bundle in `dist`. */
+export function productCommand(tree: string, dist: string): readonly string[] {
+  const dockerfile = readFileSync(join(tree, 'Dockerfile'), 'utf8');
   const entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[];
   const ours: Readonly<Record<string, string>> = {
-    node: process.execPath,
+    node: join(tree, 'node_modules', '.bin', 'node'),
     'proxyconfig.js': join(dist, 'proxyconfig.js'),
   };
   const environment = [...dockerfile.matchAll(/^ENV (.*)$/gm)].map(([, words = '']) => words);
@@ -139,10 +155,10 @@ export async function writeNodeProxy({ client }: Ground, config: object): Promis
   });
 }
 
-export async function createService(client: KubeClient, index: number): Promise<void> {
+export async function createService(client: KubeClient, index: number, endpoints: number): Promise<void> {
   await Promise.all([
     client.send('POST', `/api/v1/namespaces/${namespace}/services`, { body: serviceOf(index) }),
-    client.send('POST', slicesPath, { body: sliceOf(index) }),
+    client.send('POST', slicesPath, { body: sliceOf(index, { endpoints }) }),
   ]);
 }
 
@@ -152,28 +168,18 @@ export async function deleteService(client: KubeClient, index: number): Promise<
   await client.send('DELETE', `${slicesPath}/${name}-1`);
 }
 
-/** Moves the Service's third endpoint to an address, or back. */
-export async function moveEndpoint(client: KubeClient, index: number, address?: string): Promise<void> {
+/** Moves the Service's last endpoint to an address, or back. */
+export async function moveEndpoint(ground: Ground, index: number, address?: string): Promise<void> {
+  await patchSlice(ground.client, index, { endpoints: ground.endpoints(), last: address });
+}
+
+async function patchSlice(client: KubeClient, index: number, shape: SliceShape): Promise<void> {
   await client.send('PATCH', `${slicesPath}/${serviceName(index)}-1`, {
-    body: { endpoints: sliceOf(index, address).endpoints },
+    body: { endpoints: sliceOf(index, shape).endpoints },
     contentType: 'application/merge-patch+json',
   });
 }
 
-/** The addresses come after those of `mostWide` Services. */
-async function widenSlice(client: KubeClient, index: number): Promise<void> {
-  const more = [0, 1].map((each) => endpointAddress(mostWide, 2 * index + each));
-  const endpoints = [
-    ...sliceOf(index).endpoints,
-    ...more.flatMap((address) => sliceOf(index, address).endpoints.slice(2)),
-  ];
-  await client.send('PATCH', `${slicesPath}/${serviceName(index)}-1`, {
-    body: { endpoints },
-    contentType: 'application/merge-patch+json',
-  });
-}
-
-const mostWide = 10_400;
 const slicesPath = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
 
 async function inParallel(

@@ -1,4 +1,4 @@
-import type { ProxyContest } from './compare.ts';
+import type { ProxyContest } from './proxies.ts';
 
 /** iptables mode through the legacy variant, which copies the whole table at every change. */
 export const iptablesLegacy: ProxyContest = {

@@ -1,4 +1,4 @@
-import type { ProxyContest } from './compare.ts';
+import type { ProxyContest } from './proxies.ts';
 
 /** iptables mode through the nft variant, the usual one. */
 export const iptablesNft: ProxyContest = {

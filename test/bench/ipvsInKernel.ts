@@ -123,7 +123,7 @@ async function change(proxy: Proxy, node: BenchNode): Promise<Pick<IpvsMeasures,
     await calm(proxy);
     const before = cpuSeconds(proxy.pid);
     const written = performance.now();
-    server.put(sliceOf(service, address));
+    server.put(sliceOf(service, { last: address }));
     times.push((await node.until(clusterIP(service), servicePort, address, longestSyncMs)) - written);
     await calm(proxy);
     cpu.push((cpuSeconds(proxy.pid) - before) * 1000);

@@ -2,11 +2,11 @@
  * Mode ipvs beside kube-proxy's, as a table for people and a part of the page: ratios only, because the kernel inside
  * is slow in its own way.
  */
-import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 import type { IpvsMeasures, IpvsResult, IpvsSection } from './ipvs.ts';
-import { machine, writePart } from './page.ts';
+import { machine, versionOf, writePart } from './page.ts';
 import { targetsFrom } from './results.ts';
+import { alignColumns } from './table.ts';
 
 interface Row {
   readonly what: string;
@@ -38,14 +38,7 @@ function titleOf({ services, repetitions }: IpvsSection): string {
 
 export function printIpvs({ sections }: IpvsResult): string {
   const blocks = sections.map((section) => {
-    const lines = [header, ...cells(section)];
-    const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-    const text = lines.map((line) =>
-      line
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-        .join('  '),
-    );
-    return [titleOf(section), ...text].join('\n');
+    return [titleOf(section), ...alignColumns([header, ...cells(section)])].join('\n');
   });
   return [...blocks, `Targets are judged from ${targetsFrom.toLocaleString('en')} Services on.`].join('\n\n');
 }
@@ -55,7 +48,7 @@ export async function writeIpvs(result: IpvsResult): Promise<void> {
 }
 
 function page({ sections, kernel, kubeProxy, changes }: IpvsResult): string {
-  const version = execFileSync(kubeProxy, ['--version'], { encoding: 'utf8' }).trim().replace('Kubernetes ', '');
+  const version = versionOf(kubeProxy).replace('Kubernetes ', '');
   return `## Mode ipvs
 
 ${sections.map(markdownTable).join('\n\n')}

@@ -105,7 +105,8 @@ export class BenchNode {
   }
 
   async stop(): Promise<void> {
-    this.#probe.stdin?.end();
+    // It may be asking somebody who never answers.
+    this.#probe.kill();
     const ended = once(this.#holder, 'exit');
     this.#holder.stdin?.end();
     await ended;

@@ -1,5 +1,5 @@
 /**
- * The objects that benchmarks are fed with: Services of three endpoints, by number.
+ * The objects that benchmarks are fed with: Services of as many endpoints as asked for, by number.
  */
 import { podRanges } from '../cluster/controlPlane.ts';
 import { targetPort } from './node.ts';
@@ -11,9 +11,14 @@ export function clusterIP(index: number): string {
   return `10.100.${index >> 8}.${index & 255}`;
 }
 
-/** The Services' own; 10.244.250.0 and above are for what a benchmark changes. */
-export function endpointAddress(index: number, replica: number): string {
-  const number = 3 * index + replica;
+/** Endpoints of each Service where nothing else is asked for. */
+export const usualEndpoints = 3;
+/** Of all Services together: 10.244.250.0 and above are for what a benchmark changes. */
+export const maxEndpoints = 64_000;
+
+/** `endpoints`: of each Service. */
+export function endpointAddress(index: number, replica: number, endpoints = usualEndpoints): string {
+  const number = endpoints * index + replica;
   return `10.244.${number >> 8}.${number & 255}`;
 }
 
@@ -31,9 +36,16 @@ export function serviceOf(index: number) {
   };
 }
 
-export function sliceOf(index: number, third = endpointAddress(index, 2)) {
+export interface SliceShape {
+  readonly endpoints?: number;
+  /** The address of the last endpoint where it is not the Service's own. */
+  readonly last?: string | undefined;
+}
+
+export function sliceOf(index: number, { endpoints = usualEndpoints, last }: SliceShape = {}) {
   const name = serviceName(index);
-  const addresses = [endpointAddress(index, 0), endpointAddress(index, 1), third];
+  const own = Array.from({ length: endpoints }, (_, replica) => endpointAddress(index, replica, endpoints));
+  const addresses = last === undefined ? own : own.with(endpoints - 1, last);
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',

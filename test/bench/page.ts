@@ -1,6 +1,7 @@
 /**
  * docs/performance.md: parts that are measured apart, of which a run writes its own and leaves the others as they were.
  */
+import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +29,11 @@ export async function writePart(name: PartName, markdown: string, picture?: Pict
 
 export function machine(): string {
   return `${cpus().length} CPUs and ${Math.round(totalmem() / 2 ** 30)} GiB of memory under Linux ${release().split('-')[0]}`;
+}
+
+/** What a program says of its version, one line. */
+export function versionOf(program: string): string {
+  return execFileSync(program, ['--version'], { encoding: 'utf8' }).trim().split('\n')[0] ?? '';
 }
 
 function partOf(page: string, name: PartName): string | undefined {

@@ -1,24 +1,51 @@
 /** What a program and its children cost, as /proc counts it. */
 import { readFileSync } from 'node:fs';
 
-/**
- * Seconds of CPU that a program, its live children and all children that it waited for have used; the kernel counts in
- * steps of 10 ms.
- */
-export function cpuSeconds(pid: number): number {
-  return treeOf(pid).reduce((sum, each) => sum + ticksOf(each), 0) / 100;
+/** A program alone, and its children: its tools, and what those start. */
+export interface Share {
+  readonly own: number;
+  readonly children: number;
 }
 
-/** Resident memory of a program and its children, in MiB. */
-export function residentMiB(pid: number): number {
-  return treeOf(pid).reduce((sum, each) => sum + residentKiB(each), 0) / 1024;
+/**
+ * Seconds of CPU, user and system, that a program has used, and that its live children and all that it waited for have
+ * used; the kernel counts in steps of 10 ms.
+ */
+export function cpuOf(pid: number): Share {
+  const [own, waitedFor] = ticksOf(pid);
+  const children = treeOf(pid)
+    .slice(1)
+    .flatMap((child) => ticksOf(child));
+  return { own: own / 100, children: children.reduce((sum, ticks) => sum + ticks, waitedFor) / 100 };
+}
+
+/** Of both. */
+export function cpuSeconds(pid: number): number {
+  const { own, children } = cpuOf(pid);
+  return own + children;
+}
+
+/** Resident memory, in MiB. */
+export function residentMiB(pid: number): Share {
+  const [own = 0, ...children] = treeOf(pid).map((each) => memoryKiB(each, 'VmRSS'));
+  return { own: own / 1024, children: children.reduce((sum, each) => sum + each, 0) / 1024 };
+}
+
+/** The most memory, in MiB. */
+export interface Peak {
+  /** Of the program alone, as the kernel keeps it. */
+  readonly own: number;
+  /** Of the program and its children together, as it was seen. */
+  readonly tree: number;
 }
 
 /** Looks every 50 ms how much memory the tree has, until it is asked for the most that it had. */
-export function watchPeak(pid: number): () => number {
-  let peak = 0;
+export function watchPeak(pid: number): () => Peak {
+  let peak: Peak = { own: 0, tree: 0 };
   const look = (): void => {
-    peak = Math.max(peak, residentMiB(pid));
+    const { own, children } = residentMiB(pid);
+    const highest = memoryKiB(pid, 'VmHWM') / 1024;
+    peak = { own: Math.max(peak.own, highest), tree: Math.max(peak.tree, own + children) };
   };
   const timer = setInterval(look, 50);
   return () => {
@@ -37,14 +64,18 @@ function childrenOf(pid: number): number[] {
   return text.split(' ').filter(Boolean).map(Number);
 }
 
-function ticksOf(pid: number): number {
+/** Of a program, and of the children that it waited for. */
+function ticksOf(pid: number): [number, number] {
   // The second field is the program's name in parentheses, and may hold blanks.
   const fields = readOrEmpty(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
+  const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15).map(Number);
+  return [user + system, childUser + childSystem];
 }
 
-function residentKiB(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readOrEmpty(`/proc/${pid}/status`))?.[1] ?? 0);
+/** `VmRSS`: resident now; `VmHWM`: the most that ever was. */
+function memoryKiB(pid: number, line: 'VmRSS' | 'VmHWM'): number {
+  const [, kiB = '0'] = new RegExp(String.raw`^${line}:\s+(\d+)`, 'm').exec(readOrEmpty(`/proc/${pid}/status`)) ?? [];
+  return Number(kiB);
 }
 
 /** A child may end between two looks. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { podRanges } from '../cluster/controlPlane.ts';
 import type { Ground, SideName } from './ground.ts';
-import type { BenchNode } from './node.ts';
+import type { BenchNode, Variant } from './node.ts';
 import { cpuSeconds } from './processTree.ts';
 
 /** A way to serve the same Services by both. */
@@ -17,6 +17,12 @@ export interface Contest {
   readonly kubeProxyFlags: readonly string[];
 }
 
+/** One of iptables mode's. */
+export interface ProxyContest extends Contest {
+  readonly name: string;
+  readonly variant: Variant;
+}
+
 /** The programs, and where their API server is. */
 export interface Programs extends Pick<Ground, 'product' | 'kubeProxy'> {
   readonly server: { readonly kubeconfig: string };
@@ -24,6 +30,8 @@ export interface Programs extends Pick<Ground, 'product' | 'kubeProxy'> {
 
 export interface Proxy {
   readonly pid: number;
+  /** Rejects with the end of its log when it has ended; never resolves. */
+  readonly ended: Promise<never>;
   /** Waits until it has done all that it had to do. */
   settled(): Promise<void>;
   end(): Promise<void>;
@@ -42,7 +50,17 @@ export function startProxy(side: SideName, contest: Contest, programs: Programs,
     env: { PATH: '/run/tools:/usr/sbin:/usr/bin:/sbin:/bin', NODE_ENV: 'production' },
   });
   closeSync(output);
-  return { pid: child.pid ?? 0, settled: () => settled(child, log), end: () => end(child) };
+  const ended = failAtEnd(child, log);
+  return { pid: child.pid ?? 0, ended, settled: () => Promise.race([settled(child), ended]), end: () => end(child) };
+}
+
+function failAtEnd(child: ChildProcess, log: string): Promise<never> {
+  const ended = once(child, 'exit').then(() => {
+    throw new Error(`a proxy ended: ${readFileSync(log, 'utf8').slice(-2000)}`);
+  });
+  // It is told to end at last, and then nobody waits for this.
+  ended.catch(() => {});
+  return ended;
 }
 
 function commandOf(
@@ -62,11 +80,9 @@ function commandOf(
   return [kubeProxy, ...flags, ...kubeProxyFlags];
 }
 
-async function settled(child: ChildProcess, log: string): Promise<void> {
-  const pid = child.pid ?? 0;
+async function settled({ pid = 0 }: ChildProcess): Promise<void> {
   const deadline = performance.now() + longestSettleMs;
   for (let quiet = 0; quiet < 2 && performance.now() < deadline;) {
-    if (hasEnded(child)) throw new Error(`a proxy ended: ${readFileSync(log, 'utf8').slice(-2000)}`);
     const before = cpuSeconds(pid);
     await sleep(500);
     quiet = cpuSeconds(pid) - before <= settledCpuShare / 2 ? quiet + 1 : 0;

@@ -1,12 +1,12 @@
 /** What was measured: a table for people, and the page of the documentation. */
-import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { machine, writePart } from './page.ts';
+import { machine, versionOf, writePart } from './page.ts';
 import { plot } from './plot.ts';
 import type { Row, RunDetails, Section } from './results.ts';
 import { growth, rowsOf, targetsFrom, titleOf } from './results.ts';
+import { alignColumns } from './table.ts';
 
 export function runDetails(run: Pick<RunDetails, 'changes' | 'minutes'> & { readonly kubeProxy: string }): RunDetails {
   const { changes, minutes } = run;
@@ -16,14 +16,7 @@ export function runDetails(run: Pick<RunDetails, 'changes' | 'minutes'> & { read
 export function printTable(sections: readonly Section[]): string {
   const blocks = sections.map((section) => {
     const header = ['', 'ours', 'kube-proxy', 'ours / kube-proxy', 'target', ''];
-    const lines = [header, ...rowsOf(section).map(cells)];
-    const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-    const text = lines.map((line) =>
-      line
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-        .join('  '),
-    );
-    return [titleOf(section), ...text].join('\n');
+    return [titleOf(section), ...alignColumns([header, ...rowsOf(section).map(cells)])].join('\n');
   });
   return [
     ...blocks,
@@ -105,7 +98,8 @@ A load average much higher than the number of CPUs means that both sides waited 
 - **Memory**: resident, of the process and its children; steady after the changes, or after the start where none were made. Of 5 endpoints for each Service it is measured in the legacy variant, where kube-proxy starts in seconds; its own memory hardly depends on the variant.
 - **Connections**: the median of connect(2) from the node, to all Services by turns or to an endpoint itself, minus that on a node without a rule beside it. Where the added time is less than a microsecond, the noise of the machine is seen.
 
-\`npm run bench -- --help\` names the options; \`npm run bench -- --quick\` takes a few minutes. A new comparison is a file beside
+\`npm run bench -- --help\` names the options; \`npm run bench -- --quick\` takes a few minutes. \`npm run bench -- --against REV\`
+measures two builds of the product beside each other in the same way. A new comparison is a file beside
 \`test/bench/iptables-nft.ts\` and an entry in \`test/bench/bench.ts\`.
 `;
 }
@@ -137,9 +131,5 @@ function howOften({ repetitions, comparison, run: { changes, minutes, load } }: 
 }
 
 function versions({ kubeProxy }: { readonly kubeProxy: string }): string {
-  return `${machine()}; Node ${process.version}, kube-proxy ${firstLine(kubeProxy, '--version').replace('Kubernetes ', '')}, ${firstLine('/usr/sbin/iptables-nft', '--version').replace(' (nf_tables)', '')}.`;
-}
-
-function firstLine(program: string, ...args: string[]): string {
-  return execFileSync(program, args, { encoding: 'utf8' }).trim().split('\n')[0] ?? '';
+  return `${machine()}; Node ${process.version}, kube-proxy ${versionOf(kubeProxy).replace('Kubernetes ', '')}, ${versionOf('/usr/sbin/iptables-nft').replace(' (nf_tables)', '')}.`;
 }

@@ -1,5 +1,7 @@
 /** What was measured, as rows with targets. */
-import type { Comparison, Measures, ProxyContest } from './compare.ts';
+import type { Comparison } from './compare.ts';
+import type { Measures } from './measures.ts';
+import type { ProxyContest } from './proxies.ts';
 
 export interface Section {
   readonly contest: ProxyContest;

@@ -1,7 +1,7 @@
 /**
- * @module How much of a test runs: a number that keeps `npm test` quick, or with FULL=1 (`npm run test:full`) the one
- * that is promised.
+ * @module How much of a test runs: what keeps `npm test` quick, mostly a number, or with FULL=1 (`npm run test:full`)
+ * what is promised.
  */
-export function scaled(small: number, full: number): number {
+export function scaled<Amount>(small: Amount, full: Amount): Amount {
   return process.env['FULL'] === '1' ? full : small;
 }

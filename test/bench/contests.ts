@@ -1,0 +1,182 @@
+/**
+ * @module `npm run bench` without `--against` and `--profile`: the product beside the real kube-proxy, in one run and by
+ * turns, on one machine; and what a change costs when it goes to thousands of nodes. Another comparison is a file like
+ * iptables-nft.ts and an entry in `contests`.
+ */
+import type { Command } from 'commander';
+import { compare, type CompareSettings } from './compare.ts';
+import { measureFanOut } from './fanOut.ts';
+import { printFanOut, writeFanOut } from './fanOutReport.ts';
+import { prepareGround } from './ground.ts';
+import { iptablesLegacy } from './iptables-legacy.ts';
+import { iptablesNft } from './iptables-nft.ts';
+import { type IpvsResult, measureIpvs } from './ipvs.ts';
+import { printIpvs, writeIpvs } from './ipvsReport.ts';
+import { allParts, type Part } from './measures.ts';
+import { usualEndpoints } from './objects.ts';
+import {
+  benchCommand,
+  type BenchTask,
+  count,
+  counts,
+  exitStatus,
+  haveAddresses,
+  type Inside,
+  requireAddresses,
+  someOf,
+} from './options.ts';
+import type { ProxyContest } from './proxies.ts';
+import { printTable, readMeasured, runDetails, saveMeasured, writeReport } from './report.ts';
+import { type Section, targetsFrom } from './results.ts';
+
+const contests: readonly ProxyContest[] = [iptablesNft, iptablesLegacy];
+const fanOut = 'fan-out';
+/** Not a contest like the others: it runs in a kernel of its own. */
+const ipvs = 'ipvs';
+const known: readonly string[] = [...contests.map(({ name }) => name), ipvs, fanOut];
+const wideEndpoints = 5;
+
+interface Settings {
+  readonly names: readonly string[];
+  readonly quick: boolean;
+  readonly services: readonly number[];
+  readonly ipvsServices: readonly number[];
+  readonly parts: readonly Part[];
+  readonly add: boolean;
+  readonly page: boolean;
+  readonly nodes: readonly number[];
+  readonly repetitions: number | undefined;
+  readonly changes: number;
+}
+
+/** As the command line gives them. */
+type Flags = Partial<Pick<Settings, 'quick' | 'add' | 'page' | 'services' | 'nodes' | 'repetitions' | 'changes'>> & {
+  readonly only?: readonly Part[];
+};
+
+const usually = {
+  quick: { services: [500], ipvsServices: [100], nodes: [100], changes: 3 },
+  full: { services: [1, 1000, 10_000], ipvsServices: [1000, 10_000], nodes: [100, 1000, 5000], changes: 5 },
+};
+
+const description = `Measures the product beside the real kube-proxy, and what a change of all nodes costs. The whole run takes two hours, half of them for ${ipvs}, and most of it kube-proxy's starts; ${fanOut} alone takes a few minutes. Each writes its own part of docs/performance.md and its picture beside it.`;
+
+export function contestsCommand(): Command {
+  return benchCommand('[NAMES…] [flags]', description)
+    .argument('[names...]', `what to measure: ${known.join(', ')}; everything without any`, someOf(known))
+    .option('--quick', '500 Services (ipvs: 100), 3 repetitions, few changes, 100 nodes; writes nothing')
+    .option('--services <n>', 'a size to measure at; may be given several times (1000 and 10000; 1 to compare)', counts)
+    .option('--only <parts>', `besides start and memory: ${allParts.join(',')} (all)`, someOf(allParts))
+    .option('--repetitions <n>', 'of each side, or of each change that fans out (5 and 3; ipvs: 3, 1 at 10000)', count)
+    .option('--changes <n>', 'of one endpoint, there and back, in each repetition (5)', count)
+    .option('--nodes <n>', 'a number of nodes that a change goes to; several times (100, 1000, 5000)', counts)
+    .option('--add', 'keep on the page what other runs measured at other sizes')
+    .option('--page', 'write the page again from docs/performance.json, where the last run left its figures');
+}
+
+const unlessAsked = { quick: false, add: false, page: false, repetitions: undefined };
+
+/** Throws CommanderError for wrong usage. */
+export function contestsTask(args: readonly string[]): BenchTask {
+  const command = contestsCommand().parse(args, { from: 'user' });
+  const [names = known] = command.processedArgs as [(readonly string[])?];
+  const flags = command.opts<Flags>();
+  for (const services of flags.services ?? []) requireAddresses(command, services, usualEndpoints);
+  const usual = usually[flags.quick === true ? 'quick' : 'full'];
+  const settings: Settings = {
+    ...usual,
+    ...unlessAsked,
+    ...flags,
+    names,
+    ipvsServices: flags.services ?? usual.ipvsServices,
+    parts: flags.only ?? allParts,
+  };
+  return { run: (inside) => measureAll(settings, inside) };
+}
+
+async function measureAll(how: Settings, { directory, progress }: Inside): Promise<number> {
+  const { names, page } = how;
+  if (page) await writeReport(await readMeasured());
+  else {
+    const proxies = contests.filter(({ name }) => names.includes(name));
+    if (proxies.length > 0) console.log(await measureProxies(proxies, how, { directory, progress }));
+    if (names.includes(ipvs)) console.log(await measureInKernel(how, { directory, progress }));
+    if (names.includes(fanOut)) console.log(await measureChanges(how, { directory, progress }));
+  }
+  return exitStatus.done;
+}
+
+/** The tables. Every part is written when it is there, so that an interrupted run is not for nothing. */
+async function measureProxies(
+  chosen: readonly ProxyContest[],
+  how: Settings,
+  { directory, progress }: Inside,
+): Promise<string> {
+  const { quick, services: sizes, changes, parts } = how;
+  const repetitions = how.repetitions ?? (quick ? 3 : 5);
+  const ground = await prepareGround(directory, progress);
+  const sections: Section[] = how.add ? [...(await readMeasured())] : [];
+  const measure = async (contest: ProxyContest, what: Omit<CompareSettings, 'changes'>): Promise<void> => {
+    await ground.populate(what.services);
+    const comparison = await compare(contest, ground, { ...what, changes });
+    const place = sections.findIndex(
+      (each) =>
+        each.contest.name === contest.name && each.services === what.services && each.endpoints === ground.endpoints(),
+    );
+    const run = runDetails({ changes, kubeProxy: ground.kubeProxy, minutes: Math.ceil(performance.now() / 60_000) });
+    sections.splice(place === -1 ? sections.length : place, place === -1 ? 0 : 1, {
+      contest,
+      services: what.services,
+      endpoints: ground.endpoints(),
+      repetitions: what.repetitions,
+      comparison,
+      run,
+    });
+    if (quick) return;
+    await saveMeasured(sections);
+    await writeReport(sections);
+  };
+  try {
+    for (const services of sizes) {
+      // One Service alone is only there for the comparison of connections.
+      const depth = services === 1 ? { repetitions: 1, parts: ['connect'] as const } : { repetitions, parts };
+      for (const contest of chosen) await measure(contest, { services, ...depth });
+    }
+    const big = sizes.at(-1) ?? 0;
+    if (big >= targetsFrom && haveAddresses(big, wideEndpoints) && chosen.includes(iptablesLegacy)) {
+      await ground.widen(wideEndpoints);
+      await measure(iptablesLegacy, { services: big, repetitions: Math.min(3, repetitions), parts: [] });
+    }
+  } finally {
+    await ground.stop();
+  }
+  return printTable(sections);
+}
+
+/** The tables. */
+async function measureInKernel(
+  { quick, ipvsServices, repetitions, changes }: Settings,
+  { directory, progress }: Inside,
+): Promise<string> {
+  const onResult = async (result: IpvsResult): Promise<void> => (quick ? undefined : writeIpvs(result));
+  return printIpvs(
+    await measureIpvs({
+      sizes: ipvsServices,
+      repetitions: repetitions ?? (quick ? 3 : undefined),
+      changes,
+      directory,
+      progress,
+      onResult,
+    }),
+  );
+}
+
+/** The table. */
+async function measureChanges(
+  { quick, nodes, repetitions }: Settings,
+  { directory, progress }: Inside,
+): Promise<string> {
+  const result = await measureFanOut({ sizes: nodes, changes: repetitions ?? (quick ? 1 : 3), directory, progress });
+  if (!quick) await writeFanOut(result);
+  return printFanOut(result);
+}
