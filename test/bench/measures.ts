@@ -18,7 +18,10 @@ export interface Measures {
   readonly restart: number;
   readonly restartCpu: number;
   readonly restartCpuTools: number;
-  /** From the request until a connection reaches the new endpoint; `cpuPerChange` with all tools. */
+  /**
+   * From the request until a connection reaches the new endpoint. `cpuPerChange` is with all tools, and without what is
+   * used when nothing changes; V8 collects garbage when it is idle, so that the two others are with that.
+   */
   readonly change: number;
   readonly cpuPerChange: number;
   readonly changeCpu: number;

@@ -10,7 +10,8 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { serviceRanges, podRanges } from '../cluster/controlPlane.ts';
 
-export type Variant = 'nft' | 'legacy';
+export const variants = ['nft', 'legacy'] as const;
+export type Variant = (typeof variants)[number];
 
 interface Addresses {
   readonly ipv4: string;

@@ -6,14 +6,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-export type PartName = 'proxies' | 'ipvs' | 'fan-out';
+export type PartName = 'proxies' | 'ipvs' | 'fan-out' | 'profile';
 
 export interface Picture {
   readonly name: string;
   readonly content: string;
 }
 
-const order: readonly PartName[] = ['proxies', 'ipvs', 'fan-out'];
+const order: readonly PartName[] = ['proxies', 'ipvs', 'fan-out', 'profile'];
 const docs = join(import.meta.dirname, '..', '..', 'docs');
 const file = join(docs, 'performance.md');
 
@@ -29,6 +29,16 @@ export async function writePart(name: PartName, markdown: string, picture?: Pict
 
 export function machine(): string {
   return `${cpus().length} CPUs and ${Math.round(totalmem() / 2 ** 30)} GiB of memory under Linux ${release().split('-')[0]}`;
+}
+
+/** The commit that is checked out, `-dirty` with changes that are not committed. */
+export function workTreeCommit(): string {
+  const args = ['describe', '--always', '--dirty', '--abbrev=12', '--exclude=*'];
+  return execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim();
+}
+
+export function iptablesVersion(): string {
+  return versionOf('/usr/sbin/iptables-nft').replace(' (nf_tables)', '');
 }
 
 /** What a program says of its version, one line. */

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { machine, versionOf, writePart } from './page.ts';
+import { iptablesVersion, machine, versionOf, writePart } from './page.ts';
 import { plot } from './plot.ts';
 import type { Row, RunDetails, Section } from './results.ts';
 import { growth, rowsOf, targetsFrom, titleOf } from './results.ts';
@@ -131,5 +131,5 @@ function howOften({ repetitions, comparison, run: { changes, minutes, load } }: 
 }
 
 function versions({ kubeProxy }: { readonly kubeProxy: string }): string {
-  return `${machine()}; Node ${process.version}, kube-proxy ${versionOf(kubeProxy).replace('Kubernetes ', '')}, ${versionOf('/usr/sbin/iptables-nft').replace(' (nf_tables)', '')}.`;
+  return `${machine()}; Node ${process.version}, kube-proxy ${versionOf(kubeProxy).replace('Kubernetes ', '')}, ${iptablesVersion()}.`;
 }

@@ -169,7 +169,7 @@ class Trial {
     };
   }
 
-  /** There and back; what the process uses while nothing changes is not counted to the changes. */
+  /** There and back. */
   async #change(pid: number): Promise<Changing> {
     const { services, changes } = this.#settings;
     const times: number[] = [];
@@ -181,13 +181,12 @@ class Trial {
       await sleep(betweenChangesMs);
     });
     const idle = await this.#cpuIn(pid, () => sleep(idleMs));
-    const perChange = (of: (cpu: Share) => number): number =>
-      (1000 * Math.max(0, of(busy.cpu) - (of(idle.cpu) * busy.ms) / idle.ms)) / times.length;
+    const ofChanges = whole(busy.cpu) - (whole(idle.cpu) * busy.ms) / idle.ms;
     return {
       change: median(times),
-      cpuPerChange: perChange(({ own, children }) => own + children),
-      changeCpu: perChange(({ own }) => own),
-      changeCpuTools: perChange(({ children }) => children),
+      cpuPerChange: (1000 * Math.max(0, ofChanges)) / times.length,
+      changeCpu: (1000 * busy.cpu.own) / times.length,
+      changeCpuTools: (1000 * busy.cpu.children) / times.length,
     };
   }
 
@@ -219,4 +218,8 @@ class Trial {
     const wanted = ground.endpoints() * this.#settings.services;
     if (found < wanted) throw new Error(`${side} has ${found} endpoints in the kernel instead of ${wanted}`);
   }
+}
+
+function whole({ own, children }: Share): number {
+  return own + children;
 }

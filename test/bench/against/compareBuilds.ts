@@ -9,7 +9,7 @@ import { iptablesNft } from '../iptables-nft.ts';
 import { inWords, type Measures } from '../measures.ts';
 import type { Variant } from '../node.ts';
 import type { Inside } from '../options.ts';
-import { machine, versionOf } from '../page.ts';
+import { iptablesVersion, machine, workTreeCommit } from '../page.ts';
 import { measure, type TrialSettings } from '../trial.ts';
 import { treeIn } from './revision.ts';
 
@@ -25,9 +25,9 @@ export interface BuildsSettings extends TrialSettings {
 export type Rounds = { readonly [build in Build]: readonly Measures[] };
 
 export interface BuildsComparison {
-  /** As `git describe` names it: `-dirty` with changes that are not committed. */
+  /** The commit that is checked out, `-dirty` with changes that are not committed. */
   readonly workTree: string;
-  /** The whole hash. */
+  /** Its commit, the whole hash. */
   readonly revision: string;
   readonly measured: readonly { readonly variant: Variant; readonly rounds: Rounds }[];
   /** CPUs, memory, kernel and versions; the load average of 15 minutes at the end. */
@@ -41,6 +41,7 @@ const contests = { nft: iptablesNft, legacy: iptablesLegacy };
 /** `inside.directory` holds the revision, checked out and built. */
 export async function compareBuilds(settings: BuildsSettings, inside: Inside): Promise<BuildsComparison> {
   const tree = treeIn(inside.directory);
+  const workTree = workTreeCommit();
   const measured: BuildsComparison['measured'][number][] = [];
   const ground = await prepareGround(inside.directory, inside.progress, settings.endpoints);
   try {
@@ -52,11 +53,10 @@ export async function compareBuilds(settings: BuildsSettings, inside: Inside): P
     await ground.stop();
   }
   return {
-    workTree: (await execa('git', ['describe', '--always', '--dirty', '--abbrev=12'], { cwd: import.meta.dirname }))
-      .stdout,
+    workTree,
     revision: (await execa('git', ['rev-parse', 'HEAD'], { cwd: tree })).stdout,
     measured,
-    machine: `${machine()}; Node ${process.version}, ${versionOf('/usr/sbin/iptables-nft').replace(' (nf_tables)', '')}`,
+    machine: `${machine()}; Node ${process.version}, ${iptablesVersion()}`,
     load: loadavg()[2] ?? 0,
   };
 }

@@ -1,6 +1,6 @@
 /** How `npm run bench -- --against REV` is asked. */
 import { type Command, Option } from 'commander';
-import type { Variant } from '../node.ts';
+import { type Variant, variants } from '../node.ts';
 import { usualEndpoints } from '../objects.ts';
 import { benchCommand, count, positive, requireAddresses, someOf } from '../options.ts';
 import { type Workload, workloads } from './rows.ts';
@@ -17,8 +17,6 @@ export interface AgainstSettings {
   readonly output: 'text' | 'json';
   readonly maxRatio?: number;
 }
-
-const variants: readonly Variant[] = ['nft', 'legacy'];
 
 /** Of lists, which begin empty where a flag is given. */
 const usually: Pick<AgainstSettings, 'variant' | 'workload'> = { variant: variants, workload: workloads };
