@@ -19,8 +19,8 @@ const requireForCommonJS =
 /** The generated API client is 20 MB of source: an agent on every node must not load it. */
 export const notInAgent = ['node_modules/@kubernetes/', 'node_modules/@dot-i/', 'node_modules/gaxios/'] as const;
 
-/** `outdir` is relative to the repository. */
-export async function bundle(outdir: string): Promise<Metafile> {
+/** `outdir` is relative to the repository. With `sourcemap`, files beside the same code say where each function is from. */
+export async function bundle(outdir: string, { sourcemap = false } = {}): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: { proxyconfig: 'src/main.ts', agent: 'src/agent/runAgent.ts', operator: 'src/operator/operator.ts' },
@@ -35,6 +35,7 @@ export async function bundle(outdir: string): Promise<Metafile> {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'linked',
+    sourcemap: sourcemap && 'external',
     banner: { js: requireForCommonJS },
     metafile: true,
     logLevel: 'warning',

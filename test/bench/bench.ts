@@ -13,14 +13,18 @@ import { againstCommand } from './against/settings.ts';
 import { contestsCommand, contestsTask } from './contests.ts';
 import { type BenchTask, exitStatus } from './options.ts';
 import { runInGroup } from './processGroup.ts';
+import { profileTask } from './profile/profile.ts';
+import { profileCommand } from './profile/settings.ts';
 
 const help = (): string => `${contestsCommand().helpInformation()}
 ${againstCommand().helpInformation()}
+${profileCommand().helpInformation()}
 Examples:
   npm run bench -- --quick                                 # beside kube-proxy, in a few minutes
   npm run bench -- iptables-nft --services 1000
   npm run bench -- --against HEAD^                         # did my change cost anything? 20 minutes
   npm run bench -- --against 6a56e18 --variant nft --workload cold,memory --rounds 9 --max-ratio 1.03
+  npm run bench -- --profile --services 1000 --variant nft   # where the time of a cold start goes
   npm run --silent bench -- --against HEAD --services 100 -o json | jq '.rows[] | {variant, measure, ratio}'
 
 Exit status: ${exitStatus.done} measured; ${exitStatus.aboveMaxRatio} a median ratio is above --max-ratio; ${exitStatus.wrongUsage} wrong usage; \
@@ -31,6 +35,7 @@ ${exitStatus.notMeasured} could not be measured; ${exitStatus.interrupted} inter
 function taskOf(args: readonly string[]): BenchTask {
   const isAsked = (flag: string): boolean => args.some((each) => each === flag || each.startsWith(`${flag}=`));
   if (isAsked('--against')) return againstTask(args);
+  if (isAsked('--profile')) return profileTask(args);
   return contestsTask(args);
 }
 

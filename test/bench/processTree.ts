@@ -59,7 +59,8 @@ function treeOf(pid: number): number[] {
   return [pid, ...childrenOf(pid).flatMap(treeOf)];
 }
 
-function childrenOf(pid: number): number[] {
+/** Of the program itself, not of those that it started. */
+export function childrenOf(pid: number): number[] {
   const text = readOrEmpty(`/proc/${pid}/task/${pid}/children`);
   return text.split(' ').filter(Boolean).map(Number);
 }
