@@ -5,7 +5,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { stringify } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import { cachedPath } from '../cluster/binaryCatalog.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { buildImage } from '../cluster/images.ts';
@@ -37,6 +37,31 @@ export async function buildNewerImage(archiveOfPresent: string): Promise<string>
   }
 }
 
+interface KubeProxyPod {
+  readonly containers: readonly { readonly env: { name: string; value?: string }[] }[];
+  readonly volumes: readonly { readonly name: string; readonly hostPath: { path: string } }[];
+}
+type Manifest = { kind: 'DaemonSet'; spec: { template: { spec: KubeProxyPod } } } | { kind: 'other' };
+
+/** kube-proxy's objects, with the folder of the program and the API server's address of this machine in them. */
+async function kubeProxyManifest({ host, port }: Cluster['apiServer']): Promise<string> {
+  const template = await readFile(join(repository, 'test/install/manifests/kube-proxy.yaml'), 'utf8');
+  const objects = parseAllDocuments(template).map((document) => document.toJS() as Manifest);
+  const values: Readonly<Record<string, string>> = {
+    KUBERNETES_SERVICE_HOST: host,
+    KUBERNETES_SERVICE_PORT: String(port),
+  };
+  for (const object of objects) {
+    if (object.kind !== 'DaemonSet') continue;
+    const { containers, volumes } = object.spec.template.spec;
+    for (const variable of containers.flatMap(({ env }) => env))
+      if (values[variable.name] !== undefined) variable.value = values[variable.name];
+    for (const { name, hostPath } of volumes)
+      if (name === 'programs') hostPath.path = dirname(cachedPath('kube-proxy'));
+  }
+  return objects.map((object) => stringify(object)).join('---\n');
+}
+
 /** An administrator's words for a cluster with one node. */
 export class Administrator {
   readonly #cluster: Cluster;
@@ -65,12 +90,7 @@ export class Administrator {
   }
 
   async installKubeProxy(): Promise<void> {
-    const { host, port } = this.#cluster.apiServer;
-    const template = await readFile(join(repository, 'test/install/manifests/kube-proxy.yaml'), 'utf8');
-    const manifest = template
-      .replace('{path: /}', `{path: ${dirname(cachedPath('kube-proxy'))}}`)
-      .replace('192.0.2.1', host)
-      .replace('"6443"', `"${port}"`);
+    const manifest = await kubeProxyManifest(this.#cluster.apiServer);
     const { exitCode, stderr } = await this.#cluster.kubectl(['apply', '-f', '-'], { input: manifest });
     if (exitCode !== 0) throw new Error(stderr);
     await this.rolledOut('kube-system', 'daemonset/kube-proxy');
