@@ -57,14 +57,20 @@ function cut(text: string): string {
 }
 
 /**
- * The messages of an error and of its causes: `cannot load rules: iptables-restore ended with 2: …`. For logs, not for
- * a status.
+ * The messages of an error and of its causes, and what a tool said itself: `cannot load rules: iptables-restore ended
+ * with 2, saying: …`. For logs, not for a status.
  */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const own =
     error instanceof AggregateError
       ? [error.message, ...error.errors.slice(0, 3).map(describeError)].join('; ')
-      : error.message;
+      : error.message + toolWords(error);
   return error.cause === undefined ? own : `${own}: ${describeError(error.cause)}`;
+}
+
+/** An error of a tool has what that wrote to standard error in `stderr`. */
+function toolWords(error: Error): string {
+  const words = 'stderr' in error && typeof error.stderr === 'string' ? error.stderr.trim() : '';
+  return words === '' ? '' : `, saying: ${words}`;
 }
