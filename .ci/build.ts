@@ -16,8 +16,16 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const requireForCommonJS =
   "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
 
-/** The generated API client is 20 MB of source: an agent on every node must not load it. */
-export const notInAgent = ['node_modules/@kubernetes/', 'node_modules/@dot-i/', 'node_modules/gaxios/'] as const;
+/**
+ * An agent on every node must not load these: the generated API client is 20 MB of source, and execa takes 6 MB of
+ * memory where tools are run all the time (docs/adr/0012).
+ */
+export const notInAgent = [
+  'node_modules/@kubernetes/',
+  'node_modules/@dot-i/',
+  'node_modules/gaxios/',
+  'node_modules/execa/',
+] as const;
 
 /** `outdir` is relative to the repository. With `sourcemap`, files beside the same code say where each function is from. */
 export async function bundle(outdir: string, { sourcemap = false } = {}): Promise<Metafile> {

@@ -6,7 +6,10 @@ import { proxyModes } from '../api/nodeConfig.ts';
 import type { Backend } from '../backend/backend.ts';
 import { createBackend, refusalOf } from '../backend/registry.ts';
 import { ipFamilies } from '../model/ipFamily.ts';
+import { runCommand } from '../system/command.ts';
 import { removeAnchor } from '../system/conntrackAnchor.ts';
+import { execaTool } from '../system/execaTool.ts';
+import type { IptablesHost } from '../system/iptables.ts';
 
 /** As the command line gives them. */
 export interface CleanupFlags {
@@ -38,8 +41,9 @@ export async function cleanupCommand(
   return failures === 0 ? 0 : 1;
 }
 
+const host: IptablesHost = { run: (command) => runCommand(command, execaTool) };
+
 interface Removal {
-  /** What is removed, for error messages. */
   readonly what: string;
   /** Resolves to the names of what it removed. */
   readonly remove: () => Promise<readonly string[]>;
@@ -50,7 +54,7 @@ function forEachBackend(removeFrom: (backend: Backend) => Promise<readonly strin
   return modes.flatMap((mode) =>
     ipFamilies.map((family) => ({
       what: `${mode}, ${family}`,
-      remove: async () => (await removeFrom(createBackend(mode, family))).map((object) => `${family} ${object}`),
+      remove: async () => (await removeFrom(createBackend(mode, family, host))).map((object) => `${family} ${object}`),
     })),
   );
 }
@@ -58,7 +62,7 @@ function forEachBackend(removeFrom: (backend: Backend) => Promise<readonly strin
 function removals(): readonly Removal[] {
   return [
     ...forEachBackend((backend) => backend.cleanup()),
-    { what: 'the conntrack anchor', remove: () => removeAnchor() },
+    { what: 'the conntrack anchor', remove: () => removeAnchor(host) },
   ];
 }
 

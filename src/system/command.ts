@@ -1,28 +1,35 @@
 /**
- * @module The only way in which this program runs another one: an absolute path and an argument array, no shell, a
- * time-out that ends the whole process group, bounded output, and errors of one type.
+ * Runs a tool to its end: with a time-out, input in pieces, bounded output, and errors of one type.
  */
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { spawnTool } from './spawnTool.ts';
+import { KeptText, LineSplitter, LongLineError } from './toolOutput.ts';
+import { type StartTool, type ToolEnd, toolEnvironment, type ToolProcess } from './toolProcess.ts';
 
 export interface Command {
   /** Absolute path. */
   readonly file: string;
   readonly args: readonly string[];
-  /** Standard input in pieces, read as the program takes them; without it the input is empty. */
+  /**
+   * Standard input in pieces, taken as the program reads them; without it the input is empty. An error in making them
+   * kills the program.
+   */
   readonly input?: Iterable<string>;
-  /** Gets every line of standard output; without it the output is kept, up to 1 MiB. */
+  /**
+   * Gets every line of standard output; without it the output is kept, up to 1 MiB. An error that it throws kills the
+   * program, as does a line that is longer than that.
+   */
   readonly onLine?: (line: string) => void;
+  /** When it is over, the program and all of its process group are killed. */
   readonly timeoutMs: number;
   /**
    * How much longer the program may take for each KiB of input that it was given, so that little input need not wait
    * long for a program that hangs.
    */
   readonly timeoutMsPerKiB?: number;
+  /** Kills the program and all of its process group; one that fired already lets nothing start. */
   readonly signal?: AbortSignal;
   /**
    * For a program whose exit status speaks of its last line of input alone: any word on standard error is a failure.
@@ -32,26 +39,25 @@ export interface Command {
 
 export type RunCommand = (command: Command) => Promise<string>;
 
+/** `Failed` is all that is none of the others: an exit code, a signal from elsewhere, a file that is no program. */
 export type CommandFailure = 'NotFound' | 'TimedOut' | 'Aborted' | 'Failed';
 
-/**
- * A program that could not be run or did not exit with 0. `stderr` is the tool's own text: for logs, never for a
- * status.
- */
+/** A program that could not be run or did not exit with 0. */
 export class CommandError extends Error {
   readonly reason: CommandFailure;
+  /** undefined when the program did not start or was ended by a signal. */
   readonly exitCode: number | undefined;
+  /** The signal that ended the program, e.g. `SIGSEGV`; `SIGKILL` also when it was killed from here. */
+  readonly signal: string | undefined;
+  /** The tool's own text, up to 16 KiB: for logs, never for a status. */
   readonly stderr: string;
 
-  constructor(
-    reason: CommandFailure,
-    message: string,
-    details: { exitCode?: number | undefined; stderr?: string; cause?: unknown } = {},
-  ) {
+  constructor(reason: CommandFailure, message: string, details: ToolEnd & { readonly stderr?: string } = {}) {
     super(message, { cause: details.cause });
     this.name = 'CommandError';
     this.reason = reason;
     this.exitCode = details.exitCode;
+    this.signal = details.signal;
     this.stderr = details.stderr ?? '';
   }
 }
@@ -59,8 +65,6 @@ export class CommandError extends Error {
 const maxOutput = 1024 * 1024;
 const maxErrorOutput = 16 * 1024;
 const inputPieceBytes = 256 * 1024;
-/** Nothing of the agent's own environment reaches a tool; LC_ALL=C keeps its words in one language. */
-export const toolEnvironment = { LC_ALL: 'C', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
 const programDirectories: readonly string[] = toolEnvironment.PATH.split(':');
 
 /** The absolute path of a program, or undefined when none of the directories has it. */
@@ -78,124 +82,128 @@ export async function findProgram(name: string, directories = programDirectories
   return undefined;
 }
 
-/** Runs a command to its end and gives what it kept of standard output. Throws CommandError. */
-export async function runCommand(command: Command): Promise<string> {
-  if (command.signal?.aborted === true) throw failure(command, { reason: 'Aborted', exitCode: undefined, stderr: '' });
-  const child = spawn(command.file, [...command.args], { env: toolEnvironment, detached: true, stdio: 'pipe' });
-  const stderr = keepOutput(child.stderr, maxErrorOutput);
-  const stdout =
-    command.onLine === undefined ? keepOutput(child.stdout, maxOutput) : splitLines(child.stdout, command.onLine);
-  const stop = stopper(child, command);
-  try {
-    const [exitCode] = await Promise.all([exitOf(child, command), feed(child, command, stop)]);
-    if (stop.reason === undefined && exitCode === 0 && !(command.mustBeSilent === true && stderr() !== ''))
-      return stdout();
-    throw failure(command, { reason: stop.reason ?? 'Failed', exitCode, stderr: stderr() });
-  } finally {
-    stop.dispose();
-  }
-}
-
-function failure(
-  command: Command,
-  details: { reason: CommandFailure; exitCode: number | undefined; stderr: string },
-): CommandError {
-  const outcome: Record<CommandFailure, string> = {
-    NotFound: 'was not found',
-    TimedOut: `did not end within ${command.timeoutMs} ms${command.timeoutMsPerKiB === undefined ? '' : ', and more for its input'}`,
-    Aborted: 'was stopped',
-    Failed: `ended with exit code ${details.exitCode ?? 'none'}`,
-  };
-  return new CommandError(details.reason, `${command.file} ${outcome[details.reason]}`, details);
-}
-
-interface Stopper {
-  /** Why the program was stopped, if it was. */
-  readonly reason: CommandFailure | undefined;
-  /** Gives it more time. */
-  extend(ms: number): void;
-  dispose(): void;
-}
-
-function stopper(child: ChildProcess, { timeoutMs, signal }: Command): Stopper {
-  const state: { reason: CommandFailure | undefined } = { reason: undefined };
-  const stop = (reason: CommandFailure): void => {
-    state.reason = reason;
-    killGroup(child);
-  };
-  const abort = (): void => stop('Aborted');
-  let deadline = performance.now() + timeoutMs;
-  const arm = (): NodeJS.Timeout => setTimeout(() => stop('TimedOut'), deadline - performance.now());
-  let timer = arm();
-  signal?.addEventListener('abort', abort, { once: true });
-  return Object.assign(state, {
-    extend: (ms: number): void => {
-      deadline += ms;
-      clearTimeout(timer);
-      timer = arm();
-    },
-    dispose: (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-    },
-  });
-}
-
-/** A tool may have children of its own that hold its pipes open. */
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    // The group is gone already, which is what was wanted.
-  }
-}
-
-function exitOf(child: ChildProcess, command: Command): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    child.once('close', (code) => resolve(code ?? undefined));
-    child.once('error', (cause: NodeJS.ErrnoException) => {
-      reject(
-        new CommandError(cause.code === 'ENOENT' ? 'NotFound' : 'Failed', `${command.file} could not be run`, {
-          cause,
-        }),
-      );
-    });
-  });
-}
-
 /**
- * An error while the input is being made ends the program; a program that does not read its input to the end is judged
- * by its exit code.
+ * Runs a command to its end and returns what was kept of standard output: nothing where onLine got it. A program that
+ * does not read its input to the end is judged by how it ends.
+ *
+ * Throws CommandError, or as it is what `input` or `onLine` threw. After a time-out, the signal or an error no process
+ * of the program's group is left; one that left the group may go on, and is waited for no more than a second.
  */
-async function feed(child: ChildProcess, { input = [], timeoutMsPerKiB = 0 }: Command, stop: Stopper): Promise<void> {
-  const { stdin } = child;
-  if (stdin === null) return;
-  stdin.on('error', () => {});
+export async function runCommand(command: Command, startTool: StartTool = spawnTool): Promise<string> {
+  if (command.signal?.aborted === true) throw failure(command, 'Aborted');
+  const stopper = new Stopper(command);
+  try {
+    return await runUntilStopped(command, startTool, stopper);
+  } finally {
+    stopper.dispose();
+  }
+}
+
+async function runUntilStopped(command: Command, startTool: StartTool, stopper: Stopper): Promise<string> {
+  const { file, args, input, onLine, mustBeSilent = false } = command;
+  const stderr = new KeptText(maxErrorOutput);
+  const stdout = new KeptText(maxOutput);
+  const lines = onLine && new LineSplitter({ onLine, onError: (error) => stopper.stop({ error }) });
+  const tool = startTool(file, args, {
+    input: input && piecesOf(input, command, stopper),
+    onStdout: (text) => (lines ?? stdout).push(text),
+    onStderr: (text) => stderr.push(text),
+  });
+  stopper.tool = tool;
+  const end = await tool.end;
+  if (stopper.cause !== undefined && 'error' in stopper.cause) throw outward(stopper.cause.error, command);
+  const reason = stopper.cause?.reason ?? failureReason(end, mustBeSilent && stderr.text !== '');
+  if (reason !== undefined) throw failure(command, reason, end, stderr.text);
+  lines?.end();
+  return stdout.text;
+}
+
+/** A line that is too long is the tool's failure; any other error is that of who fed or read it. */
+function outward(cause: unknown, { file }: Command): unknown {
+  return cause instanceof LongLineError
+    ? new CommandError('Failed', `${file} printed ${cause.message}`, { cause })
+    : cause;
+}
+
+function failureReason({ exitCode, signal, code }: ToolEnd, hasComplained: boolean): CommandFailure | undefined {
+  if (exitCode === 0 && !hasComplained) return undefined;
+  const isStarted = exitCode !== undefined || signal !== undefined;
+  return !isStarted && code === 'ENOENT' ? 'NotFound' : 'Failed';
+}
+
+function failure(command: Command, reason: CommandFailure, end: ToolEnd = {}, stderr = ''): CommandError {
+  return new CommandError(reason, `${command.file} ${outcome(command, reason, end)}`, { ...end, stderr });
+}
+
+function outcome(
+  { timeoutMs, timeoutMsPerKiB = 0 }: Command,
+  reason: CommandFailure,
+  { exitCode, signal, code }: ToolEnd,
+): string {
+  if (reason === 'NotFound') return 'was not found';
+  if (reason === 'Aborted') return 'was stopped';
+  if (reason === 'TimedOut')
+    return `did not end within ${timeoutMs} ms${timeoutMsPerKiB === 0 ? '' : ', and more for its input'}`;
+  if (signal !== undefined) return `was ended by ${signal}`;
+  if (exitCode === undefined) return `could not be run (${code ?? 'unknown error'})`;
+  return `ended with exit code ${exitCode}${exitCode === 0 ? ', but complained' : ''}`;
+}
+
+/** Why a program was stopped before it ended by itself. */
+type StopCause = { readonly reason: 'TimedOut' | 'Aborted' } | { readonly error: unknown };
+
+/** Kills one program when its time is over, when the command's signal fires, or when told to. */
+class Stopper {
+  tool: ToolProcess | undefined;
+  /** The first one, of a program that was stopped. */
+  cause: StopCause | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = (): void => this.stop({ reason: 'Aborted' });
+  #deadline: number;
+  #timer: NodeJS.Timeout;
+
+  constructor({ timeoutMs, signal }: Command) {
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#abort, { once: true });
+    this.#deadline = performance.now() + timeoutMs;
+    this.#timer = this.#arm();
+  }
+
+  stop(cause: StopCause): void {
+    this.cause ??= cause;
+    this.tool?.kill();
+  }
+
+  /** Gives the program more time. */
+  extend(ms: number): void {
+    this.#deadline += ms;
+    clearTimeout(this.#timer);
+    this.#timer = this.#arm();
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#abort);
+  }
+
+  #arm(): NodeJS.Timeout {
+    return setTimeout(() => this.stop({ reason: 'TimedOut' }), this.#deadline - performance.now());
+  }
+}
+
+/** The input in few large pieces instead of many small ones; each gives the program the time that it is worth. */
+function* piecesOf(input: Iterable<string>, { timeoutMsPerKiB = 0 }: Command, stopper: Stopper): Generator<Buffer> {
   try {
     for (const piece of joined(input)) {
-      if (timeoutMsPerKiB > 0) stop.extend((piece.length / 1024) * timeoutMsPerKiB);
-      if (!stdin.write(piece)) await writableAgain(stdin);
-      if (stdin.destroyed) return;
+      if (timeoutMsPerKiB > 0) stopper.extend((piece.length / 1024) * timeoutMsPerKiB);
+      yield piece;
     }
-    stdin.end();
   } catch (error) {
-    killGroup(child);
+    stopper.stop({ error });
     throw error;
   }
 }
 
-function writableAgain(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      stream.off('drain', settle).off('close', settle);
-      resolve();
-    };
-    stream.on('drain', settle).on('close', settle);
-  });
-}
-
-/** Few large writes instead of many small ones. */
 function* joined(pieces: Iterable<string>): Generator<Buffer> {
   let pending = '';
   for (const piece of pieces) {
@@ -205,26 +213,4 @@ function* joined(pieces: Iterable<string>): Generator<Buffer> {
     pending = '';
   }
   if (pending !== '') yield Buffer.from(pending);
-}
-
-function keepOutput(stream: Readable | null, limit: number): () => string {
-  let kept = '';
-  stream?.setEncoding('utf8').on('data', (text: string) => {
-    if (kept.length < limit) kept += text.slice(0, limit - kept.length);
-  });
-  return () => kept;
-}
-
-/** Hands over whole lines, in whatever pieces they come; what it returns hands over a last one without an end. */
-export function splitLines(stream: Readable | null, onLine: (line: string) => void): () => string {
-  let rest = '';
-  stream?.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) onLine(line);
-  });
-  return () => {
-    if (rest !== '') onLine(rest);
-    return '';
-  };
 }

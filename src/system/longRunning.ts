@@ -1,8 +1,10 @@
 /**
  * Programs that run beside the agent for as long as it does, and are started again when they end.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { findProgram, splitLines, toolEnvironment } from './command.ts';
+import { findProgram } from './command.ts';
+import { spawnTool } from './spawnTool.ts';
+import { LineSplitter } from './toolOutput.ts';
+import type { ToolEnd } from './toolProcess.ts';
 
 export interface LongRunningOptions {
   readonly program: string;
@@ -17,46 +19,60 @@ export interface LongRunningOptions {
 }
 
 export interface LongRunning {
+  /** Kills the program with all of its process group. Fulfilled when it has ended. */
   stop(): Promise<void>;
 }
 
 export function keepRunning(options: LongRunningOptions): LongRunning {
-  let child: ChildProcess | undefined;
+  let running: Running | undefined;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   const start = async (): Promise<void> => {
     const file = await findProgram(options.program);
     if (stopped) return;
-    child = file === undefined ? undefined : run(file, options);
-    const why = child === undefined ? 'is not installed' : await ended(child);
+    running = file === undefined ? undefined : run(file, options);
+    const why = await (running?.why ?? 'is not installed');
+    running = undefined;
     if (stopped) return;
     options.onEnd(why);
     timer = setTimeout(() => {
-      running = start();
+      lastStart = start();
     }, options.retryMs ?? 5000);
   };
-  let running = start();
+  let lastStart = start();
   return {
     stop: async () => {
       stopped = true;
       clearTimeout(timer);
-      child?.kill('SIGKILL');
-      await running;
+      running?.kill();
+      await lastStart;
     },
   };
 }
 
-function run(file: string, { args, input = '', onLine = () => undefined }: LongRunningOptions): ChildProcess {
-  const child = spawn(file, [...args], { env: toolEnvironment, stdio: 'pipe' });
-  child.stderr.resume();
-  splitLines(child.stdout, onLine);
-  child.stdin.on('error', () => undefined).write(input);
-  return child;
+interface Running {
+  /** How it ended. */
+  readonly why: Promise<string>;
+  readonly kill: () => void;
 }
 
-function ended(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, signal) => resolve(`ended with ${code ?? signal}`));
+function run(file: string, { args, input = '', onLine = () => undefined }: LongRunningOptions): Running {
+  let problem: string | undefined;
+  const onError = (error: unknown): void => {
+    problem = `was stopped: ${String(error)}`;
+    tool.kill();
+  };
+  const lines = new LineSplitter({ onLine, onError });
+  const tool = spawnTool(file, args, {
+    input: [Buffer.from(input)],
+    keepInputOpen: true,
+    onStdout: (text) => lines.push(text),
+    onStderr: () => undefined,
   });
+  return { why: tool.end.then((end) => problem ?? describe(end)), kill: tool.kill };
+}
+
+function describe({ exitCode, signal, code }: ToolEnd): string {
+  const how = exitCode ?? signal;
+  return how === undefined ? `could not be run (${code})` : `ended with ${how}`;
 }
