@@ -54,8 +54,8 @@ function connect(child: ChildProcess, { input, keepInputOpen = false, onStdout, 
 }
 
 /**
- * Writes the pieces as the tool reads them. By hand, because `pipeline` of node:stream takes 6 MiB of memory where tools
- * are fed all the time (measured, Node 24).
+ * Writes the pieces as the tool reads them. By hand, because `pipeline` of node:stream takes 6 MiB of memory where
+ * tools are fed all the time (measured, Node 24).
  */
 async function feed(stdin: Writable, pieces: Iterable<Uint8Array>, keepOpen: boolean): Promise<void> {
   // A tool that ends without having read its input is judged by how it ends.
