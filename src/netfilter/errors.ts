@@ -62,6 +62,7 @@ export function isRefusal(error: unknown): boolean {
     error instanceof SyncError &&
     error.cause instanceof CommandError &&
     error.cause.reason === 'Failed' &&
+    error.cause.signal === undefined &&
     !hasNoResources(error)
   );
 }
