@@ -8,7 +8,9 @@ const config: Config = {
   },
   reporters: ['default', '<rootDir>/test/reporter.ts'],
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // One more than a machine of two processors has: many suites wait for most of their time.
+  maxWorkers: 3,
+  testSequencer: '<rootDir>/test/sequencer.ts',
 };
 
 export default config;

@@ -54,6 +54,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'Agent with 300 Services', () => 
             'rules are being loaded',
             async () => (await restoringChild(node.agent.pid)) !== undefined,
             60_000,
+            5,
           );
           await sleep(afterMs);
           const child = await restoringChild(node.agent.pid);

@@ -38,14 +38,14 @@ describeWhere(['uml'], 'on a kernel that has loaded no module', () => {
   };
 
   beforeAll(async () => {
-    const timeoutMs = 200_000;
+    const timeoutMs = 600_000;
     await runInKernel({
       program: '../install/modulesInKernel.ts',
       timeoutMs,
       modules: 'loadable',
       onLine: (line) => reports.set((line as ModulesReport).when, line as ModulesReport),
     });
-  }, 210_000);
+  }, 610_000);
 
   test('mode ipvs is refused at first, with the module by name', () => {
     expect(seen('before').loaded).not.toContain('ip_vs');

@@ -249,6 +249,9 @@ function isolation(neighbour: Worker | undefined): readonly string[] {
   return ['nsenter', '-t', String(neighbour.pid), '-U', '-m', '--preserve-credentials', 'unshare', '-n'];
 }
 
+/** On a busy machine, in a kernel whose system calls cost ten times the usual. */
+const setUpTimeoutMs = 120_000;
+
 /** One namespace and the process that holds it. */
 class Worker {
   readonly #process: ChildProcess;
@@ -279,7 +282,7 @@ class Worker {
   };
 
   async shell(script: string): Promise<void> {
-    await this.run({ file: '/bin/sh', args: ['-e'], input: [script], timeoutMs: 10_000 });
+    await this.run({ file: '/bin/sh', args: ['-e'], input: [script], timeoutMs: setUpTimeoutMs });
   }
 
   close(): Promise<void> {

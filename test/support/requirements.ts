@@ -20,7 +20,7 @@ function succeeds(command: string, args: readonly string[]): boolean {
 const reasons: Record<Requirement, () => string | undefined> = {
   root: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
   cluster: () =>
-    succeeds(process.execPath, ['test/cluster/binaries.ts', '--check'])
+    missingBinaries().length === 0
       ? undefined
       : "the local cluster's programs are not built: node .ci/setup.mjs cluster",
   actionlint: () =>

@@ -29,6 +29,8 @@ for tool in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6
   ln -s "/usr/sbin/$(echo "$tool" | sed 's/tables/tables-legacy/')" "/usr/local/sbin/$tool"
 done
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run TMPDIR=/run/tmp
+# Node keeps there what it has compiled, in a folder of the machine: reading and stripping the modules of a program is half of its start here.
+[ -z "$codecache" ] || { mkdir /run/code; mount -t hostfs -o "$codecache" code /run/code; export NODE_COMPILE_CACHE=/run/code; }
 stty raw -echo < /dev/console
 ip link set lo up
 cd "$1"

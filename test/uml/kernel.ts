@@ -7,7 +7,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,7 +42,7 @@ export function runInKernel({
   onLine,
 }: BootOptions): Promise<string> {
   const command = [process.execPath, fileURLToPath(new URL(program, import.meta.url)), ...args];
-  const kernel = spawn('setpriv', commandLine([`mem=${memory}`, `modules=${modules}`], command), {
+  const kernel = spawn('setpriv', commandLine([`mem=${memory}`, `modules=${modules}`, ...codeCache()], command), {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -55,6 +55,14 @@ export function runInKernel({
       `kernel under test: ${[basename(program), ...args].join(' ')}: ${((performance.now() - started) / 1000).toFixed(0)} s\n`,
     );
   });
+}
+
+/** Node's compile cache is the one folder of the machine that is written to from inside. */
+function codeCache(): string[] {
+  const folder = process.env['NODE_COMPILE_CACHE'];
+  if (folder === undefined) return [];
+  mkdirSync(folder, { recursive: true });
+  return [`codecache=${folder}`];
 }
 
 /**

@@ -87,7 +87,7 @@ export class KubeProxy implements Proxy {
 
   async #until(isReached: (servers: string) => boolean): Promise<void> {
     const look = async (): Promise<boolean> =>
-      isReached(await this.#network.runOnNode({ file: '/usr/sbin/ipvsadm', args: ['-S', '-n'], timeoutMs: 10_000 }));
+      isReached(await this.#network.runOnNode({ file: '/usr/sbin/ipvsadm', args: ['-S', '-n'], timeoutMs: 120_000 }));
     await waitFor('kube-proxy syncs', look, {
       timeoutMs: syncTimeoutMs,
       everyMs: 500,

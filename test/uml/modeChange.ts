@@ -126,7 +126,7 @@ await startTraffic('podB');
 await sleep(1000);
 
 const virtualServers = (): Promise<string> =>
-  runCommand({ file: '/usr/sbin/ipvsadm', args: ['-Ln'], timeoutMs: 10_000 });
+  runCommand({ file: '/usr/sbin/ipvsadm', args: ['-Ln'], timeoutMs: 120_000 });
 
 await check(
   'ipvs to iptables: connections drain with weight 0, beside an agent that is killed and starts again',

@@ -15,7 +15,7 @@ const commands: readonly (readonly string[])[] = [
 export async function takeSnapshot(run: RunCommand): Promise<Snapshot> {
   const taken: Record<string, readonly string[]> = {};
   for (const [file = '', ...args] of commands)
-    taken[[file.split('/').at(-1), ...args].join(' ')] = linesOf(await run({ file, args, timeoutMs: 20_000 }));
+    taken[[file.split('/').at(-1), ...args].join(' ')] = linesOf(await run({ file, args, timeoutMs: 120_000 }));
   return taken;
 }
 

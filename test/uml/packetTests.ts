@@ -12,7 +12,7 @@ import type { PacketRow, Scenario } from '../scenarios/serviceTable.ts';
 import { runInKernel } from './kernel.ts';
 import type { Report, RowName } from './report.ts';
 
-const timeoutMs = 600_000;
+const timeoutMs = 1_200_000;
 
 export interface Subject {
   readonly title: string;

@@ -5,7 +5,7 @@ import { runInKernel } from '../../uml/kernel.ts';
 import { checks } from './checks.ts';
 
 /** Little more than a minute where nothing else runs; a process start inside costs ten times one outside. */
-const timeoutMs = 600_000;
+const timeoutMs = 1_200_000;
 
 describe('IpvsBackend', () => {
   describeWhere(['uml'], 'ipvs on the kernel under test', () => {

@@ -45,7 +45,7 @@ export function ipvsState(services: readonly ServiceManifest[], config: Partial<
 
 export function nodeWith(run: RunCommand): Node {
   const tool = async (name: string, args: readonly string[], input = ''): Promise<string> =>
-    run({ file: (await findProgram(name)) ?? name, args, input: [input], timeoutMs: 30_000 });
+    run({ file: (await findProgram(name)) ?? name, args, input: [input], timeoutMs: 120_000 });
   return { backend: createBackend('ipvs', 'ipv4', { run }), run, tool };
 }
 
