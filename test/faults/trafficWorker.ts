@@ -22,7 +22,7 @@ interface Connections {
 }
 
 function python(...args: readonly string[]): ChildProcessWithoutNullStreams {
-  const program = fileURLToPath(new URL('../scenarios/connections.py', import.meta.url));
+  const program = fileURLToPath(new URL('../support/connections.py', import.meta.url));
   return spawn('/usr/bin/python3', ['-IS', program, ...args], { stdio: 'pipe' });
 }
 
