@@ -7,10 +7,11 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withProcessor } from './processor.ts';
 
 export interface BootOptions {
   /** A TypeScript file in this folder. */
@@ -33,16 +34,17 @@ const keptLines = 40;
  * Boots a kernel, runs a program inside of it and gives the kernel's release when it has halted. Throws, with the last
  * lines of the console, when it does not boot, when the program does not end with 0, and when it is over time.
  */
-export function runInKernel({
-  program,
-  args = [],
-  timeoutMs,
-  memory = '1G',
-  modules = 'loaded',
-  onLine,
-}: BootOptions): Promise<string> {
+export function runInKernel(options: BootOptions): Promise<string> {
+  return withProcessor((cpu) => boot(options, cpu));
+}
+
+function boot(
+  { program, args = [], timeoutMs, memory = '1G', modules = 'loaded', onLine }: BootOptions,
+  cpu: number,
+): Promise<string> {
   const command = [process.execPath, fileURLToPath(new URL(program, import.meta.url)), ...args];
-  const kernel = spawn('setpriv', commandLine([`mem=${memory}`, `modules=${modules}`, ...codeCache()], command), {
+  const settings = [`mem=${memory}`, `modules=${modules}`, ...codeCache()];
+  const kernel = spawn('setpriv', commandLine(cpu, settings, command), {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -69,14 +71,14 @@ function codeCache(): string[] {
  * All processes of the kernel stand in one process namespace and end with its first one, also when this process is
  * killed; its files are in memory that only they see, and go with them.
  */
-function commandLine(settings: readonly string[], command: readonly string[]): string[] {
+function commandLine(cpu: number, settings: readonly string[], command: readonly string[]): string[] {
   const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
   const namespaces = [
     '--pdeathsig',
     'KILL',
     'taskset',
     '--cpu-list',
-    ownCPU(),
+    String(cpu),
     'unshare',
     ...asRoot,
     '--mount',
@@ -99,19 +101,6 @@ function commandLine(settings: readonly string[], command: readonly string[]): s
     workTree,
     ...command,
   ];
-}
-
-/**
- * The kernel and its processes take turns at every system call, and a turn that goes to another CPU takes several times
- * as long.
- */
-function ownCPU(): string {
-  const [, list = '0'] = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  const allowed = list.split(',').flatMap((range) => {
-    const [first = 0, last = first] = range.split('-').map(Number);
-    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  });
-  return String(allowed[Number(process.env['JEST_WORKER_ID'] ?? 1) % allowed.length]);
 }
 
 function kill({ pid, exitCode, signalCode }: ChildProcess): void {
