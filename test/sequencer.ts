@@ -10,13 +10,13 @@ import { type Suite, slowSuites } from './slowSuites.ts';
 const TestSequencer = sequencer as unknown as typeof sequencer.default;
 type Test = Parameters<sequencer.default['sort']>[0][number];
 
-/** More of its time than this a suite that computes has a processor. */
-const computes = ({ seconds, cpuSeconds }: Suite): boolean => cpuSeconds / seconds > 0.5;
-
 /** The names of the slow suites in the order of their start: in turn one that computes and one that waits. */
 export function startOrder(suites: readonly Suite[]): string[] {
   const longestFirst = suites.toSorted((one, other) => other.seconds - one.seconds);
-  const [busy, idle] = [longestFirst.filter(computes), longestFirst.filter((suite) => !computes(suite))];
+  const [busy, idle] = [
+    longestFirst.filter(({ computes }) => computes),
+    longestFirst.filter(({ computes }) => !computes),
+  ];
   const turns = Array.from({ length: Math.max(busy.length, idle.length) }, (_, turn) => [busy[turn], idle[turn]]);
   return turns.flat().flatMap((suite) => (suite === undefined ? [] : [suite.name]));
 }
