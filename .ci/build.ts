@@ -27,7 +27,7 @@ export const notInAgent = [
   'node_modules/execa/',
 ] as const;
 
-/** `outdir` is relative to the repository. With `sourcemap`, files beside the same code say where each function is from. */
+/** `outdir` is relative to the repository. With `sourcemap`, files beside the same code say where it is from. */
 export async function bundle(outdir: string, { sourcemap = false } = {}): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: root,

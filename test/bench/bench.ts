@@ -44,8 +44,8 @@ function progress(line: string): void {
 }
 
 /**
- * Runs the same program again, in namespaces of its own, where it may make bridges and rules. What it leaves behind when
- * it is stopped goes here.
+ * Runs the same program again, in namespaces of its own, where it may make bridges and rules. What it leaves behind
+ * when it is stopped goes here.
  */
 async function enterNamespaces(task: BenchTask): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'proxyconfig-bench-'));
@@ -88,6 +88,8 @@ async function main(args: readonly string[]): Promise<number> {
   const directory = process.env[inside];
   if (directory === undefined) return enterNamespaces(task);
   exitOnSignals();
+  // Node's own exit status for it, 1, would speak of a ratio.
+  process.on('uncaughtException', (error) => process.exit(explain(error)));
   return task.run({ directory, progress });
 }
 

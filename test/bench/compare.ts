@@ -26,8 +26,8 @@ export async function compare(contest: ProxyContest, ground: Ground, settings: C
 }
 
 /**
- * Measures two sides in each round, and gives what was measured of each, by rounds. Who begins changes from one round to
- * the next (A B B A …), so that neither side has the quieter half of the machine's time.
+ * Measures two sides in each round, and gives what was measured of each, by rounds. Who begins changes from one round
+ * to the next (A B B A …), so that neither side has the quieter half of the machine's time.
  */
 export async function byTurns<Side extends string>(
   [first, second]: readonly [Side, Side],

@@ -1,7 +1,7 @@
 /**
- * @module `npm run bench` without `--against` and `--profile`: the product beside the real kube-proxy, in one run and by
- * turns, on one machine; and what a change costs when it goes to thousands of nodes. Another comparison is a file like
- * iptables-nft.ts and an entry in `contests`.
+ * @module `npm run bench` without `--against` and `--profile`: the product beside the real kube-proxy, in one run and
+ * by turns, on one machine; and what a change costs when it goes to thousands of nodes. Another comparison is a file
+ * like iptables-nft.ts and an entry in `contests`.
  */
 import type { Command } from 'commander';
 import { compare, type CompareSettings } from './compare.ts';

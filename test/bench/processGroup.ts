@@ -14,9 +14,9 @@ interface GroupOptions {
 const endTimeoutMs = 3000;
 
 /**
- * Runs a program in a process group of its own, and resolves to its exit status, undefined where a signal ended it. When
- * `signal` fires, or this process dies, it is told to end. Nothing that it left in its group is alive afterwards, so
- * that what it wrote can be removed.
+ * Runs a program in a process group of its own, and resolves to its exit status, undefined where a signal ended it.
+ * When `signal` fires, or this process dies, it is told to end. Nothing that it left in its group is alive afterwards,
+ * so that what it wrote can be removed.
  */
 export async function runInGroup(
   command: readonly string[],

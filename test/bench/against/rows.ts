@@ -17,7 +17,7 @@ export interface Row {
   /** Medians. */
   readonly workTree: number;
   readonly revision: number;
-  /** The median, lowest and highest of the rounds' ratios, work tree / revision; undefined where nothing can be divided. */
+  /** Of the rounds' ratios, work tree / revision; undefined where nothing can be divided. */
   readonly ratio: Spread | undefined;
   /** That have a ratio. */
   readonly rounds: number;

@@ -5,7 +5,7 @@ import { basename, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FunctionTimes } from './functionTimes.ts';
 
-/** Of the file's format (Chrome DevTools Protocol, Profiler.Profile), what is read here. Lines and columns count from 0. */
+/** What is read here of the format (Chrome DevTools Protocol, Profiler.Profile). Lines and columns count from 0. */
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
   /** A node's id for each sample, and the microseconds since the one before. */
