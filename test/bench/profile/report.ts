@@ -40,7 +40,8 @@ The agent is its main thread, by \`node --cpu-prof\`, which counts time, so that
 ran, by \`perf record -e cpu-clock --call-graph dwarf\`, which counts CPU; a function of the C library is named with its caller. Each profile is that of the quietest of
 ${starts} starts, at \`nice -20\`, because the machine was shared: its load average was ${load.toFixed(1)} at the end. A profiler makes a start slower.
 
-\`npm run bench -- --profile\` measures this alone.`;
+\`npm run bench -- --profile\` measures this alone. A program's functions have names where perf finds its debug symbols: Debian's -dbgsym packages, or the program
+built from Debian's source of the same version.`;
 }
 
 function variantTable({ variant, agent, tools }: ColdStartProfile): string {
