@@ -16,8 +16,8 @@ import {
   type StatusFlags,
 } from './config.ts';
 import { proxyModes } from './api/nodeConfig.ts';
-import type { CleanupFlags } from './cli/cleanup.ts';
-import type { RenderFlags } from './cli/render.ts';
+import type { CleanupFlags } from './cli/cleanup/cleanup.ts';
+import type { RenderFlags } from './cli/render/render.ts';
 
 const exitCodes = `
 Exit status: 0 done; 1 failed, or the input is not valid; 2 wrong usage.`;
@@ -130,7 +130,7 @@ To wait in a script: kubectl wait --for=condition=Ready pxc/default --timeout=10
     )
     .action(async (name: string | undefined, flags: StatusFlags) => {
       const config = statusConfig(flags, { name, version: manifest.version, isTerminal: process.stdout.isTTY });
-      const { statusCommand } = await import('./cli/status.ts');
+      const { statusCommand } = await import('./cli/status/status.ts');
       process.exitCode = await statusCommand(config, process, stopSignal());
     });
 }
@@ -177,7 +177,7 @@ Examples:
   proxyconfig render -f manifests/ --node node-1 -o json | jq -r '.[] | select(.family=="ipv6").input'`,
     )
     .action(async (flags: RenderFlags) => {
-      const { renderCommand } = await import('./cli/render.ts');
+      const { renderCommand } = await import('./cli/render/render.ts');
       process.exitCode = await renderCommand(flags, process);
     });
 }
@@ -203,7 +203,7 @@ Without --handover Services stop working on this node. Needs root. Rules of othe
 iptables mode carry the same names and go too; it writes them again when it runs. A second run removes nothing.`,
     )
     .action(async (flags: CleanupFlags) => {
-      const { cleanupCommand } = await import('./cli/cleanup.ts');
+      const { cleanupCommand } = await import('./cli/cleanup/cleanup.ts');
       process.exitCode = await cleanupCommand(flags, process);
     });
 }

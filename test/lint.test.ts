@@ -34,7 +34,7 @@ const refused: readonly { name: string; file: string; text: string; rule: string
   },
   {
     name: 'a plan runs a tool',
-    file: 'src/backend/iptables/plan.ts',
+    file: 'src/backend/iptables/plan/plan.ts',
     text: importing('../../system/command.ts'),
     rule: 'no-restricted-imports',
   },

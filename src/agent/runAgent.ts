@@ -8,7 +8,7 @@ import { loadKubeConfig } from '../kube/kubeConfig.ts';
 import { createLogger } from '../observability/logger.ts';
 import { createAgentMetrics } from '../observability/metrics.ts';
 import { Agent, type AgentParts, type AgentTiming } from './agent.ts';
-import { kernelAccess } from './kernelAccess.ts';
+import { kernelAccess } from './kernel/kernelAccess.ts';
 
 const defaultTiming: AgentTiming = {
   reflector: {},

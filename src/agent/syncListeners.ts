@@ -32,13 +32,13 @@ import type { ServiceKey } from '../model/service.ts';
 import type { ServiceState } from '../model/serviceState.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { Conntrack } from '../system/conntrack.ts';
-import { NoLocalEndpointsCounter } from './noLocalEndpoints.ts';
-import { RefusedExternalIPs } from './refusedExternalIPs.ts';
-import { healthCheckAddresses, ServiceHealth } from './serviceHealth.ts';
-import type { Store } from './store.ts';
-import { familyLabels } from './familyLabels.ts';
-import { UdpCleaner } from './udpCleaner.ts';
+import type { Conntrack } from '../netfilter/conntrack/conntrack.ts';
+import { NoLocalEndpointsCounter } from './metrics/noLocalEndpoints.ts';
+import { RefusedExternalIPs } from './status/refusedExternalIPs.ts';
+import { healthCheckAddresses, ServiceHealth } from './healthcheck/serviceHealth.ts';
+import type { Store } from './watch/store.ts';
+import { familyLabels } from './metrics/familyLabels.ts';
+import { UdpCleaner } from './conntrack/udpCleaner.ts';
 
 export interface SyncListenersOptions {
   readonly store: Store;

@@ -4,12 +4,12 @@
 import type { ProxyMode } from '../api/nodeConfig.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { ServiceState } from '../model/serviceState.ts';
-import type { IptablesHost } from '../system/iptables.ts';
+import type { IptablesHost } from '../netfilter/xtables/iptables.ts';
 import type { Backend, Refusal } from './backend.ts';
-import { createIptablesBackend } from './iptables/apply.ts';
-import { renderIptables } from './iptables/transaction.ts';
-import { createIpvsBackend } from './ipvs/apply.ts';
-import { renderIpvs } from './ipvs/render.ts';
+import { createIptablesBackend } from './iptables/iptablesBackend.ts';
+import { renderIptables } from './iptables/plan/transaction.ts';
+import { createIpvsBackend } from './ipvs/ipvsBackend.ts';
+import { renderIpvs } from './ipvs/plan/render.ts';
 
 /** What a mode would run on an empty node: a tool, its arguments and its standard input. */
 export interface ToolInput {

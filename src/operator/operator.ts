@@ -42,17 +42,17 @@ import type { KubeClient } from '../kube/client.ts';
 import { retryOnConflict } from '../kube/retryOnConflict.ts';
 import { createWorkQueue } from '../kube/workQueue.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { ObservedObject, KnownObjects } from './knownObjects.ts';
-import { ObjectWriter, type WrittenKind } from './objectWriter.ts';
-import { ObservedCluster } from './observedCluster.ts';
+import type { ObservedObject, KnownObjects } from './watch/knownObjects.ts';
+import { ObjectWriter, type WrittenKind } from './writes/objectWriter.ts';
+import { ObservedCluster } from './watch/observedCluster.ts';
 import { OperatorBase, type WatchedObject } from './operatorBase.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
-import { controllerRevisionsPath, operatorNamespace, type RevisionWrite } from './revisions.ts';
-import { ServiceOwners } from './serviceOwners.ts';
-import { SinceTracker } from './since.ts';
-import { type NodeWrite, writeNodes } from './writeNodes.ts';
-import { statusWrite } from './writeStatus.ts';
+import { controllerRevisionsPath, operatorNamespace, type RevisionWrite } from './rollout/revisions.ts';
+import { ServiceOwners } from './events/serviceOwners.ts';
+import { SinceTracker } from './rollout/since.ts';
+import { type NodeWrite, writeNodes } from './writes/writeNodes.ts';
+import { statusWrite } from './writes/writeStatus.ts';
 
 export interface OperatorOptions {
   readonly client: KubeClient;

@@ -9,8 +9,8 @@ import operatorModule, { type ResourceEvent } from '@dot-i/k8s-operator';
 import type { KubeClient } from '../kube/client.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { ObservedObject } from './knownObjects.ts';
-import { metaOf, deletedObjectOf } from './watchedObject.ts';
+import type { ObservedObject } from './watch/knownObjects.ts';
+import { metaOf, deletedObjectOf } from './watch/watchedObject.ts';
 
 export interface OperatorBaseOptions {
   readonly client: KubeClient;

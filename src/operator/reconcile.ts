@@ -4,17 +4,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
-import { aggregateStatus } from './aggregateStatus.ts';
-import type { ClusterView } from './clusterView.ts';
-import { outcomesOf } from './nodeOutcome.ts';
-import { resolveTargets, type Target } from './resolve.ts';
-import { historyOf, nodeConfigOfRevision, revisionWrites, type RevisionWrite } from './revisions.ts';
-import { nodesToAssign } from './rollout.ts';
-import { statusEvents, type StatusEvent } from './rolloutEvents.ts';
-import { isRecorded, msUntilNextChange, situationOf, type Rollout } from './rolloutState.ts';
-import { nextRollout } from './rolloutTransitions.ts';
-import type { Clock } from './since.ts';
-import { nodeWrite, type NodeWrite } from './writeNodes.ts';
+import { aggregateStatus } from './status/aggregateStatus.ts';
+import type { ClusterView } from './watch/clusterView.ts';
+import { outcomesOf } from './rollout/nodeOutcome.ts';
+import { resolveTargets, type Target } from './rollout/resolve.ts';
+import { historyOf, nodeConfigOfRevision, revisionWrites, type RevisionWrite } from './rollout/revisions.ts';
+import { nodesToAssign } from './rollout/rollout.ts';
+import { statusEvents, type StatusEvent } from './events/rolloutEvents.ts';
+import { isRecorded, msUntilNextChange, situationOf, type Rollout } from './rollout/rolloutState.ts';
+import { nextRollout } from './rollout/rolloutTransitions.ts';
+import type { Clock } from './rollout/since.ts';
+import { nodeWrite, type NodeWrite } from './writes/writeNodes.ts';
 
 /** Everything that should be written now, in this order; empty lists, and no `changed`, when nothing has changed. */
 export interface Reconciliation {

@@ -13,7 +13,7 @@ import { plain, startHttpServer, type HttpServer } from '../observability/httpSe
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { ProxyConfigOperator } from './operator.ts';
 import { createOperatorMetrics, type OperatorMetrics } from './operatorMetrics.ts';
-import { operatorNamespace } from './revisions.ts';
+import { operatorNamespace } from './rollout/revisions.ts';
 
 const statusIntervalMs = 5000;
 /** Well within the time for which a leader leads without a renewal. */

@@ -2,7 +2,7 @@
  * The node's devices and addresses, by `ip`. Nothing is decided here.
  */
 import { findProgram, runCommand } from './command.ts';
-import type { IptablesHost } from './iptables.ts';
+import type { IptablesHost } from '../netfilter/xtables/iptables.ts';
 
 export interface NetlinkAddresses {
   /**

@@ -5,7 +5,7 @@
  * A container sees /proc/sys read-only; there the node's /proc/sys/net is mounted a second time, writable, under /host.
  */
 import { CommandError, findProgram, runCommand } from './command.ts';
-import type { IptablesHost } from './iptables.ts';
+import type { IptablesHost } from '../netfilter/xtables/iptables.ts';
 
 export interface Sysctls {
   /**

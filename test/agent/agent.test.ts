@@ -2,7 +2,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { builtIn } from '../../src/agent/desiredConfig.ts';
+import { builtIn } from '../../src/agent/config/desiredConfig.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { until } from '../support/until.ts';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Dataplane } from '../../src/agent/dataplane.ts';
-import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
-import { ConfigController } from '../../src/agent/configController.ts';
-import { Store } from '../../src/agent/store.ts';
+import { Dataplane } from '../../src/agent/dataplane/dataplane.ts';
+import { builtIn, type DesiredConfig } from '../../src/agent/config/desiredConfig.ts';
+import { ConfigController } from '../../src/agent/config/configController.ts';
+import { Store } from '../../src/agent/watch/store.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';

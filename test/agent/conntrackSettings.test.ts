@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { applySettings, conntrackSettings, settingsCondition } from '../../src/agent/conntrackSettings.ts';
+import { applySettings, conntrackSettings, settingsCondition } from '../../src/agent/conntrack/conntrackSettings.ts';
 import { builtInConfig } from '../../src/api/defaults.ts';
 import type { Sysctls } from '../../src/system/sysctl.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { ConntrackUse } from '../../src/agent/conntrackUse.ts';
+import { ConntrackUse } from '../../src/agent/conntrack/conntrackUse.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
 import { sysctls } from '../../src/system/sysctl.ts';
 import { until } from '../support/until.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { builtIn, configOfNodeProxy, loadSavedConfig, saveConfig } from '../../src/agent/desiredConfig.ts';
+import { builtIn, configOfNodeProxy, loadSavedConfig, saveConfig } from '../../src/agent/config/desiredConfig.ts';
 
 let directory: string;
 beforeEach(async () => {

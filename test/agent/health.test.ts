@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { builtIn } from '../../src/agent/desiredConfig.ts';
-import { type HealthFacts, healthz, isEligible, livez, readyz } from '../../src/agent/health.ts';
-import type { SyncStatus } from '../../src/agent/syncStatus.ts';
+import { builtIn } from '../../src/agent/config/desiredConfig.ts';
+import { type HealthFacts, healthz, isEligible, livez, readyz } from '../../src/agent/healthcheck/health.ts';
+import type { SyncStatus } from '../../src/agent/dataplane/syncStatus.ts';
 import { node } from '../support/objects.ts';
 
 const accepted = builtIn();

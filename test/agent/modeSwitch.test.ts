@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
+import { builtIn, type DesiredConfig } from '../../src/agent/config/desiredConfig.ts';
 import {
   type FailedSwitch,
   nextStep,
@@ -7,7 +7,7 @@ import {
   retryFailedSwitchMs,
   type Step,
   type SwitchPhase,
-} from '../../src/agent/modeSwitch.ts';
+} from '../../src/agent/dataplane/modeSwitch.ts';
 import type { ProxyMode } from '../../src/api/nodeConfig.ts';
 
 function desire(mode: ProxyMode, revision: string): DesiredConfig {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { NoLocalEndpointsCounter } from '../../src/agent/noLocalEndpoints.ts';
+import { NoLocalEndpointsCounter } from '../../src/agent/metrics/noLocalEndpoints.ts';
 import type { ServicePort } from '../../src/model/servicePort.ts';
 
 const here = { address: '10.1.0.1', port: 80, isLocal: true };

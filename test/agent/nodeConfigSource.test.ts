@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createNodeConfigSource, type NodeConfigSource } from '../../src/agent/nodeConfigSource.ts';
+import { createNodeConfigSource, type NodeConfigSource } from '../../src/agent/watch/nodeConfigSource.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { ListWatchServer } from '../kube/listWatchServer.ts';

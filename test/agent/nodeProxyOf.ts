@@ -1,8 +1,8 @@
 /**
  * The NodeProxy of a test node: written as the operator does, and its status awaited.
  */
-import { builtIn } from '../../src/agent/desiredConfig.ts';
-import type { NodeProxyStatus } from '../../src/agent/report.ts';
+import { builtIn } from '../../src/agent/config/desiredConfig.ts';
+import type { NodeProxyStatus } from '../../src/agent/status/report.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { until } from '../support/until.ts';
 import type { AgentNode } from './agentNode.ts';

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { builtIn, type DesiredConfig } from '../../src/agent/desiredConfig.ts';
-import { Prober, type ProbeSpec } from '../../src/agent/probe.ts';
-import { Store } from '../../src/agent/store.ts';
+import { builtIn, type DesiredConfig } from '../../src/agent/config/desiredConfig.ts';
+import { Prober, type ProbeSpec } from '../../src/agent/healthcheck/probe.ts';
+import { Store } from '../../src/agent/watch/store.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import { until } from '../support/until.ts';

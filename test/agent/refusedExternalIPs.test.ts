@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { RefusedExternalIPs } from '../../src/agent/refusedExternalIPs.ts';
+import { RefusedExternalIPs } from '../../src/agent/status/refusedExternalIPs.ts';
 import type { ServiceRecord } from '../../src/model/service.ts';
 
 const withIPs = (...externalIPs: string[]): ServiceRecord => ({ externalIPs }) as unknown as ServiceRecord;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { builtIn } from '../../src/agent/desiredConfig.ts';
-import { type Facts, isSameReport, isSettled, nodeProxyStatus } from '../../src/agent/report.ts';
-import type { InvalidService } from '../../src/agent/store.ts';
-import type { SyncStatus } from '../../src/agent/syncStatus.ts';
+import { builtIn } from '../../src/agent/config/desiredConfig.ts';
+import { type Facts, isSameReport, isSettled, nodeProxyStatus } from '../../src/agent/status/report.ts';
+import type { InvalidService } from '../../src/agent/watch/store.ts';
+import type { SyncStatus } from '../../src/agent/dataplane/syncStatus.ts';
 import { nodeproxySchema } from '../../src/api/generated/schemas.ts';
 import { validateObject } from '../../src/api/validation.ts';
 import { SyncError } from '../../src/netfilter/errors.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { builtIn } from '../../src/agent/desiredConfig.ts';
-import { type ReportInputs, Reporter, selfServedAddress } from '../../src/agent/reporter.ts';
-import { Store } from '../../src/agent/store.ts';
+import { builtIn } from '../../src/agent/config/desiredConfig.ts';
+import { type ReportInputs, Reporter, selfServedAddress } from '../../src/agent/status/reporter.ts';
+import { Store } from '../../src/agent/watch/store.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { SyncError } from '../../src/netfilter/errors.ts';
 import { decodeService } from '../../src/model/decodeService.ts';

@@ -5,7 +5,7 @@ import {
   localEndpoints,
   ServiceHealth,
   serviceHealthAnswer,
-} from '../../src/agent/serviceHealth.ts';
+} from '../../src/agent/healthcheck/serviceHealth.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';

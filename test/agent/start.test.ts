@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { runAgent } from '../../src/agent/runAgent.ts';
-import { builtIn } from '../../src/agent/desiredConfig.ts';
+import { builtIn } from '../../src/agent/config/desiredConfig.ts';
 import type { AgentConfig } from '../../src/config.ts';
 import { ApiError } from '../../src/kube/apiError.ts';
 import type { KubeClient } from '../../src/kube/client.ts';

@@ -3,7 +3,7 @@ import { builtInConfig } from '../../src/api/defaults.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
-import { type ServiceChange, Store } from '../../src/agent/store.ts';
+import { type ServiceChange, Store } from '../../src/agent/watch/store.ts';
 import { node, service, slice, type SliceOptions } from '../support/objects.ts';
 
 let store: Store;

@@ -4,8 +4,8 @@ import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import type { NodeRecord } from '../../src/model/node.ts';
-import { Store } from '../../src/agent/store.ts';
-import { SyncLoop } from '../../src/agent/syncLoop.ts';
+import { Store } from '../../src/agent/watch/store.ts';
+import { SyncLoop } from '../../src/agent/dataplane/syncLoop.ts';
 import { node, service } from '../support/objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
 

@@ -2,7 +2,7 @@
  * Stale flows in the kernel's own table: which entries go, and how many programs that takes.
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { UdpCleaner } from '../../src/agent/udpCleaner.ts';
+import { UdpCleaner } from '../../src/agent/conntrack/udpCleaner.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';
@@ -11,7 +11,7 @@ import type { ServiceRecord } from '../../src/model/service.ts';
 import { serviceStateOf } from '../../src/model/serviceState.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
 import type { RunCommand } from '../../src/system/command.ts';
-import { conntrack, type UdpFlow } from '../../src/system/conntrack.ts';
+import { conntrack, type UdpFlow } from '../../src/netfilter/conntrack/conntrack.ts';
 import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { createEmptyNode, type Network } from '../support/network.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseManifests } from '../../src/cli/manifests.ts';
-import { renderManifests, type Rendered } from '../../src/cli/render.ts';
+import { parseManifests } from '../../src/cli/render/manifests.ts';
+import { renderManifests, type Rendered } from '../../src/cli/render/render.ts';
 import { proxyconfig } from './proxyconfig.ts';
 
 const service = (spec: string, metadata = 'name: web'): string =>

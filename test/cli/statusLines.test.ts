@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { age, changeLines, changesBetween, statusLines } from '../../src/cli/statusLines.ts';
-import { screenLines } from '../../src/cli/statusOutput.ts';
-import { fitted, styledText } from '../../src/cli/statusScreen.ts';
-import { statusView, type StatusView } from '../../src/cli/statusView.ts';
+import { age, changeLines, changesBetween, statusLines } from '../../src/cli/status/statusLines.ts';
+import { screenLines } from '../../src/cli/status/statusOutput.ts';
+import { fitted, styledText } from '../../src/cli/status/statusScreen.ts';
+import { statusView, type StatusView } from '../../src/cli/status/statusView.ts';
 import {
   now,
   condition,

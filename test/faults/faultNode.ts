@@ -5,7 +5,7 @@
  */
 import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
 import { node, service, slice, withoutIdentity } from '../support/objects.ts';
-import { builtIn } from '../../src/agent/desiredConfig.ts';
+import { builtIn } from '../../src/agent/config/desiredConfig.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { until } from '../support/until.ts';
 import { type Outcome, type TrafficPlan, underTraffic } from './traffic.ts';

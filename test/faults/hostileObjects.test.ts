@@ -4,12 +4,12 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { configOfNodeProxy } from '../../src/agent/desiredConfig.ts';
-import { Store } from '../../src/agent/store.ts';
+import { configOfNodeProxy } from '../../src/agent/config/desiredConfig.ts';
+import { Store } from '../../src/agent/watch/store.ts';
 import { builtInConfig } from '../../src/api/defaults.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { refusalOf, render } from '../../src/backend/registry.ts';
-import { InvalidRule } from '../../src/backend/shared/rule.ts';
+import { InvalidRule } from '../../src/netfilter/xtables/rule.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
-import { createIptablesBackend } from '../../src/backend/iptables/apply.ts';
+import { createIptablesBackend } from '../../src/backend/iptables/iptablesBackend.ts';
 import { ipFamilies, type IPFamily } from '../../src/model/ipFamily.ts';
 import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';

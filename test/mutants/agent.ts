@@ -38,7 +38,7 @@ export const agentMutants: readonly Mutant[] = [
   },
   {
     name: 'a refused configuration takes the one in force away',
-    file: 'src/agent/configController.ts',
+    file: 'src/agent/config/configController.ts',
     find: 'if (dataplane.status.accepted === undefined) await this.#fallBack();',
     replace: 'await this.#accept(builtIn());',
     test: 'test/agent/configController.test.ts',
@@ -46,7 +46,7 @@ export const agentMutants: readonly Mutant[] = [
   },
   {
     name: 'rules that are not there are written again at once, for ever',
-    file: 'src/agent/syncLoop.ts',
+    file: 'src/agent/dataplane/syncLoop.ts',
     find: "this.#hasSeenFlush && error?.reason === 'VerificationFailed' && failures <= maxImmediateRetries",
     replace: "error?.reason === 'VerificationFailed'",
     test: 'test/agent/syncLoop.test.ts',

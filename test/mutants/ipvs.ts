@@ -7,7 +7,7 @@ const ipvsLedger = 'test/backend/ipvs/desiredState.test.ts';
 export const ipvsMutants: readonly Mutant[] = [
   {
     name: 'ipvs: a client is not remembered',
-    file: 'src/backend/ipvs/servicePortObjects.ts',
+    file: 'src/backend/ipvs/plan/servicePortObjects.ts',
     find: 'persistenceSeconds: port.affinityTimeoutSeconds',
     replace: 'persistenceSeconds: undefined',
     test: ipvsGolden,
@@ -15,7 +15,7 @@ export const ipvsMutants: readonly Mutant[] = [
   },
   {
     name: 'ipvs: external policy Local without an endpoint here lets strangers in',
-    file: 'src/backend/ipvs/servicePortObjects.ts',
+    file: 'src/backend/ipvs/plan/servicePortObjects.ts',
     find: 'lacksExternal: externalLocal && hasEndpoints && !hasLocal',
     replace: 'lacksExternal: externalLocal && hasEndpoints && !hasLocal && port.port < 0',
     test: ipvsGolden,
@@ -23,7 +23,7 @@ export const ipvsMutants: readonly Mutant[] = [
   },
   {
     name: 'ipvs: pods of other nodes are masqueraded as if they reached themselves here',
-    file: 'src/backend/ipvs/servicePortObjects.ts',
+    file: 'src/backend/ipvs/plan/servicePortObjects.ts',
     find: 'filter(({ isLocal }) => isLocal);',
     replace: 'filter(({ isLocal }) => isLocal || port > 0);',
     test: ipvsGolden,
@@ -31,7 +31,7 @@ export const ipvsMutants: readonly Mutant[] = [
   },
   {
     name: "ipvs: an address of the node's own goes onto kube-ipvs0",
-    file: 'src/backend/ipvs/servicePortObjects.ts',
+    file: 'src/backend/ipvs/plan/servicePortObjects.ts',
     find: 'virtual.filter((address) => !context.localAddresses.has(address))',
     replace: 'virtual',
     test: ipvsLedger,
@@ -39,7 +39,7 @@ export const ipvsMutants: readonly Mutant[] = [
   },
   {
     name: 'ipvs: UDP real servers drain',
-    file: 'src/backend/ipvs/virtualServer.ts',
+    file: 'src/backend/ipvs/plan/virtualServer.ts',
     find: "return name.startsWith('-t ');",
     replace: "return name !== '';",
     test: ipvsLedger,
@@ -47,7 +47,7 @@ export const ipvsMutants: readonly Mutant[] = [
   },
   {
     name: 'ipvs: a TCP real server goes at once',
-    file: 'src/backend/ipvs/desiredState.ts',
+    file: 'src/backend/ipvs/plan/desiredState.ts',
     find: 'if (!endsConnections(real.server) || existing?.masquerading !== true)',
     replace: 'if (existing !== undefined)',
     test: ipvsLedger,
@@ -55,7 +55,7 @@ export const ipvsMutants: readonly Mutant[] = [
   },
   {
     name: 'ipvs: virtual servers of others go',
-    file: 'src/backend/ipvs/desiredState.ts',
+    file: 'src/backend/ipvs/plan/desiredState.ts',
     find: 'if (!this.#isExcluded(name)) changes.servers.removed.push(name);',
     replace: 'changes.servers.removed.push(name);',
     test: ipvsLedger,
@@ -63,7 +63,7 @@ export const ipvsMutants: readonly Mutant[] = [
   },
   {
     name: 'ipvs: an address loses its entry in KUBE-IPVS-IPS before it goes',
-    file: 'src/backend/ipvs/changeSet.ts',
+    file: 'src/backend/ipvs/plan/changeSet.ts',
     find: 'setsAfter: addresses.removed.map(',
     replace: 'setsAfter: addresses.added.map(',
     test: ipvsLedger,
@@ -71,7 +71,7 @@ export const ipvsMutants: readonly Mutant[] = [
   },
   {
     name: 'ipvs: a full set stays as it is',
-    file: 'src/backend/ipvs/desiredSets.ts',
+    file: 'src/backend/ipvs/plan/desiredSets.ts',
     find: 'needed <= existing.maxElements) return false;',
     replace: 'needed < Infinity) return false;',
     test: ipvsLedger,

@@ -32,7 +32,7 @@ export const operatorMutants: readonly Mutant[] = [
   },
   {
     name: 'a report on an earlier spec counts',
-    file: 'src/operator/nodeOutcome.ts',
+    file: 'src/operator/rollout/nodeOutcome.ts',
     find: '(status?.observedGeneration ?? -1) >= (metadata.generation ?? 0)',
     replace: '(metadata.generation ?? 0) >= 0 || status === undefined',
     test: 'test/operator/aggregateStatus.test.ts',
@@ -40,7 +40,7 @@ export const operatorMutants: readonly Mutant[] = [
   },
   {
     name: 'one node more than maxUnavailable is changed',
-    file: 'src/operator/rollout.ts',
+    file: 'src/operator/rollout/rollout.ts',
     find: 'rollout.maxUnavailable, outcomes.length);',
     replace: 'rollout.maxUnavailable, outcomes.length) + 1;',
     test: transitions,
@@ -48,7 +48,7 @@ export const operatorMutants: readonly Mutant[] = [
   },
   {
     name: 'a percentage of nodes is rounded down',
-    file: 'src/operator/rolloutState.ts',
+    file: 'src/operator/rollout/rolloutState.ts',
     find: 'Math.ceil((Number.parseInt(value, 10)',
     replace: 'Math.floor((Number.parseInt(value, 10)',
     test: transitions,
@@ -56,7 +56,7 @@ export const operatorMutants: readonly Mutant[] = [
   },
   {
     name: 'nodes are changed although the ProxyConfig is paused',
-    file: 'src/operator/rollout.ts',
+    file: 'src/operator/rollout/rollout.ts',
     find: 'if (config.spec.paused) return',
     replace: "if (config.spec.paused && rollout.state === 'Idle') return",
     test: rollout,
@@ -64,7 +64,7 @@ export const operatorMutants: readonly Mutant[] = [
   },
   {
     name: 'a revision that was rolled back is tried again by itself',
-    file: 'src/operator/rolloutTransitions.ts',
+    file: 'src/operator/rollout/rolloutTransitions.ts',
     find: 'hasGivenUp && observedGeneration',
     replace: 'hasGivenUp || observedGeneration',
     test: transitions,
@@ -72,7 +72,7 @@ export const operatorMutants: readonly Mutant[] = [
   },
   {
     name: 'a node that becomes NotReady counts as failed',
-    file: 'src/operator/rolloutState.ts',
+    file: 'src/operator/rollout/rolloutState.ts',
     find: "return reachable && belongs && phase === 'Failed' && assigned === revision;",
     replace: "return belongs && (!reachable || phase === 'Failed') && assigned === revision;",
     test: transitions,
@@ -80,7 +80,7 @@ export const operatorMutants: readonly Mutant[] = [
   },
   {
     name: 'a node out of reach is free to be lost',
-    file: 'src/operator/rollout.ts',
+    file: 'src/operator/rollout/rollout.ts',
     find: "return outcome.reachable && outcome.phase === 'Ready'",
     replace: "return outcome.phase === 'Ready'",
     test: transitions,
@@ -88,7 +88,7 @@ export const operatorMutants: readonly Mutant[] = [
   },
   {
     name: 'a node is done before minReadySeconds',
-    file: 'src/operator/rolloutState.ts',
+    file: 'src/operator/rollout/rolloutState.ts',
     find: 'minReadySeconds * 1000;\n}\n\n/** Nodes',
     replace: 'minReadySeconds;\n}\n\n/** Nodes',
     test: transitions,
@@ -96,7 +96,7 @@ export const operatorMutants: readonly Mutant[] = [
   },
   {
     name: 'the same is written again after a conflict, not what is decided anew',
-    file: 'src/operator/objectWriter.ts',
+    file: 'src/operator/writes/objectWriter.ts',
     find: '        await this.#readAnew(kind, name);\n',
     replace: '',
     test: 'test/operator/conflicts.test.ts',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { createSyncObserver } from '../../src/agent/syncObserver.ts';
-import type { SyncLoop } from '../../src/agent/syncLoop.ts';
+import { createSyncObserver } from '../../src/agent/metrics/syncObserver.ts';
+import type { SyncLoop } from '../../src/agent/dataplane/syncLoop.ts';
 import { SyncError } from '../../src/netfilter/errors.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
 import { silentLogger } from '../support/silentLogger.ts';

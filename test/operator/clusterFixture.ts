@@ -9,7 +9,7 @@ import { loadKubeConfig } from '../../src/kube/kubeConfig.ts';
 import { findCondition, toSeconds } from '../../src/api/conditions.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
-import { agentLabels } from '../../src/operator/clusterView.ts';
+import { agentLabels } from '../../src/operator/watch/clusterView.ts';
 import { startApiServer, type ApiServer } from '../cluster/apiServer.ts';
 import { waitFor } from '../support/waitFor.ts';
 

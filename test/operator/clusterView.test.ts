@@ -5,7 +5,7 @@ import {
   decodeNode,
   decodeNodeProxy,
   decodeProxyConfig,
-} from '../../src/operator/clusterView.ts';
+} from '../../src/operator/watch/clusterView.ts';
 import { proxyConfig } from './objects.ts';
 
 const ready = { conditions: [{ type: 'Ready', status: 'True' }] };

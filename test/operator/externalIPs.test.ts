@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { decodeExternalIPs, ServicesWithExternalIPs } from '../../src/operator/externalIPs.ts';
+import { decodeExternalIPs, ServicesWithExternalIPs } from '../../src/operator/events/externalIPs.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';

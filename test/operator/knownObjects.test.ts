@@ -2,7 +2,7 @@
  * What the operator knows after its watches and the responses to its own writes, in the orders in which they can come.
  */
 import { describe, expect, test } from '@jest/globals';
-import { KnownObjects, WrittenObjects } from '../../src/operator/knownObjects.ts';
+import { KnownObjects, WrittenObjects } from '../../src/operator/watch/knownObjects.ts';
 
 interface Item {
   readonly metadata: { readonly name: string; readonly resourceVersion: string };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { outcomesOf } from '../../src/operator/nodeOutcome.ts';
+import { outcomesOf } from '../../src/operator/rollout/nodeOutcome.ts';
 import { clock, node, reported, targetOf, type Report } from './objects.ts';
 
 const here = node('a');

@@ -5,12 +5,12 @@
 import { withDefaults } from '../../src/api/defaults.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
-import type { ClusterView, KnownNode } from '../../src/operator/clusterView.ts';
-import { outcomesOf } from '../../src/operator/nodeOutcome.ts';
-import { resolveTargets, type Target } from '../../src/operator/resolve.ts';
-import { situationOf, type Situation } from '../../src/operator/rolloutState.ts';
-import type { Clock } from '../../src/operator/since.ts';
-import { nodeWrite } from '../../src/operator/writeNodes.ts';
+import type { ClusterView, KnownNode } from '../../src/operator/watch/clusterView.ts';
+import { outcomesOf } from '../../src/operator/rollout/nodeOutcome.ts';
+import { resolveTargets, type Target } from '../../src/operator/rollout/resolve.ts';
+import { situationOf, type Situation } from '../../src/operator/rollout/rolloutState.ts';
+import type { Clock } from '../../src/operator/rollout/since.ts';
+import { nodeWrite } from '../../src/operator/writes/writeNodes.ts';
 
 export const now = new Date('2026-01-01T00:00:00Z');
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
-import { quarantineNotes } from '../../src/operator/quarantine.ts';
+import { quarantineNotes } from '../../src/operator/events/quarantine.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
-import type { ClusterView, KnownNode } from '../../src/operator/clusterView.ts';
+import type { ClusterView, KnownNode } from '../../src/operator/watch/clusterView.ts';
 import { reconcile } from '../../src/operator/reconcile.ts';
-import { resolveTargets } from '../../src/operator/resolve.ts';
+import { resolveTargets } from '../../src/operator/rollout/resolve.ts';
 import { clock, node, proxyConfig } from './objects.ts';
 
 const pools = ['web', 'db', 'edge'];

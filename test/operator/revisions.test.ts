@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { historyOf, revisionWrites } from '../../src/operator/revisions.ts';
+import { historyOf, revisionWrites } from '../../src/operator/rollout/revisions.ts';
 import { targetOf } from './objects.ts';
 import { SimulatedCluster } from './simulatedCluster.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
-import { outcomesOf } from '../../src/operator/nodeOutcome.ts';
-import type { Target } from '../../src/operator/resolve.ts';
-import { nodesToAssign } from '../../src/operator/rollout.ts';
-import { situationOf, type Rollout } from '../../src/operator/rolloutState.ts';
+import { outcomesOf } from '../../src/operator/rollout/nodeOutcome.ts';
+import type { Target } from '../../src/operator/rollout/resolve.ts';
+import { nodesToAssign } from '../../src/operator/rollout/rollout.ts';
+import { situationOf, type Rollout } from '../../src/operator/rollout/rolloutState.ts';
 import { clock, node, reported, targetOf, type ConfigTraits } from './objects.ts';
 
 const here = node('a');

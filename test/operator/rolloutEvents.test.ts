@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { statusEvents } from '../../src/operator/rolloutEvents.ts';
-import type { Rollout } from '../../src/operator/rolloutState.ts';
+import { statusEvents } from '../../src/operator/events/rolloutEvents.ts';
+import type { Rollout } from '../../src/operator/rollout/rolloutState.ts';
 import { now } from './objects.ts';
 
 const status = (state: Rollout['state']) => ({

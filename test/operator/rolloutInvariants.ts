@@ -5,7 +5,7 @@
 import { expect } from '@jest/globals';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
-import { portion } from '../../src/operator/rolloutState.ts';
+import { portion } from '../../src/operator/rollout/rolloutState.ts';
 import type { SimulatedCluster } from './simulatedCluster.ts';
 
 /** What a node runs: a revision, named by its masquerade bit. */

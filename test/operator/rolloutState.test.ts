@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { portion } from '../../src/operator/rolloutState.ts';
+import { portion } from '../../src/operator/rollout/rolloutState.ts';
 
 describe('portion', () => {
   test.each([

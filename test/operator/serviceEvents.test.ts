@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { eventOn, DueServiceEvents, type ServiceNote } from '../../src/operator/serviceEvents.ts';
+import { eventOn, DueServiceEvents, type ServiceNote } from '../../src/operator/events/serviceEvents.ts';
 
 function note(name: string, words = 'left out', reason = 'KernelRefused'): ServiceNote {
   return { service: { namespace: 'default', name }, reason, note: words };

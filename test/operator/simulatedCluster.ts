@@ -12,11 +12,11 @@ import {
   type ClusterView,
   type KnownNode,
   type KnownRevision,
-} from '../../src/operator/clusterView.ts';
+} from '../../src/operator/watch/clusterView.ts';
 import { reconcile } from '../../src/operator/reconcile.ts';
-import type { RevisionWrite } from '../../src/operator/revisions.ts';
-import { SinceTracker } from '../../src/operator/since.ts';
-import type { NodeWrite } from '../../src/operator/writeNodes.ts';
+import type { RevisionWrite } from '../../src/operator/rollout/revisions.ts';
+import { SinceTracker } from '../../src/operator/rollout/since.ts';
+import type { NodeWrite } from '../../src/operator/writes/writeNodes.ts';
 import { node, now as epoch, proxyConfig } from './objects.ts';
 import { RolloutInvariants, type AssignedConfig } from './rolloutInvariants.ts';
 

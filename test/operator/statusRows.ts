@@ -5,9 +5,9 @@
 import { nodeConfigOf, type ProxyConfigStatus } from '../../src/api/nodeConfig.ts';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { revisionOf } from '../../src/api/revision.ts';
-import { aggregateStatus } from '../../src/operator/aggregateStatus.ts';
-import type { Situation } from '../../src/operator/rolloutState.ts';
-import { nextRollout } from '../../src/operator/rolloutTransitions.ts';
+import { aggregateStatus } from '../../src/operator/status/aggregateStatus.ts';
+import type { Situation } from '../../src/operator/rollout/rolloutState.ts';
+import { nextRollout } from '../../src/operator/rollout/rolloutTransitions.ts';
 import { proxyConfig, situation, type Report } from './objects.ts';
 
 const proxyConfigRevision = revisionOf(nodeConfigOf(proxyConfig('all').spec));

@@ -2,7 +2,7 @@
  * Whether endpoints get equal shares of many connections: a Service of each size, and Pearson's chi-squared test.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createIptablesBackend } from '../../src/backend/iptables/apply.ts';
+import { createIptablesBackend } from '../../src/backend/iptables/iptablesBackend.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';

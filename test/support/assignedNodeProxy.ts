@@ -1,4 +1,4 @@
-import { builtIn } from '../../src/agent/desiredConfig.ts';
+import { builtIn } from '../../src/agent/config/desiredConfig.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { apiVersion, nodeProxyResource } from '../../src/api/resources.ts';

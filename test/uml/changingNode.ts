@@ -3,10 +3,10 @@
  * an API server.
  */
 import { inspect } from 'node:util';
-import { Dataplane } from '../../src/agent/dataplane.ts';
-import type { DesiredConfig } from '../../src/agent/desiredConfig.ts';
-import { ConfigController } from '../../src/agent/configController.ts';
-import { Store } from '../../src/agent/store.ts';
+import { Dataplane } from '../../src/agent/dataplane/dataplane.ts';
+import type { DesiredConfig } from '../../src/agent/config/desiredConfig.ts';
+import { ConfigController } from '../../src/agent/config/configController.ts';
+import { Store } from '../../src/agent/watch/store.ts';
 import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
 import type { Refusal } from '../../src/backend/backend.ts';
 import { createBackend } from '../../src/backend/registry.ts';

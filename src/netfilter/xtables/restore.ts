@@ -1,7 +1,7 @@
 /**
  * @module iptables (xtables), both variants: loads a transaction with iptables-restore.
  */
-import type { Iptables } from '../../system/iptables.ts';
+import type { Iptables } from './iptables.ts';
 import { hasNoResources, runTool, SyncError } from '../errors.ts';
 
 /** As kube-proxy runs it: -w waits for another program's lock, in seconds. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
-import { renderIptables } from '../../../src/backend/iptables/transaction.ts';
+import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { renderIptables } from '../../../src/backend/iptables/plan/transaction.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { FakeKernel } from './fakeKernel.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
-import { planContext } from '../../../src/backend/shared/context.ts';
-import { renderIptables } from '../../../src/backend/iptables/transaction.ts';
+import { planContext } from '../../../src/backend/engine/planContext.ts';
+import { renderIptables } from '../../../src/backend/iptables/plan/transaction.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import { defaultConfig, node } from '../../support/serviceManifests.ts';
 import { plainService, state } from './services.ts';

@@ -5,11 +5,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
-import { DispatchTree } from '../../../src/backend/iptables/dispatchTree.ts';
-import type { FormattedDispatchRule } from '../../../src/backend/iptables/format.ts';
-import { octalDigits } from '../../../src/backend/iptables/frontend.ts';
-import { isBucketChain } from '../../../src/backend/shared/names.ts';
+import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { DispatchTree } from '../../../src/backend/iptables/plan/dispatchTree.ts';
+import type { FormattedDispatchRule } from '../../../src/backend/iptables/plan/format.ts';
+import { octalDigits } from '../../../src/backend/iptables/plan/frontend.ts';
+import { isBucketChain } from '../../../src/backend/iptables/plan/chainNames.ts';
 import { cidrContains } from '../../../src/model/ipFamily.ts';
 import { scaled } from '../../support/scale.ts';
 import { FakeKernel } from './fakeKernel.ts';
@@ -110,7 +110,7 @@ describe('DispatchTree', () => {
   });
 
   describe('the worked example of its head', () => {
-    const head = readFileSync(new URL('../../../src/backend/iptables/dispatchTree.ts', import.meta.url), 'utf8');
+    const head = readFileSync(new URL('../../../src/backend/iptables/plan/dispatchTree.ts', import.meta.url), 'utf8');
     const [addressLines = [], chainLines = []] = [...head.matchAll(/^ \* ```\n([^`]*)^ \* ```$/gm)].map(
       ([, lines = '']) =>
         lines

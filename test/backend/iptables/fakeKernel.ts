@@ -7,7 +7,7 @@
 import { CommandError } from '../../../src/system/command.ts';
 import type { Command } from '../../../src/system/command.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
-import type { IptablesHost } from '../../../src/system/iptables.ts';
+import type { IptablesHost } from '../../../src/netfilter/xtables/iptables.ts';
 import { readRecording, SaveWords } from './saveWords.ts';
 
 const recording = readRecording();

@@ -4,10 +4,10 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Backend } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
-import { planState } from '../../../src/backend/iptables/plan.ts';
-import { formatService } from '../../../src/backend/iptables/format.ts';
-import { trialTransaction } from '../../../src/backend/iptables/transaction.ts';
+import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { planState } from '../../../src/backend/iptables/plan/plan.ts';
+import { formatService } from '../../../src/backend/iptables/plan/format.ts';
+import { trialTransaction } from '../../../src/backend/iptables/plan/transaction.ts';
 import { createEmptyNode, iptablesObstacle, type Network } from '../../support/network.ts';
 import { manyServices, plainService, signal, state } from './services.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { Backend } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
+import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
 import { findProgram } from '../../../src/system/command.ts';
 import { iptablesObstacle } from '../../support/network.ts';
 import { nodeForEachTest } from './realNode.ts';

@@ -3,10 +3,10 @@
  * syncs once.
  */
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
-import type { ServiceChange } from '../../../src/agent/store.ts';
-import { Store } from '../../../src/agent/store.ts';
+import type { ServiceChange } from '../../../src/agent/watch/store.ts';
+import { Store } from '../../../src/agent/watch/store.ts';
 import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
+import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
 import { decodeEndpointSlice } from '../../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../../src/model/decodeNode.ts';
 import { decodeService } from '../../../src/model/decodeService.ts';
@@ -14,7 +14,7 @@ import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import type { NodeRecord } from '../../../src/model/node.ts';
 import type { RunCommand } from '../../../src/system/command.ts';
 import { CommandError } from '../../../src/system/command.ts';
-import type { IptablesHost } from '../../../src/system/iptables.ts';
+import type { IptablesHost } from '../../../src/netfilter/xtables/iptables.ts';
 import { defaultConfig } from '../../support/serviceManifests.ts';
 import type { Event } from './events.ts';
 import { nodeObject } from './events.ts';

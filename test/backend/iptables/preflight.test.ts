@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { withDefaults } from '../../../src/api/defaults.ts';
 import { nodeConfigOf, type NodeConfig } from '../../../src/api/nodeConfig.ts';
 import type { ProxyConfig } from '../../../src/api/generated/proxyConfig.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
+import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
 import { ipFamilies } from '../../../src/model/ipFamily.ts';
 import { withValues } from '../../api/admissionRow.ts';
 import { proxyConfigRows } from '../../api/proxyConfigRows.ts';

@@ -5,8 +5,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
 import type { Backend } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
-import { findRefused } from '../../../src/backend/shared/bisect.ts';
+import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { findRefused } from '../../../src/backend/engine/bisect.ts';
 import { CommandError, type RunCommand } from '../../../src/system/command.ts';
 import type { Network } from '../../support/network.ts';
 import { createEmptyNode, iptablesObstacle } from '../../support/network.ts';

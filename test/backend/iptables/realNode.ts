@@ -3,7 +3,7 @@
  */
 import { afterEach, beforeEach } from '@jest/globals';
 import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/apply.ts';
+import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
 import type { Network } from '../../support/network.ts';
 import { createEmptyNode } from '../../support/network.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';

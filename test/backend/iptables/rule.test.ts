@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Rule } from '../../../src/backend/shared/rule.ts';
-import { comment, formatRule, from, jumpTo, to, InvalidRule } from '../../../src/backend/shared/rule.ts';
+import type { Rule } from '../../../src/netfilter/xtables/rule.ts';
+import { comment, formatRule, from, jumpTo, to, InvalidRule } from '../../../src/netfilter/xtables/rule.ts';
 
 const formatted: readonly { readonly name: string; readonly rule: Rule; readonly text: string }[] = [
   {

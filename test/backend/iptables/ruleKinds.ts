@@ -3,12 +3,12 @@
  * that many endpoints leave out, those of a tree of dispatch, and those of configurations that no scenario has.
  */
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
-import { AppliedChains } from '../../../src/backend/iptables/appliedChains.ts';
-import { planState } from '../../../src/backend/iptables/plan.ts';
-import { fullTransaction } from '../../../src/backend/iptables/transaction.ts';
-import { planBridge } from '../../../src/backend/ipvs/rules.ts';
-import { formatRules, renderIpvs } from '../../../src/backend/ipvs/render.ts';
-import { setDefinition, setIds, setName } from '../../../src/backend/ipvs/sets.ts';
+import { AppliedChains } from '../../../src/backend/iptables/plan/appliedChains.ts';
+import { planState } from '../../../src/backend/iptables/plan/plan.ts';
+import { fullTransaction } from '../../../src/backend/iptables/plan/transaction.ts';
+import { planBridge } from '../../../src/backend/ipvs/plan/rules.ts';
+import { formatRules, renderIpvs } from '../../../src/backend/ipvs/plan/render.ts';
+import { setDefinition, setIds, setName } from '../../../src/backend/ipvs/plan/sets.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';

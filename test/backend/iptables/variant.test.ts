@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Variant, VariantSurvey } from '../../../src/backend/iptables/variant.ts';
-import { preferVariant } from '../../../src/backend/iptables/variant.ts';
+import type { Variant, VariantSurvey } from '../../../src/netfilter/xtables/variant.ts';
+import { preferVariant } from '../../../src/netfilter/xtables/variant.ts';
 
 type Survey = VariantSurvey & { readonly variant: Variant };
 type Row = {

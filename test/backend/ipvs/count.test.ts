@@ -1,8 +1,8 @@
 /** Cost follows the change: the work of one changed endpoint, counted among 10 and among 10,000 Services. */
 import { describe, expect, test } from '@jest/globals';
-import { Writer } from '../../../src/backend/ipvs/writer.ts';
-import { recordAll } from '../../../src/backend/ipvs/render.ts';
-import type { Iptables } from '../../../src/system/iptables.ts';
+import { Writer } from '../../../src/backend/ipvs/apply/writer.ts';
+import { recordAll } from '../../../src/backend/ipvs/plan/render.ts';
+import type { Iptables } from '../../../src/netfilter/xtables/iptables.ts';
 import { stateOf } from '../../support/serviceManifests.ts';
 import { manyServices, plainService, signal } from '../iptables/services.ts';
 import { desiredStateOf } from './desiredStates.ts';

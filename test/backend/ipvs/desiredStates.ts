@@ -1,13 +1,13 @@
 /** Desired states and what they have to change, without a kernel. */
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
-import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
-import type { Steps } from '../../../src/backend/ipvs/changeSet.ts';
-import type { IpvsContext } from '../../../src/backend/ipvs/context.ts';
-import { ipvsContext } from '../../../src/backend/ipvs/context.ts';
-import type { KernelState } from '../../../src/backend/ipvs/kernelState.ts';
-import { emptyKernel } from '../../../src/backend/ipvs/kernelState.ts';
-import { DesiredState } from '../../../src/backend/ipvs/desiredState.ts';
-import { recordAll } from '../../../src/backend/ipvs/render.ts';
+import { formatChangeSet } from '../../../src/backend/ipvs/plan/changeSet.ts';
+import type { Steps } from '../../../src/backend/ipvs/plan/changeSet.ts';
+import type { IpvsContext } from '../../../src/backend/ipvs/plan/context.ts';
+import { ipvsContext } from '../../../src/backend/ipvs/plan/context.ts';
+import type { KernelState } from '../../../src/backend/ipvs/plan/kernelState.ts';
+import { emptyKernel } from '../../../src/backend/ipvs/plan/kernelState.ts';
+import { DesiredState } from '../../../src/backend/ipvs/plan/desiredState.ts';
+import { recordAll } from '../../../src/backend/ipvs/plan/render.ts';
 import { addresses } from '../../support/network.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { stateOf } from '../../support/serviceManifests.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatChangeSet } from '../../../src/backend/ipvs/changeSet.ts';
-import { planDrain } from '../../../src/backend/ipvs/drain.ts';
-import type { KernelState, ExistingRealServer } from '../../../src/backend/ipvs/kernelState.ts';
-import type { SetId } from '../../../src/backend/ipvs/sets.ts';
-import { serverAddress } from '../../../src/backend/ipvs/virtualServer.ts';
+import { formatChangeSet } from '../../../src/backend/ipvs/plan/changeSet.ts';
+import { planDrain } from '../../../src/backend/ipvs/plan/drain.ts';
+import type { KernelState, ExistingRealServer } from '../../../src/backend/ipvs/plan/kernelState.ts';
+import type { SetId } from '../../../src/backend/ipvs/plan/sets.ts';
+import { serverAddress } from '../../../src/backend/ipvs/plan/virtualServer.ts';
 
 function real(connections: number, weight = 1): ExistingRealServer {
   return { weight, connections, masquerading: true };

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { renderIpvs } from '../../../src/backend/ipvs/render.ts';
+import { renderIpvs } from '../../../src/backend/ipvs/plan/render.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
 import { stateOf } from '../../support/serviceManifests.ts';

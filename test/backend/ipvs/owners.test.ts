@@ -2,7 +2,7 @@
  * Who owns a kernel object, after owners came and went in some order.
  */
 import { describe, expect, test } from '@jest/globals';
-import { Owners } from '../../../src/backend/ipvs/owners.ts';
+import { Owners } from '../../../src/backend/ipvs/plan/owners.ts';
 
 type Step = readonly ['add', owner: string, value: string] | readonly ['remove', owner: string];
 

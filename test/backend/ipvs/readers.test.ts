@@ -1,11 +1,11 @@
 /** What the tools say, and what is read from it; what may be formatted for them. */
 import { describe, expect, test } from '@jest/globals';
-import { ipvsContext } from '../../../src/backend/ipvs/context.ts';
-import { planServicePort } from '../../../src/backend/ipvs/servicePortObjects.ts';
-import { AddressReader, ServerReader, SetReader } from '../../../src/backend/ipvs/kernel.ts';
-import { formatRealServer, formatServer, serverName } from '../../../src/backend/ipvs/virtualServer.ts';
-import { setIds, setName, socketEntry } from '../../../src/backend/ipvs/sets.ts';
-import { neededSysctls } from '../../../src/backend/ipvs/sysctls.ts';
+import { ipvsContext } from '../../../src/backend/ipvs/plan/context.ts';
+import { planServicePort } from '../../../src/backend/ipvs/plan/servicePortObjects.ts';
+import { AddressReader, ServerReader, SetReader } from '../../../src/backend/ipvs/apply/kernel.ts';
+import { formatRealServer, formatServer, serverName } from '../../../src/backend/ipvs/plan/virtualServer.ts';
+import { setIds, setName, socketEntry } from '../../../src/backend/ipvs/plan/sets.ts';
+import { neededSysctls } from '../../../src/backend/ipvs/plan/sysctls.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import { defaultConfig, stateOf } from '../../support/serviceManifests.ts';
 

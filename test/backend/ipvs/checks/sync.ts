@@ -1,6 +1,6 @@
 /** What a sync leaves in the kernel, of ours and of others. */
 import assert from 'node:assert/strict';
-import { renderIpvs } from '../../../../src/backend/ipvs/render.ts';
+import { renderIpvs } from '../../../../src/backend/ipvs/plan/render.ts';
 import { ipFamilies } from '../../../../src/model/ipFamily.ts';
 import { stateOf } from '../../../support/serviceManifests.ts';
 import type { Check } from './node.ts';

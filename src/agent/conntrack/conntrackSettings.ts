@@ -1,0 +1,122 @@
+/**
+ * The kernel settings of `spec.conntrack`. The size of the table is only ever raised, and 0 leaves a setting as it is.
+ */
+import { availableParallelism } from 'node:os';
+import type { NodeConfig } from '../../api/nodeConfig.ts';
+import type { ConditionNow } from '../../api/conditions.ts';
+import type { Logger } from '../../observability/logger.ts';
+import type { Sysctls } from '../../system/sysctl.ts';
+import type { DesiredConfig } from '../config/desiredConfig.ts';
+
+/** One sysctl and the value that it is to have. */
+export interface Setting {
+  /** Below `net/netfilter/`. */
+  readonly name: string;
+  readonly value: number;
+  /** Whether a greater value that is there already stays. */
+  readonly isMinimum: boolean;
+}
+
+/** kube-proxy makes the hash table a fourth of the entries (nf_conntrack_buckets). */
+const entriesPerBucket = 4;
+
+/**
+ * What a configuration asks for; without the settings that it leaves alone. The table has `maxPerCore` entries a CPU,
+ * or `min`.
+ */
+export function conntrackSettings(config: NodeConfig['conntrack'], cpus = availableParallelism()): readonly Setting[] {
+  const size = config.maxPerCore > 0 ? Math.max(config.maxPerCore * cpus, config.min) : 0;
+  const settings: readonly Setting[] = [
+    { name: 'nf_conntrack_max', value: size, isMinimum: true },
+    { name: 'nf_conntrack_buckets', value: Math.ceil(size / entriesPerBucket), isMinimum: true },
+    exact('nf_conntrack_tcp_timeout_established', config.tcpEstablishedTimeoutSeconds),
+    exact('nf_conntrack_tcp_timeout_close_wait', config.tcpCloseWaitTimeoutSeconds),
+    exact('nf_conntrack_udp_timeout', config.udpTimeoutSeconds),
+    exact('nf_conntrack_udp_timeout_stream', config.udpStreamTimeoutSeconds),
+    exact('nf_conntrack_tcp_be_liberal', config.tcpBeLiberal ? 1 : 0),
+  ];
+  return settings.filter(({ value }) => value > 0);
+}
+
+function exact(name: string, value = 0): Setting {
+  return { name, value, isMinimum: false };
+}
+
+/** Writes what differs; returns what the kernel did not take, e.g. `nf_conntrack_max = 262144 (is 131072)`. */
+export async function applySettings(settings: readonly Setting[], sysctls: Sysctls): Promise<readonly string[]> {
+  const refused: string[] = [];
+  for (const setting of settings) {
+    const { name, value } = setting;
+    const before = await valueOf(name, sysctls);
+    if (isMet(setting, before)) continue;
+    try {
+      await sysctls.write(`net/netfilter/${name}`, String(value));
+    } catch {
+      // What counts is the value that is read afterwards.
+    }
+    const after = await valueOf(name, sysctls);
+    if (!isMet(setting, after)) refused.push(`${name} = ${value} (is ${after ?? 'unknown to this kernel'})`);
+  }
+  return refused;
+}
+
+async function valueOf(name: string, sysctls: Sysctls): Promise<number | undefined> {
+  const value = (await sysctls.read([`net/netfilter/${name}`]))?.get(`net/netfilter/${name}`);
+  return value === undefined || value === '' ? undefined : Number(value);
+}
+
+function isMet({ value, isMinimum }: Setting, found: number | undefined): boolean {
+  return found !== undefined && (isMinimum ? found >= value : found === value);
+}
+
+/** For the NodeProxy: none where all was written. `refused`: as `applySettings` returns it. */
+export function settingsCondition(refused: readonly string[]): readonly ConditionNow[] {
+  if (refused.length === 0) return [];
+  const [first, ...others] = refused;
+  const more = others.length > 0 ? ` and ${others.length} more` : '';
+  const message = `The kernel does not let the agent set ${first}${more}. Mount the node's /proc/sys/net at /host/proc/sys/net, or set 0 in spec.conntrack.`;
+  return [{ type: 'ConntrackSettings', status: 'False', reason: 'NotWritable', message }];
+}
+
+export interface ConntrackSettingsOptions {
+  readonly sysctls: Sysctls;
+  readonly logger: Logger;
+  /** The conditions may have changed. */
+  readonly onStatusChange: () => void;
+}
+
+/** Applies the settings of the configuration in force, and keeps which of them the kernel refused. */
+export class ConntrackSettings {
+  readonly #options: ConntrackSettingsOptions;
+  #applied: DesiredConfig | undefined;
+  #conditions: readonly ConditionNow[] = [];
+
+  constructor(options: ConntrackSettingsOptions) {
+    this.#options = options;
+  }
+
+  /** `ConntrackSettings` where some were refused. */
+  conditions(): readonly ConditionNow[] {
+    return this.#conditions;
+  }
+
+  /**
+   * Applies a configuration once; later calls with the same object do nothing. To be called when its rules are in the
+   * kernel: they load the module nf_conntrack, without which the settings do not exist. Never throws.
+   */
+  async apply(inForce: DesiredConfig): Promise<void> {
+    if (inForce === this.#applied) return;
+    this.#applied = inForce;
+    const { sysctls, logger, onStatusChange } = this.#options;
+    try {
+      const refused = await applySettings(conntrackSettings(inForce.config.conntrack), sysctls);
+      if (inForce !== this.#applied) return;
+      if (refused.length > 0)
+        logger.warn('conntrack settings that the kernel does not let the agent write', { refused });
+      this.#conditions = settingsCondition(refused);
+      onStatusChange();
+    } catch (error) {
+      logger.error('the conntrack settings could not be applied', { error });
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * The status of the dataplane, for the report, the health checks and the metrics.
+ */
+import type { ConditionNow } from '../../api/conditions.ts';
+import type { Refusal } from '../../backend/backend.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { DesiredConfig } from '../config/desiredConfig.ts';
+import type { SyncStatus } from './syncStatus.ts';
+
+export interface DataplaneStatus {
+  /** What the sync loops work towards; undefined before the first configuration was accepted. */
+  readonly accepted: DesiredConfig | undefined;
+  /** What the kernel's rules were completely made from, in every family; undefined before that happened once. */
+  readonly inForce: DesiredConfig | undefined;
+  /** One for each family that is served. */
+  readonly families: readonly SyncStatus[];
+  /** Families of the node that are not served although the others are: the node lacks what they need. */
+  readonly unserved?: readonly UnservedFamily[];
+  /** Whether the mode in force is new, and may still be given up for the one before. */
+  readonly isProbing?: boolean;
+  /** Whether nothing that another mode made is left in the kernel. */
+  readonly areOthersRemoved?: boolean;
+  /** What is left of modes that no longer serve. */
+  readonly conditions?: readonly ConditionNow[];
+}
+
+export interface UnservedFamily {
+  readonly family: IPFamily;
+  readonly why: Refusal;
+}

@@ -1,0 +1,107 @@
+/**
+ * The sync loops of one mode, one for each IP family that it serves. They share one desired configuration.
+ */
+import type { Backend } from '../../backend/backend.ts';
+import { SyncError } from '../../netfilter/errors.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { ServiceState } from '../../model/serviceState.ts';
+import type { DesiredConfig } from '../config/desiredConfig.ts';
+import type { Store } from '../watch/store.ts';
+import { SyncLoop } from './syncLoop.ts';
+import type { SyncObserver, SyncStatus } from './syncStatus.ts';
+
+export interface FamilySyncLoopsOptions {
+  readonly store: Pick<Store, 'node' | 'state'>;
+  readonly observer: SyncObserver;
+  /** A sync of one of these loops succeeded; called before the observer. */
+  readonly onSuccess: () => void;
+}
+
+export class FamilySyncLoops {
+  readonly #options: FamilySyncLoopsOptions;
+  readonly #loops = new Map<IPFamily, SyncLoop>();
+  #desired: DesiredConfig;
+
+  constructor(options: FamilySyncLoopsOptions, desired: DesiredConfig) {
+    this.#options = options;
+    this.#desired = desired;
+  }
+
+  /** What the loops work towards. */
+  get desired(): DesiredConfig {
+    return this.#desired;
+  }
+
+  get statuses(): readonly SyncStatus[] {
+    return [...this.#loops.values()].map(({ status }) => status);
+  }
+
+  get families(): readonly IPFamily[] {
+    return [...this.#loops.keys()];
+  }
+
+  /** Whether every family's rules were completely made from the desired configuration. */
+  get isInForce(): boolean {
+    return this.statuses.every(({ configInForce }) => configInForce === this.#desired.config);
+  }
+
+  loop(family: IPFamily): SyncLoop | undefined {
+    return this.#loops.get(family);
+  }
+
+  backend(family: IPFamily): Backend | undefined {
+    return this.#loops.get(family)?.backend;
+  }
+
+  /** Replaces the configuration by another of the same mode; a full run of each loop follows. */
+  assign(desired: DesiredConfig): void {
+    this.#desired = desired;
+    this.requestFull();
+  }
+
+  /** Starts the loop of a family; there must be none of it yet. */
+  start(family: IPFamily, backend: Backend): void {
+    const { observer, onSuccess } = this.#options;
+    const loopObserver: SyncObserver = {
+      ...observer,
+      onSuccess: (loop, run) => {
+        onSuccess();
+        observer.onSuccess(loop, run);
+      },
+    };
+    const loop = new SyncLoop({ family, backend, state: () => this.#state(family), observer: loopObserver });
+    this.#loops.set(family, loop);
+    loop.start();
+  }
+
+  /** A full run of each loop is due. */
+  requestFull(): void {
+    for (const loop of this.#loops.values()) loop.requestFull();
+  }
+
+  /**
+   * Resolves after the first run of every family, which is a full one that is read back: to the first failure, its
+   * message with the family before it, or to undefined.
+   */
+  async firstRuns(): Promise<SyncError | undefined> {
+    const errors = await Promise.all(
+      [...this.#loops].map(async ([family, loop]) => withFamily(family, await loop.firstRun)),
+    );
+    return errors.find((error) => error !== undefined);
+  }
+
+  /** Stops each loop: running syncs end, or are canceled after `graceMs`. The rules stay. */
+  async stop(graceMs: number): Promise<void> {
+    await Promise.all([...this.#loops.values()].map((loop) => loop.stop(graceMs)));
+  }
+
+  #state(family: IPFamily): ServiceState {
+    const { node } = this.#options.store;
+    if (node === undefined) throw new Error('a loop runs before its node is known');
+    return this.#options.store.state(family, node, this.#desired.config);
+  }
+}
+
+function withFamily(family: IPFamily, error: SyncError | undefined): SyncError | undefined {
+  return error && new SyncError(error.reason, `${family}: ${error.message}`, { cause: error });
+}

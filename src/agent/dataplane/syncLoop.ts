@@ -1,0 +1,281 @@
+/**
+ * Drives the backend of one IP family: decides when to sync, how much, and what follows a failure.
+ *
+ * What the caller may rely on: `start` once, `enqueue` for each Service that changed, `requestFull` when everything may
+ * have changed, `requestCheck` when rules may be gone, `stop` in the end. All but `stop` return at once and only mark
+ * what is due; the loop runs the backend later, on a timer of its own. `status` says what is true now.
+ *
+ * Goals:
+ *  1. One backend call at a time, so that a backend needs no lock.
+ *  2. A lone change is programmed at once, a burst in few runs.
+ *  3. No change and no request is lost, whenever it comes, also during a run that fails.
+ *  4. A failure costs no more than its repair: retries get rarer, and the kernel is not believed to hold anything.
+ *  5. What others do to the rules is found, and repaired only where `drift.policy` is Enforce.
+ *
+ * How each is met:
+ *  1. There is one timer and one promise of the running step; nothing is scheduled while it is pending.
+ *  2. The pace of kube-proxy's BoundedFrequencyRunner: the first change starts a run at once; between the end of a run
+ *     and the next start lie at least `sync.minPeriodSeconds`, or, where that is 0, as long as the run took.
+ *  3. A run takes what is due and clears it before it awaits anything; what comes during the run is due after it. A run
+ *     that fails makes a full run due, which needs no list of changes, and keeps the trigger times for the metrics.
+ *  4. The full run after a failure waits 1 s, doubled with each failure in a row up to `sync.periodSeconds`. It starts
+ *     at once where another program was seen to flush rules before the run had read them back, at most five times in a
+ *     row, and where `requestFull` was called during the run. A full run is due once an hour anyway.
+ *  5. Every `drift.checkPeriodSeconds`, and at once after `requestCheck`, the backend reads the kernel. Drift is
+ *     counted once until it is gone. Where the rules stand but belong to another state of the node (`Outdated`), a full
+ *     run follows whatever the policy is. While runs fail there is no check: the full run to come reads everything.
+ *
+ * Concurrency: all methods belong to the one JavaScript thread and may be called at any time, also by an observer. The
+ * observer is called in between the awaits of a step, and `state` at the start of each run, whose view of the store may
+ * change under the backend; such a change is in the next run. `stop` waits for the running step, and cancels it
+ * after the time given.
+ */
+import type { Backend, Outdated } from '../../backend/backend.ts';
+import { SyncError } from '../../netfilter/errors.ts';
+import type { NodeConfig } from '../../api/nodeConfig.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { ServiceKey } from '../../model/service.ts';
+import type { ServiceState } from '../../model/serviceState.ts';
+import type { ServiceChange } from '../watch/store.ts';
+import type { SyncObserver, SyncRun, SyncStatus } from './syncStatus.ts';
+
+export interface SyncLoopOptions {
+  readonly family: IPFamily;
+  readonly backend: Backend;
+  /** What the kernel is to hold now. Must not throw. */
+  readonly state: () => ServiceState;
+  readonly observer: SyncObserver;
+}
+
+const fullSyncPeriodMs = 3_600_000;
+const minRetryMs = 1000;
+/** Against a program that flushes the rules each time before a run has read them back: after so many, retries wait. */
+const maxImmediateRetries = 5;
+/** Changes of one run whose latency is measured; more would not change the histogram. */
+const maxTriggerTimes = 1000;
+
+export class SyncLoop {
+  readonly #options: SyncLoopOptions;
+  readonly #abort = new AbortController();
+  #status: SyncStatus;
+  #isFullDue = true;
+  #changed = new Set<ServiceKey>();
+  #triggerTimes: number[] = [];
+  #notBefore = 0;
+  #lastFull = 0;
+  #lastCheck = 0;
+  /** Whether rules may have been flushed since the last run started. */
+  #hasSeenFlush = false;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #isStarted = false;
+  readonly #firstRun = Promise.withResolvers<SyncError | undefined>();
+
+  constructor(options: SyncLoopOptions) {
+    this.#options = options;
+    this.#status = {
+      family: options.family,
+      result: undefined,
+      configInForce: undefined,
+      error: undefined,
+      failures: 0,
+      drift: undefined,
+      drifts: 0,
+      lastDriftTime: undefined,
+      lastSuccess: undefined,
+      queuedSince: performance.now(),
+    };
+  }
+
+  get backend(): Backend {
+    return this.#options.backend;
+  }
+
+  get status(): SyncStatus {
+    return this.#status;
+  }
+
+  /** Resolves after the first run: to its error, or to undefined when it succeeded or the loop was stopped before. */
+  get firstRun(): Promise<SyncError | undefined> {
+    return this.#firstRun.promise;
+  }
+
+  /** Makes the loop run; the first run is a full one. To be called once. */
+  start(): void {
+    this.#isStarted = true;
+    this.#schedule();
+  }
+
+  /** The rules of this Service may be wrong: a run that includes it is due after the pause. */
+  enqueue(change: ServiceChange): void {
+    this.#changed.add(change.service);
+    if (change.triggerTime !== undefined && this.#triggerTimes.length < maxTriggerTimes)
+      this.#triggerTimes.push(change.triggerTime);
+    this.#onQueued(change);
+  }
+
+  /** A full run is due, without waiting for the end of the pause. */
+  requestFull(): void {
+    this.#isFullDue = true;
+    this.#notBefore = 0;
+    this.#onQueued(undefined);
+  }
+
+  /**
+   * Rules may be gone: the kernel is read at once. Where the last run failed because its rules were gone before it had
+   * read them back, a full run is due at once instead.
+   */
+  requestCheck(): void {
+    this.#lastCheck = Number.NEGATIVE_INFINITY;
+    this.#hasSeenFlush = true;
+    if (this.#wasFlushed()) this.#notBefore = 0;
+    this.#schedule();
+  }
+
+  /**
+   * Resolves when the running step has ended; it is canceled after `graceMs`. No other follows, and the rules stay in
+   * the kernel. Settles `firstRun`.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStarted = false;
+    clearTimeout(this.#timer);
+    const deadline = setTimeout(() => this.#abort.abort(), graceMs);
+    await this.#running;
+    clearTimeout(deadline);
+    this.#firstRun.resolve(undefined);
+  }
+
+  #onQueued(change: ServiceChange | undefined): void {
+    this.#update({ queuedSince: this.#status.queuedSince ?? performance.now() });
+    this.#options.observer.onQueued(this, change);
+    this.#schedule();
+  }
+
+  #update(change: Partial<SyncStatus>): void {
+    this.#status = { ...this.#status, ...change };
+  }
+
+  #schedule(): void {
+    if (!this.#isStarted || this.#running !== undefined) return;
+    clearTimeout(this.#timer);
+    const wait = Math.min(this.#syncDue(), this.#checkDue()) - performance.now();
+    this.#timer = setTimeout(
+      () => {
+        this.#running = this.#step().finally(() => {
+          this.#running = undefined;
+          this.#schedule();
+        });
+      },
+      Math.max(0, Math.ceil(wait)),
+    );
+  }
+
+  #syncDue(): number {
+    const nextFull = this.#lastFull + fullSyncPeriodMs;
+    return this.#isFullDue || this.#changed.size > 0 ? this.#notBefore : nextFull;
+  }
+
+  #checkDue(): number {
+    const { checkPeriodSeconds } = this.#options.state().config.drift;
+    return this.#lastCheck + checkPeriodSeconds * 1000;
+  }
+
+  async #step(): Promise<void> {
+    const now = performance.now();
+    if (this.#syncDue() <= now) await this.#sync();
+    else if (this.#checkDue() <= now) await this.#check();
+  }
+
+  /** Whether the last run failed only because its rules were gone before it read them back: the next may succeed. */
+  #wasFlushed(): boolean {
+    const { error, failures } = this.#status;
+    return this.#hasSeenFlush && error?.reason === 'VerificationFailed' && failures <= maxImmediateRetries;
+  }
+
+  async #sync(): Promise<void> {
+    const started = performance.now();
+    this.#hasSeenFlush = false;
+    const isFull = this.#isFullDue || started >= this.#lastFull + fullSyncPeriodMs;
+    const changed = isFull ? 'all' : this.#changed;
+    const triggerTimes = this.#triggerTimes;
+    this.#isFullDue = false;
+    this.#changed = new Set();
+    this.#triggerTimes = [];
+    const state = this.#options.state();
+    try {
+      this.#options.observer.onStart?.(this, changed, state);
+      const result = await this.#options.backend.sync({ state, changed, signal: this.#abort.signal });
+      this.#succeeded({ result, durationMs: performance.now() - started, triggerTimes }, isFull, state.config);
+    } catch (error) {
+      this.#triggerTimes = [...triggerTimes, ...this.#triggerTimes].slice(0, maxTriggerTimes);
+      this.#failed(asSyncError(error), isFull, state.config);
+    }
+  }
+
+  #succeeded(run: SyncRun, isFull: boolean, config: NodeConfig): void {
+    const now = performance.now();
+    const minPeriodMs = config.sync.minPeriodSeconds * 1000;
+    this.#notBefore = this.#isFullDue ? 0 : now + (minPeriodMs > 0 ? minPeriodMs : run.durationMs);
+    if (isFull) this.#lastFull = now;
+    this.#update({
+      result: run.result,
+      ...(isFull ? { configInForce: config, drift: undefined } : {}),
+      error: undefined,
+      failures: 0,
+      lastSuccess: new Date(),
+      queuedSince: this.#isFullDue || this.#changed.size > 0 ? now : undefined,
+    });
+    this.#firstRun.resolve(undefined);
+    this.#options.observer.onSuccess(this, run);
+  }
+
+  /** What the kernel holds is unknown now, so the next run is a full one. */
+  #failed(error: SyncError, wasFull: boolean, config: NodeConfig): void {
+    const failures = this.#status.failures + 1;
+    this.#update({ error, failures });
+    this.#firstRun.resolve(error);
+    const retryInMs = this.#wasFlushed()
+      ? 0
+      : Math.min(minRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
+    if (!this.#isFullDue) this.#notBefore = performance.now() + retryInMs;
+    this.#isFullDue = true;
+    this.#options.observer.onFailure(this, { error, wasFull, retryInMs });
+  }
+
+  async #check(): Promise<void> {
+    this.#lastCheck = performance.now();
+    // While runs fail, the full one that is to come reads everything anyway.
+    if (this.#status.lastSuccess === undefined || this.#status.failures > 0) return;
+    const found = await this.#readDrift();
+    if (typeof found === 'string') this.#handleDrift(found);
+    else if (found === undefined) this.#update({ drift: undefined });
+    else {
+      this.#options.observer.onOutdated?.(this, found.outdated);
+      this.requestFull();
+    }
+  }
+
+  async #readDrift(): Promise<string | Outdated | undefined> {
+    try {
+      return await this.#options.backend.findDrift(this.#abort.signal);
+    } catch (error) {
+      return `the kernel could not be read: ${asSyncError(error).message}`;
+    }
+  }
+
+  #handleDrift(drift: string): void {
+    if (this.#status.drift !== undefined) return;
+    const isEnforced = this.#options.state().config.drift.policy === 'Enforce';
+    this.#update({ drift: isEnforced ? undefined : drift, drifts: this.#status.drifts + 1, lastDriftTime: new Date() });
+    this.#options.observer.onDrift(this, drift);
+    if (isEnforced) this.requestFull();
+  }
+}
+
+/**
+ * The error itself where it is a SyncError, else one with the reason `SyncFailed` whose message is safe for a status.
+ */
+export function asSyncError(error: unknown): SyncError {
+  if (error instanceof SyncError) return error;
+  return new SyncError('SyncFailed', 'the rules could not be loaded; the agent log says why', { cause: error });
+}

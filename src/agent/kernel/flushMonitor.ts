@@ -1,0 +1,64 @@
+/**
+ * Watches a node's rules between the syncs: sets the anchor that keeps connection tracking hooked in
+ * (`system/conntrackAnchor.ts`), and reports at once when another program flushes rules (`system/nftMonitor.ts`).
+ */
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { Logger } from '../../observability/logger.ts';
+import { holdAnchor, setAnchor } from '../../netfilter/conntrack/conntrackAnchor.ts';
+import { watchForLosses } from '../../netfilter/nft/monitor.ts';
+
+export interface FlushMonitorOptions {
+  readonly logger: Logger;
+  /** Rules of this family may be gone. Called once for all events within 10 ms. */
+  readonly onLoss: (family: IPFamily) => void;
+}
+
+export interface FlushMonitor {
+  /** Ends its programs; nothing is reported any more. The anchor stays. */
+  stop(): Promise<void>;
+}
+
+export type StartFlushMonitor = (options: FlushMonitorOptions) => Promise<FlushMonitor>;
+
+/** One flush is many events: they are reported once, so long after the first. */
+const debounceMs = 10;
+
+/**
+ * Resolves when the anchor is set. Without nft there is neither anchor nor monitor: the periodic check and the canary
+ * in mangle are left. Never throws.
+ */
+export const startFlushMonitor: StartFlushMonitor = async ({ logger, onLoss }) => {
+  const trySetAnchor = async (): Promise<boolean> => {
+    try {
+      return await setAnchor();
+    } catch (error) {
+      logger.warn(
+        'the conntrack anchor could not be set; connections may stall for a moment when all rules are exchanged',
+        { error },
+      );
+      return false;
+    }
+  };
+  if (!(await trySetAnchor())) return { stop: () => Promise.resolve() };
+  const timers = new Map<IPFamily, NodeJS.Timeout>();
+  const debounced = (family: IPFamily): void => {
+    if (timers.has(family)) return;
+    const report = (): void => {
+      timers.delete(family);
+      onLoss(family);
+      void trySetAnchor();
+    };
+    timers.set(family, setTimeout(report, debounceMs));
+  };
+  const monitor = watchForLosses({
+    onLoss: debounced,
+    onEnd: (why) => logger.warn('flushed rules are not monitored; only the periodic check finds them', { why }),
+  });
+  const heldAnchor = holdAnchor((why) => logger.debug('the nft that holds the anchor ended', { why }));
+  return {
+    stop: async () => {
+      await Promise.all([monitor.stop(), heldAnchor.stop()]);
+      for (const timer of timers.values()) clearTimeout(timer);
+    },
+  };
+};

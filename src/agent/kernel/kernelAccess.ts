@@ -1,0 +1,25 @@
+/**
+ * Everything by which an agent reaches its node's kernel, in one place, so that a test can replace it.
+ */
+import { createBackend, refusalOf } from '../../backend/registry.ts';
+import { type Conntrack, conntrack } from '../../netfilter/conntrack/conntrack.ts';
+import { sysctls, type Sysctls } from '../../system/sysctl.ts';
+import type { MakeBackend } from '../dataplane/modeReplacement.ts';
+import { startFlushMonitor, type StartFlushMonitor } from './flushMonitor.ts';
+
+export interface KernelAccess {
+  readonly makeBackend: MakeBackend;
+  readonly conntrack: Conntrack;
+  readonly sysctls: Sysctls;
+  readonly startFlushMonitor: StartFlushMonitor;
+}
+
+/** The real one. */
+export function kernelAccess(): KernelAccess {
+  return {
+    makeBackend: (mode, family) => refusalOf(mode) ?? createBackend(mode, family),
+    conntrack: conntrack(),
+    sysctls: sysctls(),
+    startFlushMonitor,
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * The way back to kube-proxy: it knows no tree of chains, so it would leave one standing, and then could not delete a
+ * Service's chains that the tree still leads to. What the tree holds goes into one chain, as kube-proxy has it, in one
+ * step and with nothing lost. The chain in which rules are tried out stands in the way just so, where an agent was
+ * killed before it took it down.
+ */
+import { runTool, verificationFailed } from '../../../netfilter/errors.ts';
+import type { Iptables } from '../../../netfilter/xtables/iptables.ts';
+import { services, trial } from '../../engine/kubeChains.ts';
+import { isBucketChain } from '../plan/chainNames.ts';
+import type { ExistingChain } from '../../../netfilter/xtables/tables.ts';
+import type { VariantView } from '../../../netfilter/xtables/variant.ts';
+import { readTables } from '../../../netfilter/xtables/readTables.ts';
+import { restore } from '../../../netfilter/xtables/restore.ts';
+import { flatDispatchTransaction, trialRemovalTransaction } from '../plan/transaction.ts';
+
+/**
+ * Returns the names of what was removed; none where nothing stands in kube-proxy's way. The agent must have been
+ * stopped. Throws a SyncError, also where a chain is still there afterwards.
+ */
+export async function handOver(variants: readonly VariantView[]): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const variant of variants) removed.push(...(await clearTheWay(variant)));
+  return removed;
+}
+
+async function clearTheWay({ iptables, view }: VariantView): Promise<readonly string[]> {
+  const obstacles = [...view.chains.values()].filter(isObstacle);
+  if (obstacles.length === 0) return [];
+  if (obstacles.some(({ name }) => name === trial)) await restore(iptables, { input: [trialRemovalTransaction()] });
+  if (obstacles.some(({ name }) => isBucketChain(name))) await flatten(iptables);
+  const left = [...(await readTables(iptables)).chains.values()].find(isObstacle);
+  if (left !== undefined)
+    throw verificationFailed('iptables-restore', `chain ${left.name} of table ${left.table} is still there`);
+  return obstacles.map(({ table, name }) => `${iptables.variant} chain ${name} of table ${table}`);
+}
+
+function isObstacle({ name }: ExistingChain): boolean {
+  return name === trial || isBucketChain(name);
+}
+
+async function flatten(iptables: Iptables): Promise<void> {
+  const chains = await readDispatch(iptables);
+  const buckets = [...chains.keys()].filter(isBucketChain);
+  const rules = buckets.flatMap((bucket) => chains.get(bucket) ?? []).filter(leadsToService);
+  // The rule for NodePorts stays behind the others.
+  const rest = (chains.get(services) ?? []).filter(leadsToService);
+  await restore(iptables, { input: flatDispatchTransaction([...rules.sort(), ...rest], buckets) });
+}
+
+/** The rules of the tree and of its root, as iptables-save words them, without `-A CHAIN`. */
+async function readDispatch(iptables: Iptables): Promise<ReadonlyMap<string, readonly string[]>> {
+  const chains = new Map<string, string[]>();
+  let table = '';
+  const read = (line: string): void => {
+    if (line.startsWith('*')) table = line.slice(1);
+    if (table !== 'nat') return;
+    const [, declared] = /^:(\S+) /.exec(line) ?? [];
+    if (declared !== undefined && (declared === services || isBucketChain(declared))) chains.set(declared, []);
+    const [, name = '', rule = ''] = /^-A (\S+) (.*)$/.exec(line) ?? [];
+    chains.get(name)?.push(rule);
+  };
+  await runTool('iptables-save', () => iptables.save(read));
+  return chains;
+}
+
+function leadsToService(rule: string): boolean {
+  return !isBucketChain(rule.split(' ').at(-1) ?? '');
+}

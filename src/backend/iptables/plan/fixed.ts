@@ -1,0 +1,68 @@
+/**
+ * What stands in the kernel whatever the Services are: chains of ours, the jumps that lead to them, and the canaries.
+ * Names, comments and order are kube-proxy's (kernel chains of its iptables mode, 1.36).
+ *
+ * Left out on purpose: KUBE-FIREWALL, which kubelet shares and which is only needed with `route_localnet`, never set
+ * here (CVE-2020-8558).
+ */
+import type { PlanContext } from '../../engine/planContext.ts';
+import type { Chain, FixedPlan } from '../../engine/kubeChains.ts';
+import {
+  canaryChains,
+  externalServices,
+  firewall,
+  forward,
+  jumps,
+  markChain,
+  nodePorts,
+  postroutingChain,
+  services,
+} from '../../engine/kubeChains.ts';
+import type { Match, Rule } from '../../../netfilter/xtables/rule.ts';
+import { comment, jumpTo, localDestination, notTo, to } from '../../../netfilter/xtables/rule.ts';
+
+/** The fixed chains, and the dispatch chains with the rules that stay behind those of the Services. */
+export function planFixed(context: PlanContext): FixedPlan {
+  return {
+    jumps: jumps.iptables,
+    chains: [forwardChain(context), postroutingChain(context), markChain(context), ...canaryChains],
+    dispatch: [
+      { table: 'filter', name: services, rules: [] },
+      { table: 'filter', name: externalServices, rules: [] },
+      { table: 'filter', name: nodePorts, rules: [] },
+      { table: 'filter', name: firewall, rules: [] },
+      { table: 'nat', name: nodePorts, rules: [] },
+      { table: 'nat', name: services, rules: nodePortRules(context) },
+    ],
+  };
+}
+
+function forwardChain({ mark, tcpBeLiberal }: PlanContext): Chain {
+  const dropInvalid: Rule = { matches: [{ kind: 'connectionState', states: ['INVALID'] }], target: { kind: 'DROP' } };
+  const acceptMarked: Rule = {
+    matches: [comment('kubernetes forwarding rules'), { kind: 'mark', mark }],
+    target: { kind: 'ACCEPT' },
+  };
+  const acceptKnown: Rule = {
+    matches: [
+      comment('kubernetes forwarding conntrack rule'),
+      { kind: 'connectionState', states: ['RELATED', 'ESTABLISHED'] },
+    ],
+    target: { kind: 'ACCEPT' },
+  };
+  return { table: 'filter', name: forward, rules: [...(tcpBeLiberal ? [] : [dropInvalid]), acceptMarked, acceptKnown] };
+}
+
+const nodePortsComment = comment('kubernetes service nodeports; NOTE: this must be the last rule in this chain');
+
+function nodePortRules({ nodePortNetworks, loopback }: PlanContext): readonly Rule[] {
+  if (nodePortNetworks === 'all') return [leadToNodePorts(localDestination, notTo(loopback))];
+  // The kernel knows which addresses inside a network are the node's, also those it gets later.
+  return nodePortNetworks.map((network) =>
+    network.includes('/') ? leadToNodePorts(to(network), localDestination) : leadToNodePorts(to(network)),
+  );
+}
+
+function leadToNodePorts(...matches: readonly Match[]): Rule {
+  return { matches: [nodePortsComment, ...matches], target: jumpTo(nodePorts) };
+}

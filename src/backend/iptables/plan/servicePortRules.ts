@@ -1,0 +1,255 @@
+/**
+ * One Service port in the terms of iptables: its own chains, and the rules in the shared chains that lead to them.
+ */
+import type { Endpoint, ServicePort } from '../../../model/servicePort.ts';
+import { isExternallyReachable, servicePortName } from '../../../model/servicePort.ts';
+import { cidrContains } from '../../../model/ipFamily.ts';
+import type { PlanContext } from '../../engine/planContext.ts';
+import type { Chain, Table } from '../../engine/kubeChains.ts';
+import { externalServices, firewall, markMasquerade, nodePorts, services } from '../../engine/kubeChains.ts';
+import type { ServiceChains } from './chainNames.ts';
+import { serviceChains, socketAddress } from './chainNames.ts';
+import type { Match, Rule, Target } from '../../../netfilter/xtables/rule.ts';
+import { comment, from, jumpTo, localDestination, localSource, to } from '../../../netfilter/xtables/rule.ts';
+
+export interface ServicePortRules {
+  /** Endpoint chains first: what is referred to comes before what refers to it. */
+  readonly chains: readonly Chain[];
+  readonly dispatch: readonly DispatchRule[];
+  /** Number of endpoint chains. */
+  readonly endpoints: number;
+}
+
+/** A rule in a chain that all Services share. */
+export interface DispatchRule {
+  readonly table: Table;
+  readonly chain: string;
+  readonly rule: Rule;
+}
+
+/** What is decided once about a Service port and read by everything below. */
+interface Subject {
+  readonly port: ServicePort;
+  readonly context: PlanContext;
+  readonly name: string;
+  readonly chains: ServiceChains;
+  /** Anywhere: without any, traffic is refused; with some, but none that the policy allows, it is dropped. */
+  readonly hasEndpoints: boolean;
+  readonly internalChain: string | undefined;
+  readonly externalChain: string | undefined;
+  readonly isExternal: boolean;
+  readonly hasFirewall: boolean;
+  /** A comment on the rules that there are as many of as endpoints. */
+  readonly note: (text: string) => readonly Match[];
+}
+
+/** `commentsOmitted`: rules that there are as many of as endpoints go without comments. Order is that of the kernel. */
+export function planServicePort(port: ServicePort, context: PlanContext, commentsOmitted = false): ServicePortRules {
+  const subject = { ...describe(port, context), note: commentsOmitted ? noNote : someNote };
+  const chains = subject.hasEndpoints ? ownChains(subject) : [];
+  return {
+    chains,
+    dispatch: [...filterDispatch(subject), ...(subject.hasEndpoints ? natDispatch(subject) : [])],
+    endpoints: chains.filter(({ name }) => name.startsWith('KUBE-SEP-')).length,
+  };
+}
+
+const noNote = (): readonly Match[] => [];
+const someNote = (text: string): readonly Match[] => [comment(text)];
+
+function describe(port: ServicePort, context: PlanContext): Omit<Subject, 'note'> {
+  const chains = serviceChains(port);
+  const hasEndpoints = port.clusterEndpoints.length > 0;
+  const chainFor = (policy: ServicePort['internalTrafficPolicy']): string | undefined => {
+    if (policy === 'Cluster') return hasEndpoints ? chains.cluster : undefined;
+    return port.localEndpoints.length > 0 ? chains.local : undefined;
+  };
+  return {
+    port,
+    context,
+    name: servicePortName(port),
+    chains,
+    hasEndpoints,
+    internalChain: chainFor(port.internalTrafficPolicy),
+    externalChain: chainFor(port.externalTrafficPolicy),
+    isExternal: isExternallyReachable(port),
+    hasFirewall: hasEndpoints && port.loadBalancerIPs.length > 0 && port.loadBalancerSourceRanges.length > 0,
+  };
+}
+
+/** Matches packets to one of the Service's addresses. */
+function frontend({ port }: Subject, address: string): readonly Match[] {
+  return [to(address), { kind: 'destinationPort', protocol: port.protocol, port: port.port }];
+}
+
+function nodePortMatch({ port }: Subject): Match {
+  return { kind: 'destinationPort', protocol: port.protocol, port: port.nodePort };
+}
+
+function natDispatch(subject: Subject): readonly DispatchRule[] {
+  const { port, name, chains, internalChain, hasFirewall } = subject;
+  const lead = (address: string, kind: string, chain: string): DispatchRule => ({
+    table: 'nat',
+    chain: services,
+    rule: { matches: [comment(`${name} ${kind}`), ...frontend(subject, address)], target: jumpTo(chain) },
+  });
+  const nodePort: DispatchRule = {
+    table: 'nat',
+    chain: nodePorts,
+    rule: { matches: [comment(name), nodePortMatch(subject)], target: jumpTo(chains.external) },
+  };
+  return [
+    ...(internalChain === undefined ? [] : [lead(port.clusterIP, 'cluster IP', internalChain)]),
+    ...port.externalIPs.map((address) => lead(address, 'external IP', chains.external)),
+    ...port.loadBalancerIPs.map((address) =>
+      lead(address, 'loadbalancer IP', hasFirewall ? chains.firewall : chains.external),
+    ),
+    ...(port.nodePort === 0 ? [] : [nodePort]),
+  ];
+}
+
+/** Everything that no nat rule took away from its Service address: refused, dropped, or the health check's. */
+function filterDispatch(subject: Subject): readonly DispatchRule[] {
+  const { port, name, chains, internalChain, externalChain, isExternal, hasFirewall } = subject;
+  const rule = (chain: string, text: string, matches: readonly Match[], target: Target): DispatchRule => ({
+    table: 'filter',
+    chain,
+    rule: { matches: [comment(`${name} ${text}`), ...matches], target },
+  });
+  const { text, target } = refusal(subject);
+  const outside = [
+    ...[...port.externalIPs, ...port.loadBalancerIPs].map((address) => frontend(subject, address)),
+    ...(port.nodePort === 0 ? [] : [[localDestination, nodePortMatch(subject)]]),
+  ];
+  const healthCheck: Match = { kind: 'destinationPort', protocol: 'TCP', port: port.healthCheckNodePort };
+  return [
+    ...(internalChain === undefined ? [rule(services, text, frontend(subject, port.clusterIP), target)] : []),
+    ...(isExternal && externalChain === undefined
+      ? outside.map((matches) => rule(externalServices, text, matches, target))
+      : []),
+    ...(port.healthCheckNodePort === 0
+      ? []
+      : [rule(nodePorts, 'health check node port', [healthCheck], { kind: 'ACCEPT' })]),
+    ...(hasFirewall
+      ? port.loadBalancerIPs.map((address) =>
+          rule(firewall, `traffic not accepted by ${chains.firewall}`, frontend(subject, address), { kind: 'DROP' }),
+        )
+      : []),
+  ];
+}
+
+/**
+ * A client of TCP on this node would heed ICMPv6 only when it sends its SYN again, a second later
+ * (docs/adr/0006-refuse-ipv6-by-reset.md).
+ */
+function refusal({ hasEndpoints, port, context }: Subject): { readonly text: string; readonly target: Target } {
+  if (hasEndpoints) return { text: 'has no local endpoints', target: { kind: 'DROP' } };
+  const byReset = context.family === 'ipv6' && port.protocol === 'TCP';
+  return { text: 'has no endpoints', target: { kind: byReset ? 'resetTcp' : 'REJECT' } };
+}
+
+function ownChains(subject: Subject): readonly Chain[] {
+  const { port, chains, internalChain, externalChain, isExternal, hasFirewall } = subject;
+  // Pods and the node itself short-circuit an external policy Local, so an external port needs the cluster's endpoints
+  // as well.
+  const usesCluster = isExternal || internalChain === chains.cluster;
+  const usesLocal = internalChain === chains.local || (isExternal && externalChain === chains.local);
+  const used = [...(usesCluster ? port.clusterEndpoints : []), ...(usesLocal ? port.localEndpoints : [])];
+  const endpoints = new Map(used.map((endpoint) => [socketAddress(endpoint), endpoint]));
+  return [
+    ...[...endpoints.values()].map((endpoint) => endpointChain(subject, endpoint)),
+    ...(usesCluster ? [balancer(subject, chains.cluster, port.clusterEndpoints)] : []),
+    ...(usesLocal ? [balancer(subject, chains.local, port.localEndpoints)] : []),
+    ...(isExternal ? [nat(chains.external, externalRules(subject))] : []),
+    ...(hasFirewall ? [nat(chains.firewall, firewallRules(subject))] : []),
+  ];
+}
+
+function nat(name: string, rules: readonly Rule[]): Chain {
+  return { table: 'nat', name, rules };
+}
+
+/**
+ * A pod that reaches itself through its Service must see another source address, else it answers itself past conntrack.
+ */
+function endpointChain({ port, name, chains, note }: Subject, endpoint: Endpoint): Chain {
+  const chain = chains.endpoint(endpoint);
+  const remember: readonly Match[] =
+    port.affinityTimeoutSeconds === undefined ? [] : [{ kind: 'rememberSource', list: chain }];
+  return nat(chain, [
+    { matches: [...note(name), from(endpoint.address)], target: jumpTo(markMasquerade) },
+    {
+      matches: [...note(name), ...remember, { kind: 'protocol', protocol: port.protocol }],
+      target: { kind: 'dnat', to: socketAddress(endpoint) },
+    },
+  ]);
+}
+
+function balancer(subject: Subject, chain: string, endpoints: readonly Endpoint[]): Chain {
+  const { port, name, chains, internalChain, note } = subject;
+  const lead = (endpoint: Endpoint, ...matches: readonly Match[]): Rule => ({
+    matches: [...note(`${name} -> ${socketAddress(endpoint)}`), ...matches],
+    target: jumpTo(chains.endpoint(endpoint)),
+  });
+  const seconds = port.affinityTimeoutSeconds;
+  const remembered = (endpoint: Endpoint): Rule =>
+    lead(endpoint, { kind: 'sourceRemembered', list: chains.endpoint(endpoint), seconds: seconds ?? 0 });
+  // Each rule sees only what the ones before it let pass, so 1/3, 1/2, 1 gives every one of three endpoints a third.
+  const share = (endpoint: Endpoint, index: number): Rule => {
+    const left = endpoints.length - index;
+    return left === 1 ? lead(endpoint) : lead(endpoint, { kind: 'probability', value: 1 / left });
+  };
+  return nat(chain, [
+    ...(chain === internalChain ? internalMasquerade(subject) : []),
+    ...(seconds === undefined ? [] : endpoints.map(remembered)),
+    ...endpoints.map(share),
+  ]);
+}
+
+/** Whoever is not a pod may be routed to the cluster IP through this node; the answer must come back through it. */
+function internalMasquerade(subject: Subject): readonly Rule[] {
+  const { port, name, context } = subject;
+  if (!context.masqueradeAll && context.podTraffic === undefined) return [];
+  const outsiders = context.masqueradeAll || context.podTraffic === undefined ? [] : [context.podTraffic.isNotPod];
+  return [
+    {
+      matches: [comment(`${name} cluster IP`), ...frontend(subject, port.clusterIP), ...outsiders],
+      target: jumpTo(markMasquerade),
+    },
+  ];
+}
+
+function externalRules(subject: Subject): readonly Rule[] {
+  const { port, name, externalChain, chains, context } = subject;
+  const rule = (text: string, matches: readonly Match[], chain: string): Rule => ({
+    matches: [comment(`${text} for ${name} external destinations`), ...matches],
+    target: jumpTo(chain),
+  });
+  const policyRules =
+    port.externalTrafficPolicy === 'Cluster'
+      ? [rule('masquerade traffic', [], markMasquerade)]
+      : [
+          ...(context.podTraffic === undefined
+            ? []
+            : [rule('pod traffic', [context.podTraffic.isPod], chains.cluster)]),
+          rule('masquerade LOCAL traffic', [localSource], markMasquerade),
+          rule('route LOCAL traffic', [localSource], chains.cluster),
+        ];
+  return externalChain === undefined ? policyRules : [...policyRules, { matches: [], target: jumpTo(externalChain) }];
+}
+
+function firewallRules({ port, name, chains, context }: Subject): readonly Rule[] {
+  const { loadBalancerSourceRanges: ranges, loadBalancerIPs } = port;
+  const allow = (source: string): Rule => ({
+    matches: [comment(`${name} loadbalancer IP`), from(source)],
+    target: jumpTo(chains.external),
+  });
+  const { nodeAddress } = context;
+  // Where the address stands on an interface of the node, the node's own packets to it carry it as their source.
+  const allowsNode = nodeAddress !== undefined && ranges.some((range) => cidrContains(range, nodeAddress));
+  return [
+    ...ranges.map(allow),
+    ...(allowsNode ? loadBalancerIPs.map(allow) : []),
+    { matches: [comment(`other traffic to ${name} will be dropped by KUBE-PROXY-FIREWALL`)] },
+  ];
+}

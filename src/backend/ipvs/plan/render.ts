@@ -1,0 +1,87 @@
+/**
+ * What an empty node would be given, tool by tool, in the order of a full sync.
+ */
+import type { IPFamily } from '../../../model/ipFamily.ts';
+import type { ServiceState } from '../../../model/serviceState.ts';
+import { AppliedChains } from '../../iptables/plan/appliedChains.ts';
+import type { Differences } from '../../iptables/plan/transaction.ts';
+import { fullTransaction } from '../../iptables/plan/transaction.ts';
+import { restoreArguments } from '../../../netfilter/xtables/restore.ts';
+import type { FixedPlan } from '../../engine/kubeChains.ts';
+import { deviceName, formatChangeSet } from './changeSet.ts';
+import type { IpvsContext } from './context.ts';
+import { declaredAddresses, ipvsContext } from './context.ts';
+import { planServicePort } from './servicePortObjects.ts';
+import { emptyKernel } from './kernelState.ts';
+import { DesiredState } from './desiredState.ts';
+import { planRules } from './rules.ts';
+
+/** The device is down and stays so: it only holds addresses. */
+export const addDevice = `link add ${deviceName} type dummy`;
+
+/** For how many seconds ip_vs remembers idle connections, as ipvsadm's `--set`; 0 keeps the kernel's own. */
+export function formatTimeouts({ config }: Pick<ServiceState, 'config'>): string {
+  const { tcpTimeoutSeconds = 0, tcpFinTimeoutSeconds = 0, udpTimeoutSeconds = 0 } = config.ipvs ?? {};
+  return `--set ${tcpTimeoutSeconds} ${tcpFinTimeoutSeconds} ${udpTimeoutSeconds}`;
+}
+
+/** Records what all Services of the state want. */
+export function recordAll(desired: DesiredState, state: ServiceState, context: IpvsContext): void {
+  for (const key of state.keys()) {
+    desired.record(
+      key,
+      state.ports(key).map((port) => planServicePort(port, context)),
+    );
+  }
+}
+
+interface Rendered {
+  readonly tool: string;
+  readonly args: readonly string[];
+  readonly family: IPFamily;
+  readonly input: string;
+}
+
+/** What an empty node would be given, in the order in which the tools run; one state for each IP family. */
+export function renderIpvs(...states: readonly ServiceState[]): readonly Rendered[] {
+  return states.flatMap((state, index) => renderFamily(state, index === 0 ? [addDevice] : []));
+}
+
+/** The device is all families': whoever is loaded first makes it. */
+function renderFamily(state: ServiceState, device: readonly string[]): readonly Rendered[] {
+  const { family } = state;
+  const localAddresses = declaredAddresses(state);
+  const context = ipvsContext(state, localAddresses);
+  const desired = new DesiredState(emptyKernel(localAddresses));
+  recordAll(desired, state, context);
+  const steps = formatChangeSet(desired.reconcile(), family);
+  return [
+    { tool: 'ipvsadm', args: ['-R'], family, input: text([formatTimeouts(state), ...steps.servers]) },
+    { tool: 'ipset', args: ['-exist', 'restore'], family, input: text(steps.sets) },
+    {
+      tool: family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore',
+      args: restoreArguments,
+      family,
+      input: renderRules(planRules(context)),
+    },
+    { tool: 'ip', args: ['-batch', '-'], family, input: text([...device, ...steps.addresses]) },
+  ];
+}
+
+function renderRules(fixed: FixedPlan): string {
+  return formatRules(fixed, new AppliedChains(fixed), {
+    missingJumps: fixed.jumps,
+    staleJumps: [],
+    stale: () => [],
+    variant: 'legacy',
+  });
+}
+
+/** The input of iptables-restore for rules that no Service adds to. */
+export function formatRules(fixed: FixedPlan, chains: AppliedChains, differences: Differences): string {
+  return [...fullTransaction({ fixed, keys: () => [], rulesOf: () => [] }, chains, differences)].join('');
+}
+
+function text(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
+}

@@ -1,0 +1,266 @@
+/**
+ * The few iptables rules of ipvs mode, the same for any number of Services: who is masqueraded, who is kept out. Shapes
+ * and names are kube-proxy's (ipvs mode, 1.36); where they differ, docs/adr says why.
+ */
+import type { Chain, FixedPlan } from '../../engine/kubeChains.ts';
+import {
+  bridge,
+  canaryChains,
+  firewall,
+  forward,
+  ipvs,
+  jumps,
+  markChain,
+  markMasquerade,
+  postroutingChain,
+  services,
+} from '../../engine/kubeChains.ts';
+import type { Match, Rule, Target } from '../../../netfilter/xtables/rule.ts';
+import {
+  comment,
+  from,
+  inSet,
+  jumpTo,
+  localDestination,
+  localSource,
+  newConnection,
+} from '../../../netfilter/xtables/rule.ts';
+import type { IpvsContext } from './context.ts';
+import type { SetId } from './sets.ts';
+import { setName } from './sets.ts';
+
+type Side = 'src' | 'dst';
+
+/** All rules of the mode in one IP family. */
+export function planRules(context: IpvsContext): FixedPlan {
+  return {
+    jumps: jumps.ipvs,
+    chains: [
+      markChain(context),
+      loadBalancerChain(context),
+      nodePortChain(context),
+      servicesChain(context),
+      postroutingChain(context, [hairpinRule(context)]),
+      forwardChain(context),
+      sourceRangesChain(context, 'filter'),
+      firewallChain(context),
+      sourceRangesChain(context, 'mangle'),
+      ownFirewallChain(context),
+      healthCheckChain(context),
+      filterChain(context),
+      ...canaryChains,
+    ],
+    dispatch: [],
+  };
+}
+
+/** What must stand before any address does, so that no address ever opens the node's own ports. */
+export function planAccessFilter(context: IpvsContext): FixedPlan {
+  return { jumps: jumps.ipvs.filter(({ to }) => to === ipvs.filter), chains: [filterChain(context)], dispatch: [] };
+}
+
+/**
+ * What keeps addresses on kube-ipvs0 harmless while another mode's rules serve: they open none of the node's own ports,
+ * and the node's own connections, which have the Service's address as their source there, get one that every pod can
+ * answer to.
+ */
+export function planBridge(context: OfFamily): FixedPlan {
+  const answerable = rule(
+    { kind: 'masquerade' },
+    comment('Kubernetes service address as source'),
+    member(context, 'KUBE-IPVS-IPS', 'src'),
+  );
+  return {
+    jumps: jumps.bridge,
+    chains: [
+      { ...filterChain(context), name: bridge },
+      { table: 'nat', name: bridge, rules: [answerable] },
+    ],
+    dispatch: [],
+  };
+}
+
+type OfFamily = Pick<IpvsContext, 'family'>;
+
+/** A packet's sides, looked up in a set of this family. */
+function member({ family }: OfFamily, set: SetId, ...sides: readonly Side[]): Match {
+  return inSet(setName(set, family), ...sides);
+}
+
+function rule(target: Target, ...matches: readonly Match[]): Rule {
+  return { matches, target };
+}
+
+const mark = jumpTo(markMasquerade);
+const accept: Target = { kind: 'ACCEPT' };
+const goBack: Target = { kind: 'RETURN' };
+const drop: Target = { kind: 'DROP' };
+
+/**
+ * ACCEPT ends nat for a packet to a Service: all its addresses are the node's own now, and others' rules for those must
+ * not have it.
+ */
+function servicesChain(context: IpvsContext): Chain {
+  const clusterIP = member(context, 'KUBE-CLUSTER-IP', 'dst', 'dst');
+  const balancer = member(context, 'KUBE-LOAD-BALANCER', 'dst', 'dst');
+  const external = member(context, 'KUBE-EXTERNAL-IP', 'dst', 'dst');
+  const externalLocal = member(context, 'KUBE-EXTERNAL-IP-LOCAL', 'dst', 'dst');
+  return {
+    table: 'nat',
+    name: services,
+    rules: [
+      rule(goBack, from(context.loopback)),
+      rule(jumpTo(ipvs.loadBalancer), comment('Kubernetes service lb portal'), balancer),
+      rule(accept, balancer),
+      clusterMasquerade(context, clusterIP),
+      rule(accept, clusterIP),
+      rule(mark, comment('Kubernetes service external ip + port for masquerade and filter purpose'), external),
+      rule(accept, external),
+      ...localPolicy(externalLocal),
+      rule(accept, externalLocal),
+      rule(jumpTo(ipvs.nodePort), localDestination),
+    ],
+  };
+}
+
+/**
+ * The node's own packets to its own addresses have the Service's address as their source, so they match
+ * whatever distinguishes pods from others.
+ */
+function clusterMasquerade(context: IpvsContext, clusterIP: Match): Rule {
+  const { masqueradeAll, podTraffic } = context;
+  const purpose = comment('Kubernetes service cluster ip + port for masquerade purpose');
+  if (masqueradeAll) return rule(mark, purpose, clusterIP);
+  if (podTraffic !== undefined) return rule(mark, purpose, podTraffic.isNotPod, clusterIP);
+  return rule(mark, purpose, member(context, 'KUBE-CLUSTER-IP', 'src', 'dst'));
+}
+
+/** Policy Local keeps a client's address; the node itself has none that another node could answer to. */
+function localPolicy(...matches: readonly Match[]): readonly Rule[] {
+  return [rule(mark, comment('masquerade LOCAL traffic'), ...matches, localSource)];
+}
+
+function loadBalancerChain(context: IpvsContext): Chain {
+  const local = member(context, 'KUBE-LOAD-BALANCER-LOCAL', 'dst', 'dst');
+  return { table: 'nat', name: ipvs.loadBalancer, rules: [...localPolicy(local), rule(goBack, local), rule(mark)] };
+}
+
+function nodePortChain(context: IpvsContext): Chain {
+  const ports = (protocol: 'TCP' | 'UDP', all: SetId, local: SetId): readonly Rule[] => {
+    const isProtocol: Match = { kind: 'protocol', protocol };
+    const isLocal = member(context, local, 'dst');
+    return [
+      ...localPolicy(isProtocol, isLocal),
+      rule(goBack, isProtocol, isLocal),
+      rule(mark, isProtocol, member(context, all, 'dst')),
+    ];
+  };
+  // The entries say SCTP themselves; a match on it would need a kernel module that many nodes lack.
+  const sctpLocal = member(context, 'KUBE-NODE-PORT-LOCAL-SCTP-HASH', 'dst', 'dst');
+  return {
+    table: 'nat',
+    name: ipvs.nodePort,
+    rules: [
+      ...ports('TCP', 'KUBE-NODE-PORT-TCP', 'KUBE-NODE-PORT-LOCAL-TCP'),
+      ...ports('UDP', 'KUBE-NODE-PORT-UDP', 'KUBE-NODE-PORT-LOCAL-UDP'),
+      ...localPolicy(sctpLocal),
+      rule(goBack, sctpLocal),
+      rule(mark, member(context, 'KUBE-NODE-PORT-SCTP-HASH', 'dst', 'dst')),
+    ],
+  };
+}
+
+function hairpinRule(context: IpvsContext): Rule {
+  return rule(
+    { kind: 'masquerade' },
+    comment('Kubernetes endpoints dst ip:port, source ip for solving hairpin purpose'),
+    member(context, 'KUBE-LOOP-BACK', 'dst', 'dst', 'src'),
+  );
+}
+
+function forwardChain({ mark: value }: IpvsContext): Chain {
+  return {
+    table: 'filter',
+    name: forward,
+    rules: [
+      rule(accept, comment('kubernetes forwarding rules'), { kind: 'mark', mark: value }),
+      rule(accept, comment('kubernetes forwarding conntrack rule'), {
+        kind: 'connectionState',
+        states: ['RELATED', 'ESTABLISHED'],
+      }),
+    ],
+  };
+}
+
+/** Source ranges of load balancer addresses, and policy Local without an endpoint here. */
+function firewallChain(context: IpvsContext): Chain {
+  const { podTraffic } = context;
+  const away = member(context, 'KUBE-NO-LOCAL-EXTERNAL', 'dst', 'dst');
+  return {
+    table: 'filter',
+    name: firewall,
+    rules: [
+      ...barriers(context),
+      ...(podTraffic === undefined ? [] : [rule(goBack, comment('pods reach all endpoints'), podTraffic.isPod, away)]),
+      rule(drop, comment('no local endpoints'), newConnection, away),
+    ],
+  };
+}
+
+/** The node itself reaches all endpoints of an external policy Local, as in iptables mode. */
+function ownFirewallChain(context: IpvsContext): Chain {
+  return { table: 'mangle', name: firewall, rules: barriers(context) };
+}
+
+function barriers(context: IpvsContext): readonly Rule[] {
+  const withSourceRanges = member(context, 'KUBE-LOAD-BALANCER-FW', 'dst', 'dst');
+  return [
+    rule(
+      jumpTo(ipvs.sourceRanges),
+      comment('Kubernetes service load balancer ip + port for load balancer with sourceRange'),
+      withSourceRanges,
+    ),
+    rule(drop, comment('no local endpoints'), newConnection, member(context, 'KUBE-NO-LOCAL-CLUSTER-IP', 'dst', 'dst')),
+  ];
+}
+
+function sourceRangesChain(context: IpvsContext, table: 'filter' | 'mangle'): Chain {
+  return {
+    table,
+    name: ipvs.sourceRanges,
+    rules: [
+      rule(goBack, member(context, 'KUBE-LOAD-BALANCER-SOURCE-CIDR', 'dst', 'dst', 'src')),
+      rule(goBack, member(context, 'KUBE-LOAD-BALANCER-SOURCE-IP', 'dst', 'dst', 'src')),
+      rule(drop),
+    ],
+  };
+}
+
+function healthCheckChain(context: IpvsContext): Chain {
+  const ports = member(context, 'KUBE-HEALTH-CHECK-NODE-PORT', 'dst');
+  return {
+    table: 'filter',
+    name: ipvs.nodePort,
+    rules: [rule(accept, comment('Kubernetes health check node port'), { kind: 'protocol', protocol: 'TCP' }, ports)],
+  };
+}
+
+const known: readonly SetId[] = ['KUBE-LOAD-BALANCER', 'KUBE-CLUSTER-IP', 'KUBE-EXTERNAL-IP', 'KUBE-EXTERNAL-IP-LOCAL'];
+/** Those that the bridge asks. */
+export const bridgeSets: readonly SetId[] = [...known, 'KUBE-HEALTH-CHECK-NODE-PORT', 'KUBE-IPVS-IPS'];
+
+/**
+ * Service addresses stand on this node: a packet to a port that no Service has would reach whatever the node itself
+ * runs there.
+ */
+function filterChain(context: OfFamily): Chain {
+  return {
+    table: 'filter',
+    name: ipvs.filter,
+    rules: [
+      ...known.map((set) => rule(goBack, member(context, set, 'dst', 'dst'))),
+      rule(goBack, { kind: 'protocol', protocol: 'TCP' }, member(context, 'KUBE-HEALTH-CHECK-NODE-PORT', 'dst')),
+      rule({ kind: 'REJECT' }, newConnection, member(context, 'KUBE-IPVS-IPS', 'dst')),
+    ],
+  };
+}

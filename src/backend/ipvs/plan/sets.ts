@@ -1,0 +1,96 @@
+/**
+ * The IP sets of ipvs mode: few rules find many Services in them. Names, types and fields are kube-proxy's, but for
+ * the two KUBE-NO-LOCAL-* sets (docs/adr: ipvs mode without kube-proxy's faults). Entries are worded as `ipset save`
+ * words them, so that both can be compared.
+ */
+import type { IPFamily } from '../../../model/ipFamily.ts';
+import type { Protocol } from '../../../model/service.ts';
+import { checked } from '../../../netfilter/xtables/rule.ts';
+
+type SetType = 'bitmap:port' | 'hash:ip' | 'hash:ip,port' | 'hash:ip,port,ip' | 'hash:ip,port,net';
+
+const types = {
+  'KUBE-LOOP-BACK': 'hash:ip,port,ip',
+  'KUBE-CLUSTER-IP': 'hash:ip,port',
+  'KUBE-EXTERNAL-IP': 'hash:ip,port',
+  'KUBE-EXTERNAL-IP-LOCAL': 'hash:ip,port',
+  'KUBE-LOAD-BALANCER': 'hash:ip,port',
+  'KUBE-LOAD-BALANCER-LOCAL': 'hash:ip,port',
+  'KUBE-LOAD-BALANCER-FW': 'hash:ip,port',
+  'KUBE-LOAD-BALANCER-SOURCE-CIDR': 'hash:ip,port,net',
+  'KUBE-LOAD-BALANCER-SOURCE-IP': 'hash:ip,port,ip',
+  'KUBE-NODE-PORT-TCP': 'bitmap:port',
+  'KUBE-NODE-PORT-LOCAL-TCP': 'bitmap:port',
+  'KUBE-NODE-PORT-UDP': 'bitmap:port',
+  'KUBE-NODE-PORT-LOCAL-UDP': 'bitmap:port',
+  'KUBE-NODE-PORT-SCTP-HASH': 'hash:ip,port',
+  'KUBE-NODE-PORT-LOCAL-SCTP-HASH': 'hash:ip,port',
+  'KUBE-HEALTH-CHECK-NODE-PORT': 'bitmap:port',
+  'KUBE-IPVS-IPS': 'hash:ip',
+  /** Cluster IPs with policy Local and endpoints on other nodes only. */
+  'KUBE-NO-LOCAL-CLUSTER-IP': 'hash:ip,port',
+  /** The same for what the outside world sees, NodePorts included. */
+  'KUBE-NO-LOCAL-EXTERNAL': 'hash:ip,port',
+} as const satisfies Record<string, SetType>;
+
+/** As IPv4 names it. */
+export type SetId = keyof typeof types;
+
+export const setIds: readonly SetId[] = Object.keys(types) as SetId[];
+
+/** What the kernel takes at first; a fuller set is replaced by a larger one. */
+export const firstMaxElements = 65_536;
+const maxNameLength = 31;
+
+/** IPv6 has sets of its own, named as kube-proxy names them, cut to what the kernel takes. */
+export function setName(id: SetId, family: IPFamily): string {
+  return family === 'ipv4' ? id : `KUBE-6-${id.slice('KUBE-'.length)}`.slice(0, maxNameLength);
+}
+
+/** The set in which a larger one is built before both change places. */
+export function spareSetName(family: IPFamily): string {
+  return family === 'ipv4' ? 'KUBE-SPARE-4' : 'KUBE-SPARE-6';
+}
+
+/** Only hash sets can be full: a bitmap has room for every port. */
+export function canBeFull(id: SetId): boolean {
+  return types[id] !== 'bitmap:port';
+}
+
+/** `create NAME TYPE …` without the first word and the name. */
+export function setDefinition(id: SetId, family: IPFamily, maxElements: number): string {
+  const type: SetType = types[id];
+  if (type === 'bitmap:port') return `${type} range 0-65535`;
+  return `${type} family ${family === 'ipv4' ? 'inet' : 'inet6'} hashsize 1024 maxelem ${checked.integer(maxElements, 2 ** 31)}`;
+}
+
+/** One member of a set. */
+export interface Entry {
+  readonly set: SetId;
+  readonly value: string;
+}
+
+export interface Socket {
+  readonly protocol: Protocol;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Throws InvalidRule. */
+export function portEntry(set: SetId, port: number): Entry {
+  return { set, value: String(checked.integer(port, 65_535)) };
+}
+
+/** `source`: an address or a network, for sets of three fields. Throws InvalidRule. */
+export function socketEntry(set: SetId, { address, protocol, port }: Socket, source?: string): Entry {
+  const socket = `${checked.network(address)},${checked.protocol(protocol.toLowerCase())}:${checked.integer(port, 65_535)}`;
+  return {
+    set,
+    value: source === undefined ? socket : `${socket},${checked.network(source.replace(wholeAddress(source), ''))}`,
+  };
+}
+
+/** A network of one address is worded without its length. */
+function wholeAddress(network: string): RegExp {
+  return network.includes(':') ? /\/128$/ : /\/32$/;
+}

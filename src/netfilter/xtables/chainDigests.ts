@@ -1,0 +1,71 @@
+/**
+ * What our chains said when they were last read, so that a rule which somebody put in another one's place is noticed.
+ * Both readings are in the kernel's own words, so no wording of any version of the tool has to be known; 8 bytes are
+ * kept of a chain.
+ */
+import type { TablesView, ExistingChain } from './tables.ts';
+import type { ChainId } from '../../backend/engine/kubeChains.ts';
+import type { ChangeSet } from '../../backend/iptables/plan/appliedChains.ts';
+
+/** More than these between two readings, and nothing is compared until the next one. */
+const maxWritten = 2000;
+
+export class ChainDigests {
+  /** Of every chain at the last reading, sorted. */
+  #marks = new Float64Array();
+  /** Chains that were written since then: what they say now is known only when they are read again. */
+  readonly #written = new Set<string>();
+
+  /** Takes what was read for what ours say; forgets what was written before. */
+  learn({ chains }: Pick<TablesView, 'chains'>): void {
+    this.#written.clear();
+    this.#marks = Float64Array.from(chains.values(), markOf).sort();
+  }
+
+  /** What these chains say is not known until the next reading. */
+  noteWritten({ written, inserted, removed }: Pick<ChangeSet, 'written' | 'inserted' | 'removed'>): void {
+    for (const chain of written) this.#note(chain);
+    for (const { table, chain } of [...inserted.map(({ rule }) => rule), ...removed])
+      this.#note({ table, name: chain });
+  }
+
+  /** Whether the chain says something else than when it was last read, and not by our doing. */
+  isEdited(chain: ExistingChain): boolean {
+    const isOurs = this.#written.size > maxWritten || this.#written.has(idOf(chain));
+    return !isOurs && !includes(this.#marks, markOf(chain));
+  }
+
+  #note(chain: ChainId): void {
+    if (this.#written.size <= maxWritten) this.#written.add(idOf(chain));
+  }
+}
+
+function idOf({ table, name }: ChainId): string {
+  return `${table} ${name}`;
+}
+
+/** Characters of a digest that go into a mark: 72 bits, of which 52 are kept. */
+const digestLength = 12;
+
+/** 52 bits of a chain's name and rules: as many as a number holds exactly. */
+function markOf(chain: ExistingChain): number {
+  const text = `${idOf(chain)} ${chain.digest.slice(0, digestLength)}`;
+  let [high, low] = [0x81_1c_9d_c5, 0x01_00_01_93];
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    high = Math.imul(high ^ code, 0x01_00_01_93);
+    low = Math.imul(low ^ code, 0x85_eb_ca_6b);
+  }
+  return (high >>> 6) * 2 ** 26 + (low >>> 6);
+}
+
+function includes(sorted: Float64Array, value: number): boolean {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? 0) < value) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low] === value;
+}

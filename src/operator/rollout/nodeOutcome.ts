@@ -1,0 +1,144 @@
+/**
+ * What became of what one node was assigned, from its NodeProxy, its Node and its agent's Pod.
+ */
+import { findCondition } from '../../api/conditions.ts';
+import type { ProxyConfigStatus } from '../../api/nodeConfig.ts';
+import type { NodeProxy } from '../../api/generated/nodeProxy.ts';
+import { quarantineMessage } from '../../api/quarantine.ts';
+import type { ClusterView, KnownNode } from '../watch/clusterView.ts';
+import type { Target } from './resolve.ts';
+import type { Clock } from './since.ts';
+
+/** One node of a target, as a rollout sees it. */
+export interface NodeOutcome {
+  readonly node: string;
+  /** The revision that it was assigned last; undefined for a node that was never assigned any. */
+  readonly assigned: string | undefined;
+  /** Its NodeProxy names this ProxyConfig, and goes with this Node. */
+  readonly belongs: boolean;
+  /**
+   * New: it has no NodeProxy. Changing: the agent has not reported on this spec, or is applying it. Ready: what it was
+   * assigned is in force. Failed: the agent saw what it was assigned and does not run it.
+   */
+  readonly phase: 'New' | 'Changing' | 'Ready' | 'Failed';
+  /**
+   * The Node is not NotReady, and an agent Pod is ready on it. Else its rules stand, but what is known of them is old.
+   */
+  readonly reachable: boolean;
+  /** Out of reach for so long that nothing waits for it any more. */
+  readonly ignoredAsUnreachable: boolean;
+  /** Milliseconds since the epoch by the operator's clock; Infinity while it is not Ready. */
+  readonly readySince: number;
+  /** Since when it has been assigned this and been in reach; milliseconds since the epoch. */
+  readonly assignedSince: number;
+  /** The target's revision is in force. */
+  readonly updated: boolean;
+  readonly drifted: boolean;
+  /** The mode in force. */
+  readonly mode: string | undefined;
+  /** Why the node is not as wanted, in the agent's words; also for a ready node that leaves single Services out. */
+  readonly problem: NodeProblem | undefined;
+}
+
+/** `reason` is CamelCase; `since` is RFC 3339. */
+export interface NodeProblem {
+  readonly reason: string;
+  readonly message?: string;
+  readonly since?: string;
+}
+
+/** How many nodes are in which state; `unavailable` = effective - ready. */
+export type NodeCounts = Required<NonNullable<ProxyConfigStatus['nodes']>>;
+
+type LiveView = Pick<ClusterView, 'nodeProxies' | 'readyAgents' | 'lostNodeProxies'>;
+
+/** One for each node that the target governs, in its order. */
+export function outcomesOf(target: Target, view: LiveView, clock: Clock): NodeOutcome[] {
+  return target.nodes.map((node) => {
+    const nodeProxy = view.nodeProxies.get(node.name);
+    const assigned = (nodeProxy ?? lostOf(node, view))?.spec.revision;
+    return nodeOutcome(
+      { target, node, nodeProxy, assigned, reachable: node.ready && view.readyAgents.has(node.name) },
+      clock,
+    );
+  });
+}
+
+interface Observation extends Pick<NodeOutcome, 'assigned' | 'reachable'> {
+  readonly target: Target;
+  readonly node: KnownNode;
+  readonly nodeProxy: NodeProxy | undefined;
+}
+
+function nodeOutcome({ target, node, nodeProxy, assigned, reachable }: Observation, clock: Clock): NodeOutcome {
+  const { name } = node;
+  const phase = phaseOf(nodeProxy);
+  const belongs = isOf(nodeProxy, target) && isOwnedBy(nodeProxy, node);
+  const reachSince = clock.since('reach', name, String(reachable));
+  const readySince = clock.since('ready', name, phase === 'Ready' ? `${assigned}` : '');
+  return {
+    node: name,
+    assigned,
+    belongs,
+    phase,
+    reachable,
+    ignoredAsUnreachable:
+      !reachable && clock.now - reachSince >= target.config.spec.rollout.progressDeadlineSeconds * 1000,
+    readySince: phase === 'Ready' ? readySince : Infinity,
+    assignedSince: Math.max(reachSince, clock.since('assigned', name, `${assigned}`)),
+    ...reportOf(nodeProxy),
+    updated: belongs && assigned === target.revision && nodeProxy?.status?.revision === assigned,
+    problem: phase === 'Failed' ? refusal(nodeProxy) : quarantine(nodeProxy),
+  };
+}
+
+function reportOf(nodeProxy: NodeProxy | undefined): Pick<NodeOutcome, 'drifted' | 'mode'> {
+  const { state, conditions, mode } = nodeProxy?.status ?? {};
+  return { drifted: state === 'Drifted' || findCondition(conditions, 'Drifted')?.status === 'True', mode };
+}
+
+/** What a node was assigned by a NodeProxy that somebody has deleted: it still runs that. */
+function lostOf(node: KnownNode, { lostNodeProxies }: LiveView): NodeProxy | undefined {
+  const lost = lostNodeProxies.get(node.name);
+  return isOwnedBy(lost, node) ? lost : undefined;
+}
+
+/**
+ * The ProxyConfig's generation does not count: a new one that changes nothing for nodes, such as a priority, must not
+ * cost one write per node.
+ */
+function isOf(nodeProxy: NodeProxy | undefined, { config }: Target): boolean {
+  return nodeProxy?.spec.configRef.uid === config.metadata.uid;
+}
+
+/**
+ * False after a node was made anew under its old name: the garbage collector would take the NodeProxy with the old
+ * node.
+ */
+function isOwnedBy(nodeProxy: NodeProxy | undefined, node: KnownNode): boolean {
+  return (nodeProxy?.metadata.ownerReferences ?? []).some(({ kind, uid }) => kind === 'Node' && uid === node.uid);
+}
+
+function phaseOf(nodeProxy: NodeProxy | undefined): NodeOutcome['phase'] {
+  if (!nodeProxy) return 'New';
+  const { spec, status } = nodeProxy;
+  if (!status || !isObserved(nodeProxy)) return 'Changing';
+  if (status.revision === spec.revision && findCondition(status.conditions, 'Ready')?.status === 'True') return 'Ready';
+  return status.state === 'Degraded' || status.state === 'RolledBack' ? 'Failed' : 'Changing';
+}
+
+/** A report on an earlier spec says nothing about this one. */
+function isObserved({ status, metadata }: NodeProxy): boolean {
+  return (status?.observedGeneration ?? -1) >= (metadata.generation ?? 0);
+}
+
+function refusal(nodeProxy: NodeProxy | undefined): NodeProblem {
+  const ready = findCondition(nodeProxy?.status?.conditions, 'Ready');
+  if (ready) return { reason: ready.reason, message: ready.message, since: ready.lastTransitionTime };
+  return { reason: nodeProxy?.status?.state ?? 'Unknown' };
+}
+
+function quarantine(nodeProxy: NodeProxy | undefined): NodeProblem | undefined {
+  const message = quarantineMessage(nodeProxy?.status?.dataplane);
+  return message === undefined ? undefined : { reason: 'ServicesQuarantined', message };
+}

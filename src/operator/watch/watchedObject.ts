@@ -1,0 +1,30 @@
+/**
+ * What an event of the base class carries of a watched object.
+ */
+import type { ObjectIdentity } from '../../kube/reflector.ts';
+
+interface Identified {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata?: { readonly name?: string; readonly namespace?: string; readonly resourceVersion?: string };
+}
+
+interface Meta {
+  readonly id: string;
+  readonly name: string;
+  readonly resourceVersion: string;
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string;
+}
+
+/** Its metadata in the form of the base class; `id`: plural and group of its kind. */
+export function metaOf(id: string, { apiVersion = '', kind = '', metadata }: Identified): Meta {
+  const { name = '', namespace, resourceVersion = '' } = metadata ?? {};
+  return { id, name, resourceVersion, apiVersion, kind, ...(namespace ? { namespace } : {}) };
+}
+
+/** Of a deleted object only its identity is left. */
+export function deletedObjectOf({ key, uid }: ObjectIdentity): { metadata: { name: string; uid: string } } {
+  return { metadata: { name: key.slice(key.indexOf('/') + 1), uid } };
+}
