@@ -32,7 +32,7 @@ import type { ServiceKey } from '../model/service.ts';
 import type { ServiceState } from '../model/serviceState.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { Conntrack } from '../netfilter/conntrack/conntrack.ts';
+import type { Conntrack } from '../netfilter/conntrack/tools/conntrack.ts';
 import { NoLocalEndpointsCounter } from './metrics/noLocalEndpoints.ts';
 import { RefusedExternalIPs } from './status/refusedExternalIPs.ts';
 import { healthCheckAddresses, ServiceHealth } from './healthcheck/serviceHealth.ts';

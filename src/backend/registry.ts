@@ -1,44 +1,45 @@
 /**
- * @module The proxy modes that this agent has, and the way to each.
+ * @module The proxy modes that this agent has, and the way to each: the one list of them.
  */
 import type { ProxyMode } from '../api/nodeConfig.ts';
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { ServiceState } from '../model/serviceState.ts';
-import type { IptablesHost } from '../netfilter/xtables/iptables.ts';
+import type { Ownership } from '../netfilter/xtables/ownership.ts';
+import type { ToolHost } from '../system/command.ts';
 import type { Backend, Refusal } from './backend.ts';
-import { createIptablesBackend } from './iptables/iptablesBackend.ts';
-import { renderIptables } from './iptables/plan/transaction.ts';
-import { createIpvsBackend } from './ipvs/ipvsBackend.ts';
-import { renderIpvs } from './ipvs/plan/render.ts';
+import { iptablesMode } from './iptables/iptablesMode.ts';
+import { ipvsMode } from './ipvs/ipvsMode.ts';
+import type { FlushNames, ModeDeclaration, ToolInput } from './mode.ts';
 
-/** What a mode would run on an empty node: a tool, its arguments and its standard input. */
-export interface ToolInput {
-  readonly tool: string;
-  readonly args: readonly string[];
-  readonly family: IPFamily;
-  readonly input: string;
-}
-
-interface Mode {
-  readonly create: (family: IPFamily, host: IptablesHost) => Backend;
-  /** In the order in which the tools run; for one IP family or for both. */
-  readonly render: (...states: readonly ServiceState[]) => readonly ToolInput[];
-}
-
-const modes: Record<ProxyMode, Mode | undefined> = {
-  iptables: { create: createIptablesBackend, render: (...states) => states.map(renderIptables) },
-  ipvs: { create: createIpvsBackend, render: renderIpvs },
+const modes: Record<ProxyMode, ModeDeclaration | undefined> = {
+  iptables: iptablesMode,
+  ipvs: ipvsMode,
   nftables: undefined,
   userspace: undefined,
+};
+
+const available = Object.values(modes).filter((mode) => mode !== undefined);
+
+/** What any mode may have put into the tables of iptables. */
+export const ownership: Ownership = {
+  isOwn: (chain) => available.some((mode) => mode.ownership.isOwn(chain)),
+  jumps: available.flatMap((mode) => mode.ownership.jumps),
+  kept: new Set(available.flatMap((mode) => [...mode.ownership.kept])),
+};
+
+/** By what a flush of the rules of any mode is noticed. */
+export const flushNames: FlushNames = {
+  tables: [...new Set(available.flatMap(({ flushes }) => flushes.tables))],
+  chains: [...new Set(available.flatMap(({ flushes }) => flushes.chains))],
 };
 
 /** Why a mode cannot run with this agent at all, or undefined when it has the mode. */
 export function refusalOf(mode: ProxyMode): Refusal | undefined {
   if (modes[mode] !== undefined) return undefined;
-  const available = Object.keys(modes).filter((name) => modes[name as ProxyMode] !== undefined);
+  const names = Object.keys(modes).filter((name) => modes[name as ProxyMode] !== undefined);
   return {
     reason: 'ModeNotAvailable',
-    message: `this agent does not have mode ${mode}; set spec.mode to ${available.join(' or ')}`,
+    message: `this agent does not have mode ${mode}; set spec.mode to ${names.join(' or ')}`,
   };
 }
 
@@ -46,8 +47,15 @@ export function refusalOf(mode: ProxyMode): Refusal | undefined {
  * The backend of a mode for one family. `host` says where the tools are and how they are run; tests replace it. Throws
  * a TypeError where `refusalOf` has something to say.
  */
-export function createBackend(mode: ProxyMode, family: IPFamily, host: IptablesHost = {}): Backend {
-  return modeOf(mode).create(family, host);
+export function createBackend(mode: ProxyMode, family: IPFamily, host: ToolHost = {}): Backend {
+  const declaration = modeOf(mode);
+  const others = available.filter((other) => other !== declaration);
+  return declaration.create({
+    family,
+    host,
+    ownership,
+    isServedByOther: (view) => others.some((other) => other.isServing(view)),
+  });
 }
 
 /**
@@ -58,7 +66,12 @@ export function render(state: ServiceState, ...others: readonly ServiceState[]):
   return modeOf(state.config.mode).render(state, ...others);
 }
 
-function modeOf(name: ProxyMode): Mode {
+/** Where the mode serves NodePorts without `nodePorts.addresses`. Throws a TypeError as `createBackend`. */
+export function defaultNodePortAddresses(mode: ProxyMode): readonly string[] {
+  return modeOf(mode).defaultNodePortAddresses;
+}
+
+function modeOf(name: ProxyMode): ModeDeclaration {
   const mode = modes[name];
   if (mode === undefined) throw new TypeError(refusalOf(name)?.message);
   return mode;

@@ -2,7 +2,8 @@
  * The compact record of an EndpointSlice that a node keeps.
  */
 import type { IPFamily } from './ipFamily.ts';
-import type { Protocol, ServiceKey } from './service.ts';
+import type { Protocol } from './protocol.ts';
+import type { ServiceKey } from './service.ts';
 
 export interface EndpointSliceRecord {
   readonly namespace: string;

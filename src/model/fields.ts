@@ -8,7 +8,7 @@
 import { isRecord } from '../api/isRecord.ts';
 import { compact } from './compact.ts';
 import { canonicalAddress, canonicalCIDR } from './ipFamily.ts';
-import type { Protocol } from './service.ts';
+import type { Protocol } from './protocol.ts';
 
 /** One thing that is wrong in an object. */
 export interface Problem {

@@ -4,7 +4,8 @@
  * Holds what any proxy mode needs and nothing else; every address is canonical. Headless and ExternalName Services have
  * no record: they are never proxied.
  */
-export type Protocol = 'TCP' | 'UDP' | 'SCTP';
+import type { Protocol } from './protocol.ts';
+
 export type TrafficPolicy = 'Cluster' | 'Local';
 export type ServiceType = 'ClusterIP' | 'NodePort' | 'LoadBalancer';
 

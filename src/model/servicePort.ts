@@ -2,7 +2,9 @@
  * What one node serves for one Service port in one IP family: the model's answer, the same for every proxy
  * mode.
  */
-import type { Protocol, ServiceKey, TrafficPolicy } from './service.ts';
+import { familyOf } from './ipFamily.ts';
+import type { Protocol } from './protocol.ts';
+import type { ServiceKey, TrafficPolicy } from './service.ts';
 
 /** One endpoint of a Service port, as rules name it. */
 export interface Endpoint {
@@ -46,6 +48,13 @@ export function servicePortName(port: Pick<ServicePort, 'namespace' | 'serviceNa
   return port.portName === ''
     ? `${port.namespace}/${port.serviceName}`
     : `${port.namespace}/${port.serviceName}:${port.portName}`;
+}
+
+/** `ip:port` or `[ip]:port`. */
+export function socketAddress(endpoint: Pick<Endpoint, 'address' | 'port'>): string {
+  return familyOf(endpoint.address) === 'ipv6'
+    ? `[${endpoint.address}]:${endpoint.port}`
+    : `${endpoint.address}:${endpoint.port}`;
 }
 
 /** `namespace/name`. */

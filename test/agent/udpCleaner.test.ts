@@ -11,7 +11,7 @@ import type { ServiceRecord } from '../../src/model/service.ts';
 import { serviceStateOf } from '../../src/model/serviceState.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
 import type { RunCommand } from '../../src/system/command.ts';
-import { conntrack, type UdpFlow } from '../../src/netfilter/conntrack/conntrack.ts';
+import { conntrack, type UdpFlow } from '../../src/netfilter/conntrack/tools/conntrack.ts';
 import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { createEmptyNode, type Network } from '../support/network.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { UdpFrontends, type UdpService } from '../../src/agent/conntrack/udpFrontends.ts';
-import { parseFlow, type UdpFlow } from '../../src/netfilter/conntrack/conntrack.ts';
+import { parseFlow, type UdpFlow } from '../../src/netfilter/conntrack/tools/conntrack.ts';
 
 const dns = (...endpoints: string[]): UdpService => ({
   frontends: new Set(['10.96.0.10 53', '* 30053']),

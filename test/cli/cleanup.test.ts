@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { execa } from 'execa';
-import { renderIptables } from '../../src/backend/iptables/plan/transaction.ts';
+import { renderIptables } from '../../src/backend/iptables/plan/render.ts';
 import { manyServices, state } from '../backend/iptables/services.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { proxyconfig } from './proxyconfig.ts';

@@ -9,7 +9,7 @@ import { Store } from '../../src/agent/watch/store.ts';
 import { builtInConfig } from '../../src/api/defaults.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import { refusalOf, render } from '../../src/backend/registry.ts';
-import { InvalidRule } from '../../src/netfilter/xtables/rule.ts';
+import { InvalidRule } from '../../src/netfilter/checked.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';

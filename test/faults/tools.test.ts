@@ -9,10 +9,10 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SyncLoop } from '../../src/agent/dataplane/syncLoop.ts';
 import type { SyncObserver } from '../../src/agent/dataplane/syncStatus.ts';
 import type { Backend } from '../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../src/backend/iptables/iptablesBackend.ts';
+import { createBackend } from '../../src/backend/registry.ts';
 import { runCommand, type RunCommand } from '../../src/system/command.ts';
 import { keepRunning } from '../../src/system/longRunning.ts';
-import { lossesIn } from '../../src/netfilter/nft/monitor.ts';
+import { lossesIn } from '../../src/netfilter/nft/tools/monitor.ts';
 import { manyServices, state } from '../backend/iptables/services.ts';
 import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
@@ -45,7 +45,7 @@ describeWhere(['root', 'iptables'], 'SyncLoop with iptables-legacy', () => {
         file: '/usr/bin/nsenter',
         args: ['-t', String(holder.pid), '-n', '-m', command.file, ...command.args],
       });
-    backend = createIptablesBackend('ipv4', { run });
+    backend = createBackend('iptables', 'ipv4', { run });
     events.length = 0;
   });
   afterEach(async () => {
@@ -88,19 +88,21 @@ describeWhere(['root', 'iptables'], 'SyncLoop with iptables-legacy', () => {
   }, 60_000);
 });
 
+const names = { tables: ['nat', 'proxyconfig-anchor'], chains: ['KUBE-PROXY-CANARY'] };
+
 describe('lossesIn', () => {
   test.each([
     { line: 'delete rule ip nat KUBE-PROXY-CANARY handle 7', families: ['ipv4'] },
     { line: 'delete chain ip6 filter KUBE-PROXY-CANARY', families: ['ipv6'] },
     { line: 'delete table ip nat', families: ['ipv4'] },
-    { line: 'delete table ip6 kube-proxy', families: ['ipv6'] },
+    { line: 'delete table ip6 nat', families: ['ipv6'] },
     { line: 'delete table ip proxyconfig-anchor', families: ['ipv4'] },
     { line: 'delete rule ip nat KUBE-SERVICES handle 9', families: [] },
     { line: 'delete table ip others', families: [] },
     { line: 'delete table ip nat-of-others', families: [] },
     { line: 'overrun', families: ['ipv4', 'ipv6'] },
   ])('reads: $line', ({ line, families }) => {
-    expect(lossesIn(line)).toEqual(families);
+    expect(lossesIn(line, names)).toEqual(families);
   });
 });
 
@@ -109,12 +111,12 @@ describe('lossesIn', () => {
  * stopped meanwhile, so that it reads all events afterwards.
  */
 async function firstReported(count: number, disturb: string, options = ''): Promise<readonly string[]> {
-  const file = join(import.meta.dirname, '..', '..', 'src', 'system', 'nftMonitor.ts');
+  const file = join(import.meta.dirname, '..', '..', 'src', 'netfilter', 'nft', 'tools', 'monitor.ts');
   const listen = `
     import { watchForLosses } from ${JSON.stringify(file)};
     let reported = 0;
     const onLoss = (family) => console.log(family) ?? (++reported === ${count} && process.exit());
-    watchForLosses({ onLoss, onEnd: (why) => console.log(why), ${options} });`;
+    watchForLosses({ names: ${JSON.stringify(names)}, onLoss, onEnd: (why) => console.log(why), ${options} });`;
   // The process that has a socket in the multicast group of nftables: a socket's port id is its process id.
   const listener = `awk '$2 == 12 && $4 == "00000040" { print $3 }' /proc/net/netlink`;
   const script = `
@@ -145,9 +147,7 @@ describeWhere(['root', 'iptables'], 'watchForLosses on a kernel', () => {
   }, 40_000);
 
   test('reports nothing for changes of others that its buffer holds', async () => {
-    expect(
-      await firstReported(1, `${manyRules}; nft add table ip6 kube-proxy; nft delete table ip6 kube-proxy`),
-    ).toEqual(['ipv6']);
+    expect(await firstReported(1, `${manyRules}; nft add table ip6 nat; nft delete table ip6 nat`)).toEqual(['ipv6']);
   }, 40_000);
 });
 

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AgentNode, type AgentProcess } from '../agent/agentNode.ts';
-import { createIptablesBackend } from '../../src/backend/iptables/iptablesBackend.ts';
+import { createBackend } from '../../src/backend/registry.ts';
 import { ipFamilies, type IPFamily } from '../../src/model/ipFamily.ts';
 import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
@@ -84,7 +84,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'UDP socket that stays open', () 
     test.each(ipFamilies)(
       'goes on to an endpoint that is gone, which is what the agent must prevent (%s)',
       async (family) => {
-        const backend = createIptablesBackend(family, { run: network.runOnNode });
+        const backend = createBackend('iptables', family, { run: network.runOnNode });
         const sync = (manifest: ServiceManifest): Promise<unknown> =>
           backend.sync({
             state: stateOf(family, [manifest]),

@@ -36,7 +36,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'pods of other nodes are known by the CIDR of this one',
-    file: 'src/backend/engine/planContext.ts',
+    file: 'src/backend/engine/nodeTraffic.ts',
     find: 'NodeCIDR: (_detector, node, family) => fromNetwork(node.podCIDRs, family)',
     replace: "NodeCIDR: (_detector, _node, family) => fromNetwork(['10.244.0.0/16', 'fd00:10:244::/48'], family)",
     test: packets,
@@ -132,7 +132,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'another masquerade bit is used',
-    file: 'src/backend/engine/planContext.ts',
+    file: 'src/backend/engine/nodeTraffic.ts',
     find: '2 ** config.masquerade.bit',
     replace: '2 ** (config.masquerade.bit + 1)',
     test: golden,

@@ -39,7 +39,7 @@ export const ipvsMutants: readonly Mutant[] = [
   },
   {
     name: 'ipvs: UDP real servers drain',
-    file: 'src/backend/ipvs/plan/virtualServer.ts',
+    file: 'src/netfilter/ipvs/virtualServer.ts',
     find: "return name.startsWith('-t ');",
     replace: "return name !== '';",
     test: ipvsLedger,

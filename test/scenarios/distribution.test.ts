@@ -2,7 +2,7 @@
  * Whether endpoints get equal shares of many connections: a Service of each size, and Pearson's chi-squared test.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createIptablesBackend } from '../../src/backend/iptables/iptablesBackend.ts';
+import { createBackend } from '../../src/backend/registry.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';
@@ -43,7 +43,7 @@ describe('IptablesBackend', () => {
         config: { ...defaultConfig, iptables: { backend: variant } },
         family,
       });
-      await createIptablesBackend(family, { run: network.runOnNode }).sync({
+      await createBackend('iptables', family, { run: network.runOnNode }).sync({
         state,
         changed: 'all',
         signal: new AbortController().signal,

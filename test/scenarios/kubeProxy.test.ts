@@ -4,7 +4,7 @@
  */
 import { access } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
-import { findIptables } from '../../src/netfilter/xtables/iptables.ts';
+import { findIptables } from '../../src/netfilter/xtables/tools/iptables.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { describeTable } from './describeTable.ts';
 import { KubeProxy } from './kubeProxy.ts';

@@ -3,7 +3,7 @@
  */
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
-import type { Protocol } from '../../src/model/service.ts';
+import type { Protocol } from '../../src/model/protocol.ts';
 import type { Item } from './items.ts';
 import type { Addresses, HostName, PodName } from '../support/network.ts';
 import { addresses, gateways } from '../support/network.ts';

@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
-import type { Protocol } from '../../src/model/service.ts';
+import type { Protocol } from '../../src/model/protocol.ts';
 import type { RunCommand } from '../../src/system/command.ts';
 import { runCommand } from '../../src/system/command.ts';
 import { Requests } from './requests.ts';

@@ -8,7 +8,7 @@ import type { ServiceKey } from '../../model/service.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 import type { AgentMetrics } from '../../observability/metrics.ts';
 import type { Logger } from '../../observability/logger.ts';
-import type { Conntrack, UdpFlow } from '../../netfilter/conntrack/conntrack.ts';
+import type { Conntrack, UdpFlow } from '../../netfilter/conntrack/tools/conntrack.ts';
 import { type StaleCheck, UdpFrontends, type UdpService, udpServicesOf } from './udpFrontends.ts';
 
 export interface UdpCleanerOptions {

@@ -11,7 +11,7 @@ import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServicePort } from '../../model/servicePort.ts';
-import type { UdpFlow } from '../../netfilter/conntrack/conntrack.ts';
+import type { UdpFlow } from '../../netfilter/conntrack/tools/conntrack.ts';
 
 /** `ADDRESS PORT`, or `* PORT` for a NodePort. Addresses are in canonical form. */
 type Frontend = string;

@@ -1,11 +1,11 @@
 /**
  * Watches a node's rules between the syncs: sets the anchor that keeps connection tracking hooked in
- * (`system/conntrackAnchor.ts`), and reports at once when another program flushes rules (`system/nftMonitor.ts`).
+ * (`netfilter/conntrack`), and reports at once when another program flushes rules (`netfilter/nft`).
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { Logger } from '../../observability/logger.ts';
-import { holdAnchor, setAnchor } from '../../netfilter/conntrack/conntrackAnchor.ts';
-import { watchForLosses } from '../../netfilter/nft/monitor.ts';
+import { anchorTable, holdAnchor, setAnchor } from '../../netfilter/conntrack/tools/conntrackAnchor.ts';
+import { type WatchedNames, watchForLosses } from '../../netfilter/nft/tools/monitor.ts';
 
 export interface FlushMonitorOptions {
   readonly logger: Logger;
@@ -24,10 +24,13 @@ export type StartFlushMonitor = (options: FlushMonitorOptions) => Promise<FlushM
 const debounceMs = 10;
 
 /**
- * Resolves when the anchor is set. Without nft there is neither anchor nor monitor: the periodic check and the canary
+ * Resolves when the anchor is set. `names`: by which a flush of our rules is noticed. Without nft there is neither anchor nor monitor: the periodic check and the canary
  * in mangle are left. Never throws.
  */
-export const startFlushMonitor: StartFlushMonitor = async ({ logger, onLoss }) => {
+export async function startFlushMonitor(
+  names: WatchedNames,
+  { logger, onLoss }: FlushMonitorOptions,
+): Promise<FlushMonitor> {
   const trySetAnchor = async (): Promise<boolean> => {
     try {
       return await setAnchor();
@@ -51,6 +54,7 @@ export const startFlushMonitor: StartFlushMonitor = async ({ logger, onLoss }) =
     timers.set(family, setTimeout(report, debounceMs));
   };
   const monitor = watchForLosses({
+    names: { ...names, tables: [...names.tables, anchorTable] },
     onLoss: debounced,
     onEnd: (why) => logger.warn('flushed rules are not monitored; only the periodic check finds them', { why }),
   });
@@ -61,4 +65,4 @@ export const startFlushMonitor: StartFlushMonitor = async ({ logger, onLoss }) =
       for (const timer of timers.values()) clearTimeout(timer);
     },
   };
-};
+}

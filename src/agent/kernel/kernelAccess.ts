@@ -1,8 +1,8 @@
 /**
  * Everything by which an agent reaches its node's kernel, in one place, so that a test can replace it.
  */
-import { createBackend, refusalOf } from '../../backend/registry.ts';
-import { type Conntrack, conntrack } from '../../netfilter/conntrack/conntrack.ts';
+import { createBackend, flushNames, refusalOf } from '../../backend/registry.ts';
+import { type Conntrack, conntrack } from '../../netfilter/conntrack/tools/conntrack.ts';
 import { sysctls, type Sysctls } from '../../system/sysctl.ts';
 import type { MakeBackend } from '../dataplane/modeReplacement.ts';
 import { startFlushMonitor, type StartFlushMonitor } from './flushMonitor.ts';
@@ -20,6 +20,6 @@ export function kernelAccess(): KernelAccess {
     makeBackend: (mode, family) => refusalOf(mode) ?? createBackend(mode, family),
     conntrack: conntrack(),
     sysctls: sysctls(),
-    startFlushMonitor,
+    startFlushMonitor: (options) => startFlushMonitor(flushNames, options),
   };
 }

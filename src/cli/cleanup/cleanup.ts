@@ -7,9 +7,9 @@ import type { Backend } from '../../backend/backend.ts';
 import { createBackend, refusalOf } from '../../backend/registry.ts';
 import { ipFamilies } from '../../model/ipFamily.ts';
 import { runCommand } from '../../system/command.ts';
-import { removeAnchor } from '../../netfilter/conntrack/conntrackAnchor.ts';
+import { removeAnchor } from '../../netfilter/conntrack/tools/conntrackAnchor.ts';
 import { execaTool } from '../../system/execaTool.ts';
-import type { IptablesHost } from '../../netfilter/xtables/iptables.ts';
+import type { ToolHost } from '../../system/command.ts';
 
 /** As the command line gives them. */
 export interface CleanupFlags {
@@ -41,7 +41,7 @@ export async function cleanupCommand(
   return failures === 0 ? 0 : 1;
 }
 
-const host: IptablesHost = { run: (command) => runCommand(command, execaTool) };
+const host: ToolHost = { run: (command) => runCommand(command, execaTool) };
 
 interface Removal {
   readonly what: string;

@@ -4,8 +4,7 @@
  * kept of a chain.
  */
 import type { TablesView, ExistingChain } from './tables.ts';
-import type { ChainId } from '../../backend/engine/kubeChains.ts';
-import type { ChangeSet } from '../../backend/iptables/plan/appliedChains.ts';
+import type { ChainId } from './chain.ts';
 
 /** More than these between two readings, and nothing is compared until the next one. */
 const maxWritten = 2000;
@@ -23,20 +22,14 @@ export class ChainDigests {
   }
 
   /** What these chains say is not known until the next reading. */
-  noteWritten({ written, inserted, removed }: Pick<ChangeSet, 'written' | 'inserted' | 'removed'>): void {
-    for (const chain of written) this.#note(chain);
-    for (const { table, chain } of [...inserted.map(({ rule }) => rule), ...removed])
-      this.#note({ table, name: chain });
+  noteWritten(chains: Iterable<ChainId>): void {
+    for (const chain of chains) if (this.#written.size <= maxWritten) this.#written.add(idOf(chain));
   }
 
   /** Whether the chain says something else than when it was last read, and not by our doing. */
   isEdited(chain: ExistingChain): boolean {
     const isOurs = this.#written.size > maxWritten || this.#written.has(idOf(chain));
     return !isOurs && !includes(this.#marks, markOf(chain));
-  }
-
-  #note(chain: ChainId): void {
-    if (this.#written.size <= maxWritten) this.#written.add(idOf(chain));
   }
 }
 

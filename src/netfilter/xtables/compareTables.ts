@@ -5,16 +5,13 @@
  * a tool that did nothing at all is found so. What is read later is compared with what was read then.
  */
 import type { IPFamily } from '../../model/ipFamily.ts';
-import type { Jump } from '../../backend/engine/kubeChains.ts';
-import { allJumps, bridge } from '../../backend/engine/kubeChains.ts';
-import { isBucketChain } from '../../backend/iptables/plan/chainNames.ts';
+import type { DesiredChains, IptablesVariant, Jump } from './chain.ts';
 import type { ChainDigests } from './chainDigests.ts';
-import type { AppliedChains } from '../../backend/iptables/plan/appliedChains.ts';
-import type { FormattedChain } from '../../backend/iptables/plan/format.ts';
-import type { Differences, StaleChain } from '../../backend/iptables/plan/transaction.ts';
-import { toSaveFormat, digestOfSaveFormat } from './saveFormat.ts';
-import type { Variant } from './variant.ts';
+import type { FormattedChain } from './formattedChain.ts';
+import { toSaveFormat } from './rule.ts';
+import { digestOfSaveFormat } from './formattedChain.ts';
 import { chainKey, type TablesView, type Reference } from './tables.ts';
+import type { Differences, StaleChain } from './transaction.ts';
 
 /** Whether a rule of the kernel's chain is this jump of ours, whatever its comment says. */
 function isJump(reference: Reference, jump: Jump): boolean {
@@ -26,46 +23,41 @@ function isJump(reference: Reference, jump: Jump): boolean {
   );
 }
 
-function missingJumps(view: TablesView, { jumps }: Pick<AppliedChains, 'jumps'>): readonly Jump[] {
+function missingJumps(view: TablesView, { jumps }: Pick<DesiredChains, 'jumps'>): readonly Jump[] {
   return jumps.filter((jump) => !view.references.some((reference) => isJump(reference, jump)));
 }
 
-/** The rules that are jumps of ours, of any mode. */
+/** The rules that are jumps of ours, of any writer. */
 export function ownJumps(view: TablesView): readonly Reference[] {
-  return view.references.filter((reference) => allJumps.some((jump) => isJump(reference, jump)));
+  return view.references.filter((reference) => view.ownership.jumps.some((jump) => isJump(reference, jump)));
 }
 
-/** Jumps of a mode that ran before. The bridge is no mode's: who put it up takes it away. */
-function staleJumps(view: TablesView, { jumps }: Pick<AppliedChains, 'jumps'>): readonly Reference[] {
+/** Jumps of another writer of ours, but for those to chains that it keeps. */
+function staleJumps(view: TablesView, { jumps }: Pick<DesiredChains, 'jumps'>): readonly Reference[] {
   return ownJumps(view).filter(
-    (reference) => reference.to !== bridge && !jumps.some((jump) => isJump(reference, jump)),
+    (reference) => !view.ownership.kept.has(reference.to) && !jumps.some((jump) => isJump(reference, jump)),
   );
 }
 
 /** Chains of ours that the plan does not have, such as those of Services that went away while no agent ran. */
-function staleChains(view: TablesView, applied: AppliedChains): readonly StaleChain[] {
-  const planned = new Set([...applied.chainSizes()].map(chainKey));
-  const going = new Set(staleJumps(view, applied));
+function staleChains(view: TablesView, desired: DesiredChains): readonly StaleChain[] {
+  const planned = new Set([...desired.chainSizes()].map(chainKey));
+  const going = new Set(staleJumps(view, desired));
   const referred = new Set(
     view.references.filter((reference) => !going.has(reference)).map(({ table, to }) => chainKey({ table, name: to })),
   );
-  const stale = [...view.chains].filter(([key, { name }]) => name !== bridge && !planned.has(key));
+  const stale = [...view.chains].filter(([key, { name }]) => !view.ownership.kept.has(name) && !planned.has(key));
   return stale.map(([key, { table, name }]) => ({ table, name, keep: referred.has(key) }));
-}
-
-/** Whether a tree of dispatch stands in the kernel. */
-export function hasTree({ chains }: TablesView): boolean {
-  return [...chains.values()].some(({ name }) => isBucketChain(name));
 }
 
 /**
  * What has to be done, and what is done already. Which chains are stale is computed when it is asked for, which is when
- * `applied` is filled.
+ * `desired` is complete.
  */
 export function differencesOf(
-  { variant, family }: { readonly variant: Variant; readonly family: IPFamily },
+  { variant, family }: { readonly variant: IptablesVariant; readonly family: IPFamily },
   view: TablesView,
-  applied: AppliedChains,
+  desired: DesiredChains,
 ): Differences {
   const exists = (chain: FormattedChain): boolean => {
     const existing = view.chains.get(chainKey(chain));
@@ -77,9 +69,9 @@ export function differencesOf(
   return {
     variant,
     exists,
-    missingJumps: missingJumps(view, applied),
-    staleJumps: staleJumps(view, applied),
-    stale: () => staleChains(view, applied),
+    missingJumps: missingJumps(view, desired),
+    staleJumps: staleJumps(view, desired),
+    stale: () => staleChains(view, desired),
   };
 }
 
@@ -89,16 +81,16 @@ export function differencesOf(
  */
 export function findDifference(
   view: TablesView,
-  applied: AppliedChains,
+  desired: DesiredChains,
   before?: Pick<ChainDigests, 'isEdited'>,
 ): string | undefined {
-  for (const chain of applied.chainSizes()) {
+  for (const chain of desired.chainSizes()) {
     const { table, name, rules } = chain;
     const found = view.chains.get(chainKey(chain));
     if (found === undefined) return `chain ${name} of table ${table} is missing`;
     if (found.rules !== rules) return `chain ${name} of table ${table} holds ${found.rules} rules instead of ${rules}`;
     if (before?.isEdited(found) === true) return `chain ${name} of table ${table} holds other rules than were written`;
   }
-  const [jump] = missingJumps(view, applied);
+  const [jump] = missingJumps(view, desired);
   return jump && `the jump from ${jump.from} to ${jump.to} in table ${jump.table} is missing`;
 }

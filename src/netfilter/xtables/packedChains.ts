@@ -1,10 +1,9 @@
 /**
- * The chains of one Service as one text: at tens of thousands of endpoints, objects for each would be most of what an
+ * Some chains as one text: at tens of thousands of endpoints, objects for each would be most of what an
  * agent keeps.
  */
-import type { Table } from '../../backend/engine/kubeChains.ts';
-import type { FormattedChain } from '../../backend/iptables/plan/format.ts';
-import { digestOf } from '../../backend/iptables/plan/format.ts';
+import type { Table } from './chain.ts';
+import { digestOf, type FormattedChain } from './formattedChain.ts';
 
 /** `TABLE NAME RULES DIGEST` of each chain, with blanks between. */
 export type PackedChains = string;

@@ -1,10 +1,14 @@
 /**
- * Rules as data, and the only place that formats them. Every token is checked on its way out: a line end or a quote
- * that some object smuggled in would otherwise become a rule of its own (an iptables comment with a newline in it
- * does).
+ * Rules as data, and both wordings of each kind side by side: what iptables-restore is given, and what iptables-save
+ * says of it afterwards (1.8.9). Every token is checked on its way out (`checked.ts`).
+ *
+ * Rules are kept as text, because tens of thousands of objects would be most of what an agent keeps; so the wording of
+ * iptables-save is a change of that of iptables-restore, `toSaveFormat`. Where another version of the tool has other
+ * words, a chain that holds its very rules already is written again, and nothing else happens.
  */
-import type { Protocol } from '../../model/service.ts';
-import { SyncError } from '../errors.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { Protocol } from '../../model/protocol.ts';
+import { checked } from '../checked.ts';
 
 interface Network {
   readonly network: string;
@@ -29,18 +33,25 @@ interface Matches {
   readonly inSet: { readonly set: string; readonly sides: readonly ('src' | 'dst')[] };
 }
 
-export type Match = { [Kind in keyof Matches]: { readonly kind: Kind } & Matches[Kind] }[keyof Matches];
+interface Targets {
+  readonly jump: { readonly chain: string };
+  readonly ACCEPT: object;
+  readonly DROP: object;
+  readonly REJECT: object;
+  readonly RETURN: object;
+  /** A refusal that TCP clients heed at once; only beside a match of TCP. */
+  readonly resetTcp: object;
+  readonly masquerade: object;
+  readonly orMark: { readonly mark: number };
+  readonly xorMark: { readonly mark: number };
+  readonly dnat: { readonly to: string };
+}
 
 export type ConnectionState = 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID';
 
-export type Target =
-  | { readonly kind: 'jump'; readonly chain: string }
-  | { readonly kind: 'ACCEPT' | 'DROP' | 'REJECT' | 'RETURN' }
-  /** A refusal that TCP clients heed at once; only beside a match of TCP. */
-  | { readonly kind: 'resetTcp' }
-  | { readonly kind: 'masquerade' }
-  | { readonly kind: 'orMark' | 'xorMark'; readonly mark: number }
-  | { readonly kind: 'dnat'; readonly to: string };
+type OneOf<Kinds> = { [Kind in keyof Kinds]: { readonly kind: Kind } & Kinds[Kind] }[keyof Kinds];
+export type Match = OneOf<Matches>;
+export type Target = OneOf<Targets>;
 
 export interface Rule {
   readonly matches: readonly Match[];
@@ -48,68 +59,138 @@ export interface Rule {
   readonly target?: Target;
 }
 
-/**
- * A rule with something in it that must not reach the kernel. Decoding lets no such thing in: this is the last barrier.
- * What it is stands in `cause` alone.
- */
-export class InvalidRule extends SyncError {
-  override readonly name = 'InvalidRule';
-  constructor(what: string) {
-    super('InvalidRule', 'a rule holds something that must not reach the kernel', { cause: new Error(what) });
-  }
+interface Wording<Data> {
+  /** For iptables-restore. Throws InvalidRule. */
+  readonly restore: (data: Data) => string;
+  /** Where iptables-save has other words. */
+  readonly save?: Rewording;
 }
+
+/** From the words of iptables-restore to those of iptables-save. */
+interface Rewording {
+  /** Every rule with words to replace holds this text. */
+  readonly marker: string;
+  readonly reword: (rule: string, family: IPFamily) => string;
+}
+
+const fullMasks: { readonly [family in IPFamily]: string } = {
+  ipv4: '255.255.255.255',
+  ipv6: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+};
+const rejections: { readonly [family in IPFamily]: string } = {
+  ipv4: 'icmp-port-unreachable',
+  ipv6: 'icmp6-port-unreachable',
+};
+
+/** Of source, destination, interface and protocol, iptables-save has the same words in another place. */
+const matchWordings: { readonly [Kind in keyof Matches]: Wording<Matches[Kind]> } = {
+  comment: { restore: ({ text }) => `-m comment --comment "${checked.comment(text)}"` },
+  source: { restore: (match) => addressMatch('-s', match) },
+  destination: { restore: (match) => addressMatch('-d', match) },
+  inInterface: { restore: ({ name, negated }) => `${not(negated)}-i ${checked.interface(name)}` },
+  destinationPort: {
+    restore: ({ protocol, port }) => `${protocolMatch(protocol)} --dport ${checked.integer(port, 65_535)}`,
+  },
+  protocol: { restore: ({ protocol }) => protocolMatch(protocol) },
+  localSource: { restore: () => '-m addrtype --src-type LOCAL' },
+  localDestination: { restore: () => '-m addrtype --dst-type LOCAL' },
+  connectionState: { restore: ({ states }) => `-m conntrack --ctstate ${states.join(',')}` },
+  mark: {
+    restore: ({ mark, negated }) => `-m mark ${not(negated)}--mark ${hexMark(mark)}/${hexMark(mark)}`,
+    save: { marker: '--mark 0x0', reword: (rule) => rule.replaceAll(leadingZeros, '0x') },
+  },
+  probability: {
+    restore: ({ value }) => `-m statistic --mode random --probability ${checked.probability(value)}`,
+    save: {
+      marker: '--probability ',
+      reword: (rule) => rule.replace(/(?<=--probability )\S+/, inKernel),
+    },
+  },
+  rememberSource: {
+    restore: ({ list }) => `-m recent --name ${checked.chain(list)} --set`,
+    save: {
+      marker: '-m recent --name',
+      reword: (rule, family) => rule.replace(/(--name \S+) (--set)/, `$2 $1 --mask ${fullMasks[family]} --rsource`),
+    },
+  },
+  sourceRemembered: {
+    restore: ({ list, seconds }) =>
+      `-m recent --name ${checked.chain(list)} --rcheck --seconds ${checked.integer(seconds, 86_400)} --reap`,
+    save: {
+      marker: '-m recent --name',
+      reword: (rule, family) =>
+        rule.replace(/(--name \S+) (--rcheck --seconds \d+ --reap)/, `$2 $1 --mask ${fullMasks[family]} --rsource`),
+    },
+  },
+  inSet: { restore: ({ set, sides }) => `-m set --match-set ${checked.set(set)} ${sides.join(',')}` },
+};
+
+const targetWordings: { readonly [Kind in keyof Targets]: Wording<Targets[Kind]> } = {
+  jump: { restore: ({ chain }) => `-j ${checked.chain(chain)}` },
+  ACCEPT: { restore: () => '-j ACCEPT' },
+  DROP: { restore: () => '-j DROP' },
+  REJECT: {
+    restore: () => '-j REJECT',
+    save: {
+      marker: '-j REJECT',
+      reword: (rule, family) => (rule.endsWith('-j REJECT') ? `${rule} --reject-with ${rejections[family]}` : rule),
+    },
+  },
+  RETURN: { restore: () => '-j RETURN' },
+  resetTcp: { restore: () => '-j REJECT --reject-with tcp-reset' },
+  masquerade: { restore: () => '-j MASQUERADE --random-fully' },
+  orMark: {
+    restore: ({ mark }) => `-j MARK --or-mark ${hexMark(mark)}`,
+    save: {
+      marker: '--or-mark ',
+      reword: (rule) => rule.replaceAll(leadingZeros, '0x').replace(/--or-mark (\S+)/, '--set-xmark $1/$1'),
+    },
+  },
+  xorMark: {
+    restore: ({ mark }) => `-j MARK --xor-mark ${hexMark(mark)}`,
+    save: {
+      marker: '--xor-mark ',
+      reword: (rule) => rule.replaceAll(leadingZeros, '0x').replace(/--xor-mark (\S+)/, '--set-xmark $1/0x0'),
+    },
+  },
+  dnat: { restore: ({ to: socket }) => `-j DNAT --to-destination ${checked.socketAddress(socket)}` },
+};
 
 /** The rule as iptables-restore takes it, without the `-A CHAIN` before it. Throws InvalidRule. */
 export function formatRule(rule: Rule): string {
-  const matches = rule.matches.map(formatMatch);
-  return (rule.target === undefined ? matches : [...matches, formatTarget(rule.target)]).join(' ');
+  const matches = rule.matches.map((match) => restoreWords(matchWordings, match));
+  return (rule.target === undefined ? matches : [...matches, restoreWords(targetWordings, rule.target)]).join(' ');
 }
 
-const formatters: { readonly [Kind in keyof Matches]: (match: Matches[Kind]) => string } = {
-  comment: ({ text }) => `-m comment --comment "${checked.comment(text)}"`,
-  source: (match) => addressMatch('-s', match),
-  destination: (match) => addressMatch('-d', match),
-  inInterface: ({ name, negated }) => `${not(negated)}-i ${checked.interface(name)}`,
-  destinationPort: ({ protocol, port }) => `${protocolMatch(protocol)} --dport ${checked.integer(port, 65_535)}`,
-  protocol: ({ protocol }) => protocolMatch(protocol),
-  localSource: () => '-m addrtype --src-type LOCAL',
-  localDestination: () => '-m addrtype --dst-type LOCAL',
-  connectionState: ({ states }) => `-m conntrack --ctstate ${states.join(',')}`,
-  mark: ({ mark, negated }) => `-m mark ${not(negated)}--mark ${maskedMark(mark)}`,
-  probability: ({ value }) => `-m statistic --mode random --probability ${checked.probability(value)}`,
-  rememberSource: ({ list }) => `-m recent --name ${checked.chain(list)} --set`,
-  sourceRemembered: ({ list, seconds }) =>
-    `-m recent --name ${checked.chain(list)} --rcheck --seconds ${checked.integer(seconds, 86_400)} --reap`,
-  inSet: ({ set, sides }) => `-m set --match-set ${checked.set(set)} ${sides.join(',')}`,
-};
-
-function formatMatch(match: Match): string {
+function restoreWords<Kinds extends object>(
+  wordings: { readonly [Kind in keyof Kinds]: Wording<Kinds[Kind]> },
+  part: { readonly kind: keyof Kinds },
+): string {
   // TypeScript does not see that a record indexed by a union's tag gives the function for that very member.
-  return (formatters[match.kind] as (each: Match) => string)(match);
+  return (wordings[part.kind].restore as (data: object) => string)(part);
 }
 
-function formatTarget(target: Target): string {
-  switch (target.kind) {
-    case 'jump':
-      return `-j ${checked.chain(target.chain)}`;
-    case 'ACCEPT':
-    case 'DROP':
-    case 'REJECT':
-    case 'RETURN':
-      return `-j ${target.kind}`;
-    case 'resetTcp':
-      return '-j REJECT --reject-with tcp-reset';
-    case 'masquerade':
-      return '-j MASQUERADE --random-fully';
-    case 'orMark':
-      return `-j MARK --or-mark ${hexMark(target.mark)}`;
-    case 'xorMark':
-      return `-j MARK --xor-mark ${hexMark(target.mark)}`;
-    case 'dnat':
-      return `-j DNAT --to-destination ${checked.socketAddress(target.to)}`;
-    default:
-      return target satisfies never;
-  }
+const rewordings: readonly Rewording[] = [...Object.values(matchWordings), ...Object.values(targetWordings)].flatMap(
+  ({ save }) => save ?? [],
+);
+
+/** Source, destination, incoming interface, protocol; quoted text is matched to be passed over. */
+const leading = /"[^"]*"|(?<![^ ])(?:! )?-([sdip]) \S+ ?/g;
+const order = 'sdip';
+
+/**
+ * `rule`: as `formatRule` gives it. Returns what iptables-save says of it, without `-A CHAIN`: addresses, interface and
+ * protocol first, and its own words for some kinds.
+ */
+export function toSaveFormat(rule: string, family: IPFamily): string {
+  const first: string[] = ['', '', '', ''];
+  let rest = rule.replace(leading, (text: string, option: string | undefined) => {
+    if (option === undefined) return text;
+    first[order.indexOf(option)] = text.endsWith(' ') ? text : `${text} `;
+    return '';
+  });
+  for (const { marker, reword } of rewordings) if (rest.includes(marker)) rest = reword(rest, family);
+  return (first.join('') + rest).trimEnd();
 }
 
 function addressMatch(option: '-s' | '-d', { network, negated }: Network): string {
@@ -126,46 +207,16 @@ function not(negated: boolean | undefined): string {
   return negated === true ? '! ' : '';
 }
 
-function maskedMark(mark: number): string {
-  return `${hexMark(mark)}/${hexMark(mark)}`;
-}
-
 /** As kube-proxy writes it, e.g. `0x00004000`. */
 function hexMark(mark: number): string {
   return `0x${checked.integer(mark, 0xff_ff_ff_ff).toString(16).padStart(8, '0')}`;
 }
 
-/** xt_comment holds 255 bytes. */
-const maxCommentLength = 255;
+const leadingZeros = /0x0+(?=[0-9a-f])/g;
 
-/** What may stand in a tool's input, by kind; each throws InvalidRule for anything else. */
-export const checked = {
-  comment: token('comment', new RegExp(String.raw`^[A-Za-z0-9 .,:;+/>[\]_()-]{1,${maxCommentLength}}$`)),
-  chain: token('chain', /^[A-Z][A-Z0-9-]{0,27}$/),
-  /** ipset takes 31 characters. */
-  set: token('set', /^KUBE-[A-Z0-9-]{1,26}$/),
-  /** As many characters as the CRD allows and the kernel knows, of which the last may say `whatever follows`. */
-  interface: token('interface', /^[A-Za-z0-9_.]([A-Za-z0-9_.-]{0,14}|[A-Za-z0-9_.-]{0,13}\+)$/),
-  network: token('address', /^[0-9a-f.:]{2,39}(\/\d{1,3})?$/),
-  socketAddress: token('socket address', /^(\[[0-9a-f:]+\]|[0-9.]+):\d{1,5}$/),
-  protocol: token('protocol', /^(tcp|udp|sctp)$/),
-  integer: (value: number, max: number): number => {
-    if (!Number.isInteger(value) || value < 0 || value > max)
-      throw new InvalidRule(`${value} is not a whole number up to ${max}`);
-    return value;
-  },
-  probability: (value: number): string => {
-    if (!(value > 0 && value <= 1)) throw new InvalidRule(`${value} is not a probability`);
-    return value.toFixed(10);
-  },
-};
-
-function token(what: string, pattern: RegExp): (text: string) => string {
-  return (text) => {
-    // `$` would let a final line end pass only with the m flag, which no pattern here has.
-    if (!pattern.test(text)) throw new InvalidRule(`${JSON.stringify(text)} is not a valid ${what}`);
-    return text;
-  };
+/** The kernel keeps 31 bits of a probability (xt_statistic.h), and iptables-save says 11 digits of these. */
+function inKernel(probability: string): string {
+  return (Math.round(Number(probability) * 2 ** 31) / 2 ** 31).toFixed(11);
 }
 
 export const inSet = (set: string, ...sides: readonly ('src' | 'dst')[]): Match => ({ kind: 'inSet', set, sides });

@@ -1,7 +1,8 @@
 /**
  * What the kernel's tables hold of ours, as data.
  */
-import type { ChainId, Table } from '../../backend/engine/kubeChains.ts';
+import type { ChainId, Table } from './chain.ts';
+import type { Ownership } from './ownership.ts';
 
 /** A chain of ours in the kernel. */
 export interface ExistingChain extends ChainId {
@@ -12,6 +13,8 @@ export interface ExistingChain extends ChainId {
 }
 
 export interface TablesView {
+  /** By which it was read. */
+  readonly ownership: Ownership;
   /** Those of ours, by `chainKey`. */
   readonly chains: ReadonlyMap<string, ExistingChain>;
   /** Rules of the kernel's and of other programs' chains that lead into ours. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
-import { renderIptables } from '../../../src/backend/iptables/plan/transaction.ts';
+import { createBackend } from '../../../src/backend/registry.ts';
+import { renderIptables } from '../../../src/backend/iptables/plan/render.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { FakeKernel } from './fakeKernel.ts';
@@ -16,7 +16,7 @@ interface Started {
 
 async function started(manifests: readonly ServiceManifest[]): Promise<Started> {
   const kernel = new FakeKernel();
-  const backend = createIptablesBackend('ipv4', kernel.host);
+  const backend = createBackend('iptables', 'ipv4', kernel.host);
   const result = await backend.sync({ state: state(manifests), changed: 'all', signal });
   return { kernel, backend, result };
 }
@@ -42,7 +42,7 @@ describe('IptablesBackend', () => {
       count: number,
     ): Promise<Record<string, Pick<SyncResult, 'servicePortsPlanned' | 'linesSent' | 'commandsRun' | 'full'>>> {
       const all = state(manyServices(count));
-      const backend = createIptablesBackend('ipv4', new FakeKernel().host);
+      const backend = createBackend('iptables', 'ipv4', new FakeKernel().host);
       const start = await backend.sync({ state: all, changed: 'all', signal });
       expect(start).toMatchObject({ services: count, endpoints: 3 * count, servicePortsPlanned: count, full: true });
       const costs: Awaited<ReturnType<typeof cost>> = {};

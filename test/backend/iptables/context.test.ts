@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
-import { planContext } from '../../../src/backend/engine/planContext.ts';
-import { renderIptables } from '../../../src/backend/iptables/plan/transaction.ts';
+import { planContext } from '../../../src/backend/engine/nodeTraffic.ts';
+import { renderIptables } from '../../../src/backend/iptables/plan/render.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import { defaultConfig, node } from '../../support/serviceManifests.ts';
 import { plainService, state } from './services.ts';
@@ -77,12 +77,10 @@ describe('planContext', () => {
         node: { ...node, podCIDRs: ['fd00:1::/64', '10.244.1.0/24'] },
         family: 'ipv4',
       });
-      expect(context.podTraffic?.isNotPod).toEqual({ kind: 'source', network: '10.244.1.0/24', negated: true });
+      expect(context.pods).toEqual({ network: '10.244.1.0/24' });
     });
     test('nobody, on a node without pod CIDRs', () => {
-      expect(
-        planContext({ config: nodeCIDR, node: { ...node, podCIDRs: [] }, family: 'ipv4' }).podTraffic,
-      ).toBeUndefined();
+      expect(planContext({ config: nodeCIDR, node: { ...node, podCIDRs: [] }, family: 'ipv4' }).pods).toBeUndefined();
     });
   });
 

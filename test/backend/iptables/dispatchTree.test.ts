@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { createBackend } from '../../../src/backend/registry.ts';
 import { DispatchTree } from '../../../src/backend/iptables/plan/dispatchTree.ts';
 import type { FormattedDispatchRule } from '../../../src/backend/iptables/plan/format.ts';
 import { octalDigits } from '../../../src/backend/iptables/plan/frontend.ts';
@@ -153,7 +153,7 @@ describe('DispatchTree', () => {
 
   test('a tree comes with 128 frontends and goes below 96; ordinary nodes look as under kube-proxy', async () => {
     const kernel = new FakeKernel();
-    const backend = createIptablesBackend('ipv4', kernel.host);
+    const backend = createBackend('iptables', 'ipv4', kernel.host);
     const hasTree = (): boolean => Object.keys(kernel.state).some((chain) => chain.startsWith('nat KUBE-SB-'));
     await backend.sync({ state: state(manyServices(100)), changed: 'all', signal });
     const steps = [127, 128, 96, 95, 127, 128, 200, 96].map((count, index, all) => ({
@@ -172,7 +172,10 @@ describe('DispatchTree', () => {
       expect(await backend.findDrift(signal)).toBeUndefined();
       // Another process, which knows nothing of the one before, finds nothing to change.
       const full = { state: state(manyServices(count)), changed: 'all', signal } as const;
-      expect(await createIptablesBackend('ipv4', kernel.host).sync(full)).toMatchObject({ linesSent: 0, full: true });
+      expect(await createBackend('iptables', 'ipv4', kernel.host).sync(full)).toMatchObject({
+        linesSent: 0,
+        full: true,
+      });
       expect(kernel.state).toEqual(incremental);
     }
     expect(seen).toEqual([false, true, true, false, false, true, true, true]);
@@ -180,7 +183,7 @@ describe('DispatchTree', () => {
 
   test('one more Service in a big cluster costs a few dozen lines at most, wherever its address is', async () => {
     const kernel = new FakeKernel();
-    const backend = createIptablesBackend('ipv4', kernel.host);
+    const backend = createBackend('iptables', 'ipv4', kernel.host);
     await backend.sync({ state: state(manyServices(3000)), changed: 'all', signal });
     for (const index of [3000, 3001, 3071, 3072, 5000, 60_000]) {
       const result = await backend.sync({

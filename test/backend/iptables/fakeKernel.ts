@@ -4,10 +4,8 @@
  * all. It keeps and gives back rules in the words that were recorded of the real iptables-save (saveWords.ts), and
  * takes no rule of a kind that was not. Tests that run on it also run on the real one.
  */
-import { CommandError } from '../../../src/system/command.ts';
-import type { Command } from '../../../src/system/command.ts';
+import { CommandError, type Command, type ToolHost } from '../../../src/system/command.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
-import type { IptablesHost } from '../../../src/netfilter/xtables/iptables.ts';
 import { readRecording, SaveWords } from './saveWords.ts';
 
 const recording = readRecording();
@@ -32,7 +30,7 @@ export class FakeKernel {
   readonly host = {
     find: async (name) => (name.startsWith(`${this.#program}-nft-`) ? `/fake/${name}` : undefined),
     run: async (command) => this.#run(command),
-  } satisfies IptablesHost;
+  } satisfies ToolHost;
 
   constructor(family: IPFamily = 'ipv4') {
     this.#family = family;

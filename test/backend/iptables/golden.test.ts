@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { renderIptables } from '../../../src/backend/iptables/plan/transaction.ts';
+import { renderIptables } from '../../../src/backend/iptables/plan/render.ts';
 import { basicTable } from '../../scenarios/serviceTable.ts';
 import { endpointTable } from '../../scenarios/endpointTable.ts';
 import { sctpScenarios } from '../../scenarios/sctpTable.ts';

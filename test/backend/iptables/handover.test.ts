@@ -4,9 +4,8 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Backend } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { createBackend } from '../../../src/backend/registry.ts';
 import { planState } from '../../../src/backend/iptables/plan/plan.ts';
-import { formatService } from '../../../src/backend/iptables/plan/format.ts';
 import { trialTransaction } from '../../../src/backend/iptables/plan/transaction.ts';
 import { createEmptyNode, iptablesObstacle, type Network } from '../../support/network.ts';
 import { manyServices, plainService, signal, state } from './services.ts';
@@ -25,7 +24,7 @@ describe('handOver', () => {
     let backend: Backend;
     beforeEach(() => {
       node = createEmptyNode();
-      backend = createIptablesBackend('ipv4', { run: node.runOnNode });
+      backend = createBackend('iptables', 'ipv4', { run: node.runOnNode });
     });
     afterEach(() => node.close());
 
@@ -61,7 +60,7 @@ describe('handOver', () => {
       await load(
         trialTransaction(
           plan.fixed,
-          [...plan.keys()].flatMap((key) => formatService(plan, key)),
+          [...plan.keys()].flatMap((key) => plan.rulesOf(key)),
         ),
       );
       const tried = (await saved()).filter((line) => !existing.includes(line));

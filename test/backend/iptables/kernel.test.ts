@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { Backend } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { createBackend } from '../../../src/backend/registry.ts';
 import { findProgram } from '../../../src/system/command.ts';
 import { iptablesObstacle } from '../../support/network.ts';
 import { nodeForEachTest } from './realNode.ts';
@@ -101,7 +101,7 @@ describe('IptablesBackend', () => {
       async (family) => {
         await fc.assert(
           fc.asyncProperty(servicesArbitrary, fc.boolean(), async (some, hasTree) => {
-            const fresh = (): Backend => createIptablesBackend(family, { run: node().runOnNode });
+            const fresh = (): Backend => createBackend('iptables', family, { run: node().runOnNode });
             const manifests = hasTree ? [...some, ...manyServices(130)] : some;
             const full = { state: state(manifests, node().config, family), changed: 'all', signal } as const;
             await fresh().sync(full);
@@ -155,7 +155,7 @@ describe('IptablesBackend', () => {
       let directory: string;
       beforeEach(async () => {
         directory = await mkdtemp(join(tmpdir(), 'tools-'));
-        node().backend = createIptablesBackend('ipv4', {
+        node().backend = createBackend('iptables', 'ipv4', {
           run: node().runOnNode,
           find: (name) => findProgram(name, [directory]),
         });

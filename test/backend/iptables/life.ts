@@ -6,15 +6,13 @@ import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
 import type { ServiceChange } from '../../../src/agent/watch/store.ts';
 import { Store } from '../../../src/agent/watch/store.ts';
 import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { createBackend } from '../../../src/backend/registry.ts';
 import { decodeEndpointSlice } from '../../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../../src/model/decodeNode.ts';
 import { decodeService } from '../../../src/model/decodeService.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import type { NodeRecord } from '../../../src/model/node.ts';
-import type { RunCommand } from '../../../src/system/command.ts';
-import { CommandError } from '../../../src/system/command.ts';
-import type { IptablesHost } from '../../../src/netfilter/xtables/iptables.ts';
+import { type RunCommand, CommandError, type ToolHost } from '../../../src/system/command.ts';
 import { defaultConfig } from '../../support/serviceManifests.ts';
 import type { Event } from './events.ts';
 import { nodeObject } from './events.ts';
@@ -29,7 +27,7 @@ export interface Places {
   readonly before: readonly Event[];
 }
 
-export type Host = IptablesHost & { readonly run: RunCommand };
+export type Host = ToolHost & { readonly run: RunCommand };
 
 /** The last result of each. */
 export async function bothLives(
@@ -69,7 +67,7 @@ class Life {
 
   constructor(host: Host, { config, family }: Pick<Places, 'config' | 'family'>) {
     this.#tool = new CuttableTool(host.run);
-    this.#backend = createIptablesBackend(family, { ...host, run: this.#tool.run });
+    this.#backend = createBackend('iptables', family, { ...host, run: this.#tool.run });
     this.#usual = { ...defaultConfig, ...config };
     this.#config = this.#usual;
     this.#family = family;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isServiceChain, nameHash, serviceChains } from '../../../src/backend/iptables/plan/chainNames.ts';
+import { isServiceChain, nameHash, servicePortChains } from '../../../src/backend/iptables/plan/chainNames.ts';
 
 const vectors = [
   { text: 'ns1/svc1:p80tcp', hash: 'XPGD46QRK7WJZT7O' },
@@ -16,7 +16,7 @@ describe('names', () => {
   });
 
   test('the chains of a port without a name have no colon in what is hashed', () => {
-    const chains = serviceChains({ namespace: 'work', serviceName: 'saythx-redis', portName: '', protocol: 'TCP' });
+    const chains = servicePortChains({ namespace: 'work', serviceName: 'saythx-redis', portName: '', protocol: 'TCP' });
     expect(chains).toMatchObject({
       cluster: 'KUBE-SVC-FWZO4IPCTY5IWGE6',
       local: 'KUBE-SVL-FWZO4IPCTY5IWGE6',
@@ -26,7 +26,7 @@ describe('names', () => {
   });
 
   test('an endpoint chain is named by the Service port and the endpoint', () => {
-    const chains = serviceChains({ namespace: 'ns1', serviceName: 'svc1', portName: 'p80', protocol: 'TCP' });
+    const chains = servicePortChains({ namespace: 'ns1', serviceName: 'svc1', portName: 'p80', protocol: 'TCP' });
     expect(chains.endpoint({ address: '10.180.0.1', port: 80, isLocal: false })).toBe('KUBE-SEP-SXIVWICOYRO3J4NJ');
   });
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { withDefaults } from '../../../src/api/defaults.ts';
 import { nodeConfigOf, type NodeConfig } from '../../../src/api/nodeConfig.ts';
 import type { ProxyConfig } from '../../../src/api/generated/proxyConfig.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { createBackend } from '../../../src/backend/registry.ts';
 import { ipFamilies } from '../../../src/model/ipFamily.ts';
 import { withValues } from '../../api/admissionRow.ts';
 import { proxyConfigRows } from '../../api/proxyConfigRows.ts';
@@ -42,7 +42,7 @@ describe('IptablesBackend', () => {
     describe.each(['Nft', 'Legacy'] as const)('iptables %s', (backend) => {
       test.each(configs)('$name', async ({ spec }) => {
         for (const family of ipFamilies) {
-          const refusal = await createIptablesBackend(family, { run: node.runOnNode }).preflight({
+          const refusal = await createBackend('iptables', family, { run: node.runOnNode }).preflight({
             ...nodeConfigOf(spec),
             iptables: { backend },
           });
@@ -52,7 +52,7 @@ describe('IptablesBackend', () => {
     });
 
     test('a configuration whose rules iptables refuses is refused, and rules that stand stay even where nobody asks before', async () => {
-      const backend = createIptablesBackend('ipv4', { run: node.runOnNode });
+      const backend = createBackend('iptables', 'ipv4', { run: node.runOnNode });
       const services = manyServices(4);
       await backend.sync({ state: state(services, nft), changed: 'all', signal });
       const saved = (): Promise<string> =>

@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
 import type { Backend } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { createBackend } from '../../../src/backend/registry.ts';
 import { findRefused } from '../../../src/backend/engine/bisect.ts';
 import { CommandError, type RunCommand } from '../../../src/system/command.ts';
 import type { Network } from '../../support/network.ts';
@@ -80,7 +80,7 @@ describe('quarantine', () => {
           throw new CommandError('Failed', 'refused', { exitCode: 1, stderr: 'secret' });
         return node.runOnNode({ ...command, ...(input && { input }) });
       };
-      backend = createIptablesBackend('ipv4', { run: async (command) => run(command) });
+      backend = createBackend('iptables', 'ipv4', { run: async (command) => run(command) });
     });
     afterEach(() => node.close());
 

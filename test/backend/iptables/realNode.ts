@@ -3,7 +3,7 @@
  */
 import { afterEach, beforeEach } from '@jest/globals';
 import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
-import { createIptablesBackend } from '../../../src/backend/iptables/iptablesBackend.ts';
+import { createBackend } from '../../../src/backend/registry.ts';
 import type { Network } from '../../support/network.ts';
 import { createEmptyNode } from '../../support/network.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
@@ -33,7 +33,7 @@ export class RealNode {
 
   /** One without memory on the same node. */
   newBackend(): Backend {
-    return createIptablesBackend('ipv4', { run: this.runOnNode });
+    return createBackend('iptables', 'ipv4', { run: this.runOnNode });
   }
 
   /** Every chain with its rules, without counters: `{ 'nat KUBE-SERVICES': ['-A KUBE-SERVICES …'] }`. */
@@ -55,7 +55,7 @@ export class RealNode {
   async freshRules(manifests: readonly ServiceManifest[]): Promise<Record<string, string[]>> {
     const fresh = this.#add();
     const full = { state: state(manifests, this.config), changed: 'all', signal } as const;
-    await createIptablesBackend('ipv4', { run: fresh.runOnNode }).sync(full);
+    await createBackend('iptables', 'ipv4', { run: fresh.runOnNode }).sync(full);
     return rulesOn(fresh, this.variant);
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Rule } from '../../../src/netfilter/xtables/rule.ts';
-import { comment, formatRule, from, jumpTo, to, InvalidRule } from '../../../src/netfilter/xtables/rule.ts';
+import { comment, formatRule, from, jumpTo, to } from '../../../src/netfilter/xtables/rule.ts';
+import { InvalidRule } from '../../../src/netfilter/checked.ts';
 
 const formatted: readonly { readonly name: string; readonly rule: Rule; readonly text: string }[] = [
   {

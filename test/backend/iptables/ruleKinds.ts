@@ -3,12 +3,14 @@
  * that many endpoints leave out, those of a tree of dispatch, and those of configurations that no scenario has.
  */
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
-import { AppliedChains } from '../../../src/backend/iptables/plan/appliedChains.ts';
+import { ServiceChains } from '../../../src/backend/iptables/plan/serviceChains.ts';
+import { sourceOf } from '../../../src/backend/iptables/plan/transaction.ts';
+import { FixedChains } from '../../../src/netfilter/xtables/fixedChains.ts';
 import { planState } from '../../../src/backend/iptables/plan/plan.ts';
-import { fullTransaction } from '../../../src/backend/iptables/plan/transaction.ts';
+import { fullTransaction } from '../../../src/netfilter/xtables/transaction.ts';
 import { planBridge } from '../../../src/backend/ipvs/plan/rules.ts';
-import { formatRules, renderIpvs } from '../../../src/backend/ipvs/plan/render.ts';
-import { setDefinition, setIds, setName } from '../../../src/backend/ipvs/plan/sets.ts';
+import { renderIpvs } from '../../../src/backend/ipvs/plan/render.ts';
+import { definitionOf, setIds, setName } from '../../../src/backend/ipvs/plan/sets.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
@@ -46,7 +48,7 @@ function* inputs(family: IPFamily): Generator<string> {
   }
   yield iptablesInput(stateOf(family, manyServices(200)), false);
   const bridge = planBridge({ family });
-  yield formatRules(bridge, new AppliedChains(bridge), { ...emptyNode, missingJumps: bridge.jumps });
+  yield [...fullTransaction(new FixedChains(bridge), { ...emptyNode, missingJumps: bridge.jumps })].join('');
 }
 
 const emptyNode = { variant: 'nft', staleJumps: [], stale: (): readonly [] => [] } as const;
@@ -54,7 +56,8 @@ const emptyNode = { variant: 'nft', staleJumps: [], stale: (): readonly [] => []
 function iptablesInput(state: ServiceState, commentsOmitted: boolean): string {
   const plan = planState(state, commentsOmitted);
   const differences = { ...emptyNode, missingJumps: plan.fixed.jumps };
-  return [...fullTransaction(plan, new AppliedChains(plan.fixed), differences)].join('');
+  const source = sourceOf(plan, new ServiceChains(plan.fixed), differences);
+  return [...fullTransaction(source, differences)].join('');
 }
 
 /** Beside those of scenarios: each way to recognize pods meets each policy. */
@@ -113,5 +116,5 @@ export function inputOf(rules: readonly TableRule[], family: IPFamily, variant: 
 
 /** Lines of `ipset restore` that make the sets of ipvs mode. */
 function setsOf(family: IPFamily): readonly string[] {
-  return setIds.map((id) => `create ${setName(id, family)} ${setDefinition(id, family, 1024)}\n`);
+  return setIds.map((id) => `create ${setName(id, family)} ${definitionOf(id, family, 1024)}\n`);
 }

@@ -4,10 +4,10 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { toSaveFormat } from '../../../src/netfilter/xtables/saveFormat.ts';
+import { toSaveFormat } from '../../../src/netfilter/xtables/rule.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import { ipFamilies } from '../../../src/model/ipFamily.ts';
-import { findIptables } from '../../../src/netfilter/xtables/iptables.ts';
+import { findIptables } from '../../../src/netfilter/xtables/tools/iptables.ts';
 import { createEmptyNode, iptablesObstacle, matchObstacle } from '../../support/network.ts';
 import { FakeKernel } from './fakeKernel.ts';
 import { loadTables, saveTables } from './realTables.ts';

@@ -1,13 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Variant, VariantSurvey } from '../../../src/netfilter/xtables/variant.ts';
-import { preferVariant } from '../../../src/netfilter/xtables/variant.ts';
+import type { IptablesVariant } from '../../../src/netfilter/xtables/chain.ts';
+import type { VariantSurvey } from '../../../src/netfilter/xtables/tools/variant.ts';
+import { preferVariant } from '../../../src/netfilter/xtables/tools/variant.ts';
 
-type Survey = VariantSurvey & { readonly variant: Variant };
+type Survey = VariantSurvey & { readonly variant: IptablesVariant };
 type Row = {
   readonly name: string;
   readonly nft?: Partial<VariantSurvey['view']>;
   readonly legacy?: Partial<VariantSurvey['view']>;
-  readonly expected: Variant | undefined;
+  readonly expected: IptablesVariant | undefined;
 };
 
 const rows: readonly Row[] = [
@@ -38,6 +39,6 @@ describe('preferVariant', () => {
   });
 });
 
-function surveyOf(variant: Variant, view: Row['nft']): readonly Survey[] {
+function surveyOf(variant: IptablesVariant, view: Row['nft']): readonly Survey[] {
   return view === undefined ? [] : [{ variant, view: { hasKubeletMark: false, rules: 0, ...view } }];
 }

@@ -1,8 +1,10 @@
 /** Cost follows the change: the work of one changed endpoint, counted among 10 and among 10,000 Services. */
 import { describe, expect, test } from '@jest/globals';
-import { Writer } from '../../../src/backend/ipvs/apply/writer.ts';
-import { recordAll } from '../../../src/backend/ipvs/plan/render.ts';
-import type { Iptables } from '../../../src/netfilter/xtables/iptables.ts';
+import { SyncWork } from '../../../src/backend/engine/syncWork.ts';
+import { IpvsWriter } from '../../../src/backend/ipvs/apply/ipvsWriter.ts';
+import { ownership } from '../../../src/backend/registry.ts';
+import { FixedChains } from '../../../src/netfilter/xtables/fixedChains.ts';
+import type { Iptables } from '../../../src/netfilter/xtables/tools/iptables.ts';
 import { stateOf } from '../../support/serviceManifests.ts';
 import { manyServices, plainService, signal } from '../iptables/services.ts';
 import { desiredStateOf } from './desiredStates.ts';
@@ -24,16 +26,19 @@ async function workOfOneChange(services: number): Promise<unknown> {
     counters: never,
     restore: never,
   };
-  const writer = new Writer({ tools, iptables, family: 'ipv4', signal });
+  const writer = new IpvsWriter({ family: 'ipv4', host: {}, ownership });
   const { desired, context, become } = desiredStateOf();
   become(manyServices(services));
   const state = stateOf('ipv4', [plainService(7, ['podA', 'podC', 'remotePod'])]);
-  recordAll(desired, writer.counting(state), context);
-  await writer.write(desired.reconcile());
-  return { ...writer.work, services: desired.services };
+  const work = new SyncWork({ state, quarantine: new Map(), signal });
+  const rules = new FixedChains({ jumps: [], chains: [] });
+  const applied = { programs: { tools, iptables }, context, desired, rules };
+  await writer.writeChange(applied, new Set(state.keys()), work);
+  const { servicePortsPlanned, linesSent, commandsRun, services: known } = work.resultOf(writer.holdingsOf(applied));
+  return { servicePortsPlanned, linesSent, commandsRun, services: known };
 }
 
-describe('Writer', () => {
+describe('IpvsWriter', () => {
   test('one endpoint changed sends the same lines by the same commands at 10 and at 10,000 Services', async () => {
     const work = { servicePortsPlanned: 1, linesSent: 3, commandsRun: 2 };
     expect(await workOfOneChange(10)).toEqual({ ...work, services: 10 });

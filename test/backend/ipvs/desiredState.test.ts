@@ -1,7 +1,8 @@
 /** What a change does to the kernel, and in which order; how real servers leave. */
 import { describe, expect, test } from '@jest/globals';
 import { formatChangeSet } from '../../../src/backend/ipvs/plan/changeSet.ts';
-import type { KernelState, ExistingServer } from '../../../src/backend/ipvs/plan/kernelState.ts';
+import type { KernelState } from '../../../src/backend/ipvs/plan/kernelState.ts';
+import type { ExistingServer } from '../../../src/netfilter/ipvs/serverReader.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { clusterIP, loadBalancerIP } from '../../support/serviceManifests.ts';
 import { allLines, kernelWith, desiredStateOf, nodeAddress } from './desiredStates.ts';

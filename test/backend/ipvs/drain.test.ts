@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { formatChangeSet } from '../../../src/backend/ipvs/plan/changeSet.ts';
 import { planDrain } from '../../../src/backend/ipvs/plan/drain.ts';
-import type { KernelState, ExistingRealServer } from '../../../src/backend/ipvs/plan/kernelState.ts';
+import type { KernelState } from '../../../src/backend/ipvs/plan/kernelState.ts';
+import type { ExistingRealServer } from '../../../src/netfilter/ipvs/serverReader.ts';
 import type { SetId } from '../../../src/backend/ipvs/plan/sets.ts';
-import { serverAddress } from '../../../src/backend/ipvs/plan/virtualServer.ts';
+import { serverAddress } from '../../../src/netfilter/ipvs/virtualServer.ts';
 
 function real(connections: number, weight = 1): ExistingRealServer {
   return { weight, connections, masquerading: true };

@@ -2,9 +2,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { ipvsContext } from '../../../src/backend/ipvs/plan/context.ts';
 import { planServicePort } from '../../../src/backend/ipvs/plan/servicePortObjects.ts';
-import { AddressReader, ServerReader, SetReader } from '../../../src/backend/ipvs/apply/kernel.ts';
-import { formatRealServer, formatServer, serverName } from '../../../src/backend/ipvs/plan/virtualServer.ts';
-import { setIds, setName, socketEntry } from '../../../src/backend/ipvs/plan/sets.ts';
+import { AddressReader } from '../../../src/backend/ipvs/apply/addressReader.ts';
+import { ServerReader } from '../../../src/netfilter/ipvs/serverReader.ts';
+import { SetReader } from '../../../src/netfilter/ipset/setReader.ts';
+import { formatRealServer, formatServer, serverName } from '../../../src/netfilter/ipvs/virtualServer.ts';
+import { setIds, setIdsByName, setName, socketEntry } from '../../../src/backend/ipvs/plan/sets.ts';
 import { neededSysctls } from '../../../src/backend/ipvs/plan/sysctls.ts';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import { defaultConfig, stateOf } from '../../support/serviceManifests.ts';
@@ -58,14 +60,14 @@ create KUBE-6-CLUSTER-IP hash:ip,port family inet6 hashsize 1024 maxelem 65536
 create MINE hash:ip family inet hashsize 1024 maxelem 65536
 add MINE 1.2.3.4
 create KUBE-SPARE-4 hash:ip,port family inet hashsize 1024 maxelem 131072`;
-    const reader = readAll(new SetReader('ipv4'), text);
+    const reader = readAll(new SetReader(setIdsByName('ipv4')), text);
     expect(reader.sets).toEqual(
       new Map([
         ['KUBE-CLUSTER-IP', { maxElements: 131_072, entries: new Set(['10.96.0.1,tcp:80']) }],
-        ['KUBE-NODE-PORT-TCP', { maxElements: 65_536, entries: new Set(['31000']) }],
+        ['KUBE-NODE-PORT-TCP', { maxElements: Infinity, entries: new Set(['31000']) }],
       ]),
     );
-    expect(reader.hasSpare).toBe(true);
+    expect(reader.names.has('KUBE-SPARE-4')).toBe(true);
   });
 });
 

@@ -5,22 +5,23 @@
  * killed before it took it down.
  */
 import { runTool, verificationFailed } from '../../../netfilter/errors.ts';
-import type { Iptables } from '../../../netfilter/xtables/iptables.ts';
-import { services, trial } from '../../engine/kubeChains.ts';
+import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
+import { services } from '../../engine/kubeChains.ts';
+import { trial } from '../plan/owned.ts';
 import { isBucketChain } from '../plan/chainNames.ts';
 import type { ExistingChain } from '../../../netfilter/xtables/tables.ts';
-import type { VariantView } from '../../../netfilter/xtables/variant.ts';
-import { readTables } from '../../../netfilter/xtables/readTables.ts';
-import { restore } from '../../../netfilter/xtables/restore.ts';
+import { readVariants, type VariantView, type XtablesNode } from '../../../netfilter/xtables/tools/variant.ts';
+import { readTables } from '../../../netfilter/xtables/tools/readTables.ts';
+import { restore } from '../../../netfilter/xtables/tools/restore.ts';
 import { flatDispatchTransaction, trialRemovalTransaction } from '../plan/transaction.ts';
 
 /**
  * Returns the names of what was removed; none where nothing stands in kube-proxy's way. The agent must have been
  * stopped. Throws a SyncError, also where a chain is still there afterwards.
  */
-export async function handOver(variants: readonly VariantView[]): Promise<readonly string[]> {
+export async function handOver(node: XtablesNode): Promise<readonly string[]> {
   const removed: string[] = [];
-  for (const variant of variants) removed.push(...(await clearTheWay(variant)));
+  for (const variant of await readVariants(node)) removed.push(...(await clearTheWay(variant)));
   return removed;
 }
 
@@ -29,7 +30,7 @@ async function clearTheWay({ iptables, view }: VariantView): Promise<readonly st
   if (obstacles.length === 0) return [];
   if (obstacles.some(({ name }) => name === trial)) await restore(iptables, { input: [trialRemovalTransaction()] });
   if (obstacles.some(({ name }) => isBucketChain(name))) await flatten(iptables);
-  const left = [...(await readTables(iptables)).chains.values()].find(isObstacle);
+  const left = [...(await readTables(iptables, view.ownership)).chains.values()].find(isObstacle);
   if (left !== undefined)
     throw verificationFailed('iptables-restore', `chain ${left.name} of table ${left.table} is still there`);
   return obstacles.map(({ table, name }) => `${iptables.variant} chain ${name} of table ${table}`);

@@ -3,13 +3,12 @@
  * over in place.
  */
 import { hash } from 'node:crypto';
-import { familyOf } from '../../../model/ipFamily.ts';
 import type { Endpoint, ServicePort } from '../../../model/servicePort.ts';
-import { servicePortName } from '../../../model/servicePort.ts';
+import { servicePortName, socketAddress } from '../../../model/servicePort.ts';
 
 export type ServicePortId = Pick<ServicePort, 'namespace' | 'serviceName' | 'portName' | 'protocol'>;
 
-export interface ServiceChains {
+export interface ServicePortChains {
   /** The balancer over the cluster's endpoints. */
   readonly cluster: string;
   /** The balancer over this node's endpoints. */
@@ -25,7 +24,7 @@ export interface ServiceChains {
  * The names are computed when they are needed and not cached: 40,000 take 100 ms, and holding them would cost more than
  * a sync gains.
  */
-export function serviceChains(port: ServicePortId): ServiceChains {
+export function servicePortChains(port: ServicePortId): ServicePortChains {
   const id = servicePortName(port) + port.protocol.toLowerCase();
   const suffix = nameHash(id);
   return {
@@ -35,13 +34,6 @@ export function serviceChains(port: ServicePortId): ServiceChains {
     firewall: `KUBE-FW-${suffix}`,
     endpoint: (endpoint) => `KUBE-SEP-${nameHash(id + socketAddress(endpoint))}`,
   };
-}
-
-/** `ip:port` or `[ip]:port`. */
-export function socketAddress(endpoint: Pick<Endpoint, 'address' | 'port'>): string {
-  return familyOf(endpoint.address) === 'ipv6'
-    ? `[${endpoint.address}]:${endpoint.port}`
-    : `${endpoint.address}:${endpoint.port}`;
 }
 
 const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';

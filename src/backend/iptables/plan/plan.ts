@@ -3,24 +3,24 @@
  * Service, the configuration and the node alone, so a change is planned at the cost of the Services that it is about.
  */
 import type { ServiceKey } from '../../../model/service.ts';
+import type { ServicePort } from '../../../model/servicePort.ts';
 import type { ServiceState } from '../../../model/serviceState.ts';
-import { planContext } from '../../engine/planContext.ts';
-import type { FixedPlan } from '../../engine/kubeChains.ts';
+import { iptablesContext } from './context.ts';
+import type { DispatchPlan } from './fixed.ts';
 import { planFixed } from './fixed.ts';
-import type { ServicePortRules } from './servicePortRules.ts';
+import type { FormattedServicePort } from './format.ts';
+import { formatServicePort } from './format.ts';
 import { planServicePort } from './servicePortRules.ts';
 
 export interface Plan {
-  readonly fixed: FixedPlan;
+  readonly fixed: DispatchPlan;
   /** All Services. */
   readonly keys: () => Iterable<ServiceKey>;
   /**
    * The rules of a Service, port by port; none when it is gone or has no address of the family. Computed when asked, so
-   * that 10,000 are never held at once.
+   * that 10,000 are never held at once. Throws InvalidRule where one holds something that must not reach the kernel.
    */
-  readonly rulesOf: (key: ServiceKey) => readonly ServicePortRules[];
-  /** Called for a Service whose rules cannot be written, which is then left out. Without it that is an error. */
-  readonly onInvalidRule?: (key: ServiceKey, error: unknown) => void;
+  readonly rulesOf: (key: ServiceKey) => readonly FormattedServicePort[];
 }
 
 /**
@@ -39,12 +39,22 @@ export function omitsComments(state: ServiceState): boolean {
   return false;
 }
 
-/** The plan of all Services; nothing of a Service is computed yet. */
-export function planState(state: ServiceState, commentsOmitted = omitsComments(state)): Plan {
-  const context = planContext(state);
+export interface Planner {
+  readonly fixed: DispatchPlan;
+  /** The rules of a Service, port by port. Throws InvalidRule. */
+  readonly plan: (ports: readonly ServicePort[]) => readonly FormattedServicePort[];
+}
+
+export function planner(state: Pick<ServiceState, 'config' | 'node' | 'family'>, commentsOmitted: boolean): Planner {
+  const context = iptablesContext(state);
   return {
     fixed: planFixed(context),
-    keys: () => state.keys(),
-    rulesOf: (key) => state.ports(key).map((port) => planServicePort(port, context, commentsOmitted)),
+    plan: (ports) => ports.map((port) => formatServicePort(planServicePort(port, context, commentsOmitted))),
   };
+}
+
+/** The plan of all Services; nothing of a Service is computed yet. */
+export function planState(state: ServiceState, commentsOmitted = omitsComments(state)): Plan {
+  const { fixed, plan } = planner(state, commentsOmitted);
+  return { fixed, keys: () => state.keys(), rulesOf: (key) => plan(state.ports(key)) };
 }

@@ -2,8 +2,9 @@
  * What is kept of one Service that the kernel holds, and how it differs from what the Service asks for now.
  */
 import { compact } from '../../../model/compact.ts';
-import type { ChainId } from '../../engine/kubeChains.ts';
-import type { FormattedChain, FormattedDispatchRule, FormattedServicePort } from './format.ts';
+import type { ChainId } from '../../../netfilter/xtables/chain.ts';
+import type { FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
+import type { FormattedDispatchRule, FormattedServicePort } from './format.ts';
 import type { PackedChains } from '../../../netfilter/xtables/packedChains.ts';
 import { packChains, unpackChains } from '../../../netfilter/xtables/packedChains.ts';
 

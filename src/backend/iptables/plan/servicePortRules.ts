@@ -1,14 +1,20 @@
 /**
  * One Service port in the terms of iptables: its own chains, and the rules in the shared chains that lead to them.
  */
-import type { Endpoint, ServicePort } from '../../../model/servicePort.ts';
-import { isExternallyReachable, servicePortName } from '../../../model/servicePort.ts';
+import {
+  type Endpoint,
+  type ServicePort,
+  isExternallyReachable,
+  servicePortName,
+  socketAddress,
+} from '../../../model/servicePort.ts';
 import { cidrContains } from '../../../model/ipFamily.ts';
-import type { PlanContext } from '../../engine/planContext.ts';
-import type { Chain, Table } from '../../engine/kubeChains.ts';
-import { externalServices, firewall, markMasquerade, nodePorts, services } from '../../engine/kubeChains.ts';
-import type { ServiceChains } from './chainNames.ts';
-import { serviceChains, socketAddress } from './chainNames.ts';
+import type { IptablesContext } from './context.ts';
+import type { Chain, Table } from '../../../netfilter/xtables/chain.ts';
+import { firewall, markMasquerade, services } from '../../engine/kubeChains.ts';
+import { externalServices, nodePorts } from './owned.ts';
+import type { ServicePortChains } from './chainNames.ts';
+import { servicePortChains } from './chainNames.ts';
 import type { Match, Rule, Target } from '../../../netfilter/xtables/rule.ts';
 import { comment, from, jumpTo, localDestination, localSource, to } from '../../../netfilter/xtables/rule.ts';
 
@@ -30,9 +36,9 @@ export interface DispatchRule {
 /** What is decided once about a Service port and read by everything below. */
 interface Subject {
   readonly port: ServicePort;
-  readonly context: PlanContext;
+  readonly context: IptablesContext;
   readonly name: string;
-  readonly chains: ServiceChains;
+  readonly chains: ServicePortChains;
   /** Anywhere: without any, traffic is refused; with some, but none that the policy allows, it is dropped. */
   readonly hasEndpoints: boolean;
   readonly internalChain: string | undefined;
@@ -44,7 +50,11 @@ interface Subject {
 }
 
 /** `commentsOmitted`: rules that there are as many of as endpoints go without comments. Order is that of the kernel. */
-export function planServicePort(port: ServicePort, context: PlanContext, commentsOmitted = false): ServicePortRules {
+export function planServicePort(
+  port: ServicePort,
+  context: IptablesContext,
+  commentsOmitted = false,
+): ServicePortRules {
   const subject = { ...describe(port, context), note: commentsOmitted ? noNote : someNote };
   const chains = subject.hasEndpoints ? ownChains(subject) : [];
   return {
@@ -57,8 +67,8 @@ export function planServicePort(port: ServicePort, context: PlanContext, comment
 const noNote = (): readonly Match[] => [];
 const someNote = (text: string): readonly Match[] => [comment(text)];
 
-function describe(port: ServicePort, context: PlanContext): Omit<Subject, 'note'> {
-  const chains = serviceChains(port);
+function describe(port: ServicePort, context: IptablesContext): Omit<Subject, 'note'> {
+  const chains = servicePortChains(port);
   const hasEndpoints = port.clusterEndpoints.length > 0;
   const chainFor = (policy: ServicePort['internalTrafficPolicy']): string | undefined => {
     if (policy === 'Cluster') return hasEndpoints ? chains.cluster : undefined;

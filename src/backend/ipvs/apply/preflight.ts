@@ -5,12 +5,12 @@
 import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import type { IPFamily } from '../../../model/ipFamily.ts';
 import { CommandError } from '../../../system/command.ts';
-import type { Iptables } from '../../../netfilter/xtables/iptables.ts';
+import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
 import { SyncError } from '../../../netfilter/errors.ts';
-import { restoreArguments } from '../../../netfilter/xtables/restore.ts';
+import { restoreArguments } from '../../../netfilter/xtables/transaction.ts';
 import type { Tools } from './kernel.ts';
 import type { SetId } from '../plan/sets.ts';
-import { setDefinition } from '../plan/sets.ts';
+import { definitionOf } from '../plan/sets.ts';
 
 interface Trial {
   /** What a kernel lacks that refuses it: in words, and the module and the option that give it. */
@@ -99,7 +99,7 @@ const setTypes: readonly { readonly id: SetId; readonly module: string; readonly
 
 function setTrials({ ipset }: Tools, family: IPFamily): readonly Trial[] {
   return setTypes.map(({ id, module, option }) => {
-    const definition = setDefinition(id, family, 1024);
+    const definition = definitionOf(id, family, 1024);
     return {
       lacking: lack(`no IP sets of type ${definition.split(' ')[0]}`, module, option),
       run: () => ipset.restore([createTrial(definition, family), destroyTrial(family)]),
@@ -126,7 +126,7 @@ function destroyTrial(family: IPFamily): string {
 async function tryMatch({ tools: { ipset }, iptables }: Programs, family: IPFamily): Promise<void> {
   const name = trialName(family);
   for (const { id } of setTypes) {
-    const definition = setDefinition(id, family, 1024);
+    const definition = definitionOf(id, family, 1024);
     if (!(await passes(() => ipset.restore([createTrial(definition, family)])))) continue;
     const fields = (definition.split(' ')[0] ?? '').split(',').map(() => 'dst');
     const rule = `*filter\n:${name} - [0:0]\n-A ${name} -m set --match-set ${name} ${fields.join(',')} -j RETURN\nCOMMIT\n`;

@@ -4,24 +4,30 @@
  * Virtual servers of others are left out: ours are those on the addresses of kube-ipvs0 and those that are in our
  * sets. (kube-proxy's own clean-up removes every virtual server of the node.)
  */
-import type { IPFamily } from '../../../model/ipFamily.ts';
 import { CommandError } from '../../../system/command.ts';
-import type { IptablesHost } from '../../../netfilter/xtables/iptables.ts';
-import { findIpset } from '../../../netfilter/ipset/ipset.ts';
-import { findIpvsadm } from '../../../netfilter/ipvs/ipvsadm.ts';
+import { findIpset } from '../../../netfilter/ipset/tools/ipset.ts';
+import { findIpvsadm } from '../../../netfilter/ipvs/tools/ipvsadm.ts';
 import { findNetlinkAddresses } from '../../../system/netlinkAddresses.ts';
 import { runTool } from '../../../netfilter/errors.ts';
-import { AddressReader, hasVirtualServers, ServerReader, SetReader } from '../apply/kernel.ts';
-import type { KernelState, ExistingSet } from '../plan/kernelState.ts';
-import type { SetId } from '../plan/sets.ts';
-import type { ServerName } from '../plan/virtualServer.ts';
-import { serverAddress, setMembersOf } from '../plan/virtualServer.ts';
+import { AddressReader } from '../apply/addressReader.ts';
+import { hasVirtualServers } from '../apply/kernel.ts';
+import { ServerReader } from '../../../netfilter/ipvs/serverReader.ts';
+import { SetReader } from '../../../netfilter/ipset/setReader.ts';
+import type { XtablesNode } from '../../../netfilter/xtables/tools/variant.ts';
+import type { KernelState } from '../plan/kernelState.ts';
+import type { ExistingSet } from '../../../netfilter/ipset/setReader.ts';
+import { type SetId, setIdsByName, spareSetName } from '../plan/sets.ts';
+import type { ServerName } from '../../../netfilter/ipvs/virtualServer.ts';
+import { serverAddress, setMembersOf } from '../../../netfilter/ipvs/virtualServer.ts';
+
+/** One IP family, and where the tools are. */
+export type OnNode = Pick<XtablesNode, 'family' | 'host'>;
 
 /** Throws a SyncError. */
-export async function readLeftovers(family: IPFamily, host: IptablesHost): Promise<KernelState> {
-  const { sets, hasSpare } = await readSets(family, host);
-  const { own, others, hasDevice } = await readAddresses(family, host);
-  const { servers } = await readServers(family, host);
+export async function readLeftovers({ family, host }: OnNode): Promise<KernelState> {
+  const { sets, names } = await readSets({ family, host });
+  const { own, others, hasDevice } = await readAddresses({ family, host });
+  const { servers } = await readServers({ family, host });
   const isOurs = (name: ServerName): boolean => own.has(serverAddress(name)) || isInSets(name, sets);
   return {
     hasDevice,
@@ -29,7 +35,7 @@ export async function readLeftovers(family: IPFamily, host: IptablesHost): Promi
     localAddresses: others,
     servers: new Map([...servers].filter(([name]) => isOurs(name))),
     sets,
-    hasSpareSet: hasSpare,
+    hasSpareSet: names.has(spareSetName(family)),
   };
 }
 
@@ -51,9 +57,9 @@ function isInSets(name: ServerName, sets: ReadonlyMap<SetId, ExistingSet>): bool
 }
 
 /** A kernel without IP sets has none of ours. */
-async function readSets(family: IPFamily, host: IptablesHost): Promise<SetReader> {
+async function readSets({ family, host }: OnNode): Promise<SetReader<SetId>> {
   const ipset = await findIpset(host);
-  const reader = new SetReader(family);
+  const reader = new SetReader(setIdsByName(family));
   try {
     await ipset?.save((line) => reader.read(line));
   } catch (error) {
@@ -62,7 +68,7 @@ async function readSets(family: IPFamily, host: IptablesHost): Promise<SetReader
   return reader;
 }
 
-async function readServers(family: IPFamily, host: IptablesHost): Promise<ServerReader> {
+async function readServers({ family, host }: OnNode): Promise<ServerReader> {
   const reader = new ServerReader(family);
   const ipvsadm = await findIpvsadm(host);
   if (ipvsadm === undefined || !(await hasVirtualServers(host))) return reader;
@@ -71,7 +77,7 @@ async function readServers(family: IPFamily, host: IptablesHost): Promise<Server
 }
 
 /** On kube-ipvs0 and on all other devices; none where `ip` is not installed. Throws a SyncError. */
-export async function readAddresses(family: IPFamily, host: IptablesHost): Promise<AddressReader> {
+export async function readAddresses({ family, host }: OnNode): Promise<AddressReader> {
   const ip = await findNetlinkAddresses(host);
   const reader = new AddressReader(family);
   await runTool('ip', async () => ip?.show((line) => reader.read(line)));

@@ -2,11 +2,11 @@
  * What has to be done to the kernel, as data, and its wording in the order in which it may be done.
  */
 import type { IPFamily } from '../../../model/ipFamily.ts';
-import { checked } from '../../../netfilter/xtables/rule.ts';
+import { checked } from '../../../netfilter/checked.ts';
 import type { Entry, SetId } from './sets.ts';
-import { setDefinition, setName, spareSetName } from './sets.ts';
-import type { RealServer, ServerName, ServerSettings } from './virtualServer.ts';
-import { formatRealServer, formatServer } from './virtualServer.ts';
+import { definitionOf, setName, spareSetName } from './sets.ts';
+import type { RealServer, ServerName, ServerSettings } from '../../../netfilter/ipvs/virtualServer.ts';
+import { formatRealServer, formatServer } from '../../../netfilter/ipvs/virtualServer.ts';
 
 export const deviceName = 'kube-ipvs0';
 
@@ -101,7 +101,7 @@ export function formatChangeSet(changes: ChangeSet, family: IPFamily): Steps {
 function formatSets({ sets, entries, enlarged, addresses }: ChangeSet, family: IPFamily): readonly string[] {
   const entry = (action: 'add' | 'del', { set, value }: Entry): string => `${action} ${setName(set, family)} ${value}`;
   return [
-    ...sets.map(({ id, maxElements }) => `create ${setName(id, family)} ${setDefinition(id, family, maxElements)}`),
+    ...sets.map(({ id, maxElements }) => `create ${setName(id, family)} ${definitionOf(id, family, maxElements)}`),
     ...enlarged.flatMap((set) => enlarge(set, family)),
     ...entries.added.map((each) => entry('add', each)),
     ...addresses.added.map((address) => entry('add', { set: 'KUBE-IPVS-IPS', value: checked.network(address) })),
@@ -113,7 +113,7 @@ function formatSets({ sets, entries, enlarged, addresses }: ChangeSet, family: I
 function enlarge({ id, maxElements, values }: ChangeSet['enlarged'][number], family: IPFamily): readonly string[] {
   const spare = spareSetName(family);
   return [
-    `create ${spare} ${setDefinition(id, family, maxElements)}`,
+    `create ${spare} ${definitionOf(id, family, maxElements)}`,
     ...values.map((value) => `add ${spare} ${value}`),
     `swap ${spare} ${setName(id, family)}`,
     `destroy ${spare}`,

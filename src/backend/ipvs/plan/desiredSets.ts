@@ -4,9 +4,9 @@
  */
 import type { ChangeSet } from './changeSet.ts';
 import { Owners } from './owners.ts';
-import type { ExistingSet } from './kernelState.ts';
+import type { ExistingSet } from '../../../netfilter/ipset/setReader.ts';
 import type { Entry, SetId } from './sets.ts';
-import { canBeFull, firstMaxElements, setIds } from './sets.ts';
+import { firstMaxElements, isBounded, setIds } from './sets.ts';
 
 /** `set entry`, to name an entry of any set. */
 type EntryKey = string;
@@ -110,7 +110,7 @@ export class DesiredSets {
   /** Whether the set is too small and is replaced, with all that it is to hold. */
   #enlarge(id: SetId, needed: number, { enlarged }: ChangeSet): boolean {
     const existing = this.#setOf(id);
-    if (!canBeFull(id) || needed <= existing.maxElements) return false;
+    if (!isBounded(id) || needed <= existing.maxElements) return false;
     const maxElements = 2 ** Math.ceil(Math.log2(needed + 1));
     this.#existing.set(id, { maxElements, entries: existing.entries });
     enlarged.push({ id, maxElements, values: [...existing.entries] });

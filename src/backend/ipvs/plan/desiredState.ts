@@ -38,11 +38,12 @@ import type { ChangeSet } from './changeSet.ts';
 import { emptyChangeSet } from './changeSet.ts';
 import { Owners } from './owners.ts';
 import type { ServicePortObjects } from './servicePortObjects.ts';
-import type { KernelState, ExistingServer } from './kernelState.ts';
-import { hasSettings } from './kernelState.ts';
+import type { KernelState } from './kernelState.ts';
+import type { ExistingServer } from '../../../netfilter/ipvs/serverReader.ts';
+import { hasSettings } from '../../../netfilter/ipvs/serverReader.ts';
 import { DesiredSets } from './desiredSets.ts';
-import type { ServerName, VirtualServer } from './virtualServer.ts';
-import { endsConnections, serverAddress } from './virtualServer.ts';
+import type { ServerName, VirtualServer } from '../../../netfilter/ipvs/virtualServer.ts';
+import { endsConnections, serverAddress } from '../../../netfilter/ipvs/virtualServer.ts';
 
 /** What a Service wants, as it was recorded last. */
 interface Recorded {

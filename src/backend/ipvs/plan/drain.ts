@@ -4,10 +4,11 @@
  */
 import type { ChangeSet } from './changeSet.ts';
 import { emptyChangeSet } from './changeSet.ts';
-import type { KernelState, ExistingServer } from './kernelState.ts';
+import type { KernelState } from './kernelState.ts';
+import type { ExistingServer } from '../../../netfilter/ipvs/serverReader.ts';
 import type { Entry } from './sets.ts';
-import type { ServerName } from './virtualServer.ts';
-import { serverAddress, setMembersOf } from './virtualServer.ts';
+import type { ServerName } from '../../../netfilter/ipvs/virtualServer.ts';
+import { serverAddress, setMembersOf } from '../../../netfilter/ipvs/virtualServer.ts';
 
 export interface Drain {
   /** What has to be done now. */

@@ -2,8 +2,11 @@
  * What the kernel holds, as data: read from its tools at the start and on each check, and kept up to date in memory in
  * between.
  */
+import type { ExistingSet } from '../../../netfilter/ipset/setReader.ts';
+import type { ExistingServer } from '../../../netfilter/ipvs/serverReader.ts';
+import { hasSettings } from '../../../netfilter/ipvs/serverReader.ts';
 import type { SetId } from './sets.ts';
-import type { ServerName } from './virtualServer.ts';
+import type { ServerName } from '../../../netfilter/ipvs/virtualServer.ts';
 
 export interface KernelState {
   readonly hasDevice: boolean;
@@ -15,25 +18,6 @@ export interface KernelState {
   readonly sets: Map<SetId, ExistingSet>;
   /** Whether there is a set left over in which a larger one was to be built, when that was cut short. */
   readonly hasSpareSet: boolean;
-}
-
-export interface ExistingServer {
-  readonly scheduler: string;
-  readonly persistenceSeconds: number | undefined;
-  readonly realServers: Map<string, ExistingRealServer>;
-}
-
-export interface ExistingRealServer {
-  readonly weight: number;
-  /** Active and inactive ones. */
-  readonly connections: number;
-  /** Replies come back through this node. */
-  readonly masquerading: boolean;
-}
-
-export interface ExistingSet {
-  readonly maxElements: number;
-  readonly entries: Set<string>;
 }
 
 /** A node that never ran ipvs. */
@@ -98,12 +82,4 @@ function serverDifference(actual: KernelState, desired: KernelState): string | u
       return `virtual server ${name} has real servers of somebody else`;
   }
   return undefined;
-}
-
-/** Whether two virtual servers have the same scheduler and affinity. */
-export function hasSettings(
-  one: Omit<ExistingServer, 'realServers'>,
-  other: Omit<ExistingServer, 'realServers'>,
-): boolean {
-  return one.scheduler === other.scheduler && one.persistenceSeconds === other.persistenceSeconds;
 }

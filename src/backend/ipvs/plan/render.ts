@@ -1,20 +1,16 @@
 /**
  * What an empty node would be given, tool by tool, in the order of a full sync.
  */
-import type { IPFamily } from '../../../model/ipFamily.ts';
 import type { ServiceState } from '../../../model/serviceState.ts';
-import { AppliedChains } from '../../iptables/plan/appliedChains.ts';
-import type { Differences } from '../../iptables/plan/transaction.ts';
-import { fullTransaction } from '../../iptables/plan/transaction.ts';
-import { restoreArguments } from '../../../netfilter/xtables/restore.ts';
-import type { FixedPlan } from '../../engine/kubeChains.ts';
+import { FixedChains, type FixedPlan } from '../../../netfilter/xtables/fixedChains.ts';
+import { fullTransaction, restoreArguments } from '../../../netfilter/xtables/transaction.ts';
+import type { ToolInput } from '../../mode.ts';
 import { deviceName, formatChangeSet } from './changeSet.ts';
-import type { IpvsContext } from './context.ts';
-import { declaredAddresses, ipvsContext } from './context.ts';
-import { planServicePort } from './servicePortObjects.ts';
-import { emptyKernel } from './kernelState.ts';
+import { declaredAddresses, type IpvsContext, ipvsContext } from './context.ts';
 import { DesiredState } from './desiredState.ts';
+import { emptyKernel } from './kernelState.ts';
 import { planRules } from './rules.ts';
+import { planServicePort } from './servicePortObjects.ts';
 
 /** The device is down and stays so: it only holds addresses. */
 export const addDevice = `link add ${deviceName} type dummy`;
@@ -25,7 +21,7 @@ export function formatTimeouts({ config }: Pick<ServiceState, 'config'>): string
   return `--set ${tcpTimeoutSeconds} ${tcpFinTimeoutSeconds} ${udpTimeoutSeconds}`;
 }
 
-/** Records what all Services of the state want. */
+/** Records what all Services of the state want. Throws InvalidRule. */
 export function recordAll(desired: DesiredState, state: ServiceState, context: IpvsContext): void {
   for (const key of state.keys()) {
     desired.record(
@@ -35,20 +31,13 @@ export function recordAll(desired: DesiredState, state: ServiceState, context: I
   }
 }
 
-interface Rendered {
-  readonly tool: string;
-  readonly args: readonly string[];
-  readonly family: IPFamily;
-  readonly input: string;
-}
-
 /** What an empty node would be given, in the order in which the tools run; one state for each IP family. */
-export function renderIpvs(...states: readonly ServiceState[]): readonly Rendered[] {
+export function renderIpvs(...states: readonly ServiceState[]): readonly ToolInput[] {
   return states.flatMap((state, index) => renderFamily(state, index === 0 ? [addDevice] : []));
 }
 
 /** The device is all families': whoever is loaded first makes it. */
-function renderFamily(state: ServiceState, device: readonly string[]): readonly Rendered[] {
+function renderFamily(state: ServiceState, device: readonly string[]): readonly ToolInput[] {
   const { family } = state;
   const localAddresses = declaredAddresses(state);
   const context = ipvsContext(state, localAddresses);
@@ -69,17 +58,8 @@ function renderFamily(state: ServiceState, device: readonly string[]): readonly 
 }
 
 function renderRules(fixed: FixedPlan): string {
-  return formatRules(fixed, new AppliedChains(fixed), {
-    missingJumps: fixed.jumps,
-    staleJumps: [],
-    stale: () => [],
-    variant: 'legacy',
-  });
-}
-
-/** The input of iptables-restore for rules that no Service adds to. */
-export function formatRules(fixed: FixedPlan, chains: AppliedChains, differences: Differences): string {
-  return [...fullTransaction({ fixed, keys: () => [], rulesOf: () => [] }, chains, differences)].join('');
+  const differences = { missingJumps: fixed.jumps, staleJumps: [], stale: () => [], variant: 'legacy' } as const;
+  return [...fullTransaction(new FixedChains(fixed), differences)].join('');
 }
 
 function text(lines: readonly string[]): string {

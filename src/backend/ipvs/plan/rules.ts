@@ -2,19 +2,18 @@
  * The few iptables rules of ipvs mode, the same for any number of Services: who is masqueraded, who is kept out. Shapes
  * and names are kube-proxy's (ipvs mode, 1.36); where they differ, docs/adr says why.
  */
-import type { Chain, FixedPlan } from '../../engine/kubeChains.ts';
+import type { Chain } from '../../../netfilter/xtables/chain.ts';
+import type { FixedPlan } from '../../../netfilter/xtables/fixedChains.ts';
 import {
-  bridge,
   canaryChains,
   firewall,
   forward,
-  ipvs,
-  jumps,
   markChain,
   markMasquerade,
   postroutingChain,
   services,
 } from '../../engine/kubeChains.ts';
+import { accessFilter, bridge, bridgeJumps, jumps, loadBalancer, nodePort, sourceRanges } from './owned.ts';
 import type { Match, Rule, Target } from '../../../netfilter/xtables/rule.ts';
 import {
   comment,
@@ -34,7 +33,7 @@ type Side = 'src' | 'dst';
 /** All rules of the mode in one IP family. */
 export function planRules(context: IpvsContext): FixedPlan {
   return {
-    jumps: jumps.ipvs,
+    jumps,
     chains: [
       markChain(context),
       loadBalancerChain(context),
@@ -50,13 +49,12 @@ export function planRules(context: IpvsContext): FixedPlan {
       filterChain(context),
       ...canaryChains,
     ],
-    dispatch: [],
   };
 }
 
 /** What must stand before any address does, so that no address ever opens the node's own ports. */
 export function planAccessFilter(context: IpvsContext): FixedPlan {
-  return { jumps: jumps.ipvs.filter(({ to }) => to === ipvs.filter), chains: [filterChain(context)], dispatch: [] };
+  return { jumps: jumps.filter(({ to }) => to === accessFilter), chains: [filterChain(context)] };
 }
 
 /**
@@ -71,12 +69,11 @@ export function planBridge(context: OfFamily): FixedPlan {
     member(context, 'KUBE-IPVS-IPS', 'src'),
   );
   return {
-    jumps: jumps.bridge,
+    jumps: bridgeJumps,
     chains: [
       { ...filterChain(context), name: bridge },
       { table: 'nat', name: bridge, rules: [answerable] },
     ],
-    dispatch: [],
   };
 }
 
@@ -110,7 +107,7 @@ function servicesChain(context: IpvsContext): Chain {
     name: services,
     rules: [
       rule(goBack, from(context.loopback)),
-      rule(jumpTo(ipvs.loadBalancer), comment('Kubernetes service lb portal'), balancer),
+      rule(jumpTo(loadBalancer), comment('Kubernetes service lb portal'), balancer),
       rule(accept, balancer),
       clusterMasquerade(context, clusterIP),
       rule(accept, clusterIP),
@@ -118,7 +115,7 @@ function servicesChain(context: IpvsContext): Chain {
       rule(accept, external),
       ...localPolicy(externalLocal),
       rule(accept, externalLocal),
-      rule(jumpTo(ipvs.nodePort), localDestination),
+      rule(jumpTo(nodePort), localDestination),
     ],
   };
 }
@@ -142,7 +139,7 @@ function localPolicy(...matches: readonly Match[]): readonly Rule[] {
 
 function loadBalancerChain(context: IpvsContext): Chain {
   const local = member(context, 'KUBE-LOAD-BALANCER-LOCAL', 'dst', 'dst');
-  return { table: 'nat', name: ipvs.loadBalancer, rules: [...localPolicy(local), rule(goBack, local), rule(mark)] };
+  return { table: 'nat', name: loadBalancer, rules: [...localPolicy(local), rule(goBack, local), rule(mark)] };
 }
 
 function nodePortChain(context: IpvsContext): Chain {
@@ -159,7 +156,7 @@ function nodePortChain(context: IpvsContext): Chain {
   const sctpLocal = member(context, 'KUBE-NODE-PORT-LOCAL-SCTP-HASH', 'dst', 'dst');
   return {
     table: 'nat',
-    name: ipvs.nodePort,
+    name: nodePort,
     rules: [
       ...ports('TCP', 'KUBE-NODE-PORT-TCP', 'KUBE-NODE-PORT-LOCAL-TCP'),
       ...ports('UDP', 'KUBE-NODE-PORT-UDP', 'KUBE-NODE-PORT-LOCAL-UDP'),
@@ -216,7 +213,7 @@ function barriers(context: IpvsContext): readonly Rule[] {
   const withSourceRanges = member(context, 'KUBE-LOAD-BALANCER-FW', 'dst', 'dst');
   return [
     rule(
-      jumpTo(ipvs.sourceRanges),
+      jumpTo(sourceRanges),
       comment('Kubernetes service load balancer ip + port for load balancer with sourceRange'),
       withSourceRanges,
     ),
@@ -227,7 +224,7 @@ function barriers(context: IpvsContext): readonly Rule[] {
 function sourceRangesChain(context: IpvsContext, table: 'filter' | 'mangle'): Chain {
   return {
     table,
-    name: ipvs.sourceRanges,
+    name: sourceRanges,
     rules: [
       rule(goBack, member(context, 'KUBE-LOAD-BALANCER-SOURCE-CIDR', 'dst', 'dst', 'src')),
       rule(goBack, member(context, 'KUBE-LOAD-BALANCER-SOURCE-IP', 'dst', 'dst', 'src')),
@@ -240,7 +237,7 @@ function healthCheckChain(context: IpvsContext): Chain {
   const ports = member(context, 'KUBE-HEALTH-CHECK-NODE-PORT', 'dst');
   return {
     table: 'filter',
-    name: ipvs.nodePort,
+    name: nodePort,
     rules: [rule(accept, comment('Kubernetes health check node port'), { kind: 'protocol', protocol: 'TCP' }, ports)],
   };
 }
@@ -256,7 +253,7 @@ export const bridgeSets: readonly SetId[] = [...known, 'KUBE-HEALTH-CHECK-NODE-P
 function filterChain(context: OfFamily): Chain {
   return {
     table: 'filter',
-    name: ipvs.filter,
+    name: accessFilter,
     rules: [
       ...known.map((set) => rule(goBack, member(context, set, 'dst', 'dst'))),
       rule(goBack, { kind: 'protocol', protocol: 'TCP' }, member(context, 'KUBE-HEALTH-CHECK-NODE-PORT', 'dst')),

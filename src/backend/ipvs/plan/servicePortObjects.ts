@@ -2,15 +2,20 @@
  * One Service port in the terms of ipvs: a virtual server for each of its addresses, and what the rules must know of
  * them.
  */
-import type { Endpoint, ServicePort } from '../../../model/servicePort.ts';
-import { isExternallyReachable, servicePortName } from '../../../model/servicePort.ts';
+import {
+  type Endpoint,
+  type ServicePort,
+  isExternallyReachable,
+  servicePortName,
+  socketAddress,
+} from '../../../model/servicePort.ts';
 import { cidrContains } from '../../../model/ipFamily.ts';
-import { socketAddress } from '../../iptables/plan/chainNames.ts';
 import type { IpvsContext } from './context.ts';
-import type { Entry, SetId, Socket } from './sets.ts';
+import type { Entry, SetId } from './sets.ts';
+import type { Socket } from '../../../netfilter/socket.ts';
 import { portEntry, socketEntry } from './sets.ts';
-import type { VirtualServer } from './virtualServer.ts';
-import { serverName } from './virtualServer.ts';
+import type { VirtualServer } from '../../../netfilter/ipvs/virtualServer.ts';
+import { serverName } from '../../../netfilter/ipvs/virtualServer.ts';
 
 export interface ServicePortObjects {
   /** Unique in a plan, and the owner of all below: of two with the same address and port, the first by name gets it. */

@@ -4,10 +4,8 @@
  * words them, so that both can be compared.
  */
 import type { IPFamily } from '../../../model/ipFamily.ts';
-import type { Protocol } from '../../../model/service.ts';
-import { checked } from '../../../netfilter/xtables/rule.ts';
-
-type SetType = 'bitmap:port' | 'hash:ip' | 'hash:ip,port' | 'hash:ip,port,ip' | 'hash:ip,port,net';
+import { canBeFull, portValue, setDefinition, type SetType, socketValue } from '../../../netfilter/ipset/entries.ts';
+import type { Socket } from '../../../netfilter/socket.ts';
 
 const types = {
   'KUBE-LOOP-BACK': 'hash:ip,port,ip',
@@ -52,16 +50,19 @@ export function spareSetName(family: IPFamily): string {
   return family === 'ipv4' ? 'KUBE-SPARE-4' : 'KUBE-SPARE-6';
 }
 
-/** Only hash sets can be full: a bitmap has room for every port. */
-export function canBeFull(id: SetId): boolean {
-  return types[id] !== 'bitmap:port';
+/** Whether the set can be full. */
+export function isBounded(id: SetId): boolean {
+  return canBeFull(types[id]);
 }
 
 /** `create NAME TYPE …` without the first word and the name. */
-export function setDefinition(id: SetId, family: IPFamily, maxElements: number): string {
-  const type: SetType = types[id];
-  if (type === 'bitmap:port') return `${type} range 0-65535`;
-  return `${type} family ${family === 'ipv4' ? 'inet' : 'inet6'} hashsize 1024 maxelem ${checked.integer(maxElements, 2 ** 31)}`;
+export function definitionOf(id: SetId, family: IPFamily, maxElements: number): string {
+  return setDefinition(types[id], family, maxElements);
+}
+
+/** By name, in one family. */
+export function setIdsByName(family: IPFamily): ReadonlyMap<string, SetId> {
+  return new Map(setIds.map((id) => [setName(id, family), id]));
 }
 
 /** One member of a set. */
@@ -70,27 +71,12 @@ export interface Entry {
   readonly value: string;
 }
 
-export interface Socket {
-  readonly protocol: Protocol;
-  readonly address: string;
-  readonly port: number;
-}
-
 /** Throws InvalidRule. */
 export function portEntry(set: SetId, port: number): Entry {
-  return { set, value: String(checked.integer(port, 65_535)) };
+  return { set, value: portValue(port) };
 }
 
 /** `source`: an address or a network, for sets of three fields. Throws InvalidRule. */
-export function socketEntry(set: SetId, { address, protocol, port }: Socket, source?: string): Entry {
-  const socket = `${checked.network(address)},${checked.protocol(protocol.toLowerCase())}:${checked.integer(port, 65_535)}`;
-  return {
-    set,
-    value: source === undefined ? socket : `${socket},${checked.network(source.replace(wholeAddress(source), ''))}`,
-  };
-}
-
-/** A network of one address is worded without its length. */
-function wholeAddress(network: string): RegExp {
-  return network.includes(':') ? /\/128$/ : /\/32$/;
+export function socketEntry(set: SetId, socket: Socket, source?: string): Entry {
+  return { set, value: socketValue(socket, source) };
 }

@@ -2,15 +2,23 @@
  * Which of the kernel's two iptables a node uses. Rules in both at once are applied one after the other, so the choice
  * must be that of kubelet and the CNI plugin.
  */
-import type { NodeConfig } from '../../api/nodeConfig.ts';
-import type { IPFamily } from '../../model/ipFamily.ts';
-import { runTool, SyncError, toolMissing } from '../errors.ts';
-import { findIptables, type Iptables, type IptablesHost } from './iptables.ts';
+import type { IPFamily } from '../../../model/ipFamily.ts';
+import type { ToolHost } from '../../../system/command.ts';
+import { runTool, SyncError, toolMissing } from '../../errors.ts';
+import type { Ownership } from '../ownership.ts';
+import type { TablesView } from '../tables.ts';
+import { findIptables, type Iptables } from './iptables.ts';
 import { readTables } from './readTables.ts';
-import type { TablesView } from './tables.ts';
 
-/** Which of the kernel's two packet filters. */
-export type Variant = 'nft' | 'legacy';
+/** Auto is the variant that the node uses already. */
+export type VariantChoice = 'Auto' | 'Nft' | 'Legacy';
+
+/** The programs of iptables on one node for one IP family, and what they are to know. */
+export interface XtablesNode {
+  readonly family: IPFamily;
+  readonly host: ToolHost;
+  readonly ownership: Ownership;
+}
 
 export interface VariantSurvey {
   readonly view: {
@@ -33,7 +41,7 @@ export function preferVariant<Survey extends VariantSurvey>(surveys: readonly Su
 }
 
 /** Every variant that is installed here, nft first. Throws a SyncError. */
-async function installedVariants(family: IPFamily, host: IptablesHost): Promise<readonly Iptables[]> {
+async function installedVariants({ family, host }: XtablesNode): Promise<readonly Iptables[]> {
   return runTool('iptables', async () => {
     const named = [await findIptables(family, 'nft', host), await findIptables(family, 'legacy', host)].filter(
       (each) => each !== undefined,
@@ -53,12 +61,12 @@ export interface VariantView {
  * Every variant with what it holds. One that this process may not read is left out if another can be: it cannot have
  * written there either. Throws a SyncError where none can be read.
  */
-export async function readVariants(family: IPFamily, host: IptablesHost): Promise<readonly VariantView[]> {
+export async function readVariants(node: XtablesNode): Promise<readonly VariantView[]> {
   const read: VariantView[] = [];
   let failure: unknown;
-  for (const iptables of await installedVariants(family, host)) {
+  for (const iptables of await installedVariants(node)) {
     try {
-      read.push({ iptables, view: await readTables(iptables) });
+      read.push({ iptables, view: await readTables(iptables, node.ownership) });
     } catch (error) {
       failure ??= error;
     }
@@ -67,19 +75,12 @@ export async function readVariants(family: IPFamily, host: IptablesHost): Promis
   return read;
 }
 
-/**
- * The variant that the configuration asks for, or with Auto the one that the node uses already. Throws a SyncError when
- * it is not here.
- */
-export async function selectIptables(
-  family: IPFamily,
-  config: Pick<NodeConfig, 'iptables'>,
-  host: IptablesHost,
-): Promise<Iptables> {
-  const choice = config.iptables?.backend ?? 'Auto';
+/** The variant of that choice. Throws a SyncError when it is not here. */
+export async function selectIptables(node: XtablesNode, choice: VariantChoice): Promise<Iptables> {
+  const { family, host } = node;
   const name = family === 'ipv4' ? 'iptables' : 'ip6tables';
   if (choice === 'Auto') {
-    const used = preferVariant(await readVariants(family, host));
+    const used = preferVariant(await readVariants(node));
     if (used !== undefined) return used.iptables;
     throw toolMissing(`${name}-restore and ${name}-save are`, 'iptables');
   }
@@ -93,4 +94,27 @@ export async function selectIptables(
     'VariantMissing',
     `this node has no ${choice} variant of ${name}; set iptables.backend to Auto or install it`,
   );
+}
+
+/** Selects once for each choice: a node does not change its variant while it runs. */
+export class VariantSelector {
+  readonly #node: XtablesNode;
+  readonly #selected = new Map<VariantChoice, Iptables>();
+
+  constructor(node: XtablesNode) {
+    this.#node = node;
+  }
+
+  /** Throws a SyncError. */
+  async select(choice: VariantChoice = 'Auto'): Promise<Iptables> {
+    return this.#selected.get(choice) ?? this.reselect(choice);
+  }
+
+  /** Selects anew; gives the same object again where the variant is the same. Throws a SyncError. */
+  async reselect(choice: VariantChoice = 'Auto'): Promise<Iptables> {
+    const [before, found] = [this.#selected.get(choice), await selectIptables(this.#node, choice)];
+    const iptables = before?.variant === found.variant ? before : found;
+    this.#selected.set(choice, iptables);
+    return iptables;
+  }
 }

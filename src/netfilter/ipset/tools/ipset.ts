@@ -1,8 +1,8 @@
 /**
  * The program that speaks to the kernel's IP sets. Nothing is decided here.
  */
-import { findProgram, runCommand } from '../../system/command.ts';
-import type { IptablesHost } from '../xtables/iptables.ts';
+import { findProgram, runCommand } from '../../../system/command.ts';
+import type { ToolHost } from '../../../system/command.ts';
 
 export interface Ipset {
   /** Hands over every line of `ipset save`: all sets of all owners. */
@@ -16,9 +16,7 @@ export const ipsetArguments: readonly string[] = ['-exist', 'restore'];
 const timeoutMs = 60_000;
 
 /** undefined when it is not installed. */
-export async function findIpset({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<
-  Ipset | undefined
-> {
+export async function findIpset({ run = runCommand, find = findProgram }: ToolHost = {}): Promise<Ipset | undefined> {
   const file = await find('ipset');
   if (file === undefined) return undefined;
   return {

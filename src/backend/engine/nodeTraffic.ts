@@ -1,13 +1,12 @@
 /**
- * What the rules depend on besides the Services: the node's configuration and the node itself, in the terms of
- * iptables.
+ * What the objects of Services depend on besides the Services: the node's configuration and the node itself. Data
+ * alone: how a mode tells by it who is a pod is the mode's.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import { cidrContains, familyOf } from '../../model/ipFamily.ts';
 import type { NodeRecord } from '../../model/node.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
-import type { Match } from '../../netfilter/xtables/rule.ts';
 
 export interface PlanContext {
   readonly family: IPFamily;
@@ -15,8 +14,8 @@ export interface PlanContext {
   readonly mark: number;
   readonly masqueradeAll: boolean;
   readonly tcpBeLiberal: boolean;
-  /** How packets of this node's or the cluster's own pods are recognized; undefined without a detector. */
-  readonly podTraffic: PodTraffic | undefined;
+  /** By what packets of this node's or the cluster's own pods are recognized; undefined without a detector. */
+  readonly pods: PodSource | undefined;
   /** Canonical addresses and networks, or all of the node's addresses. */
   readonly nodePortNetworks: readonly string[] | 'all';
   /** A network. */
@@ -25,25 +24,29 @@ export interface PlanContext {
   readonly nodeAddress: string | undefined;
 }
 
-export interface PodTraffic {
-  readonly isPod: Match;
-  readonly isNotPod: Match;
-}
+/** Pods have a source address in this network, or come by this interface, or one whose name begins so. */
+export type PodSource = { readonly network: string } | { readonly interface: string; readonly isPrefix: boolean };
 
 type Surroundings = Pick<ServiceState, 'config' | 'node' | 'family'>;
 
 const loopbacks: { readonly [family in IPFamily]: string } = { ipv4: '127.0.0.0/8', ipv6: '::1/128' };
 
-/** What the rules of one family depend on. */
-export function planContext({ config, node, family }: Surroundings): PlanContext {
+/**
+ * What the objects of one family depend on. `defaultNodePortAddresses`: as `nodePorts.addresses`, for a configuration
+ * without; the mode's own.
+ */
+export function planContext(
+  { config, node, family }: Surroundings,
+  defaultNodePortAddresses: readonly string[] = [],
+): PlanContext {
   const nodeAddress = node.addresses.find((address) => familyOf(address) === family);
   return {
     family,
     mark: 2 ** config.masquerade.bit,
     masqueradeAll: config.masquerade.all,
     tcpBeLiberal: config.conntrack.tcpBeLiberal,
-    podTraffic: config.localTraffic && detectors[config.localTraffic.detect](config.localTraffic, node, family),
-    nodePortNetworks: nodePortNetworks(config.nodePorts?.addresses ?? [], nodeAddress, family),
+    pods: config.localTraffic && detectors[config.localTraffic.detect](config.localTraffic, node, family),
+    nodePortNetworks: nodePortNetworks(config.nodePorts?.addresses ?? defaultNodePortAddresses, nodeAddress, family),
     loopback: loopbacks[family],
     nodeAddress,
   };
@@ -58,32 +61,30 @@ type Detector = NonNullable<NodeConfig['localTraffic']>;
 
 const detectors: Record<
   Detector['detect'],
-  (detector: Detector, node: NodeRecord, family: IPFamily) => PodTraffic | undefined
+  (detector: Detector, node: NodeRecord, family: IPFamily) => PodSource | undefined
 > = {
   ClusterCIDR: (detector, _node, family) => fromNetwork(detector.clusterCIDRs ?? [], family),
   NodeCIDR: (_detector, node, family) => fromNetwork(node.podCIDRs, family),
-  BridgeInterface: (detector) => fromInterface(detector.interface),
-  InterfaceNamePrefix: (detector) => fromInterface(detector.interface && anyThatBeginsWith(detector.interface)),
+  BridgeInterface: (detector) => fromInterface(detector.interface, false),
+  InterfaceNamePrefix: (detector) => fromInterface(detector.interface, true),
 };
 
 /** The longest name there can be (IFNAMSIZ) is the beginning of no other. */
-function anyThatBeginsWith(prefix: string): string {
-  return prefix.length < 15 ? `${prefix}+` : prefix;
-}
+const maxInterfaceName = 15;
 
 /**
  * A network that holds every address distinguishes nobody, and iptables-nft takes no rule about addresses outside of
  * it.
  */
-function fromNetwork(networks: readonly string[], family: IPFamily): PodTraffic | undefined {
+function fromNetwork(networks: readonly string[], family: IPFamily): PodSource | undefined {
   const network = networks.find((each) => familyOf(each) === family);
   if (network === undefined || network.endsWith('/0')) return undefined;
-  return { isPod: { kind: 'source', network }, isNotPod: { kind: 'source', network, negated: true } };
+  return { network };
 }
 
-function fromInterface(name: string | undefined): PodTraffic | undefined {
+function fromInterface(name: string | undefined, isPrefix: boolean): PodSource | undefined {
   if (name === undefined) return undefined;
-  return { isPod: { kind: 'inInterface', name }, isNotPod: { kind: 'inInterface', name, negated: true } };
+  return { interface: name, isPrefix: isPrefix && name.length < maxInterfaceName };
 }
 
 function nodePortNetworks(

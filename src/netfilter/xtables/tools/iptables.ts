@@ -1,14 +1,12 @@
 /**
  * The programs of iptables: which there are, and how they are run. Nothing is decided here.
  */
-import type { RunCommand } from '../../system/command.ts';
-import { findProgram, runCommand } from '../../system/command.ts';
-
-/** Which of the kernel's two packet filters a program writes to. */
-export type IptablesVariant = 'nft' | 'legacy';
+import type { IPFamily } from '../../../model/ipFamily.ts';
+import { findProgram, runCommand, type ToolHost } from '../../../system/command.ts';
+import type { IptablesVariant } from '../chain.ts';
 
 export interface Iptables {
-  readonly family: 'ipv4' | 'ipv6';
+  readonly family: IPFamily;
   readonly variant: IptablesVariant;
   /** e.g. `1.8.9` */
   readonly version: string;
@@ -17,12 +15,6 @@ export interface Iptables {
   /** The lines of one table, each rule behind what it counted: `[packets:bytes] -A CHAIN …`. */
   counters(table: string, onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
   restore(args: readonly string[], input: Iterable<string>, signal?: AbortSignal): Promise<void>;
-}
-
-export interface IptablesHost {
-  readonly run?: RunCommand;
-  /** Gives a program's absolute path; without it the usual directories are searched. */
-  readonly find?: (name: string) => Promise<string | undefined>;
 }
 
 const versionTimeoutMs = 5000;
@@ -39,9 +31,9 @@ const restoreTimeoutMsPerKiB = 50;
  * here. undefined when they are not installed; throws CommandError when they cannot be run.
  */
 export async function findIptables(
-  family: 'ipv4' | 'ipv6',
+  family: IPFamily,
   flavor: IptablesVariant | 'default',
-  host: IptablesHost = {},
+  host: ToolHost = {},
 ): Promise<Iptables | undefined> {
   const { run = runCommand, find = findProgram } = host;
   const name = (family === 'ipv4' ? 'iptables' : 'ip6tables') + (flavor === 'default' ? '' : `-${flavor}`);

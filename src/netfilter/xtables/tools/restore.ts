@@ -2,10 +2,8 @@
  * @module iptables (xtables), both variants: loads a transaction with iptables-restore.
  */
 import type { Iptables } from './iptables.ts';
-import { hasNoResources, runTool, SyncError } from '../errors.ts';
-
-/** As kube-proxy runs it: -w waits for another program's lock, in seconds. */
-export const restoreArguments: readonly string[] = ['-w', '5', '--noflush', '--counters'];
+import { restoreArguments } from '../transaction.ts';
+import { hasNoResources, runTool, SyncError } from '../../errors.ts';
 
 export interface RestoreRequest {
   /** Pieces of the input, read while it is written. */

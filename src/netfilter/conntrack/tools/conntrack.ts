@@ -4,9 +4,9 @@
  * Reading it is one dump by the program conntrack. So would be each `conntrack -D`, which is why what was found is
  * deleted without it.
  */
-import { CommandError, findProgram, runCommand } from '../../system/command.ts';
+import { CommandError, findProgram, runCommand } from '../../../system/command.ts';
 import { deleteFlows, type TrackedFlow } from './deleteFlows.ts';
-import type { IptablesHost } from '../xtables/iptables.ts';
+import type { ToolHost } from '../../../system/command.ts';
 
 /** Where a flow was sent, and who answers it: the same, unless an address was translated. */
 export interface UdpFlow extends TrackedFlow {
@@ -23,7 +23,7 @@ export interface Conntrack {
 
 const timeoutMs = 30_000;
 
-export function conntrack({ run = runCommand, find = findProgram }: IptablesHost = {}): Conntrack {
+export function conntrack({ run = runCommand, find = findProgram }: ToolHost = {}): Conntrack {
   return {
     listUdp: async (family, onFlow, signal) => {
       const onLine = (line: string): void => {
@@ -73,7 +73,7 @@ export function parseFlow(line: string): UdpFlow | undefined {
 export async function endFlowsTo(
   to: { protocol: string; address: string; port: string },
   family: 'ipv4' | 'ipv6',
-  { run = runCommand, find = findProgram }: IptablesHost = {},
+  { run = runCommand, find = findProgram }: ToolHost = {},
 ): Promise<void> {
   const file = await find('conntrack');
   if (file === undefined) return;

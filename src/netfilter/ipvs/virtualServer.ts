@@ -1,20 +1,17 @@
 /**
  * Virtual servers as data, and the only place that words them for ipvsadm.
  */
-import type { NodeConfig } from '../../../api/nodeConfig.ts';
-import { familyOf } from '../../../model/ipFamily.ts';
-import type { Protocol } from '../../../model/service.ts';
-import { checked } from '../../../netfilter/xtables/rule.ts';
-import type { Socket } from './sets.ts';
-
-export type Scheduler = NonNullable<NodeConfig['ipvs']>['scheduler'];
+import { familyOf } from '../../model/ipFamily.ts';
+import type { Protocol } from '../../model/protocol.ts';
+import { checked } from '../checked.ts';
+import type { Socket } from '../socket.ts';
 
 /** How ipvsadm names a virtual server: `-t 10.96.0.1:443`, `-u [fd00::1]:53`, `--sctp-service 10.96.0.1:80`. */
 export type ServerName = string;
 
 export interface VirtualServer {
   readonly name: ServerName;
-  /** Of Scheduler, or another one that somebody else chose. */
+  /** By name; one of the kernel's. */
   readonly scheduler: string;
   /** Seconds for which a client stays with its real server; undefined without affinity. */
   readonly persistenceSeconds: number | undefined;

@@ -1,15 +1,14 @@
 /**
  * What the kernel holds of ours, as far as this process knows, and what a change makes of it.
  *
- * The model. An AppliedChains is filled once with all Services (`fill`, then `finishFill`), while the transaction that
+ * The model. A ServiceChains is filled once with all Services (`fill`, then `finishFill`), while the transaction that
  * writes them is made. From then on `change` takes changed Services over and gives a ChangeSet: the chains to write,
  * the rules to insert and to remove, and the chains to delete. The object describes the kernel only after that
  * transaction was committed. After a failure its owner throws it away, and the next sync reads the tables and fills a
  * new one.
  *
- * Three kinds of chains:
+ * Two kinds of chains, beside the fixed ones (FixedChains), which are never part of a change:
  *
- * - fixed chains, which depend on the configuration alone and are never part of a change;
  * - the chains of a Service, each of one Service alone;
  * - dispatch chains, which all Services put rules into. Rules of the plan itself stay behind those of the Services.
  *
@@ -38,15 +37,18 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ServiceKey } from '../../../model/service.ts';
-import type { ChainId, FixedPlan, Jump, Table } from '../../engine/kubeChains.ts';
-import { services } from '../../engine/kubeChains.ts';
-import type { UnpackedChain } from '../../../netfilter/xtables/packedChains.ts';
+import type { ChainId, ChainSize, DesiredChains, Jump, Table } from '../../../netfilter/xtables/chain.ts';
+import { FixedChains } from '../../../netfilter/xtables/fixedChains.ts';
+import { digestOf, formatChain, type FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
 import { unpackChains } from '../../../netfilter/xtables/packedChains.ts';
+import { hexDigest, RulesTally } from '../../../netfilter/xtables/rulesTally.ts';
+import { services } from '../../engine/kubeChains.ts';
 import type { TreeChange } from './dispatchTree.ts';
 import { DispatchTree, needsTree } from './dispatchTree.ts';
+import type { DispatchPlan } from './fixed.ts';
+import type { FormattedDispatchRule, FormattedServicePort } from './format.ts';
+import { compareDispatch } from './format.ts';
 import { isFrontend } from './frontend.ts';
-import type { FormattedChain, FormattedDispatchRule, FormattedServicePort } from './format.ts';
-import { compareDispatch, digestOf, formatChain } from './format.ts';
 import type { ServiceEntry } from './serviceEntry.ts';
 import { entryOf, missingFrom, noEntry, staleChains, writtenChains } from './serviceEntry.ts';
 
@@ -67,35 +69,30 @@ export interface Insertion {
   readonly position: number;
 }
 
-export interface ChainSize extends ChainId {
-  /** Number of rules. */
-  readonly rules: number;
-}
-
 /** All of ours that this process wrote, in one IP family. */
-export class AppliedChains {
+export class ServiceChains implements DesiredChains {
   readonly #services = new Map<ServiceKey, ServiceEntry>();
   /** What stands in the dispatch chains, in order; without the frontends while they have a tree. */
   readonly #dispatch = new Map<string, FormattedDispatchRule[]>();
   /** All frontends, whether their buckets have chains or not. */
   readonly #frontends = new DispatchTree();
   #hasTree: boolean;
-  readonly #fixed: readonly FormattedChain[];
+  readonly fixed: FixedChains;
   /** The dispatch chains with the rules that stay behind those of the Services. */
   readonly #tails: readonly FormattedChain[];
-  readonly jumps: readonly Jump[];
-  #digest = 0n;
+  readonly #tally = new RulesTally();
   #endpoints = 0;
-  readonly #rules: Record<Table, number> = { filter: 0, nat: 0, mangle: 0 };
 
   /** `hasTree`: whether the kernel has a tree of dispatch, which goes at fewer frontends than it comes at. */
-  constructor({ jumps, chains, dispatch }: FixedPlan, hasTree = false) {
+  constructor({ jumps, chains, dispatch }: DispatchPlan, hasTree = false) {
     this.#hasTree = hasTree;
-    this.jumps = jumps;
-    this.#fixed = chains.map(formatChain);
+    this.fixed = new FixedChains({ jumps, chains });
     this.#tails = dispatch.map(formatChain);
-    for (const chain of [...this.#fixed, ...this.#tails])
-      this.#count({ table: chain.table, rules: chain.rules.length, digest: digestOf(chain) }, 1);
+    for (const chain of this.#tails) this.#tally.addChain(chain);
+  }
+
+  get jumps(): readonly Jump[] {
+    return this.fixed.jumps;
   }
 
   /** Number of Services that have rules. */
@@ -110,13 +107,15 @@ export class AppliedChains {
 
   /** Number of our rules in our chains; the jumps of the kernel's own chains are not among them. */
   get rulesByTable(): Readonly<Record<Table, number>> {
+    const [fixed, own] = [this.fixed.tally.byTable, this.#tally.byTable];
     // One jump leads to each bucket.
-    return { ...this.#rules, nat: this.#rules.nat + this.#frontends.chainSizes.size };
+    const nat = fixed.nat + own.nat + this.#frontends.chainSizes.size;
+    return { filter: fixed.filter + own.filter, nat, mangle: fixed.mangle + own.mangle };
   }
 
   /** 16 hexadecimal digits, equal for equal rules. */
   get rulesHash(): string {
-    return this.#digest.toString(16).padStart(16, '0');
+    return hexDigest(this.fixed.tally.digest, this.#tally.digest);
   }
 
   /** Takes a Service in before `finishFill`: nothing is compared, and nothing sorted yet. */
@@ -138,17 +137,25 @@ export class AppliedChains {
     return this.#hasTree ? this.#frontends.rebuild() : [];
   }
 
-  /** All rules of a dispatch chain of the plan, in order. */
-  dispatchRules(chain: FormattedChain): readonly string[] {
+  /** The dispatch chains of a table with all their rules, in the order of the plan. */
+  dispatchChains(table: Table): readonly FormattedChain[] {
+    return this.#tails.filter((tail) => tail.table === table).map((tail) => this.#dispatchChain(tail));
+  }
+
+  #dispatchChain(tail: FormattedChain): FormattedChain {
+    return { ...tail, rules: this.#dispatchRules(tail) };
+  }
+
+  #dispatchRules(chain: FormattedChain): readonly string[] {
     if (this.#hasTree && dispatchKey(chain) === frontendsKey) return [...this.#frontends.rootRules(), ...chain.rules];
     return [...(this.#dispatch.get(dispatchKey(chain)) ?? []).map(({ rule }) => rule), ...chain.rules];
   }
 
   /** Every chain that the kernel must hold. */
   *chainSizes(): Generator<ChainSize> {
-    for (const { table, name, rules } of this.#fixed) yield { table, name, rules: rules.length };
+    yield* this.fixed.chainSizes();
     for (const chain of this.#tails)
-      yield { table: chain.table, name: chain.name, rules: this.dispatchRules(chain).length };
+      yield { table: chain.table, name: chain.name, rules: this.#dispatchRules(chain).length };
     for (const [name, rules] of this.#frontends.chainSizes) yield { table: 'nat', name, rules };
     for (const { chains } of this.#services.values()) yield* unpackChains(chains);
   }
@@ -212,31 +219,26 @@ export class AppliedChains {
   #rootChain(): FormattedChain {
     const tail = this.#tails.find((chain) => dispatchKey(chain) === frontendsKey);
     if (tail === undefined) throw new Error('a plan without dispatch by address');
-    return { ...tail, rules: this.dispatchRules(tail) };
+    return this.#dispatchChain(tail);
   }
 
   /** Keeps a Service in place of what was kept of it before. */
   #record(key: ServiceKey, servicePorts: readonly FormattedServicePort[]): ServiceEntry {
     const before = this.#services.get(key) ?? noEntry;
     const after = entryOf(servicePorts);
-    this.#tally(before, -1);
-    this.#tally(after, 1);
+    this.#count(before, -1);
+    this.#count(after, 1);
     if (servicePorts.length === 0) this.#services.delete(key);
     else this.#services.set(key, after);
     return after;
   }
 
   /** Adds to the counts and the hash, or takes from them. */
-  #tally(entry: ServiceEntry, sign: 1 | -1): void {
+  #count(entry: ServiceEntry, sign: 1 | -1): void {
     this.#endpoints += sign * entry.endpoints;
-    for (const { table, rules, digest } of unpackChains(entry.chains)) this.#count({ table, rules, digest }, sign);
+    for (const chain of unpackChains(entry.chains)) this.#tally.count(chain, sign);
     for (const { table, chain, rule } of entry.dispatch)
-      this.#count({ table, rules: 1, digest: digestOf({ table, name: chain, rules: [rule] }) }, sign);
-  }
-
-  #count({ table, rules, digest }: Pick<UnpackedChain, 'table' | 'rules' | 'digest'>, sign: 1 | -1): void {
-    this.#rules[table] += sign * rules;
-    this.#digest = BigInt.asUintN(64, this.#digest + BigInt(sign) * BigInt(`0x${digest}`));
+      this.#tally.count({ table, rules: 1, digest: digestOf({ table, name: chain, rules: [rule] }) }, sign);
   }
 
   #listOf(rule: FormattedDispatchRule): FormattedDispatchRule[] {

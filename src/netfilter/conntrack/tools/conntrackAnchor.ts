@@ -7,11 +7,12 @@
  * `nft flush ruleset` takes that table as well. A second one is owned by an nft that runs as long as the agent: nobody
  * else can flush it.
  */
-import { CommandError, findProgram, runCommand } from '../../system/command.ts';
-import type { IptablesHost } from '../xtables/iptables.ts';
-import { keepRunning, type LongRunning } from '../../system/longRunning.ts';
+import { CommandError, findProgram, runCommand } from '../../../system/command.ts';
+import type { ToolHost } from '../../../system/command.ts';
+import { keepRunning, type LongRunning } from '../../../system/longRunning.ts';
 
-const lasting = 'proxyconfig-anchor';
+/** The table that outlives the agent. */
+export const anchorTable = 'proxyconfig-anchor';
 const held = 'proxyconfig-anchor-held';
 const families = ['ip', 'ip6'] as const;
 const timeoutMs = 5000;
@@ -37,10 +38,10 @@ add chain ${family} ${name} translation { type nat hook output priority 100; }
  * Makes the tables that outlive the agent, or leaves them as they are. False where there is no nft: iptables-legacy has
  * its anchor in mangle. Throws CommandError.
  */
-export async function setAnchor({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<boolean> {
+export async function setAnchor({ run = runCommand, find = findProgram }: ToolHost = {}): Promise<boolean> {
   const file = await find('nft');
   if (file === undefined) return false;
-  await run({ file, args: ['-f', '-'], input: [tableCommands(lasting, '')], timeoutMs });
+  await run({ file, args: ['-f', '-'], input: [tableCommands(anchorTable, '')], timeoutMs });
   return true;
 }
 
@@ -53,7 +54,7 @@ export function holdAnchor(onEnd: (why: string) => void): LongRunning {
 }
 
 /** Returns the names of what it removed. Throws CommandError. */
-export async function removeAnchor({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<
+export async function removeAnchor({ run = runCommand, find = findProgram }: ToolHost = {}): Promise<
   readonly string[]
 > {
   const file = await find('nft');
@@ -61,8 +62,8 @@ export async function removeAnchor({ run = runCommand, find = findProgram }: Ipt
   const removed: string[] = [];
   for (const family of families) {
     try {
-      await run({ file, args: ['delete', 'table', family, lasting], timeoutMs });
-      removed.push(`table ${family} ${lasting}`);
+      await run({ file, args: ['delete', 'table', family, anchorTable], timeoutMs });
+      removed.push(`table ${family} ${anchorTable}`);
     } catch (error) {
       // It is not there, or the kernel has no nftables.
       if (!(error instanceof CommandError && error.reason === 'Failed')) throw error;

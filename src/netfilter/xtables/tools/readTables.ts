@@ -1,49 +1,39 @@
 /**
  * Reads the kernel's tables in one pass over `iptables-save`.
  */
-import { runTool } from '../errors.ts';
+import { runTool } from '../../errors.ts';
 import type { Iptables } from './iptables.ts';
-import type { ChainId, Table } from '../../backend/engine/kubeChains.ts';
-import { forward, isOwnChain } from '../../backend/engine/kubeChains.ts';
-import { digestOfSaveFormat } from './saveFormat.ts';
-import { chainKey, type TablesView, type Reference, type ExistingChain } from './tables.ts';
+import type { ChainId, Table } from '../chain.ts';
+import type { Ownership } from '../ownership.ts';
+import { digestOfSaveFormat } from '../formattedChain.ts';
+import { chainKey, type TablesView, type Reference, type ExistingChain } from '../tables.ts';
 
 const tables: readonly Table[] = ['filter', 'nat', 'mangle'];
 const kubeletMarks: ReadonlySet<string> = new Set(['KUBE-KUBELET-CANARY', 'KUBE-IPTABLES-HINT']);
 const quotedText = /"(?:[^"\\]|\\.)*"/g;
 
 /** What the kernel holds of ours, in all three tables. Throws a SyncError. */
-export async function readTables(iptables: Iptables, signal?: AbortSignal): Promise<TablesView> {
-  const reader = new SaveReader();
+export async function readTables(iptables: Iptables, ownership: Ownership, signal?: AbortSignal): Promise<TablesView> {
+  const reader = new SaveReader(ownership);
   await runTool('iptables-save', () => iptables.save((line) => reader.read(line), signal));
   return reader;
-}
-
-const dropsInvalid = new RegExp(String.raw`^\[(\d+):\d+\] -A ${forward} -m conntrack --ctstate INVALID -j DROP$`);
-
-/**
- * Number of packets of no connection that were dropped since the rule for them was written; 0 where
- * `conntrack.tcpBeLiberal` leaves it out. Throws a SyncError.
- */
-export async function countInvalidDropped(iptables: Iptables, signal: AbortSignal): Promise<number> {
-  let packets = 0;
-  const read = (line: string): void => {
-    packets += Number(dropsInvalid.exec(line)?.[1] ?? 0);
-  };
-  await runTool('iptables-save', () => iptables.counters('filter', read, signal));
-  return packets;
 }
 
 /** Takes the lines of iptables-save one by one. */
 class SaveReader implements TablesView {
   readonly chains = new Map<string, ExistingChain>();
   readonly references: Reference[] = [];
+  readonly ownership: Ownership;
   rules = 0;
   hasKubeletMark = false;
   #table: Table | undefined;
   /** The chain that is being read, with its rules so far. */
   #from: ChainId | undefined;
   #saved: string[] = [];
+
+  constructor(ownership: Ownership) {
+    this.ownership = ownership;
+  }
 
   read(line: string): void {
     if (line.startsWith('-A ') && this.#table !== undefined) this.#readRule(this.#table, line.slice(3));
@@ -56,7 +46,7 @@ class SaveReader implements TablesView {
   #readChain(table: Table, name: string): void {
     if (kubeletMarks.has(name)) this.hasKubeletMark = true;
     const chain = { table, name, rules: 0, digest: '' };
-    if (isOwnChain(chain)) this.chains.set(chainKey(chain), chain);
+    if (this.ownership.isOwn(chain)) this.chains.set(chainKey(chain), chain);
   }
 
   #readRule(table: Table, text: string): void {
@@ -68,10 +58,10 @@ class SaveReader implements TablesView {
       this.#from = { table, name };
     }
     this.#saved.push(rule);
-    if (isOwnChain({ table, name })) return;
+    if (this.ownership.isOwn({ table, name })) return;
     // A comment may say anything, also what reads like a target.
     const to = / -[jg] (\S+)/.exec(` ${rule.replaceAll(quotedText, '""')}`)?.[1] ?? '';
-    if (!isOwnChain({ table, name: to })) return;
+    if (!this.ownership.isOwn({ table, name: to })) return;
     this.references.push({ table, from: name, to, onlyNew: text.includes('--ctstate NEW '), rule });
   }
 

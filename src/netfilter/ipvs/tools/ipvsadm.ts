@@ -2,8 +2,8 @@
  * The program that speaks to the kernel's virtual servers (ip_vs). It knows both IP families at once. Nothing is
  * decided here.
  */
-import { findProgram, runCommand } from '../../system/command.ts';
-import type { IptablesHost } from '../xtables/iptables.ts';
+import { findProgram, runCommand } from '../../../system/command.ts';
+import type { ToolHost } from '../../../system/command.ts';
 
 export interface Ipvsadm {
   /** Hands over every line of `ipvsadm -Ln`: virtual and real servers with their numbers of connections. */
@@ -22,7 +22,7 @@ const restoreTimeoutMs = 120_000;
 const probeTimeoutMs = 10_000;
 
 /** undefined when it is not installed. */
-export async function findIpvsadm({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<
+export async function findIpvsadm({ run = runCommand, find = findProgram }: ToolHost = {}): Promise<
   Ipvsadm | undefined
 > {
   const file = await find('ipvsadm');

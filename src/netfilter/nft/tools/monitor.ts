@@ -6,9 +6,18 @@
  * hardly ever do. An event can be lost, so this is beside the periodic check, not in its place. Where the kernel says
  * that events were lost, everything may be.
  */
-import { keepRunning, type LongRunning } from '../../system/longRunning.ts';
+import { keepRunning, type LongRunning } from '../../../system/longRunning.ts';
+
+/** What the kernel reports when rules are flushed. */
+export interface WatchedNames {
+  /** Of the tables whose deletion is a loss. */
+  readonly tables: readonly string[];
+  /** Of the chains of any table whose deletion, or that of a rule in them, is a loss. */
+  readonly chains: readonly string[];
+}
 
 export interface NftMonitorOptions {
+  readonly names: WatchedNames;
   /** Rules of this family may be lost. */
   readonly onLoss: (family: 'ipv4' | 'ipv6') => void;
   /** The monitor has ended, with the reason for a log; it is started again. */
@@ -33,6 +42,7 @@ const defaultBufferBytes = 1 << 24;
 const listener = `
 my %what = (0xa02 => 'table', 0xa05 => 'chain', 0xa08 => 'rule');
 my %family = (2 => 'ip', 10 => 'ip6');
+my %watched = map { $_ => 1 } split / /, $ARGV[1];
 socket(my $kernel, 16, 3, 12) or die;
 setsockopt($kernel, 1, 33, pack('L', $ARGV[0]));
 bind($kernel, pack('SSLL', 16, 0, 0, 1 << 6)) or die;
@@ -52,7 +62,7 @@ while (1) {
       my ($family, $size) = (ord(substr($data, $at + 16, 1)), unpack('S', substr($data, $at + 20, 2)));
       my $table = unpack('Z*', substr($data, $at + 24, $size - 4));
       my $chain = $what eq 'table' ? '' : unpack('Z*', substr($data, $at + 24 + (($size + 3) & ~3), 64));
-      print "delete $what $family{$family} $table $chain\\n" if $family{$family} && ($what eq 'table' || $chain eq 'KUBE-PROXY-CANARY');
+      print "delete $what $family{$family} $table $chain\\n" if $family{$family} && ($what eq 'table' || $watched{$chain});
     }
     $at += ($length + 3) & ~3;
   }
@@ -60,27 +70,31 @@ while (1) {
 `;
 
 /** Runs until it is stopped. */
-export function watchForLosses({ onLoss, onEnd, bufferBytes = defaultBufferBytes }: NftMonitorOptions): LongRunning {
+export function watchForLosses({
+  names,
+  onLoss,
+  onEnd,
+  bufferBytes = defaultBufferBytes,
+}: NftMonitorOptions): LongRunning {
   const onLine = (line: string): void => {
-    for (const family of lossesIn(line)) onLoss(family);
+    for (const family of lossesIn(line, names)) onLoss(family);
   };
   // The signal ends it with this process, however that ends; else it would wait for the next event.
   return keepRunning({
     program: 'setpriv',
-    args: ['--pdeathsig', 'KILL', 'perl', '-e', listener, String(bufferBytes)],
+    args: ['--pdeathsig', 'KILL', 'perl', '-e', listener, String(bufferBytes), names.chains.join(' ')],
     onLine,
     onEnd,
   });
 }
 
-const losses =
-  /^delete (?:(?:rule|chain) (ip6?) \S+ KUBE-PROXY-CANARY\b|table (ip6?) (?:nat|filter|mangle|kube-proxy|proxyconfig-anchor)(?![\w-]))/;
+const deletion = /^delete (?:(?:rule|chain) (?<ofChain>ip6?) \S+ (?<chain>\S+)|table (?<ofTable>ip6?) (?<table>\S+))/;
 
 /** The families of which a line of the listener says that rules of ours may be lost. */
-export function lossesIn(line: string): readonly ('ipv4' | 'ipv6')[] {
+export function lossesIn(line: string, { tables, chains }: WatchedNames): readonly ('ipv4' | 'ipv6')[] {
   if (line === 'overrun') return ['ipv4', 'ipv6'];
-  const [, ofChain, ofTable] = losses.exec(line) ?? [];
-  const family = ofChain ?? ofTable;
-  if (family === undefined) return [];
-  return [family === 'ip' ? 'ipv4' : 'ipv6'];
+  const { ofChain, chain = '', ofTable, table = '' } = deletion.exec(line)?.groups ?? {};
+  const isLoss = ofChain === undefined ? tables.includes(table) : chains.includes(chain);
+  if (!isLoss) return [];
+  return [(ofChain ?? ofTable) === 'ip' ? 'ipv4' : 'ipv6'];
 }

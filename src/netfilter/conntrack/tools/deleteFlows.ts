@@ -5,8 +5,8 @@
  * `conntrack -R`: a hundred flows are a hundred dumps. The kernel itself deletes by address and number, so this asks
  * it, in Perl as `nftMonitor.ts` does and for its reasons.
  */
-import { findProgram, runCommand } from '../../system/command.ts';
-import type { IptablesHost } from '../xtables/iptables.ts';
+import { findProgram, runCommand } from '../../../system/command.ts';
+import type { ToolHost } from '../../../system/command.ts';
 
 /** One entry, as the kernel knows it. */
 export interface TrackedFlow {
@@ -59,7 +59,7 @@ const timeoutMs = 30_000;
 export async function deleteFlows(
   flows: Iterable<TrackedFlow>,
   signal?: AbortSignal,
-  { run = runCommand, find = findProgram }: IptablesHost = {},
+  { run = runCommand, find = findProgram }: ToolHost = {},
 ): Promise<number> {
   const file = (await find('perl')) ?? '/usr/bin/perl';
   return Number(

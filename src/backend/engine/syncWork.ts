@@ -1,0 +1,77 @@
+/**
+ * What one sync does, for any mode: which Services it plans and which it leaves out, and what it sends.
+ */
+import type { ServiceKey } from '../../model/service.ts';
+import type { ServicePort } from '../../model/servicePort.ts';
+import type { ServiceState } from '../../model/serviceState.ts';
+import { InvalidRule } from '../../netfilter/checked.ts';
+import type { QuarantinedService, SyncResult } from '../backend.ts';
+import { CommandCount } from './commandCount.ts';
+import type { Quarantine } from './quarantine.ts';
+
+/** What the kernel holds of ours after a sync. */
+export type Holdings = Pick<SyncResult, 'services' | 'endpoints' | 'rulesHash' | 'rulesByTable'>;
+
+export interface SyncWorkOptions {
+  readonly state: ServiceState;
+  /** The Services that are left out from the start. */
+  readonly quarantine: Quarantine;
+  readonly signal: AbortSignal;
+}
+
+/** Belongs to one sync and is thrown away with it. */
+export class SyncWork {
+  /** Of all Services, also of those that are left out. */
+  readonly state: ServiceState;
+  readonly signal: AbortSignal;
+  readonly count = new CommandCount();
+  /** Whether everything is written, and not a change alone. */
+  isFull = false;
+  readonly #quarantine: Map<ServiceKey, QuarantinedService>;
+  #servicePorts = 0;
+
+  constructor({ state, quarantine, signal }: SyncWorkOptions) {
+    this.signal = signal;
+    this.#quarantine = new Map(quarantine);
+    this.state = state;
+  }
+
+  /** The Services that are left out by now. */
+  get quarantine(): Quarantine {
+    return this.#quarantine;
+  }
+
+  /** From now on the Service has no ports. `reason` in CamelCase, `message` safe for a status. */
+  leaveOut(service: ServiceKey, reason: string, message: string): void {
+    this.#quarantine.set(service, { service, reason, message });
+  }
+
+  /**
+   * What `plan` makes of a Service's ports: all of it or nothing, for a part could open what the whole would close.
+   * Nothing for a Service that is left out, as it is from now on where `plan` throws InvalidRule. Throws anything else.
+   */
+  planned<Planned>(key: ServiceKey, plan: (ports: readonly ServicePort[]) => readonly Planned[]): readonly Planned[] {
+    if (this.#quarantine.has(key)) return [];
+    const ports = this.state.ports(key);
+    this.#servicePorts += ports.length;
+    try {
+      return plan(ports);
+    } catch (error) {
+      if (!(error instanceof InvalidRule)) throw error;
+      this.leaveOut(key, 'InvalidRule', 'a rule of this Service would hold something that must not reach the kernel');
+      return [];
+    }
+  }
+
+  resultOf(holdings: Holdings): SyncResult {
+    return {
+      full: this.isFull,
+      servicePortsPlanned: this.#servicePorts,
+      linesSent: this.count.lines,
+      commandsRun: this.count.commands,
+      rulesWritten: this.count.rules,
+      ...holdings,
+      quarantined: [...this.#quarantine.values()],
+    };
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The chains and jumps of iptables mode, and how they are recognized in the kernel. Names are kube-proxy's, but for the
+ * buckets of the dispatch tree and the chain of trials.
+ */
+import type { ChainId, Jump, Table } from '../../../netfilter/xtables/chain.ts';
+import type { TablesView } from '../../../netfilter/xtables/tables.ts';
+import { chainKey } from '../../../netfilter/xtables/tables.ts';
+import {
+  canary,
+  filterJumps,
+  firewall,
+  forward,
+  markMasquerade,
+  natJumps,
+  postrouting,
+  services,
+} from '../../engine/kubeChains.ts';
+import { isServiceChain } from './chainNames.ts';
+
+export const externalServices = 'KUBE-EXTERNAL-SERVICES';
+export const nodePorts = 'KUBE-NODEPORTS';
+/** Holds rules that are tried out; there only while a Service that the kernel refuses is searched for. */
+export const trial = 'KUBE-PROXY-TRIAL';
+
+const fixedChains: { readonly [table in Table]: readonly string[] } = {
+  filter: [services, externalServices, nodePorts, firewall, forward, canary, trial],
+  nat: [services, nodePorts, postrouting, markMasquerade, canary, trial],
+  mangle: [canary],
+};
+
+export const jumps: readonly Jump[] = [
+  ...filterJumps(['INPUT', 'FORWARD'], {
+    to: externalServices,
+    onlyNew: true,
+    comment: 'kubernetes externally-visible service portals',
+  }),
+  ...filterJumps(['INPUT'], { to: nodePorts, onlyNew: false, comment: 'kubernetes health check service ports' }),
+  ...filterJumps(['FORWARD', 'OUTPUT'], { to: services, onlyNew: true, comment: 'kubernetes service portals' }),
+  ...filterJumps(['FORWARD'], { to: forward, onlyNew: false, comment: 'kubernetes forwarding rules' }),
+  ...filterJumps(['INPUT', 'OUTPUT', 'FORWARD'], {
+    to: firewall,
+    onlyNew: true,
+    comment: 'kubernetes load balancer firewall',
+  }),
+  ...natJumps,
+];
+
+export function isOwn({ table, name }: ChainId): boolean {
+  return fixedChains[table].includes(name) || (table === 'nat' && isServiceChain(name));
+}
+
+/** Whether the rules of this mode lead packets: only it has nat KUBE-NODEPORTS. */
+export function isServing({ chains }: TablesView): boolean {
+  return chains.has(chainKey({ table: 'nat', name: nodePorts }));
+}

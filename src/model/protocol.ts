@@ -1,0 +1,4 @@
+/**
+ * The transport protocols of Services.
+ */
+export type Protocol = 'TCP' | 'UDP' | 'SCTP';

@@ -1,0 +1,14 @@
+/**
+ * How what is ours is recognized in the kernel's tables, by name alone: so an agent finds what was written before it
+ * started, by itself or by another writer with the same names.
+ */
+import type { ChainId, Jump } from './chain.ts';
+
+export interface Ownership {
+  /** Whether a chain of this name is ours, whoever made it. */
+  isOwn(chain: ChainId): boolean;
+  /** All jumps from the kernel's own chains that may be ours. */
+  readonly jumps: readonly Jump[];
+  /** Names of chains of ours that stand beside the rules of another writer: who put them up takes them away. */
+  readonly kept: ReadonlySet<string>;
+}

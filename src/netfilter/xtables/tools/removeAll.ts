@@ -1,0 +1,36 @@
+/**
+ * Takes everything of ours out of the tables.
+ */
+import { ownJumps } from '../compareTables.ts';
+import type { Ownership } from '../ownership.ts';
+import { chainKey } from '../tables.ts';
+import { removalTransaction } from '../transaction.ts';
+import type { Iptables } from './iptables.ts';
+import { readTables } from './readTables.ts';
+import { restore } from './restore.ts';
+
+/**
+ * Removes all chains and jumps of ours, of every writer, and returns the names of what was removed. Chains that somebody
+ * else's rules lead to stay, so that those rules stay byte for byte. Throws a SyncError.
+ */
+export async function removeAll(iptables: Iptables, ownership: Ownership): Promise<readonly string[]> {
+  const view = await readTables(iptables, ownership);
+  const own = ownJumps(view);
+  const foreign = new Set(
+    view.references
+      .filter((reference) => !own.includes(reference))
+      .map(({ table, to }) => chainKey({ table, name: to })),
+  );
+  const chains = [...view.chains.values()].filter((chain) => !foreign.has(chainKey(chain)));
+  const input = removalTransaction(
+    own,
+    chains.map(({ table, name }) => ({ table, name, keep: false })),
+  );
+  if (input === '') return [];
+  await restore(iptables, { input: [input] });
+  const removed = [
+    ...own.map(({ table, from, to }) => `jump ${from} -> ${to} of table ${table}`),
+    ...chains.map(({ table, name }) => `chain ${name} of table ${table}`),
+  ];
+  return removed.map((what) => `${iptables.variant} ${what}`);
+}
