@@ -74,3 +74,13 @@ const resourceProblem = 4;
 export function hasNoResources(error: unknown): error is SyncError {
   return error instanceof SyncError && error.cause instanceof CommandError && error.cause.exitCode === resourceProblem;
 }
+
+/**
+ * What a failure of a tool is to a status: a reason in CamelCase and a sentence of ours; undefined for any other error.
+ */
+export function failureOf(error: unknown): { readonly reason: string; readonly message: string } | undefined {
+  if (error instanceof SyncError) return { reason: error.reason, message: error.message };
+  if (error instanceof CommandError)
+    return { reason: 'ToolFailed', message: `${error.message}; its own words are in the log` };
+  return undefined;
+}

@@ -4,7 +4,7 @@ import type { Mutant } from './mutant.ts';
 const golden = 'test/backend/iptables/golden.test.ts';
 const apply = 'test/backend/iptables/apply.test.ts';
 const packets = 'test/scenarios/iptables.test.ts';
-const emitter = 'test/backend/iptables/rule.test.ts';
+const emitter = 'test/netfilter/xtables/rule.test.ts';
 const shares = 'test/scenarios/distribution.test.ts';
 const kernel = 'test/backend/iptables/kernel.test.ts';
 const drift = 'test/backend/iptables/drift.test.ts';
@@ -164,7 +164,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a new rule is put one place too late',
-    file: 'src/backend/iptables/plan/appliedChains.ts',
+    file: 'src/backend/iptables/plan/serviceChains.ts',
     find: 'return index + 1;',
     replace: 'return index + 2;',
     test: apply,
@@ -172,7 +172,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a restore that does nothing is believed',
-    file: 'src/backend/iptables/apply/writeTables.ts',
+    file: 'src/backend/iptables/apply/tableWriter.ts',
     find: "if (difference !== undefined) throw verificationFailed('iptables-restore'",
     replace: "if (difference === '') throw verificationFailed('iptables-restore'",
     test: kernel,
@@ -189,7 +189,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'any text may be a comment',
-    file: 'src/netfilter/xtables/rule.ts',
+    file: 'src/netfilter/checked.ts',
     find: "token('comment', new RegExp(",
     replace: "token('comment', new RegExp('') ?? new RegExp(",
     test: emitter,

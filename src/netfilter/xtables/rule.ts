@@ -84,7 +84,11 @@ const rejections: { readonly [family in IPFamily]: string } = {
 
 /** Of source, destination, interface and protocol, iptables-save has the same words in another place. */
 const matchWordings: { readonly [Kind in keyof Matches]: Wording<Matches[Kind]> } = {
-  comment: { restore: ({ text }) => `-m comment --comment "${checked.comment(text)}"` },
+  // xtables_save_string quotes what is not of these characters alone.
+  comment: {
+    restore: ({ text }) => `-m comment --comment "${checked.comment(text)}"`,
+    save: { marker: '--comment "', reword: (rule) => rule.replace(/(?<=--comment )"([A-Za-z0-9_-]+)"/, '$1') },
+  },
   source: { restore: (match) => addressMatch('-s', match) },
   destination: { restore: (match) => addressMatch('-d', match) },
   inInterface: { restore: ({ name, negated }) => `${not(negated)}-i ${checked.interface(name)}` },

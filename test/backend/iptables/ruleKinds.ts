@@ -18,7 +18,7 @@ import { stateOf } from '../../support/serviceManifests.ts';
 import { sctpScenarios } from '../../scenarios/sctpTable.ts';
 import { scenarios } from '../../scenarios/serviceTable.ts';
 import { manyServices } from './services.ts';
-import type { TablesInput } from './realTables.ts';
+import type { TablesInput } from '../../netfilter/xtables/realTables.ts';
 import { kindOf } from './saveWords.ts';
 
 export interface TableRule {

@@ -10,7 +10,7 @@ import { ipFamilies } from '../../../src/model/ipFamily.ts';
 import { findIptables } from '../../../src/netfilter/xtables/tools/iptables.ts';
 import { createEmptyNode, iptablesObstacle, matchObstacle } from '../../support/network.ts';
 import { FakeKernel } from './fakeKernel.ts';
-import { loadTables, saveTables } from './realTables.ts';
+import { loadTables, saveTables } from '../../netfilter/xtables/realTables.ts';
 import type { TableRule } from './ruleKinds.ts';
 import { inputOf, ruleOfEachKind, rulesOf } from './ruleKinds.ts';
 import type { RecordedRule } from './saveWords.ts';
