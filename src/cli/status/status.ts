@@ -8,9 +8,9 @@ import { aborted } from '../../aborted.ts';
 import type { StatusConfig } from '../../config.ts';
 import { ApiError, isNotFound, isUnauthorized, isUnreachable } from '../../kube/apiError.ts';
 import { createKubeClient, type KubeClient } from '../../kube/client.ts';
-import { formatView, watchOutput, type Output, type Streams } from './statusOutput.ts';
-import { createStatusSource, type StatusListener } from './statusSource.ts';
-import { isAllReady, statusView, type StatusView } from './statusView.ts';
+import { formatView, watchOutput, type Output, type Streams } from './output.ts';
+import { createStatusSource, type StatusListener } from './source.ts';
+import { isAllReady, statusView, type StatusView } from './view.ts';
 import { loadUserKubeConfig, type UserKubeConfig } from '../userKubeConfig.ts';
 
 /** Not ready, or nothing there that could be. */
