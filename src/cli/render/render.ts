@@ -37,7 +37,7 @@ export interface Rendered {
  * Writes the rules to stdout, notes and problems to stderr, and resolves to the exit status: 0, or 1 where there are
  * problems. Throws UsageError where `-` is given twice or --node is no name.
  */
-export async function renderCommand(
+export async function runRender(
   flags: RenderFlags,
   streams: Pick<typeof process, 'stdin' | 'stdout' | 'stderr'>,
 ): Promise<number> {
