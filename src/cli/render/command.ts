@@ -24,12 +24,7 @@ export function renderCommand(): Command {
         .choices(['text', 'json'])
         .default('text'),
     )
-    .addOption(
-      new Option(
-        '--tool <tool>',
-        'the input of this tool alone, which can be piped into it (ipvs mode has several)',
-      ).choices(['ipvsadm', 'ipset', 'iptables-restore', 'ip6tables-restore', 'ip']),
-    )
+    .option('--tool <tool>', 'the input of this tool alone, which can be piped into it (ipvs mode has several)')
     .addHelpText(
       'after',
       `
