@@ -49,10 +49,10 @@ import { OperatorBase, type WatchedObject } from './operatorBase.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
 import { controllerRevisionsPath, operatorNamespace, type RevisionWrite } from './rollout/revisions.ts';
-import { ServiceOwners } from './events/serviceOwners.ts';
+import { ServiceEventWriter } from './writes/serviceEventWriter.ts';
 import { SinceTracker } from './rollout/since.ts';
 import { type NodeWrite, writeNodes } from './writes/writeNodes.ts';
-import { statusWrite } from './writes/writeStatus.ts';
+import { statusWrite } from './writes/statusWrite.ts';
 
 export interface OperatorOptions {
   readonly client: KubeClient;
@@ -87,7 +87,7 @@ export class ProxyConfigOperator extends OperatorBase {
   readonly #events: EventRecorder;
   readonly #observed = new ObservedCluster();
   readonly #writer: ObjectWriter;
-  readonly #serviceOwners: ServiceOwners;
+  readonly #serviceEvents: ServiceEventWriter;
   readonly #since = new SinceTracker();
   /** By uid of the ProxyConfig. */
   readonly #statusWrittenAt = new Map<string, number>();
@@ -113,7 +113,7 @@ export class ProxyConfigOperator extends OperatorBase {
       onError: (cause) => logger.warn('an event was lost', { error: cause }),
     });
     this.#writer = new ObjectWriter({ client, logger, metrics, onChange: () => this.#enqueue() });
-    this.#serviceOwners = new ServiceOwners({ client, logger, events: this.#events });
+    this.#serviceEvents = new ServiceEventWriter({ client, logger, events: this.#events });
   }
 
   /** True once everything has been listed; nothing is written before. */
@@ -175,7 +175,7 @@ export class ProxyConfigOperator extends OperatorBase {
   }
 
   #observeService({ uid, object }: WatchedObject): void {
-    if (this.#serviceOwners.observe(uid, object)) this.#enqueue();
+    if (this.#serviceEvents.observe(uid, object)) this.#enqueue();
   }
 
   #enqueue(): void {
@@ -258,7 +258,7 @@ export class ProxyConfigOperator extends OperatorBase {
     const governing = statusUpdates
       .filter(({ status }) => (status.nodes?.effective ?? 0) > 0)
       .map(({ config }) => config);
-    return this.#serviceOwners.recordEvents(governing, this.#observed.nodeProxies.byName.values());
+    return this.#serviceEvents.recordEvents(governing, this.#observed.nodeProxies.byName.values());
   }
 
   /**
