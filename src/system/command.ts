@@ -39,6 +39,13 @@ export interface Command {
 
 export type RunCommand = (command: Command) => Promise<string>;
 
+/** Where the programs are and how they are run; tests replace it. */
+export interface ToolHost {
+  readonly run?: RunCommand;
+  /** Gives a program's absolute path; without it the usual directories are searched. */
+  readonly find?: (name: string) => Promise<string | undefined>;
+}
+
 /** `Failed` is all that is none of the others: an exit code, a signal from elsewhere, a file that is no program. */
 export type CommandFailure = 'NotFound' | 'TimedOut' | 'Aborted' | 'Failed';
 

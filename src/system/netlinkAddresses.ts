@@ -1,8 +1,7 @@
 /**
  * The node's devices and addresses, by `ip`. Nothing is decided here.
  */
-import { findProgram, runCommand } from './command.ts';
-import type { IptablesHost } from '../netfilter/xtables/iptables.ts';
+import { findProgram, runCommand, type ToolHost } from './command.ts';
 
 export interface NetlinkAddresses {
   /**
@@ -18,7 +17,7 @@ export const ipBatchArguments: readonly string[] = ['-batch', '-'];
 const timeoutMs = 60_000;
 
 /** undefined when `ip` is not installed. */
-export async function findNetlinkAddresses({ run = runCommand, find = findProgram }: IptablesHost = {}): Promise<
+export async function findNetlinkAddresses({ run = runCommand, find = findProgram }: ToolHost = {}): Promise<
   NetlinkAddresses | undefined
 > {
   const file = await find('ip');

@@ -4,8 +4,7 @@
  *
  * A container sees /proc/sys read-only; there the node's /proc/sys/net is mounted a second time, writable, under /host.
  */
-import { CommandError, findProgram, runCommand } from './command.ts';
-import type { IptablesHost } from '../netfilter/xtables/iptables.ts';
+import { CommandError, findProgram, runCommand, type ToolHost } from './command.ts';
 
 export interface Sysctls {
   /**
@@ -21,7 +20,7 @@ const plainRoot = '/proc/sys';
 const timeoutMs = 5000;
 
 /** `host`: where the programs are and how they are run. */
-export function sysctls({ run = runCommand, find = findProgram }: IptablesHost = {}): Sysctls {
+export function sysctls({ run = runCommand, find = findProgram }: ToolHost = {}): Sysctls {
   const program = async (name: string): Promise<string> => (await find(name)) ?? `/usr/bin/${name}`;
   const readAt = async (root: string, names: readonly string[]): Promise<ReadonlyMap<string, string> | undefined> => {
     try {
