@@ -35,8 +35,8 @@
  * where that matters. Nothing is written before `synced`. `stop` ends the watches and the queue, then writes the
  * statuses that waited for their interval, once: a successor would have to find them out anew.
  */
-import { apiVersion, nodeProxyResource, operatorController, proxyConfigResource } from '../api/resources.ts';
-import { createEventRecorder, type EventRecorder } from '../kube/events.ts';
+import { nodeProxyResource, operatorController, proxyConfigResource } from '../api/resources.ts';
+import { createEventRecorder } from '../kube/events.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/apiError.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { retryOnConflict } from '../kube/retryOnConflict.ts';
@@ -47,12 +47,14 @@ import { ObjectWriter, type WrittenKind } from './writes/objectWriter.ts';
 import { ObservedCluster } from './watch/observedCluster.ts';
 import { OperatorBase, type WatchedObject } from './operatorBase.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
-import { reconcile, type Reconciliation, type StatusUpdate } from './reconcile.ts';
+import { reconcile, type Reconciliation } from './reconcile.ts';
+import type { StatusUpdate } from './status/statusUpdate.ts';
 import { controllerRevisionsPath, operatorNamespace, type RevisionWrite } from './rollout/revisions.ts';
-import { ServiceOwners } from './events/serviceOwners.ts';
+import { ServiceEventWriter } from './writes/serviceEventWriter.ts';
 import { SinceTracker } from './rollout/since.ts';
-import { type NodeWrite, writeNodes } from './writes/writeNodes.ts';
-import { statusWrite } from './writes/writeStatus.ts';
+import { ConfigStatusWriter } from './writes/configStatusWriter.ts';
+import type { NodeWrite } from './writes/nodeWrite.ts';
+import { writeNodes } from './writes/writeNodes.ts';
 
 export interface OperatorOptions {
   readonly client: KubeClient;
@@ -84,13 +86,11 @@ const minRequeueMs = 100;
 /** The reconciler of all ProxyConfigs; see the head of this file. */
 export class ProxyConfigOperator extends OperatorBase {
   readonly #options: OperatorOptions;
-  readonly #events: EventRecorder;
   readonly #observed = new ObservedCluster();
   readonly #writer: ObjectWriter;
-  readonly #serviceOwners: ServiceOwners;
+  readonly #statuses: ConfigStatusWriter;
+  readonly #serviceEvents: ServiceEventWriter;
   readonly #since = new SinceTracker();
-  /** By uid of the ProxyConfig. */
-  readonly #statusWrittenAt = new Map<string, number>();
   readonly #queue = createWorkQueue({
     reconcile: (_key, signal) => this.#reconcile(signal),
     onError: (_key, cause, retryInMs) => {
@@ -106,14 +106,17 @@ export class ProxyConfigOperator extends OperatorBase {
     const { client, logger, metrics, instance } = options;
     super({ client, logger, onWatchError: (resource) => metrics.watchErrors.inc({ resource }) });
     this.#options = options;
-    this.#events = createEventRecorder({
+    const events = createEventRecorder({
       client,
       controller: operatorController,
       instance,
       onError: (cause) => logger.warn('an event was lost', { error: cause }),
     });
-    this.#writer = new ObjectWriter({ client, logger, metrics, onChange: () => this.#enqueue() });
-    this.#serviceOwners = new ServiceOwners({ client, logger, events: this.#events });
+    const { configs } = this.#observed;
+    const writer = new ObjectWriter({ client, logger, metrics, onChange: () => this.#enqueue() });
+    this.#writer = writer;
+    this.#statuses = new ConfigStatusWriter({ writer, events, logger, configs, intervalMs: options.statusIntervalMs });
+    this.#serviceEvents = new ServiceEventWriter({ client, logger, events });
   }
 
   /** True once everything has been listed; nothing is written before. */
@@ -164,7 +167,7 @@ export class ProxyConfigOperator extends OperatorBase {
   /** Writes the statuses that wait for their interval; a successor would have to find them out anew. */
   async #writeLastStatuses(): Promise<void> {
     try {
-      await retryOnConflict(() => this.#writeStatuses(this.#decide(), { isLast: true }));
+      await retryOnConflict(() => this.#statuses.write(this.#decide().statusUpdates, { isLast: true }));
     } catch (error) {
       if (!isConflict(error)) this.#options.logger.warn('the last status was not written', { error });
     }
@@ -175,7 +178,7 @@ export class ProxyConfigOperator extends OperatorBase {
   }
 
   #observeService({ uid, object }: WatchedObject): void {
-    if (this.#serviceOwners.observe(uid, object)) this.#enqueue();
+    if (this.#serviceEvents.observe(uid, object)) this.#enqueue();
   }
 
   #enqueue(): void {
@@ -199,13 +202,13 @@ export class ProxyConfigOperator extends OperatorBase {
   /** Resolves with milliseconds until the next reconciliation, or undefined; throws a conflict when a write met one. */
   async #reconcileOnce(): Promise<number | undefined> {
     const { metrics } = this.#options;
-    const reconciliation = this.#decide();
-    const { statusUpdates, revisionWrites, nodeWrites, requeueAfterMs } = reconciliation;
+    const { statusUpdates, revisionWrites, nodeWrites, requeueAfterMs } = this.#decide();
     metrics.observe(statusUpdates);
-    this.#forgetDeleted();
+    this.#statuses.forgetDeleted();
+    this.#observed.forgetGoneNodes();
     // Revisions and status first: what nodes are assigned must be known to whoever goes on from here.
     for (const write of revisionWrites) await this.#writeRevision(write);
-    const statusDueMs = await this.#writeStatuses(reconciliation, { isLast: false });
+    const statusDueMs = await this.#statuses.write(statusUpdates, { isLast: false });
     if (nodeWrites.length > 0) await this.#assignNodes(nodeWrites);
     const isAllRecorded = await this.#recordServiceEvents(statusUpdates);
     metrics.reconciliations.inc({ result: 'done' });
@@ -258,43 +261,6 @@ export class ProxyConfigOperator extends OperatorBase {
     const governing = statusUpdates
       .filter(({ status }) => (status.nodes?.effective ?? 0) > 0)
       .map(({ config }) => config);
-    return this.#serviceOwners.recordEvents(governing, this.#observed.nodeProxies.byName.values());
-  }
-
-  /**
-   * Writes each changed status whose interval is over, or all. Milliseconds until the next may be; undefined for none.
-   */
-  async #writeStatuses(
-    { statusUpdates }: Pick<Reconciliation, 'statusUpdates'>,
-    { isLast }: { isLast: boolean },
-  ): Promise<number | undefined> {
-    const waits: number[] = [];
-    for (const update of statusUpdates.filter(({ changed }) => changed)) {
-      const { uid = '' } = update.config.metadata;
-      const due = (this.#statusWrittenAt.get(uid) ?? -Infinity) + this.#options.statusIntervalMs - performance.now();
-      if (due > 0 && !isLast) waits.push(due);
-      else await this.#writeStatus(update);
-    }
-    return waits.length === 0 ? undefined : Math.min(...waits);
-  }
-
-  async #writeStatus({ config, status, events }: StatusUpdate): Promise<void> {
-    const { logger } = this.#options;
-    const { name, uid = '' } = config.metadata;
-    const kind: WrittenKind = { ...proxyConfigResource, objects: this.#observed.configs };
-    await this.#writer.write(kind, name, statusWrite(config, status));
-    this.#statusWrittenAt.set(uid, performance.now());
-    const regarding = { apiVersion, kind: proxyConfigResource.kind, name, uid };
-    for (const { type, reason, message } of events) {
-      logger.info(message, { proxyConfig: name, reason });
-      await this.#events.record({ regarding, type, reason, action: 'Reconcile', note: message });
-    }
-  }
-
-  /** Drops what is remembered of objects that are deleted. */
-  #forgetDeleted(): void {
-    const existing = new Set([...this.#observed.configs.byName.values()].map(({ metadata }) => metadata.uid));
-    for (const uid of this.#statusWrittenAt.keys()) if (!existing.has(uid)) this.#statusWrittenAt.delete(uid);
-    this.#observed.forgetGoneNodes();
+    return this.#serviceEvents.recordEvents(governing, this.#observed.nodeProxies.byName.values());
   }
 }

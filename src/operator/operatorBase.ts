@@ -114,11 +114,11 @@ export abstract class OperatorBase extends operatorModule.default {
   }
 
   protected override setResourceStatus(): Promise<never> {
-    return unused('setResourceStatus', 'a status is tied to the object that it was computed from: writeStatus.ts');
+    return unused('setResourceStatus', 'a status is tied to the object that it was computed from: statusWrite.ts');
   }
 
   protected override patchResourceStatus(): Promise<never> {
-    return unused('patchResourceStatus', 'a status is applied as a whole: writeStatus.ts');
+    return unused('patchResourceStatus', 'a status is applied as a whole: statusWrite.ts');
   }
 
   protected override handleResourceFinalizer(): Promise<never> {

@@ -3,7 +3,7 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { findCondition } from '../api/conditions.ts';
-import type { StatusUpdate } from './reconcile.ts';
+import type { StatusUpdate } from './status/statusUpdate.ts';
 
 /** docs/reference/metrics.md lists them. */
 export interface OperatorMetrics {

@@ -1,20 +1,18 @@
 /**
  * From what the cluster is to what should be written to it: resolve -> rollout -> write -> aggregate, each a pure step.
  */
-import { isDeepStrictEqual } from 'node:util';
-import type { ProxyConfigStatus } from '../api/nodeConfig.ts';
 import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { aggregateStatus } from './status/aggregateStatus.ts';
+import { statusUpdate, type StatusUpdate } from './status/statusUpdate.ts';
 import type { ClusterView } from './watch/clusterView.ts';
 import { outcomesOf } from './rollout/nodeOutcome.ts';
 import { resolveTargets, type Target } from './rollout/resolve.ts';
 import { historyOf, nodeConfigOfRevision, revisionWrites, type RevisionWrite } from './rollout/revisions.ts';
 import { nodesToAssign } from './rollout/rollout.ts';
-import { statusEvents, type StatusEvent } from './events/rolloutEvents.ts';
 import { isRecorded, msUntilNextChange, situationOf, type Rollout } from './rollout/rolloutState.ts';
 import { nextRollout } from './rollout/rolloutTransitions.ts';
 import type { Clock } from './rollout/since.ts';
-import { nodeWrite, type NodeWrite } from './writes/writeNodes.ts';
+import { nodeWrite, type NodeWrite } from './writes/nodeWrite.ts';
 
 /** Everything that should be written now, in this order; empty lists, and no `changed`, when nothing has changed. */
 export interface Reconciliation {
@@ -23,16 +21,6 @@ export interface Reconciliation {
   readonly nodeWrites: readonly NodeWrite[];
   /** Milliseconds after which time alone may have changed something. */
   readonly requeueAfterMs: number | undefined;
-}
-
-/** The status that a ProxyConfig should have. */
-export interface StatusUpdate {
-  readonly config: ProxyConfig;
-  readonly status: ProxyConfigStatus;
-  /** False when the API server has this status already. */
-  readonly changed: boolean;
-  /** To be recorded once the status is written. */
-  readonly events: readonly StatusEvent[];
 }
 
 /**
@@ -44,7 +32,7 @@ export function reconcile(view: ClusterView, clock: Clock): Reconciliation {
   const delays = decisions.flatMap(({ requeueAfterMs }) => requeueAfterMs ?? []);
   return {
     revisionWrites: decisions.flatMap(({ revisions }) => revisions),
-    statusUpdates: decisions.map(({ statusUpdate }) => statusUpdate),
+    statusUpdates: decisions.map(({ status }) => status),
     nodeWrites: decisions.flatMap(({ nodes }) => nodes),
     requeueAfterMs: delays.length === 0 ? undefined : Math.min(...delays),
   };
@@ -52,7 +40,7 @@ export function reconcile(view: ClusterView, clock: Clock): Reconciliation {
 
 interface Decision {
   readonly revisions: readonly RevisionWrite[];
-  readonly statusUpdate: StatusUpdate;
+  readonly status: StatusUpdate;
   readonly nodes: readonly NodeWrite[];
   readonly requeueAfterMs: number | undefined;
 }
@@ -72,16 +60,10 @@ function decide(target: Target, view: ClusterView, clock: Clock): Decision {
     hasRevision: (desired) => configOf(desired) !== undefined,
   });
   const rollout = nextRollout(situation);
-  const status = aggregateStatus(situation, rollout);
   const isKept = history.some((known) => known.revision === revision);
   return {
     revisions: revisionWrites(target, history, inUse(rollout, config)),
-    statusUpdate: {
-      config,
-      status,
-      changed: !isDeepStrictEqual(status, config.status),
-      events: statusEvents(config.status, status),
-    },
+    status: statusUpdate(config, aggregateStatus(situation, rollout)),
     nodes:
       isKept && isRecorded(rollout, config.status)
         ? nodesToAssign(situation, rollout).flatMap(({ node, revision: assigned }) => writeOf(node, assigned))

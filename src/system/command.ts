@@ -39,7 +39,7 @@ export interface Command {
 
 export type RunCommand = (command: Command) => Promise<string>;
 
-/** Where programs are and how they are run. */
+/** Where the programs are and how they are run; tests replace it. */
 export interface ToolHost {
   readonly run?: RunCommand;
   /** Gives a program's absolute path; without it the usual directories are searched. */

@@ -1,8 +1,7 @@
 /**
  * The node's devices and addresses, by `ip`. Nothing is decided here.
  */
-import { findProgram, runCommand } from './command.ts';
-import type { ToolHost } from './command.ts';
+import { findProgram, runCommand, type ToolHost } from './command.ts';
 
 export interface NetlinkAddresses {
   /**

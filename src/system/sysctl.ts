@@ -4,8 +4,7 @@
  *
  * A container sees /proc/sys read-only; there the node's /proc/sys/net is mounted a second time, writable, under /host.
  */
-import { CommandError, findProgram, runCommand } from './command.ts';
-import type { ToolHost } from './command.ts';
+import { CommandError, findProgram, runCommand, type ToolHost } from './command.ts';
 
 export interface Sysctls {
   /**

@@ -72,7 +72,7 @@ export const effects: Readonly<Record<string, Proof | NotYet>> = {
   'spec.rollout.maxFailures': rollout('fewer failures than maxFailures are passed over'),
   'spec.rollout.steps[].setNodes': rollout('a step of one node, then a pause that a person ends'),
   'spec.rollout.steps[].pause.seconds': rollout('a pause that ends by itself'),
-  'spec.rollout.probe.enabled': ['test/operator/writeNodes.test.ts', 'a node is assigned what to probe'],
+  'spec.rollout.probe.enabled': ['test/operator/nodeWrite.test.ts', 'a node is assigned what to probe'],
   'spec.rollout.probe.periodSeconds': probe('fails after failureThreshold attempts in a row'),
   'spec.rollout.probe.failureThreshold': probe('fails after failureThreshold attempts in a row'),
   'spec.rollout.probe.services[].namespace': probe('a Service that does not exist'),

@@ -1,23 +1,30 @@
 /**
- * The README of a mode's folder lists its files; a file that it omits, or that is gone, is found here.
+ * The README of a mode, and that of netfilter, lists the files below its folder; one that it omits, or that is gone, is
+ * found here.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { codeIn, tableBelow } from '../docs/pages.ts';
 
-describe('README', () => {
-  test.each(['iptables', 'ipvs'])('of src/backend/%s lists exactly the files that are there', (mode) => {
-    const folder = new URL(`../../src/backend/${mode}/`, import.meta.url);
-    const sources = readdirSync(folder).filter((name) => name.endsWith('.ts'));
-    expect(listedFiles(readFileSync(new URL('README.md', folder), 'utf8'))).toEqual(sources.sort());
+const heading = '## The files, in the order of the data';
+
+describe.each(['src/backend/iptables', 'src/backend/ipvs', 'src/netfilter'])('README of %s', (folder) => {
+  /** As they stand in the first column, relative to the folder. */
+  const listed = (): string[] =>
+    tableBelow(join(folder, 'README.md'), heading).flatMap(([files = '']) => codeIn(files));
+
+  test('lists exactly the files that are there, each once', () => {
+    const sources = globSync('**/*.ts', { cwd: folder });
+    expect(listed().filter(isWithin).sort()).toEqual(sources.sort());
+  });
+
+  test('names files of other folders that are there', () => {
+    const others = listed().filter((file) => !isWithin(file));
+    expect(others.filter((file) => !existsSync(join(folder, file)))).toEqual([]);
   });
 });
 
-/** The first cells of the table of files, without those of other folders; sorted, and twice where they stand twice. */
-function listedFiles(readme: string): readonly string[] {
-  const [, section = ''] = /^## The files[^\n]*\n(.*?)^## /ms.exec(readme) ?? [];
-  const cells = [...section.matchAll(/^\| (`[^|]*) \|/gm)].map(([, cell = '']) => cell);
-  return cells
-    .flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name))
-    .filter((name) => !name.includes('/'))
-    .sort();
+function isWithin(file: string): boolean {
+  return !file.startsWith('../');
 }

@@ -86,6 +86,14 @@ describe('command line', () => {
       },
       { args: [...render, '--node', 'node-1', '--family', 'ipv5'], stderr: 'Allowed choices are ipv4, ipv6' },
       { args: [...render, '--node', 'node-1', '-o', 'yaml'], stderr: 'Allowed choices are text, json' },
+      {
+        args: [...render, '--node', 'node-1', '--tool', 'ipvsadm'],
+        stderr: "--tool: mode iptables runs iptables-restore for ipv4, not 'ipvsadm'",
+      },
+      {
+        args: [...render, '--node', 'node-1', '--tool', 'nft', '-o', 'json', '--mode', 'ipvs'],
+        stderr: 'mode ipvs runs ipvsadm, ipset, iptables-restore, ip, ip6tables-restore for ipv4 and ipv6, not',
+      },
       { args: [...render, '--node', 'Node 1'], stderr: '--node must be the name of a Node' },
       { args: ['render', '-f', '-', '-f', '-', '--node', 'node-1'], stderr: '-f - may be given once' },
       { args: ['cleanup', 'all'], stderr: 'too many arguments' },

@@ -6,7 +6,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { execa, type ResultPromise } from 'execa';
 import { parse, parseAllDocuments } from 'yaml';
-import type { StatusView } from '../../src/cli/status/statusView.ts';
+import type { StatusView } from '../../src/cli/status/view.ts';
 import { ensureBinaries } from '../cluster/binaries.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { age, changeLines, changesBetween, statusLines } from '../../src/cli/status/statusLines.ts';
-import { screenLines } from '../../src/cli/status/statusOutput.ts';
-import { fitted, styledText } from '../../src/cli/status/statusScreen.ts';
-import { statusView, type StatusView } from '../../src/cli/status/statusView.ts';
+import { age, changeLines, changesBetween, statusLines } from '../../src/cli/status/lines.ts';
+import { screenLines } from '../../src/cli/status/output.ts';
+import { fitted, styledText } from '../../src/cli/status/screen.ts';
+import { statusView, type StatusView } from '../../src/cli/status/view.ts';
 import {
   now,
   condition,

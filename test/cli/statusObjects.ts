@@ -4,9 +4,9 @@
 import { withDefaults } from '../../src/api/defaults.ts';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
-import { statusLines, type Line } from '../../src/cli/status/statusLines.ts';
-import { styledText } from '../../src/cli/status/statusScreen.ts';
-import type { StatusView } from '../../src/cli/status/statusView.ts';
+import { statusLines, type Line } from '../../src/cli/status/lines.ts';
+import { styledText } from '../../src/cli/status/screen.ts';
+import type { StatusView } from '../../src/cli/status/view.ts';
 
 export type ConfigStatus = NonNullable<ProxyConfig['status']>;
 export type NodeStatus = NonNullable<NodeProxy['status']>;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isAllReady, statusView } from '../../src/cli/status/statusView.ts';
+import { isAllReady, statusView } from '../../src/cli/status/view.ts';
 import {
   when,
   verdict,

@@ -74,7 +74,7 @@ describe('ServicesWithExternalIPs', () => {
 const warning = (addresses: string): string =>
   `Warning ExternalIPsNotAllowed: not served: externalIPs ${addresses}, on nodes of ProxyConfig all; its spec.externalIPs.allowedCIDRs does not hold them`;
 
-describeWhere(['cluster'], 'ServiceOwners with external IPs, on a real API server', () => {
+describeWhere(['cluster'], 'ServiceEventWriter with external IPs, on a real API server', () => {
   test('get one event for each change, and none again from the next operator', async () => {
     const cluster = await ClusterFixture.start();
     let operator = await startOperator(cluster.client);

@@ -10,7 +10,7 @@ import { outcomesOf } from '../../src/operator/rollout/nodeOutcome.ts';
 import { resolveTargets, type Target } from '../../src/operator/rollout/resolve.ts';
 import { situationOf, type Situation } from '../../src/operator/rollout/rolloutState.ts';
 import type { Clock } from '../../src/operator/rollout/since.ts';
-import { nodeWrite } from '../../src/operator/writes/writeNodes.ts';
+import { nodeWrite } from '../../src/operator/writes/nodeWrite.ts';
 
 export const now = new Date('2026-01-01T00:00:00Z');
 

@@ -74,7 +74,7 @@ describe('quarantineNotes', () => {
   });
 });
 
-describeWhere(['cluster'], 'ServiceOwners of quarantined Services, on a real API server', () => {
+describeWhere(['cluster'], 'ServiceEventWriter with quarantined Services, on a real API server', () => {
   test('get one event, however many nodes there are, and none again from the next operator', async () => {
     const cluster = await ClusterFixture.start();
     let operator = await startOperator(cluster.client);

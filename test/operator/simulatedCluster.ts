@@ -16,7 +16,7 @@ import {
 import { reconcile } from '../../src/operator/reconcile.ts';
 import type { RevisionWrite } from '../../src/operator/rollout/revisions.ts';
 import { SinceTracker } from '../../src/operator/rollout/since.ts';
-import type { NodeWrite } from '../../src/operator/writes/writeNodes.ts';
+import type { NodeWrite } from '../../src/operator/writes/nodeWrite.ts';
 import { node, now as epoch, proxyConfig } from './objects.ts';
 import { RolloutInvariants, type AssignedConfig } from './rolloutInvariants.ts';
 

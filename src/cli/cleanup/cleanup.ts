@@ -20,7 +20,7 @@ export interface CleanupFlags {
  * Writes a line for each removed object, and resolves to the exit status: 0, or 1 where something could not be removed.
  * One failure keeps nothing else from being removed.
  */
-export async function cleanupCommand(
+export async function runCleanup(
   { handover }: CleanupFlags,
   { stdout, stderr }: Pick<typeof process, 'stdout' | 'stderr'>,
 ): Promise<number> {

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { builtInConfig } from '../../api/defaults.ts';
 import { nodeConfigOf, type NodeConfig, type ProxyMode } from '../../api/nodeConfig.ts';
 import { governingConfig } from '../../api/resolvePolicy.ts';
+import type { ToolInput } from '../../backend/mode.ts';
 import { refusalOf, render } from '../../backend/registry.ts';
 import { UsageError } from '../../config.ts';
 import { decodeNode } from '../../model/decodeNode.ts';
@@ -35,9 +36,9 @@ export interface Rendered {
 
 /**
  * Writes the rules to stdout, notes and problems to stderr, and resolves to the exit status: 0, or 1 where there are
- * problems. Throws UsageError where `-` is given twice or --node is no name.
+ * problems. Throws UsageError where `-` is given twice, --node is no name, or the mode does not run --tool.
  */
-export async function renderCommand(
+export async function runRender(
   flags: RenderFlags,
   streams: Pick<typeof process, 'stdin' | 'stdout' | 'stderr'>,
 ): Promise<number> {
@@ -53,7 +54,7 @@ export async function renderCommand(
   return problems.length === 0 ? 0 : 1;
 }
 
-/** The rules of one node from manifests. Throws UsageError where --node is no name. */
+/** The rules of one node from manifests. Throws UsageError where --node is no name, or the mode does not run --tool. */
 export function renderManifests(
   { manifests, problems: unread }: Manifests,
   flags: Omit<RenderFlags, 'filename'>,
@@ -117,16 +118,23 @@ function formatRules(
   { services, slices }: ClusterObjects,
   flags: FormatFlags,
 ): string {
-  const [first, ...others] = selectedFamilies(node, flags).map((family) =>
-    serviceStateOf({ services, slices, node, config, family }),
-  );
+  const families = selectedFamilies(node, flags);
+  const [first, ...others] = families.map((family) => serviceStateOf({ services, slices, node, config, family }));
   const all = first === undefined ? [] : render(first, ...others);
   const inputs = all.filter(({ tool }) => flags.tool === undefined || tool === flags.tool);
+  if (inputs.length === 0)
+    throw new UsageError(
+      `--tool: mode ${config.mode} runs ${toolsOf(all).join(', ')} for ${families.join(' and ')}, not '${flags.tool}'`,
+    );
   if (flags.output === 'json') return `${JSON.stringify(inputs, null, 2)}\n`;
   // What one tool is given can be piped into it as it is; of several, each follows a line that names its tool.
   return inputs.length <= 1
     ? (inputs[0]?.input ?? '')
     : inputs.map(({ tool, args, input }) => `# ${[tool, ...args].join(' ')}\n${input}`).join('');
+}
+
+function toolsOf(inputs: readonly ToolInput[]): readonly string[] {
+  return [...new Set(inputs.map(({ tool }) => tool))];
 }
 
 type FormatFlags = Pick<RenderFlags, 'family' | 'output' | 'tool'>;

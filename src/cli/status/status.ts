@@ -1,16 +1,15 @@
 /**
- * @module The commands that people run. `proxyconfig status` is here and in status*.ts: the state of ProxyConfigs and
- * their nodes that are not as wanted; with --watch, as it changes. The others are in render.ts and cleanup.ts;
- * src/main.ts has the flags of all.
+ * @module `proxyconfig status`: the state of ProxyConfigs and of their nodes that are not as wanted; with --watch, as it
+ * changes.
  */
 import { once } from 'node:events';
 import { aborted } from '../../aborted.ts';
 import type { StatusConfig } from '../../config.ts';
 import { ApiError, isNotFound, isUnauthorized, isUnreachable } from '../../kube/apiError.ts';
 import { createKubeClient, type KubeClient } from '../../kube/client.ts';
-import { formatView, watchOutput, type Output, type Streams } from './statusOutput.ts';
-import { createStatusSource, type StatusListener } from './statusSource.ts';
-import { isAllReady, statusView, type StatusView } from './statusView.ts';
+import { formatView, watchOutput, type Output, type Streams } from './output.ts';
+import { createStatusSource, type StatusListener } from './source.ts';
+import { isAllReady, statusView, type StatusView } from './view.ts';
 import { loadUserKubeConfig, type UserKubeConfig } from '../userKubeConfig.ts';
 
 /** Not ready, or nothing there that could be. */
@@ -24,7 +23,7 @@ const busyTimeoutMs = 10_000;
  * Resolves to the exit status: 0 all Ready, 3 some not or none there, 1 where --watch was ended before all was listed.
  * Throws UsageError where no cluster is configured, and an Error with the reason where the API server gives no answer.
  */
-export async function statusCommand(config: StatusConfig, streams: Streams, signal: AbortSignal): Promise<number> {
+export async function runStatus(config: StatusConfig, streams: Streams, signal: AbortSignal): Promise<number> {
   const user = await loadUserKubeConfig(config);
   const client = createKubeClient(user, {
     userAgent: `proxyconfig-status/${config.version}`,

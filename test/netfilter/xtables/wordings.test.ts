@@ -3,7 +3,7 @@
  * says of it.
  */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { IPFamily } from '../../../src/model/ipFamily.ts';
 import { ipFamilies } from '../../../src/model/ipFamily.ts';
 import type { ConnectionState, Match, Rule, Target } from '../../../src/netfilter/xtables/rule.ts';
@@ -64,6 +64,13 @@ function matches(family: IPFamily): fc.Arbitrary<readonly Match[]> {
   return fc.subarray([...kinds]).chain((some) => fc.tuple(...some));
 }
 
+function inFilter(
+  target: Target,
+  protocols: fc.Arbitrary<Match[]>,
+): fc.Arbitrary<{ table: 'filter'; target: Target; protocols: Match[] }> {
+  return protocols.map((some) => ({ table: 'filter' as const, target, protocols: some }));
+}
+
 /** With the protocol that some targets need. */
 function targets(family: IPFamily): fc.Arbitrary<{ table: Placed['table']; target?: Target; protocols: Match[] }> {
   const tcp = fc.oneof(
@@ -74,8 +81,6 @@ function targets(family: IPFamily): fc.Arbitrary<{ table: Placed['table']; targe
     fc.constant<Match[]>([]),
     tcp.map((match) => [match]),
   );
-  const inFilter = (target: Target, protocols: fc.Arbitrary<Match[]>) =>
-    protocols.map((some) => ({ table: 'filter' as const, target, protocols: some }));
   const inNat = (target: fc.Arbitrary<Target>, protocols: fc.Arbitrary<Match[]> = any) =>
     fc.tuple(target, protocols).map(([each, some]) => ({ table: 'nat' as const, target: each, protocols: some }));
   const socket = fc

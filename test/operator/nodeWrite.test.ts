@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeProxy } from '../../src/api/generated/nodeProxy.ts';
-import { nodeWrite } from '../../src/operator/writes/writeNodes.ts';
+import { nodeWrite } from '../../src/operator/writes/nodeWrite.ts';
 import { node, reported, targetOf } from './objects.ts';
 
 const here = node('a');

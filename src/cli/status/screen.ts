@@ -3,7 +3,7 @@
  * anew in place.
  */
 import { styleText } from 'node:util';
-import type { Line } from './statusLines.ts';
+import type { Line } from './lines.ts';
 
 type Terminal = Pick<NodeJS.WriteStream, 'write' | 'rows' | 'columns' | 'on' | 'off'>;
 

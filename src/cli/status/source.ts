@@ -7,7 +7,7 @@ import { nodeProxyResource, proxyConfigResource } from '../../api/resources.ts';
 import { isGone } from '../../kube/apiError.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { createReflector, type Reflector } from '../../kube/reflector.ts';
-import type { StatusObjects } from './statusView.ts';
+import type { StatusObjects } from './view.ts';
 
 const paths = [proxyConfigResource.path, nodeProxyResource.path] as const;
 /** A person waits: shorter than between machines. */

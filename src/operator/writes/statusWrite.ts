@@ -5,7 +5,7 @@ import type { ProxyConfigStatus } from '../../api/nodeConfig.ts';
 import type { ProxyConfig } from '../../api/generated/proxyConfig.ts';
 import { apiVersion, proxyConfigResource, statusPath } from '../../api/resources.ts';
 import type { SendOptions } from '../../kube/client.ts';
-import { fieldManager } from './writeNodes.ts';
+import { fieldManager } from './nodeWrite.ts';
 
 /** One request, as data. */
 export interface StatusWrite {

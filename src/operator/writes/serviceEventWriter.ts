@@ -7,23 +7,23 @@ import { isNotFound } from '../../kube/apiError.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import type { Logger } from '../../observability/logger.ts';
-import { decodeExternalIPs, ServicesWithExternalIPs } from './externalIPs.ts';
-import { quarantineNotes } from './quarantine.ts';
-import { eventOn, DueServiceEvents, type ServiceNote } from './serviceEvents.ts';
+import { decodeExternalIPs, ServicesWithExternalIPs } from '../events/externalIPs.ts';
+import { quarantineNotes } from '../events/quarantine.ts';
+import { eventOn, DueServiceEvents, type ServiceNote } from '../events/serviceEvents.ts';
 
-export interface ServiceOwnersOptions {
+export interface ServiceEventWriterOptions {
   readonly client: Pick<KubeClient, 'get'>;
   readonly events: EventRecorder;
   readonly logger: Logger;
 }
 
 /** Knows the Services that are watched, and which events are recorded. */
-export class ServiceOwners {
-  readonly #options: ServiceOwnersOptions;
+export class ServiceEventWriter {
+  readonly #options: ServiceEventWriterOptions;
   readonly #externalIPs = new ServicesWithExternalIPs();
   readonly #due = new DueServiceEvents();
 
-  constructor(options: ServiceOwnersOptions) {
+  constructor(options: ServiceEventWriterOptions) {
     this.#options = options;
   }
 

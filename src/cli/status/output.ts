@@ -4,9 +4,9 @@
 import { stringify } from 'yaml';
 import { toSeconds } from '../../api/conditions.ts';
 import type { StatusConfig } from '../../config.ts';
-import { changeLines, changesBetween, paragraph, statusLines, type Line } from './statusLines.ts';
-import { openScreen, styledText, sizeOf } from './statusScreen.ts';
-import type { StatusView } from './statusView.ts';
+import { changeLines, changesBetween, paragraph, statusLines, type Line } from './lines.ts';
+import { openScreen, styledText, sizeOf } from './screen.ts';
+import type { StatusView } from './view.ts';
 
 type Terminal = Parameters<typeof openScreen>[0];
 

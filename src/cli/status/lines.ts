@@ -1,8 +1,8 @@
 /**
  * A StatusView as lines for people: the screen that `proxyconfig status` shows, and the one line per change of
- * `--watch` in a pipe. Pure: styles become escape sequences, or nothing, only in statusScreen.ts.
+ * `--watch` in a pipe. Pure: styles become escape sequences, or nothing, only in screen.ts.
  */
-import type { NodeProblem, ProxyConfigView, StatusView, UngovernedNode } from './statusView.ts';
+import type { NodeProblem, ProxyConfigView, StatusView, UngovernedNode } from './view.ts';
 
 /** Names of node:util's styleText. */
 export type TextStyle = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
