@@ -10,6 +10,8 @@ export type IPFamily = 'ipv4' | 'ipv6';
 /** In the order in which they are served and shown. */
 export const ipFamilies: readonly IPFamily[] = ['ipv4', 'ipv6'];
 
+const decimal = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
+const canonicalIPv4 = new RegExp(String.raw`^(?:${decimal}\.){3}${decimal}$`);
 const dottedDecimal = /^\d{1,3}(\.\d{1,3}){3}$/;
 
 /**
@@ -17,6 +19,7 @@ const dottedDecimal = /^\d{1,3}(\.\d{1,3}){3}$/;
  * IPv4-mapped IPv6 becomes IPv4, as in Go's net package.
  */
 export function canonicalAddress(text: string): string | undefined {
+  if (canonicalIPv4.test(text)) return text;
   if (dottedDecimal.test(text)) {
     const octets = text.split('.').map(Number);
     return octets.every((octet) => octet <= 255) ? octets.join('.') : undefined;

@@ -4,7 +4,7 @@
  * kept of a chain.
  */
 import type { TablesView, ExistingChain } from './tables.ts';
-import type { ChainId } from './chain.ts';
+import type { ChainId, Table } from './chain.ts';
 
 /** More than these between two readings, and nothing is compared until the next one. */
 const maxWritten = 2000;
@@ -37,20 +37,18 @@ function idOf({ table, name }: ChainId): string {
   return `${table} ${name}`;
 }
 
-/** Characters of a digest that go into a mark: 72 bits, of which 52 are kept. */
-const digestLength = 12;
-
-/** 52 bits of a chain's name and rules: as many as a number holds exactly. */
-function markOf(chain: ExistingChain): number {
-  const text = `${idOf(chain)} ${chain.digest.slice(0, digestLength)}`;
-  let [high, low] = [0x81_1c_9d_c5, 0x01_00_01_93];
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
+/** 52 bits of a chain's name and rules. */
+function markOf({ table, name, digest }: ExistingChain): number {
+  let [high, low] = [Math.floor(digest / 2 ** 26) ^ tableMarks[table], digest % 2 ** 26];
+  for (let index = 0; index < name.length; index += 1) {
+    const code = name.charCodeAt(index);
     high = Math.imul(high ^ code, 0x01_00_01_93);
     low = Math.imul(low ^ code, 0x85_eb_ca_6b);
   }
   return (high >>> 6) * 2 ** 26 + (low >>> 6);
 }
+
+const tableMarks: { readonly [table in Table]: number } = { filter: 1, nat: 2, mangle: 3 };
 
 function includes(sorted: Float64Array, value: number): boolean {
   let low = 0;

@@ -10,7 +10,7 @@ import type { ChainDigests } from './chainDigests.ts';
 import type { FormattedChain } from './formattedChain.ts';
 import { toSaveFormat } from './rule.ts';
 import { digestOfSaveFormat } from './formattedChain.ts';
-import { chainKey, type TablesView, type Reference } from './tables.ts';
+import { ChainMap, type Reference, type TablesView } from './tables.ts';
 import type { Differences, StaleChain } from './transaction.ts';
 
 /** Whether a rule of the kernel's chain is this jump of ours, whatever its comment says. */
@@ -41,26 +41,31 @@ function staleJumps(view: TablesView, { jumps }: Pick<DesiredChains, 'jumps'>): 
 
 /** Chains of ours that the plan does not have, such as those of Services that went away while no agent ran. */
 function staleChains(view: TablesView, desired: DesiredChains): readonly StaleChain[] {
-  const planned = new Set([...desired.chainSizes()].map(chainKey));
+  if (view.chains.size === 0) return [];
+  const isDesired = new ChainMap<true>();
+  for (const chain of desired.chainSizes()) isDesired.set(chain, true);
   const going = new Set(staleJumps(view, desired));
-  const referred = new Set(
-    view.references.filter((reference) => !going.has(reference)).map(({ table, to }) => chainKey({ table, name: to })),
+  const isReferred = new ChainMap<true>();
+  for (const reference of view.references)
+    if (!going.has(reference)) isReferred.set({ table: reference.table, name: reference.to }, true);
+  const stale = [...view.chains.values()].filter(
+    (chain) => !view.ownership.kept.has(chain.name) && !isDesired.has(chain),
   );
-  const stale = [...view.chains].filter(([key, { name }]) => !view.ownership.kept.has(name) && !planned.has(key));
-  return stale.map(([key, { table, name }]) => ({ table, name, keep: referred.has(key) }));
+  return stale.map((chain) => ({ table: chain.table, name: chain.name, keep: isReferred.has(chain) }));
 }
 
 /**
- * What has to be done, and what is done already. Which chains are stale is computed when it is asked for, which is when
- * `desired` is complete.
+ * What has to be done, and what is done already. Which chains are stale is computed when it is first asked for, which
+ * is when `desired` is complete.
  */
 export function differencesOf(
   { variant, family }: { readonly variant: IptablesVariant; readonly family: IPFamily },
   view: TablesView,
   desired: DesiredChains,
 ): Differences {
+  let stale: readonly StaleChain[] | undefined;
   const exists = (chain: FormattedChain): boolean => {
-    const existing = view.chains.get(chainKey(chain));
+    const existing = view.chains.get(chain);
     return (
       existing?.rules === chain.rules.length &&
       existing.digest === digestOfSaveFormat(chain.rules.map((rule) => toSaveFormat(rule, family)))
@@ -71,7 +76,7 @@ export function differencesOf(
     exists,
     missingJumps: missingJumps(view, desired),
     staleJumps: staleJumps(view, desired),
-    stale: () => staleChains(view, desired),
+    stale: () => (stale ??= staleChains(view, desired)),
   };
 }
 
@@ -86,7 +91,7 @@ export function findDifference(
 ): string | undefined {
   for (const chain of desired.chainSizes()) {
     const { table, name, rules } = chain;
-    const found = view.chains.get(chainKey(chain));
+    const found = view.chains.get(chain);
     if (found === undefined) return `chain ${name} of table ${table} is missing`;
     if (found.rules !== rules) return `chain ${name} of table ${table} holds ${found.rules} rules instead of ${rules}`;
     if (before?.isEdited(found) === true) return `chain ${name} of table ${table} holds other rules than were written`;

@@ -25,7 +25,11 @@ export function digestOf({ table, name, rules }: FormattedChain): string {
   return hash('sha256', [table, name, ...rules].join('\n'), 'hex').slice(0, 16);
 }
 
-/** A hash of the rules of one chain, in base64; '' where there are none. */
-export function digestOfSaveFormat(rules: readonly string[]): string {
-  return rules.length === 0 ? '' : hash('sha256', rules.join('\n'), 'base64');
+/**
+ * 52 bits of a hash of the rules of one chain, as many as a number holds exactly; 0 where there are none.
+ */
+export function digestOfSaveFormat(rules: readonly string[]): number {
+  if (rules.length === 0) return 0;
+  const digest = hash('sha256', rules.join('\n'), 'hex');
+  return Number.parseInt(digest.slice(0, 13), 16);
 }

@@ -17,6 +17,9 @@ export interface UnpackedChain {
   readonly digest: string;
 }
 
+/** Of `digestOf`. */
+const digestLength = 16;
+
 /** In their order. */
 export function packChains(chains: readonly FormattedChain[]): PackedChains {
   return chains.map((chain) => [chain.table, chain.name, chain.rules.length, digestOf(chain)].join(' ')).join(' ');
@@ -24,9 +27,17 @@ export function packChains(chains: readonly FormattedChain[]): PackedChains {
 
 /** Gives the chains in the order in which they were packed. */
 export function* unpackChains(list: PackedChains): Generator<UnpackedChain> {
-  const words = list === '' ? [] : list.split(' ');
-  for (let at = 0; at < words.length; at += 4) {
-    const [table = '', name = '', rules = '', digest = ''] = words.slice(at, at + 4);
-    yield { table: table as Table, name, rules: Number(rules), digest };
+  for (let at = 0; at < list.length;) {
+    const name = list.indexOf(' ', at) + 1;
+    const nameEnd = list.indexOf(' ', name);
+    const rulesEnd = list.indexOf(' ', nameEnd + 1);
+    const end = rulesEnd + 1 + digestLength;
+    yield {
+      table: list.slice(at, name - 1) as Table,
+      name: list.slice(name, nameEnd),
+      rules: Number(list.slice(nameEnd + 1, rulesEnd)),
+      digest: list.slice(rulesEnd + 1, end),
+    };
+    at = end + 1;
   }
 }

@@ -9,14 +9,51 @@ export interface ExistingChain extends ChainId {
   /** Number of rules. */
   readonly rules: number;
   /** `digestOfSaveFormat` of them. */
-  readonly digest: string;
+  readonly digest: number;
+}
+
+/** Values by chain: one of one name may stand in several tables. */
+export interface ReadonlyChainMap<Value> {
+  get(chain: ChainId): Value | undefined;
+  has(chain: ChainId): boolean;
+  readonly size: number;
+  values(): Iterable<Value>;
+}
+
+/** One map for each table: no key has to be made of table and name, of tens of thousands. */
+export class ChainMap<Value> implements ReadonlyChainMap<Value> {
+  readonly #tables: { readonly [table in Table]: Map<string, Value> } = {
+    filter: new Map(),
+    nat: new Map(),
+    mangle: new Map(),
+  };
+
+  get({ table, name }: ChainId): Value | undefined {
+    return this.#tables[table].get(name);
+  }
+
+  has({ table, name }: ChainId): boolean {
+    return this.#tables[table].has(name);
+  }
+
+  set({ table, name }: ChainId, value: Value): void {
+    this.#tables[table].set(name, value);
+  }
+
+  get size(): number {
+    return Object.values(this.#tables).reduce((sum, { size }) => sum + size, 0);
+  }
+
+  *values(): Generator<Value> {
+    for (const table of Object.values(this.#tables)) yield* table.values();
+  }
 }
 
 export interface TablesView {
   /** By which it was read. */
   readonly ownership: Ownership;
-  /** Those of ours, by `chainKey`. */
-  readonly chains: ReadonlyMap<string, ExistingChain>;
+  /** Those of ours. */
+  readonly chains: ReadonlyChainMap<ExistingChain>;
   /** Rules of the kernel's and of other programs' chains that lead into ours. */
   readonly references: readonly Reference[];
   /** Number of rules in all three tables, everybody's. */
@@ -34,9 +71,4 @@ export interface Reference {
   readonly onlyNew: boolean;
   /** The rule as iptables-save words it, without `-A CHAIN`. */
   readonly rule: string;
-}
-
-/** `table name`: a chain of one name may stand in several tables. */
-export function chainKey({ table, name }: ChainId): string {
-  return `${table} ${name}`;
 }

@@ -4,7 +4,6 @@
  */
 import type { ChainId, Jump, Table } from '../../../netfilter/xtables/chain.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
-import { chainKey } from '../../../netfilter/xtables/tables.ts';
 import {
   canary,
   filterJumps,
@@ -51,5 +50,5 @@ export function isOwn({ table, name }: ChainId): boolean {
 
 /** Whether the rules of this mode lead packets: only it has nat KUBE-NODEPORTS. */
 export function isServing({ chains }: TablesView): boolean {
-  return chains.has(chainKey({ table: 'nat', name: nodePorts }));
+  return chains.has({ table: 'nat', name: nodePorts });
 }

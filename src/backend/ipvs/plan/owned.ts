@@ -5,7 +5,6 @@
 import type { ChainId, Jump, Table } from '../../../netfilter/xtables/chain.ts';
 import { ownJumps } from '../../../netfilter/xtables/compareTables.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
-import { chainKey } from '../../../netfilter/xtables/tables.ts';
 import {
   canary,
   filterJumps,
@@ -62,6 +61,6 @@ export function isOwn({ table, name }: ChainId): boolean {
  * else's rule leads there.
  */
 export function isServing(view: TablesView): boolean {
-  const rules = view.chains.get(chainKey({ table: 'filter', name: accessFilter }))?.rules ?? 0;
+  const rules = view.chains.get({ table: 'filter', name: accessFilter })?.rules ?? 0;
   return rules > 0 || ownJumps(view).some(({ to }) => to === accessFilter);
 }

@@ -6,7 +6,7 @@ import type { Iptables } from './iptables.ts';
 import type { ChainId, Table } from '../chain.ts';
 import type { Ownership } from '../ownership.ts';
 import { digestOfSaveFormat } from '../formattedChain.ts';
-import { chainKey, type TablesView, type Reference, type ExistingChain } from '../tables.ts';
+import { ChainMap, type Reference, type TablesView } from '../tables.ts';
 
 const tables: readonly Table[] = ['filter', 'nat', 'mangle'];
 const kubeletMarks: ReadonlySet<string> = new Set(['KUBE-KUBELET-CANARY', 'KUBE-IPTABLES-HINT']);
@@ -19,16 +19,23 @@ export async function readTables(iptables: Iptables, ownership: Ownership, signa
   return reader;
 }
 
-/** Takes the lines of iptables-save one by one. */
+interface ChainBeingRead extends ChainId {
+  rules: number;
+  digest: number;
+}
+
+/** Takes the lines of iptables-save one by one; it declares every chain of a table before the first rule. */
 class SaveReader implements TablesView {
-  readonly chains = new Map<string, ExistingChain>();
+  readonly chains = new ChainMap<ChainBeingRead>();
   readonly references: Reference[] = [];
   readonly ownership: Ownership;
   rules = 0;
   hasKubeletMark = false;
   #table: Table | undefined;
-  /** The chain that is being read, with its rules so far. */
-  #from: ChainId | undefined;
+  /** Of the chain whose rules are being read. */
+  #name = '';
+  /** That chain, where it is ours, with its rules so far. */
+  #own: ChainBeingRead | undefined;
   #saved: string[] = [];
 
   constructor(ownership: Ownership) {
@@ -36,48 +43,52 @@ class SaveReader implements TablesView {
   }
 
   read(line: string): void {
-    if (line.startsWith('-A ') && this.#table !== undefined) this.#readRule(this.#table, line.slice(3));
+    if (line.startsWith('-A ') && this.#table !== undefined) this.#readRule(this.#table, line);
     else if (line.startsWith('*')) this.#table = tables.find((table) => line === `*${table}`);
     else if (line.startsWith(':') && this.#table !== undefined)
-      this.#readChain(this.#table, line.slice(1).split(' ', 1)[0] ?? '');
+      this.#readChain(this.#table, line.slice(1, line.indexOf(' ')));
     else if (line === 'COMMIT') this.#endChain();
   }
 
   #readChain(table: Table, name: string): void {
     if (kubeletMarks.has(name)) this.hasKubeletMark = true;
-    const chain = { table, name, rules: 0, digest: '' };
-    if (this.ownership.isOwn(chain)) this.chains.set(chainKey(chain), chain);
+    const chain = { table, name, rules: 0, digest: 0 };
+    if (this.ownership.isOwn(chain)) this.chains.set(chain, chain);
   }
 
-  #readRule(table: Table, text: string): void {
+  #readRule(table: Table, line: string): void {
     this.rules += 1;
-    const name = text.slice(0, text.indexOf(' '));
-    const rule = text.slice(name.length + 1);
-    if (this.#from?.name !== name || this.#from.table !== table) {
+    const start = '-A '.length;
+    const end = line.indexOf(' ', start);
+    const rule = line.slice(end + 1);
+    // Compared in place: a text of its own for each rule's chain would be garbage.
+    if (end - start !== this.#name.length || !line.startsWith(this.#name, start)) {
       this.#endChain();
-      this.#from = { table, name };
+      this.#name = line.slice(start, end);
+      this.#own = this.chains.get({ table, name: this.#name });
     }
-    this.#saved.push(rule);
-    if (this.ownership.isOwn({ table, name })) return;
+    if (this.#own === undefined) this.#readForeign({ table, name: this.#name }, rule);
+    else this.#saved.push(rule);
+  }
+
+  #readForeign({ table, name: from }: ChainId, rule: string): void {
     // A comment may say anything, also what reads like a target.
     const to = / -[jg] (\S+)/.exec(` ${rule.replaceAll(quotedText, '""')}`)?.[1] ?? '';
     if (!this.ownership.isOwn({ table, name: to })) return;
-    this.references.push({ table, from: name, to, onlyNew: text.includes('--ctstate NEW '), rule });
+    this.references.push({ table, from, to, onlyNew: rule.includes('--ctstate NEW '), rule });
   }
 
   #endChain(): void {
-    const [chain, saved] = [this.#from, this.#saved];
-    this.#from = undefined;
-    this.#saved = [];
-    const existing = chain && this.chains.get(chainKey(chain));
-    if (existing === undefined) return;
-    this.chains.set(chainKey(existing), {
-      ...existing,
-      rules: existing.rules + saved.length,
-      digest: existing.rules === 0 ? digestOfSaveFormat(saved) : unknownDigest,
-    });
+    const own = this.#own;
+    if (own !== undefined) {
+      own.digest = own.rules === 0 ? digestOfSaveFormat(this.#saved) : unknownDigest;
+      own.rules += this.#saved.length;
+      this.#saved = [];
+    }
+    this.#own = undefined;
+    this.#name = '';
   }
 }
 
 /** Of a chain whose rules are not listed together, which no version of the tool does. */
-const unknownDigest = '?';
+const unknownDigest = -1;

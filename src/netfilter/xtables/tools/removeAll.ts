@@ -3,7 +3,7 @@
  */
 import { ownJumps } from '../compareTables.ts';
 import type { Ownership } from '../ownership.ts';
-import { chainKey } from '../tables.ts';
+import { ChainMap } from '../tables.ts';
 import { removalTransaction } from '../transaction.ts';
 import type { Iptables } from './iptables.ts';
 import { readTables } from './readTables.ts';
@@ -16,12 +16,10 @@ import { restore } from './restore.ts';
 export async function removeAll(iptables: Iptables, ownership: Ownership): Promise<readonly string[]> {
   const view = await readTables(iptables, ownership);
   const own = ownJumps(view);
-  const foreign = new Set(
-    view.references
-      .filter((reference) => !own.includes(reference))
-      .map(({ table, to }) => chainKey({ table, name: to })),
-  );
-  const chains = [...view.chains.values()].filter((chain) => !foreign.has(chainKey(chain)));
+  const isForeign = new ChainMap<true>();
+  for (const reference of view.references)
+    if (!own.includes(reference)) isForeign.set({ table: reference.table, name: reference.to }, true);
+  const chains = [...view.chains.values()].filter((chain) => !isForeign.has(chain));
   const input = removalTransaction(
     own,
     chains.map(({ table, name }) => ({ table, name, keep: false })),
