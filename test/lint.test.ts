@@ -87,10 +87,11 @@ const places: readonly Place[] = [
   { from: 'src/api', imports: ['api'] },
   { from: 'src/model', imports: ['api', 'model', ...families] },
   ...['system', 'kube', 'observability'].map((name) => ({ from: `src/${name}`, imports: [name] })),
-  ...['src/netfilter', 'src/netfilter/xtables', 'src/netfilter/ipset/tools'].map((from) => ({
+  ...['src/netfilter', 'src/netfilter/xtables'].map((from) => ({
     from,
-    imports: [...families, 'system', 'netfilter', 'tools'],
+    imports: [...families, 'system', 'netfilter'],
   })),
+  { from: 'src/netfilter/ipset/tools', imports: [...families, 'system', 'netfilter', 'tools'] },
   { from: 'src/backend', imports: plan, types: runners },
   { from: 'src/backend/registry.ts', imports: [...wiredBackend, 'registry', ...modes] },
   { from: 'src/backend/engine', imports: plan, types: runners },

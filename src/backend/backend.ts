@@ -28,8 +28,9 @@ export interface SyncResult {
   readonly endpoints: number;
   /** Order-independent hash of all objects in force, hexadecimal. */
   readonly rulesHash: string;
+  /** Number of iptables rules that stand, by table; none in a mode without any. */
   readonly rulesByTable: Readonly<Record<string, number>>;
-  /** Rules that this sync wrote, where the mode writes rules one by one. */
+  /** Number of iptables rules that this sync wrote, by table. */
   readonly rulesWritten?: Readonly<Record<string, number>>;
   /**
    * Services that were left out so that all the others could be programmed; each is tried again when it changes and by

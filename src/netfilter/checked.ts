@@ -24,7 +24,7 @@ export const checked = {
   comment: token('comment', new RegExp(String.raw`^[A-Za-z0-9 .,:;+/>[\]_()-]{1,${maxCommentLength}}$`)),
   chain: token('chain', /^[A-Z][A-Z0-9-]{0,27}$/),
   /** ipset takes 31 characters. */
-  set: token('set', /^KUBE-[A-Z0-9-]{1,26}$/),
+  set: token('set', /^[A-Z][A-Z0-9-]{0,30}$/),
   /** As many characters as the CRD allows and the kernel knows, of which the last may say `whatever follows`. */
   interface: token('interface', /^[A-Za-z0-9_.]([A-Za-z0-9_.-]{0,14}|[A-Za-z0-9_.-]{0,13}\+)$/),
   network: token('address', /^[0-9a-f.:]{2,39}(\/\d{1,3})?$/),
