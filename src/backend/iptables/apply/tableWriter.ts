@@ -90,9 +90,9 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
     if (input !== '') await load(input, iptables, work);
   }
 
-  /** In a chain that nothing leads to. */
+  /** In a chain that nothing leads to; with all comments, so that nothing is left untried. */
   async tryOut(some: readonly ServiceKey[], iptables: Iptables, work: SyncWork): Promise<void> {
-    const plan = planOf(work, omitsComments(work.state));
+    const plan = planOf(work, false);
     await load(trialTransaction(plan.fixed, some.flatMap(plan.rulesOf)), iptables, work);
   }
 
