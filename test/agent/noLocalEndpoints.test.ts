@@ -21,6 +21,9 @@ const port = (parts: Partial<ServicePort>): ServicePort => ({
   healthCheckNodePort: 0,
   clusterEndpoints: [there],
   localEndpoints: [],
+  servingEndpoints: [there],
+  readyLocalEndpoints: 0,
+  hasRefusedExternalIPs: false,
   ...parts,
 });
 
