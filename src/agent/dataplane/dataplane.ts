@@ -34,8 +34,8 @@
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../../backend/backend.ts';
-import { familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
-import type { NodeRecord } from '../../model/node.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import { familiesOf } from '../../model/nodeAddresses.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { DataplaneStatus, UnservedFamily } from './dataplaneStatus.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
@@ -267,13 +267,4 @@ export class Dataplane {
       node !== undefined && familiesOf(node).some((family) => this.#modes.syncLoops?.loop(family) === undefined);
     if (hasNewFamily) this.#options.onRequeue();
   }
-}
-
-/**
- * The IP families of the node's addresses and Pod ranges, IPv4 first; IPv4 alone where it has neither yet: it may be
- * waiting for its cloud provider, which may be behind an IPv4 Service.
- */
-export function familiesOf(node: NodeRecord): readonly IPFamily[] {
-  const present = new Set([...node.addresses, ...node.podCIDRs].map(familyOf));
-  return present.size === 0 ? ['ipv4'] : ipFamilies.filter((family) => present.has(family));
 }
