@@ -33,7 +33,6 @@ import { Prober } from './healthcheck/probe.ts';
 import { Reporter, selfServedAddress } from './status/reporter.ts';
 import { SavedConfig } from './config/savedConfig.ts';
 import { Store } from './watch/store.ts';
-import { createSyncObserver } from './metrics/syncObserver.ts';
 
 /** By what the agent reaches the API server, the log, the metrics and the kernel. */
 export interface AgentParts {
@@ -96,27 +95,16 @@ export class Agent {
     this.#parts = parts;
     const onStatusChange = (): void => this.#onStatusChange();
     const isHealthy = (): boolean => readyz(this.#health()).status === 200;
-    this.#syncListeners = createSyncListeners({
-      store: this.#store,
-      nodeName,
-      metrics,
-      logger,
-      isHealthy,
-      conntrack: parts.kernel.conntrack,
-    });
-    const observer = createSyncObserver({
-      metrics,
-      logger,
-      startedAt: Date.now(),
-      onStatusChange,
-      syncListeners: this.#syncListeners,
-    });
-    const { makeBackend, sysctls } = parts.kernel;
+    const { makeBackend, sysctls, conntrack, readNodeAddresses } = parts.kernel;
+    this.#syncListeners = createSyncListeners({ metrics, logger, isHealthy, conntrack, readNodeAddresses });
     const onRequeue = (): void => this.#configController?.requeue();
     this.#dataplane = new Dataplane({
       store: this.#store,
       makeBackend,
-      observer,
+      listeners: [
+        ...this.#syncListeners.all,
+        { onSuccess: onStatusChange, onFailure: onStatusChange, onDrift: onStatusChange },
+      ],
       logger,
       onRequeue,
       onStatusChange,

@@ -158,7 +158,7 @@ describe('categorizeEndpoints', () => {
   });
 });
 
-describe('categorizeEndpoints serving', () => {
+describe('categorizeEndpoints', () => {
   const serving: readonly { name: string; endpoints: readonly Shape[]; expected: readonly number[]; same: boolean }[] =
     [
       { name: 'none', endpoints: [], expected: [], same: true },
@@ -196,7 +196,7 @@ describe('categorizeEndpoints serving', () => {
         same: true,
       },
     ];
-  test.each(serving)('$name', ({ endpoints, expected, same }) => {
+  test.each(serving)('those that answer: $name', ({ endpoints, expected, same }) => {
     const sets = categorizeEndpoints(endpoints.map(candidate), here);
     expect(sets.serving.map(lastOctet)).toEqual(expected);
     expect(sets.serving === sets.cluster).toBe(same);

@@ -44,12 +44,13 @@ import { type FailedSwitch, nextStep, phaseAfterResync, switchFailure, type Swit
 import type { ProbeResult } from '../healthcheck/probe.ts';
 import type { RemovalTiming } from './otherModesRemoval.ts';
 import type { Store } from '../watch/store.ts';
-import type { SyncObserver } from './syncStatus.ts';
+import type { ObservedLoop, SyncListener } from './syncListener.ts';
 
 export interface DataplaneOptions {
   readonly store: Store;
   readonly makeBackend: MakeBackend;
-  readonly observer: SyncObserver;
+  /** Called in this order, after `inForce` was brought up to date. */
+  readonly listeners: readonly SyncListener[];
   readonly logger: Logger;
   /**
    * `accept` is to be called again with the configuration desired: the Node got an address of a family that is not
@@ -75,7 +76,7 @@ export class Dataplane {
     this.#modes = new ModeReplacement({
       onStatusChange: () => undefined,
       ...options,
-      onSuccess: () => this.#updateInForce(),
+      listeners: [{ onSuccess: (loop) => this.#onSuccess(loop) }, ...options.listeners],
     });
     options.store.listen({
       onChange: (change) => {
@@ -252,6 +253,11 @@ export class Dataplane {
   #rememberFailure(config: DesiredConfig, why: Refusal): Refusal {
     this.#failedSwitch = { config, why, failedAt: performance.now() };
     return why;
+  }
+
+  /** A loop that is about to serve does not count: its first run is one of several. */
+  #onSuccess(loop: ObservedLoop): void {
+    if (this.#modes.syncLoops?.loop(loop.status.family) === loop) this.#updateInForce();
   }
 
   #updateInForce(): void {

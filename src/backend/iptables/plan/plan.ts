@@ -3,6 +3,7 @@
  * Service, the configuration and the node alone, so a change is planned at the cost of the Services that it is about.
  */
 import type { ServiceKey } from '../../../model/service.ts';
+import type { ServicePort } from '../../../model/servicePort.ts';
 import type { ServiceState } from '../../../model/serviceState.ts';
 import { planContext } from '../../engine/planContext.ts';
 import type { FixedPlan } from '../../engine/kubeChains.ts';
@@ -29,22 +30,42 @@ export interface Plan {
  */
 const maxEndpointsWithComments = 1000;
 
-/** Whether there are so many endpoints that rules which each of them has go without comments. */
+/** What `omitsComments` asked of a state, for the plan of the same state: no Service's endpoints are chosen twice. */
+const askedBefore = new WeakMap<ServiceState, Map<ServiceKey, readonly ServicePort[]>>();
+
+/**
+ * Whether there are so many endpoints that rules which each of them has go without comments. What it asks until it
+ * knows, of about 1,000 endpoints at most, is kept for the next `planState` of the state.
+ */
 export function omitsComments(state: ServiceState): boolean {
+  const asked = new Map<ServiceKey, readonly ServicePort[]>();
+  askedBefore.set(state, asked);
   let endpoints = 0;
   for (const key of state.keys()) {
-    endpoints += state.ports(key).reduce((sum, port) => sum + port.clusterEndpoints.length, 0);
+    const ports = state.ports(key);
+    asked.set(key, ports);
+    endpoints += ports.reduce((sum, port) => sum + port.clusterEndpoints.length, 0);
     if (endpoints > maxEndpointsWithComments) return true;
   }
   return false;
 }
 
-/** The plan of all Services; nothing of a Service is computed yet. */
+/**
+ * The plan of all Services; no rule of a Service is computed yet. A Service is asked for anew each time but the first
+ * one after `omitsComments`.
+ */
 export function planState(state: ServiceState, commentsOmitted = omitsComments(state)): Plan {
   const context = planContext(state);
+  const asked = askedBefore.get(state);
+  askedBefore.delete(state);
+  const portsOf = (key: ServiceKey): readonly ServicePort[] => {
+    const ports = asked?.get(key) ?? state.ports(key);
+    asked?.delete(key);
+    return ports;
+  };
   return {
     fixed: planFixed(context),
     keys: () => state.keys(),
-    rulesOf: (key) => state.ports(key).map((port) => planServicePort(port, context, commentsOmitted)),
+    rulesOf: (key) => portsOf(key).map((port) => planServicePort(port, context, commentsOmitted)),
   };
 }
