@@ -53,6 +53,22 @@ export const agentMutants: readonly Mutant[] = [
     killer: 'pauses in the end where another program flushes all the time',
   },
   {
+    name: 'a new mode is saved before it has proved itself',
+    file: 'src/agent/config/configInForce.ts',
+    find: 'if (isProbing !== true) this',
+    replace: 'this',
+    test: 'test/agent/configInForce.test.ts',
+    killer: 'completes a change of mode whose probe succeeds, and saves it then',
+  },
+  {
+    name: 'nobody tells the dataplane what the probe found',
+    file: 'src/agent/config/configInForce.ts',
+    find: 'this.dataplane.handleProbeResult(revision, result);',
+    replace: '',
+    test: 'test/agent/configInForce.test.ts',
+    killer: 'goes back to the mode before when the probe fails',
+  },
+  {
     name: 'a new mode is drained when its first run succeeds',
     file: 'src/agent/dataplane/dataplane.ts',
     find: 'if (this.#modes.syncLoops?.loop(loop.status.family) === loop) this',

@@ -57,6 +57,11 @@ export interface DataplaneOptions {
    * served yet, or the probe of a new mode failed.
    */
   readonly onRequeue: () => void;
+  /**
+   * Another configuration is in force, or the one in force is no longer on probation (`isProbing`). Never called with
+   * one that is being given up.
+   */
+  readonly onInForceChange?: () => void;
   /** `status` changed without a sync. */
   readonly onStatusChange?: () => void;
   /** For tests. */
@@ -69,6 +74,8 @@ export class Dataplane {
   #phase: SwitchPhase = { phase: 'Idle' };
   #failedSwitch: FailedSwitch | undefined;
   #inForce: DesiredConfig | undefined;
+  /** What `onInForceChange` was last called for. */
+  #announced: Pick<DataplaneStatus, 'inForce' | 'isProbing'> = { inForce: undefined };
   #unserved: readonly UnservedFamily[] = [];
 
   constructor(options: DataplaneOptions) {
@@ -171,6 +178,7 @@ export class Dataplane {
     if (result === undefined) {
       this.#phase = { phase: 'Serving', config: current.config };
       this.#updateInForce();
+      this.#announceInForce();
     } else if (result.kind === 'failed') {
       this.#phase = { ...current, probeFailure: result.why };
       this.#options.onRequeue();
@@ -243,8 +251,9 @@ export class Dataplane {
         return 'reason' in backend ? [] : [[family, backend] as const];
       }),
     );
-    this.#phase = { phase: 'Serving', config: to };
+    // Not before: a run of the mode that is given up may still succeed, and is not to count as one that serves.
     const failed = await this.#modes.replace(to, backends, { keepOnFailure: true });
+    this.#phase = { phase: 'Serving', config: to };
     if (failed !== undefined)
       logger.error('the mode before cannot be brought back yet', { reason: failed.reason, error: failed });
     this.#updateInForce();
@@ -264,6 +273,14 @@ export class Dataplane {
     if (this.#modes.syncLoops?.isInForce !== true) return;
     this.#inForce = this.#modes.syncLoops.desired;
     if (this.#phase.phase === 'Serving') this.#modes.drainAndRemoveOthers(this.#phase.config);
+    this.#announceInForce();
+  }
+
+  #announceInForce(): void {
+    const { inForce, isProbing = false } = this.status;
+    if (inForce === this.#announced.inForce && isProbing === this.#announced.isProbing) return;
+    this.#announced = { inForce, isProbing };
+    this.#options.onInForceChange?.();
   }
 
   #onNodeChange(): void {
