@@ -16,24 +16,19 @@ import type { Logger } from '../observability/logger.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import { apiErrorObserver } from './watch/apiErrors.ts';
 import { watchCluster, type ObservedNode } from './watch/clusterWatch.ts';
-import { ConntrackSettings } from './conntrack/conntrackSettings.ts';
 import { ConntrackUse } from './conntrack/conntrackUse.ts';
-import { Dataplane } from './dataplane/dataplane.ts';
-import type { DataplaneStatus } from './dataplane/dataplaneStatus.ts';
 import { startHttpServers } from './healthcheck/httpServers.ts';
 import { createSyncListeners, type SyncListeners } from './syncListeners.ts';
-import { ConfigController } from './config/configController.ts';
+import { ConfigInForce } from './config/configInForce.ts';
+import type { DesiredConfig } from './config/desiredConfig.ts';
 import type { FlushMonitor } from './kernel/flushMonitor.ts';
 import { type HealthFacts, readyz } from './healthcheck/health.ts';
 import type { KernelAccess } from './kernel/kernelAccess.ts';
 import { createNodeConfigSource } from './watch/nodeConfigSource.ts';
 import { createPacketCounters } from './metrics/packetCounters.ts';
 import { quarantinedServices } from './status/report.ts';
-import { Prober } from './healthcheck/probe.ts';
 import { Reporter, selfServedAddress } from './status/reporter.ts';
-import { SavedConfig } from './config/savedConfig.ts';
 import { Store } from './watch/store.ts';
-import { createSyncObserver } from './metrics/syncObserver.ts';
 
 /** By what the agent reaches the API server, the log, the metrics and the kernel. */
 export interface AgentParts {
@@ -75,58 +70,38 @@ function nodeProxyWriter(name: string, { client, logger, timing }: AgentParts): 
 export class Agent {
   readonly #parts: AgentParts;
   readonly #store = new Store();
-  readonly #dataplane: Dataplane;
+  readonly #config: ConfigInForce;
   readonly #reporter: Reporter;
-  readonly #prober: Prober;
   readonly #watch;
   readonly #source;
   readonly #servers;
   readonly #syncListeners: SyncListeners;
   readonly #conntrackUse: ConntrackUse;
-  readonly #conntrackSettings: ConntrackSettings;
-  readonly #saved: SavedConfig;
-  #configController: ConfigController | undefined;
   #flushMonitor: Promise<FlushMonitor> | undefined;
   #node: ObservedNode = { record: undefined, isEligible: true };
   #isStopping = false;
+  #isReportDue = false;
 
   constructor(config: AgentConfig, parts: AgentParts) {
     const { client, logger, metrics, timing } = parts;
     const { nodeName } = config;
     this.#parts = parts;
-    const onStatusChange = (): void => this.#onStatusChange();
+    const report = (): void => this.#requestReport();
+    const { makeBackend, sysctls, conntrack, readNodeAddresses } = parts.kernel;
     const isHealthy = (): boolean => readyz(this.#health()).status === 200;
-    this.#syncListeners = createSyncListeners({
+    this.#syncListeners = createSyncListeners({ metrics, logger, isHealthy, conntrack, readNodeAddresses });
+    this.#config = new ConfigInForce({
       store: this.#store,
-      nodeName,
-      metrics,
-      logger,
-      isHealthy,
-      conntrack: parts.kernel.conntrack,
-    });
-    const observer = createSyncObserver({
-      metrics,
-      logger,
-      startedAt: Date.now(),
-      onStatusChange,
-      syncListeners: this.#syncListeners,
-    });
-    const { makeBackend, sysctls } = parts.kernel;
-    const onRequeue = (): void => this.#configController?.requeue();
-    this.#dataplane = new Dataplane({
-      store: this.#store,
+      stateDirectory: config.stateDirectory,
       makeBackend,
-      observer,
+      sysctls,
+      listeners: [...this.#syncListeners.all, { onSuccess: report, onFailure: report, onDrift: report }],
       logger,
-      onRequeue,
-      onStatusChange,
+      onChange: report,
     });
     const agentInfo = { agentVersion: config.version, kernel: os.release() };
     this.#reporter = new Reporter(nodeProxyWriter(nodeName, parts), agentInfo);
-    this.#prober = new Prober({ store: this.#store, logger, onStatusChange });
-    this.#conntrackUse = new ConntrackUse({ sysctls, metrics, logger, onStatusChange });
-    this.#conntrackSettings = new ConntrackSettings({ sysctls, logger, onStatusChange });
-    this.#saved = new SavedConfig(config.stateDirectory, logger);
+    this.#conntrackUse = new ConntrackUse({ sysctls, metrics, logger, onStatusChange: report });
     const onError = apiErrorObserver(metrics, logger);
     this.#watch = watchCluster({
       client,
@@ -139,13 +114,14 @@ export class Agent {
     this.#source = createNodeConfigSource({
       client,
       nodeName,
-      onChange: (nodeProxy) => this.#configController?.setNodeProxy(nodeProxy),
+      onChange: (nodeProxy) => this.#config.setNodeProxy(nodeProxy),
       onError: (error, retryInMs) => onError(nodeProxyResource.plural, error, retryInMs),
       timing: timing.reflector,
     });
-    const mode = () => this.#dataplane.status.inForce?.config.mode;
+    const { dataplane } = this.#config;
+    const mode = () => dataplane.status.inForce?.config.mode;
     const refreshCounters = createPacketCounters({
-      backend: (family) => this.#dataplane.backend(family),
+      backend: (family) => dataplane.backend(family),
       metrics,
       logger,
     });
@@ -157,41 +133,31 @@ export class Agent {
    */
   async start(): Promise<void> {
     const { logger, timing } = this.#parts;
-    const saved = await this.#saved.load();
-    const configController = new ConfigController({
-      dataplane: this.#dataplane,
-      saved,
-      logger,
-      onDecision: () => this.#onStatusChange(),
-    });
-    this.#configController = configController;
+    const isSaved = await this.#config.load();
     this.#watch.start();
     this.#source.start();
     await this.#watch.synced;
     logger.info('Services, EndpointSlices and Node are known');
-    await this.#source.first({ waitMs: timing.nodeProxyWaitMs, orAbsent: saved !== undefined });
+    await this.#source.first({ waitMs: timing.nodeProxyWaitMs, orAbsent: isSaved });
     if (this.#isStopping) return;
     this.#flushMonitor = this.#parts.kernel.startFlushMonitor({
       logger,
-      onLoss: (family) => this.#dataplane.requestCheck(family),
+      onLoss: (family) => this.#config.dataplane.requestCheck(family),
     });
     await this.#flushMonitor;
     if (this.#isStopping) return;
     this.#conntrackUse.start();
-    await configController.decide();
+    await this.#config.start();
   }
 
   /** Ends in order, also during `start`, and leaves the rules in the kernel. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await Promise.all([this.#watch.stop(), this.#source.stop()]);
-    // Both at once, so that a change of mode that is under way is canceled.
-    await Promise.all([this.#configController?.stop(), this.#dataplane.stop(this.#parts.timing.stopGraceMs)]);
-    await this.#prober.stop();
+    await this.#config.stop(this.#parts.timing.stopGraceMs);
     await this.#syncListeners.stop();
     await this.#conntrackUse.stop();
     await (await this.#flushMonitor)?.stop();
-    await this.#saved.whenSaved();
     // An API server that hangs must not delay the end.
     await Promise.race([this.#reporter.stop(), sleep(maxLastReportMs, undefined, { ref: false })]);
     await Promise.all(this.#servers.map((server) => server.stop()));
@@ -199,7 +165,7 @@ export class Agent {
 
   #health(): HealthFacts {
     return {
-      dataplane: this.#dataplane.status,
+      dataplane: this.#config.dataplane.status,
       isNodeEligible: this.#node.isEligible,
       monotonicNow: performance.now(),
       now: new Date(),
@@ -211,45 +177,43 @@ export class Agent {
     this.#store.setNode(node.record);
   }
 
-  #onStatusChange(): void {
-    this.#handleProbeResult();
+  /** What changes at once is one report, made when every listener of a sync has been called. */
+  #requestReport(): void {
+    if (this.#isReportDue) return;
+    this.#isReportDue = true;
+    queueMicrotask(() => {
+      this.#isReportDue = false;
+      try {
+        this.#report();
+      } catch (error) {
+        this.#parts.logger.error('the NodeProxy status could not be made', { error });
+      }
+    });
+  }
+
+  /** Makes the NodeProxy's status and its metrics of what is true now, and decides nothing. */
+  #report(): void {
     const { metrics, client } = this.#parts;
-    const dataplane = this.#dataplane.status;
+    const dataplane = this.#config.dataplane.status;
+    const { decision, probe, conditions } = this.#config.facts;
     const invalidServices = quarantinedServices(this.#store.invalidServices(), dataplane);
     metrics.quarantined.set(invalidServices.length);
-    this.#applyInForce(dataplane);
-    if (this.#configController === undefined) return;
-    const { decision } = this.#configController;
+    this.#measureConfig(dataplane.inForce);
+    if (decision === undefined) return;
     this.#reporter.report({
       decision,
       dataplane,
       invalidServices,
       selfServedAddress: selfServedAddress(client.server, this.#store),
-      probe: this.#prober.result,
-      conditions: [
-        this.#conntrackSettings.conditions(),
-        this.#conntrackUse.conditions(),
-        this.#syncListeners.conditions(),
-      ].flat(),
+      probe,
+      conditions: [conditions, this.#conntrackUse.conditions(), this.#syncListeners.conditions()].flat(),
     });
   }
 
-  /** Probes what is in force, and gives the result to the dataplane: a new mode stays only when its probe succeeds. */
-  #handleProbeResult(): void {
-    const { inForce } = this.#dataplane.status;
-    if (this.#configController === undefined) return;
-    const { nodeProxy } = this.#configController.decision;
-    this.#prober.observe(nodeProxy, inForce);
-    if (inForce !== undefined)
-      this.#dataplane.handleProbeResult(nodeProxy?.spec.revision ?? inForce.revision, this.#prober.result);
-  }
-
-  #applyInForce({ inForce, isProbing }: DataplaneStatus): void {
+  #measureConfig(inForce: DesiredConfig | undefined): void {
+    const { configInfo } = this.#parts.metrics;
     if (inForce === undefined) return;
-    const { metrics } = this.#parts;
-    metrics.configInfo.reset();
-    metrics.configInfo.set({ mode: inForce.config.mode, revision: inForce.revision, source: inForce.source }, 1);
-    void this.#conntrackSettings.apply(inForce);
-    if (isProbing !== true) this.#saved.save(inForce);
+    configInfo.reset();
+    configInfo.set({ mode: inForce.config.mode, revision: inForce.revision, source: inForce.source }, 1);
   }
 }

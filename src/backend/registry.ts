@@ -66,9 +66,9 @@ export function render(state: ServiceState, ...others: readonly ServiceState[]):
   return modeOf(state.config.mode).render(state, ...others);
 }
 
-/** Where the mode serves NodePorts without `nodePorts.addresses`. Throws a TypeError as `createBackend`. */
+/** Where the mode serves NodePorts without `nodePorts.addresses`; on all addresses for a mode that is not here. */
 export function defaultNodePortAddresses(mode: ProxyMode): readonly string[] {
-  return modeOf(mode).defaultNodePortAddresses;
+  return modes[mode]?.defaultNodePortAddresses ?? [];
 }
 
 function modeOf(name: ProxyMode): ModeDeclaration {

@@ -12,12 +12,14 @@ export interface Candidate extends EndpointRecord {
   readonly port: number;
 }
 
-/** Both in the order of the candidates. */
+/** All in the order of the candidates. */
 export interface EndpointSets {
   /** For traffic with policy Cluster. */
   readonly cluster: readonly Endpoint[];
   /** For traffic with policy Local. */
   readonly local: readonly Endpoint[];
+  /** All that answer, also those that get no new traffic; the same object as `cluster` where these are all. */
+  readonly serving: readonly Endpoint[];
 }
 
 type Place = Pick<NodeRecord, 'name' | 'zone'>;
@@ -65,7 +67,32 @@ export function categorizeEndpoints(candidates: readonly Candidate[], place: Pla
   const cluster = ready.length > 0 ? withinTopology(ready, place) : candidates.filter(isTerminatingFallback);
   const localReady = locals.filter((endpoint) => endpoint.ready);
   const local = localReady.length > 0 ? localReady : locals.filter(isTerminatingFallback);
-  return { cluster: cluster.map(toEndpoint), local: local.map(toEndpoint) };
+  const serving = candidates.filter((endpoint) => endpoint.ready || endpoint.serving);
+  const clusterEndpoints = cluster.map(toEndpoint);
+  return {
+    cluster: clusterEndpoints,
+    local: local.map(toEndpoint),
+    // Whoever is in cluster answers, so as many are the same.
+    serving: serving.length === cluster.length ? clusterEndpoints : serving.map(toEndpoint),
+  };
+}
+
+/**
+ * The number of distinct addresses of ready endpoints of a family on a node, whatever their ports; those that terminate
+ * do not count.
+ */
+export function countReadyLocalEndpoints(
+  slices: Iterable<EndpointSliceRecord>,
+  nodeName: string,
+  family: IPFamily,
+): number {
+  const addresses = new Set<string>();
+  for (const slice of slices) {
+    if (slice.family !== family) continue;
+    for (const endpoint of slice.endpoints)
+      if (endpoint.ready && endpoint.nodeName === nodeName) addresses.add(endpoint.address);
+  }
+  return addresses.size;
 }
 
 /** Endpoints that are going away but still answer: better than none (KEP-1669). */

@@ -41,6 +41,18 @@ export interface ServicePort {
   readonly clusterEndpoints: readonly Endpoint[];
   /** Where traffic with policy Local goes; sorted in the same way. */
   readonly localEndpoints: readonly Endpoint[];
+  /**
+   * All that answer on the port, also those that get no new traffic (draining, another zone's); sorted in the same way.
+   * The same object as `clusterEndpoints` where these are all.
+   */
+  readonly servingEndpoints: readonly Endpoint[];
+  /**
+   * Of the whole Service: the distinct addresses of its ready endpoints of the family on this node. 0 where there is no
+   * health-check node port.
+   */
+  readonly readyLocalEndpoints: number;
+  /** Of the whole Service, in both families: whether the configuration does not allow some of its external IPs. */
+  readonly hasRefusedExternalIPs: boolean;
 }
 
 /** `namespace/name:portName`, or `namespace/name` for a port without a name: as kube-proxy names it in comments. */

@@ -3,7 +3,7 @@
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import { defaultAffinityTimeoutSeconds } from './decodeService.ts';
-import { candidatesOf, categorizeEndpoints } from './endpoints.ts';
+import { candidatesOf, categorizeEndpoints, countReadyLocalEndpoints } from './endpoints.ts';
 import type { EndpointSliceRecord } from './endpointSlice.ts';
 import type { IPFamily } from './ipFamily.ts';
 import { cidrContains, familyOf } from './ipFamily.ts';
@@ -29,6 +29,7 @@ export function servicePorts(view: ServiceView): readonly ServicePort[] {
   const clusterIP = service.clusterIPs.find((address) => familyOf(address) === family);
   if (clusterIP === undefined) return [];
   const slices = [...view.slices];
+  const allowed = allowedExternalIPs(service.externalIPs, config);
   const ofFamily = (list: readonly string[]): readonly string[] => [
     ...new Set(list.filter((each) => familyOf(each) === family)),
   ];
@@ -36,18 +37,29 @@ export function servicePorts(view: ServiceView): readonly ServicePort[] {
     namespace: service.namespace,
     serviceName: service.name,
     clusterIP,
-    externalIPs: allowedExternalIPs(ofFamily(service.externalIPs), config),
+    externalIPs: ofFamily(allowed),
+    hasRefusedExternalIPs: allowed.length < service.externalIPs.length,
     loadBalancerIPs: ofFamily(service.loadBalancerIPs),
     loadBalancerSourceRanges: ofFamily(service.loadBalancerSourceRanges),
     internalTrafficPolicy: service.internalTrafficPolicy,
     externalTrafficPolicy: service.externalTrafficPolicy,
     affinityTimeoutSeconds: affinityTimeout(service.affinityTimeoutSeconds, config.sessionAffinity),
     healthCheckNodePort: service.healthCheckNodePort,
+    readyLocalEndpoints: service.healthCheckNodePort === 0 ? 0 : countReadyLocalEndpoints(slices, node.name, family),
   };
   const portOf = (record: ServicePortRecord): ServicePort => {
     const { name: portName, protocol, port, nodePort } = record;
-    const { cluster, local } = categorizeEndpoints(candidatesOf(record, slices, family), node);
-    return { ...shared, portName, protocol, port, nodePort, clusterEndpoints: cluster, localEndpoints: local };
+    const { cluster, local, serving } = categorizeEndpoints(candidatesOf(record, slices, family), node);
+    return {
+      ...shared,
+      portName,
+      protocol,
+      port,
+      nodePort,
+      clusterEndpoints: cluster,
+      localEndpoints: local,
+      servingEndpoints: serving,
+    };
   };
   return service.ports.map(portOf);
 }

@@ -49,3 +49,21 @@ export function serviceStateOf(sources: ServiceSources): ServiceState {
     },
   };
 }
+
+/** The same state; `onPorts` is called with each answer that `ports` gives. */
+export function observedState(
+  { family, node, config, ...state }: ServiceState,
+  onPorts: (key: ServiceKey, ports: readonly ServicePort[]) => void,
+): ServiceState {
+  return {
+    family,
+    node,
+    config,
+    keys: () => state.keys(),
+    ports: (key) => {
+      const ports = state.ports(key);
+      onPorts(key, ports);
+      return ports;
+    },
+  };
+}

@@ -34,12 +34,7 @@ beforeEach(() => {
       backends.set(family, backend);
       return backend;
     },
-    observer: {
-      onQueued: () => undefined,
-      onSuccess: () => undefined,
-      onFailure: () => undefined,
-      onDrift: () => undefined,
-    },
+    listeners: [],
     logger: silentLogger,
     onRequeue: () => configController.requeue(),
   });
@@ -232,12 +227,7 @@ describe('ConfigController', () => {
     dataplane = new Dataplane({
       store,
       makeBackend: () => new RecordingBackend(),
-      observer: {
-        onQueued: () => undefined,
-        onSuccess: () => undefined,
-        onFailure: () => undefined,
-        onDrift: () => undefined,
-      },
+      listeners: [],
       logger: silentLogger,
       onRequeue: () => configController.requeue(),
     });

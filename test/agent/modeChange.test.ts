@@ -61,12 +61,7 @@ function start(saved?: DesiredConfig): void {
     store,
     makeBackend: (mode) =>
       mode === 'iptables' || mode === 'ipvs' ? new JournalBackend(mode) : { reason: 'ModeNotAvailable', message: mode },
-    observer: {
-      onQueued: () => undefined,
-      onSuccess: () => undefined,
-      onFailure: () => undefined,
-      onDrift: () => undefined,
-    },
+    listeners: [],
     logger: silentLogger,
     onRequeue: () => configController.requeue(),
     timing: { settleMs: 5, pollMs: 10, retryMs: 10 },
@@ -107,12 +102,14 @@ async function served(revision: string): Promise<void> {
 }
 
 /** In iptables mode, with nothing left of another one, and an empty journal. */
-async function serveIptables(): Promise<void> {
-  await assign('r1', { mode: 'iptables' });
+async function serveIptables(config: Partial<NodeConfig> = {}): Promise<void> {
+  await assign('r1', { mode: 'iptables', ...config });
   await served('r1');
   await until('nothing is left of the other mode', () => dataplane.status.areOthersRemoved === true);
   journal = [];
 }
+
+const probeFailed = { kind: 'failed', why: { reason: 'ProbeFailed', message: 'no connection' } } as const;
 
 /** Equal entries beside each other are the families, or repeated checks of the same state. */
 function steps(): readonly string[] {
@@ -123,16 +120,21 @@ describe('Dataplane mode change', () => {
   test('completes the new mode before it removes the old one', async () => {
     await serveIptables();
     await assign('r2', { mode: 'ipvs' });
-    expect(dataplane.status).toMatchObject({
-      inForce: { revision: 'r2' },
-      accepted: { revision: 'r2' },
-      isProbing: true,
-    });
+    const revision = { revision: 'r2' };
+    expect(dataplane.status).toMatchObject({ inForce: revision, accepted: revision, isProbing: true });
     expect(steps()).toEqual(['iptables prepares', 'ipvs sync']);
     dataplane.handleProbeResult('r2', undefined);
     await until('nothing is left of the other mode', () => dataplane.status.areOthersRemoved === true);
     expect(steps()).toEqual(['iptables prepares', 'ipvs sync', 'iptables drains']);
     expect(dataplane.status.isProbing).toBe(false);
+  });
+
+  test('does not take the new mode for one that no longer serves when its first run succeeds', async () => {
+    await serveIptables({ migration: { strategy: 'PreserveConnections', drainTimeoutSeconds: 0 } });
+    await assign('r2', { mode: 'ipvs' });
+    store.setService('default/web', decodeService(service('web')));
+    await until('a change is brought in', () => journal.at(-1) === 'ipvs sync of default/web');
+    expect(steps()).toEqual(['iptables prepares', 'ipvs sync', 'ipvs sync of default/web']);
   });
 
   test('removes what another mode left before the agent started, once the desired one is in force', async () => {
@@ -185,13 +187,10 @@ describe('Dataplane mode change', () => {
     test('when the probe of the new mode fails, and does not try again at each decision', async () => {
       await serveIptables();
       await assign('r2', { mode: 'ipvs' });
-      dataplane.handleProbeResult('r1', {
-        kind: 'failed',
-        why: { reason: 'ProbeFailed', message: 'of another revision' },
-      });
+      dataplane.handleProbeResult('r1', probeFailed);
       dataplane.handleProbeResult('r2', { kind: 'verifying', why: { reason: 'Verifying', message: 'not yet' } });
       expect(dataplane.status.isProbing).toBe(true);
-      dataplane.handleProbeResult('r2', { kind: 'failed', why: { reason: 'ProbeFailed', message: 'no connection' } });
+      dataplane.handleProbeResult('r2', probeFailed);
       await until('it went back', () => configController.decision.refusal?.reason === 'ModeSwitchFailed');
       expect(configController.decision.refusal?.message).toContain('ProbeFailed');
       await served('r1');

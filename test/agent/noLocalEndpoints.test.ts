@@ -1,6 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { NoLocalEndpointsCounter } from '../../src/agent/metrics/noLocalEndpoints.ts';
+import { NoLocalEndpointsMetric } from '../../src/agent/metrics/noLocalEndpoints.ts';
 import type { ServicePort } from '../../src/model/servicePort.ts';
+import type { ServiceState } from '../../src/model/serviceState.ts';
+import { createAgentMetrics } from '../../src/observability/metrics.ts';
+import { stateOf } from '../support/serviceManifests.ts';
+import { syncWith } from './syncWith.ts';
 
 const here = { address: '10.1.0.1', port: 80, isLocal: true };
 const there = { address: '10.1.0.2', port: 80, isLocal: false };
@@ -21,6 +25,9 @@ const port = (parts: Partial<ServicePort>): ServicePort => ({
   healthCheckNodePort: 0,
   clusterEndpoints: [there],
   localEndpoints: [],
+  servingEndpoints: [there],
+  readyLocalEndpoints: 0,
+  hasRefusedExternalIPs: false,
   ...parts,
 });
 
@@ -52,12 +59,25 @@ const rows = [
     counts: { internal: 0, external: 0 },
   },
 ];
-describe('NoLocalEndpointsCounter', () => {
-  test.each(rows)('counts $name', ({ ports, counts }) => {
-    const counter = new NoLocalEndpointsCounter();
-    counter.set('default/web', ports);
-    expect(counter.total()).toEqual(counts);
-    counter.set('default/web', []);
-    expect(counter.total()).toEqual({ internal: 0, external: 0 });
+function serving(...served: readonly ServicePort[]): ServiceState {
+  return { ...stateOf('ipv4', []), keys: () => ['default/web'], ports: () => served };
+}
+
+describe('NoLocalEndpointsMetric', () => {
+  test.each(rows)('counts $name', async ({ ports, counts }) => {
+    const metrics = createAgentMetrics();
+    const listener = new NoLocalEndpointsMetric('ipv4', metrics);
+    const read = async (): Promise<unknown> => {
+      const { values } = await metrics.noLocalEndpoints.get();
+      return Object.fromEntries(values.map(({ labels, value }) => [labels['traffic_policy'], value]));
+    };
+    syncWith(listener, serving(...ports), ['default/web'], { hasFailed: true });
+    expect(await read()).toEqual({});
+    syncWith(listener, serving(...ports));
+    expect(await read()).toEqual(counts);
+    syncWith(listener, serving(), ['default/web'], { hasFailed: true });
+    expect(await read()).toEqual(counts);
+    syncWith(listener, serving());
+    expect(await read()).toEqual({ internal: 0, external: 0 });
   });
 });

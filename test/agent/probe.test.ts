@@ -45,7 +45,7 @@ function newProber(): Prober {
   return new Prober({
     store,
     logger: silentLogger,
-    onStatusChange: () => results.push(kind()),
+    onResult: (_revision, result) => void results.push(result?.kind ?? 'none'),
     dial: async (address, port) => {
       dialed.push(`${address} ${port}`);
       return answers.shift();
@@ -168,7 +168,11 @@ describe('Prober', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     store.setService('default/web', decodeService(service('web', { clusterIPs: ['127.0.0.1'], port })));
-    prober = new Prober({ store, logger: silentLogger, onStatusChange: () => results.push(kind()) });
+    prober = new Prober({
+      store,
+      logger: silentLogger,
+      onResult: (_revision, result) => void results.push(result?.kind ?? 'none'),
+    });
     const asked = { periodSeconds: 300, failureThreshold: 1, services: [{ namespace: 'default', name: 'web', port }] };
     prober.observe(nodeProxy('r1', { asked }), inForce('r1'));
     await until('there is an answer', () => results.length > 0);

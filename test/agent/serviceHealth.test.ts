@@ -1,54 +1,12 @@
 import http from 'node:http';
 import { describe, expect, test } from '@jest/globals';
-import {
-  healthCheckAddresses,
-  localEndpoints,
-  ServiceHealth,
-  serviceHealthAnswer,
-} from '../../src/agent/healthcheck/serviceHealth.ts';
-import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
-import { decodeNode } from '../../src/model/decodeNode.ts';
-import { decodeService } from '../../src/model/decodeService.ts';
-import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';
+import { healthCheckAddresses, ServiceHealth, serviceHealthAnswer } from '../../src/agent/healthcheck/serviceHealth.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
-import type { NodeRecord } from '../../src/model/node.ts';
+import { nodeAddressesOf } from '../../src/model/nodeAddresses.ts';
+import { type ServiceManifest, stateOf } from '../support/serviceManifests.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 import { until } from '../support/until.ts';
-
-const ready = { ready: true, serving: true, terminating: false };
-const draining = { ready: false, serving: true, terminating: true };
-
-function sliceOf(
-  ...endpoints: readonly { address: string; nodeName: string; conditions: object }[]
-): EndpointSliceRecord {
-  const { record } = decodeEndpointSlice({
-    metadata: { namespace: 'default', name: 'web-1', labels: { 'kubernetes.io/service-name': 'web' } },
-    addressType: endpoints.some(({ address }) => address.includes(':')) ? 'IPv6' : 'IPv4',
-    ports: [{ name: '', port: 80 }],
-    endpoints: endpoints.map(({ address, nodeName, conditions }) => ({ addresses: [address], nodeName, conditions })),
-  });
-  return record as EndpointSliceRecord;
-}
-
-const here = { address: '10.1.0.1', nodeName: 'node-1', conditions: ready };
-const here6 = { ...here, address: 'fd00::1' };
-const counts = [
-  { name: 'one on this node', slices: [sliceOf(here)], ipv4: 1, ipv6: 0 },
-  { name: 'one in two slices', slices: [sliceOf(here), sliceOf(here)], ipv4: 1, ipv6: 0 },
-  { name: 'one on another node', slices: [sliceOf({ ...here, nodeName: 'node-2' })], ipv4: 0, ipv6: 0 },
-  {
-    name: 'not one that drains: it still answers, but is to get no new connections',
-    slices: [sliceOf({ ...here, conditions: draining })],
-    ipv4: 0,
-    ipv6: 0,
-  },
-  { name: 'one pod with an address of each family', slices: [sliceOf(here), sliceOf(here6)], ipv4: 1, ipv6: 1 },
-  { name: 'one of IPv6 alone', slices: [sliceOf({ ...here, nodeName: 'node-2' }), sliceOf(here6)], ipv4: 0, ipv6: 1 },
-];
-describe('localEndpoints', () => {
-  test.each(counts)('counts $name', ({ slices, ipv4, ipv6 }) => {
-    expect([localEndpoints(slices, 'node-1', 'ipv4'), localEndpoints(slices, 'node-1', 'ipv6')]).toEqual([ipv4, ipv6]);
-  });
-});
+import { syncWith } from './syncWith.ts';
 
 describe('serviceHealthAnswer', () => {
   const answers = [
@@ -66,6 +24,30 @@ describe('serviceHealthAnswer', () => {
   });
 });
 
+describe('healthCheckAddresses', () => {
+  const node = nodeAddressesOf(
+    [
+      { device: 'lo', address: '127.0.0.1' },
+      { device: 'eth0', address: '192.0.2.1' },
+      { device: 'eth0', address: '2001:db8::1' },
+      { device: 'eth0', address: 'fe80::1' },
+      { device: 'eth1', address: '198.51.100.1' },
+      { device: 'kube-ipvs0', address: '198.51.100.96' },
+    ],
+    { addresses: ['192.0.2.1', '2001:db8::1'] },
+  );
+  test.each<{ name: string; addresses?: string[]; ipv4: string[]; ipv6: string[] }>([
+    { name: 'all without a setting', ipv4: ['0.0.0.0'], ipv6: ['::'] },
+    { name: 'the primary ones', addresses: ['primary'], ipv4: ['192.0.2.1'], ipv6: ['2001:db8::1'] },
+    { name: 'those in a network', addresses: ['198.51.100.0/24'], ipv4: ['198.51.100.1'], ipv6: [] },
+    { name: 'none that is link-local', addresses: ['::/0'], ipv4: [], ipv6: ['2001:db8::1'] },
+  ])('$name', ({ addresses, ipv4, ipv6 }) => {
+    const nodePorts = addresses && { nodePorts: { addresses } };
+    const of = (family: IPFamily): unknown => healthCheckAddresses({ mode: 'iptables', ...nodePorts }, node, family);
+    expect([of('ipv4'), of('ipv6')]).toEqual([ipv4, ipv6]);
+  });
+});
+
 async function freePort(): Promise<number> {
   const server = http.createServer().listen(0);
   await until('a port is free', () => server.listening);
@@ -76,19 +58,10 @@ async function freePort(): Promise<number> {
 
 describe('ServiceHealth', () => {
   const hosts = { ipv4: '127.0.0.1', ipv6: '[::1]' };
+  const clusterIP = { ipv4: '10.96.0.1', ipv6: 'fd00:96::1' };
 
-  test('serves the port in each family while the Service asks for it, with the endpoints of the last update', async () => {
+  test('serves the port in each family while the Service asks for it, with the endpoints of the last sync', async () => {
     const port = await freePort();
-    const balanced = {
-      type: 'LoadBalancer',
-      externalTrafficPolicy: 'Local',
-      clusterIPs: ['10.96.0.1', 'fd00:96::1'],
-      clusterIP: '10.96.0.1',
-      healthCheckNodePort: port,
-      ports: [{ port: 80 }],
-    };
-    let spec: object = balanced;
-    let slices = [sliceOf(here), sliceOf(here6)];
     const warnings: unknown[] = [];
     const logger = {
       error: () => undefined,
@@ -96,51 +69,71 @@ describe('ServiceHealth', () => {
       info: () => undefined,
       debug: () => undefined,
     };
-    const service = () => decodeService({ metadata: { namespace: 'default', name: 'web' }, spec }).record;
-    const node = decodeNode({ metadata: { name: 'node-1' } }).record as NodeRecord;
     const of = (family: IPFamily): ServiceHealth =>
-      new ServiceHealth({ family, service, slicesOf: () => slices, nodeName: 'node-1', isHealthy: () => true, logger });
+      new ServiceHealth({
+        family,
+        readNodeAddresses: (record) => nodeAddressesOf([], record),
+        isHealthy: () => true,
+        logger,
+      });
     const health = { ipv4: of('ipv4'), ipv6: of('ipv6') };
-    const update = async (...families: readonly IPFamily[]): Promise<void> => {
-      for (const family of families)
-        await health[family].update(['default/web'], () => healthCheckAddresses({}, node, family));
+    const sync = (pods: ServiceManifest['pods'], spec: object, hasFailed = false): void => {
+      const balanced = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: port };
+      const manifest = { name: 'web', clusterIP, pods: pods ?? [], spec: { ...balanced, ...spec } };
+      for (const family of ['ipv4', 'ipv6'] as const)
+        syncWith(health[family], stateOf(family, [manifest]), ['default/web'], { hasFailed });
     };
-    const ask = async (family: IPFamily): Promise<unknown> => {
-      const response = await fetch(`http://${hosts[family]}:${port}/whatever`, { headers: { connection: 'close' } });
-      return [response.status, response.headers.get('x-load-balancing-endpoint-weight')];
-    };
-    const untilOpen = (family: IPFamily): Promise<void> =>
-      until('the port answers', async () =>
-        ask(family).then(
-          () => true,
-          () => false,
-        ),
+    const ask = async (family: IPFamily): Promise<string> => {
+      const url = `http://${hosts[family]}:${port}/whatever`;
+      const answer = fetch(url, { headers: { connection: 'close' } });
+      return answer.then(
+        ({ status, headers }) => `${status} ${headers.get('x-load-balancing-endpoint-weight')}`,
+        () => 'closed',
       );
+    };
+    const untilAnswers = async (ipv4: string, ipv6: string): Promise<void> => {
+      const expected = `${ipv4}, ${ipv6}`;
+      await until(`the answers are ${expected}`, async () => `${await ask('ipv4')}, ${await ask('ipv6')}` === expected);
+    };
     try {
-      await update('ipv4', 'ipv6');
-      await untilOpen('ipv4');
-      await untilOpen('ipv6');
-      expect([await ask('ipv4'), await ask('ipv6')]).toEqual([
-        [200, '1'],
-        [200, '1'],
-      ]);
-      slices = [sliceOf(here6)];
-      expect(await ask('ipv4')).toEqual([200, '1']);
-      await update('ipv4', 'ipv6');
-      expect([await ask('ipv4'), await ask('ipv6')]).toEqual([
-        [503, '0'],
-        [200, '1'],
-      ]);
-      spec = { ...balanced, clusterIPs: ['10.96.0.1'] };
-      await update('ipv4', 'ipv6');
-      expect(await ask('ipv4')).toEqual([503, '0']);
-      await expect(ask('ipv6')).rejects.toThrow();
-      spec = { type: 'ClusterIP', clusterIP: '10.96.0.1', ports: [{ port: 80 }] };
-      await update('ipv4', 'ipv6');
-      await expect(ask('ipv4')).rejects.toThrow();
+      sync(['podA'], {});
+      await untilAnswers('200 1', '200 1');
+      sync([], {}, true);
+      sync(['podA', 'podB'], {});
+      await untilAnswers('200 2', '200 2');
+      sync(['remotePod'], {});
+      await untilAnswers('503 0', '503 0');
+      sync(['podA'], { clusterIPs: [clusterIP.ipv4] });
+      await untilAnswers('200 1', 'closed');
+      sync(['podA'], { type: 'ClusterIP', healthCheckNodePort: undefined, externalTrafficPolicy: undefined });
+      await untilAnswers('closed', 'closed');
       expect(warnings).toEqual([]);
     } finally {
       await Promise.all([health.ipv4.stop(), health.ipv6.stop()]);
+    }
+  });
+
+  test('closes a port that a full sync did not see any more', async () => {
+    const port = await freePort();
+    const health = new ServiceHealth({
+      family: 'ipv4',
+      readNodeAddresses: (record) => nodeAddressesOf([], record),
+      isHealthy: () => true,
+      logger: silentLogger,
+    });
+    const spec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: port };
+    const isOpen = (): Promise<boolean> =>
+      fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } }).then(
+        () => true,
+        () => false,
+      );
+    try {
+      syncWith(health, stateOf('ipv4', [{ name: 'web', clusterIP, spec }]));
+      await until('it is open', isOpen);
+      syncWith(health, stateOf('ipv4', []), [], { full: true });
+      await until('it is closed', async () => !(await isOpen()));
+    } finally {
+      await health.stop();
     }
   });
 });

@@ -10,6 +10,7 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import type { WatchEvent } from '../../src/kube/watchLines.ts';
 import { until } from '../support/until.ts';
 import { node, service, slice } from '../support/objects.ts';
+import { nodeAddressesOf } from '../../src/model/nodeAddresses.ts';
 import { RecordingBackend } from './recordingBackend.ts';
 import { silentLogger } from '../support/silentLogger.ts';
 
@@ -89,6 +90,7 @@ beforeEach(async () => {
       conntrack: idleConntrack,
       sysctls: noSysctls,
       startFlushMonitor: async () => ({ stop: () => Promise.resolve() }),
+      readNodeAddresses: (record) => nodeAddressesOf([], record),
     },
   });
   await until('everything is asked for', () => api.asked.length === 4);

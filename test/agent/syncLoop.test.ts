@@ -5,8 +5,10 @@ import { decodeNode } from '../../src/model/decodeNode.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import type { NodeRecord } from '../../src/model/node.ts';
 import { Store } from '../../src/agent/watch/store.ts';
+import type { SyncListener } from '../../src/agent/dataplane/syncListener.ts';
 import { SyncLoop } from '../../src/agent/dataplane/syncLoop.ts';
 import { node, service } from '../support/objects.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 import { RecordingBackend } from './recordingBackend.ts';
 
 let backend: RecordingBackend;
@@ -14,6 +16,13 @@ let store: Store;
 let loop: SyncLoop;
 let config: NodeConfig;
 let events: string[];
+
+const recorder: SyncListener = {
+  onSuccess: () => void events.push('success'),
+  onFailure: (_loop, { error, retryInMs }) => void events.push(`failure ${error.reason} ${retryInMs}`),
+  onDrift: (_loop, what) => void events.push(`drift ${what}`),
+  onOutdated: (_loop, why) => void events.push(`outdated: ${why}`),
+};
 
 beforeEach(() => {
   jest.useFakeTimers();
@@ -30,13 +39,8 @@ beforeEach(() => {
     family: 'ipv4',
     backend,
     state: () => store.state('ipv4', record, config),
-    observer: {
-      onQueued: () => undefined,
-      onSuccess: () => events.push('success'),
-      onFailure: (_loop, { error, retryInMs }) => events.push(`failure ${error.reason} ${retryInMs}`),
-      onDrift: (_loop, what) => events.push(`drift ${what}`),
-      onOutdated: (_loop, why) => events.push(`outdated: ${why}`),
-    },
+    listeners: [recorder],
+    logger: silentLogger,
   });
 });
 

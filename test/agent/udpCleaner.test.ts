@@ -7,6 +7,8 @@ import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeService } from '../../src/model/decodeService.ts';
 import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
+import type { NodeRecord } from '../../src/model/node.ts';
+import { nodeAddressesOf } from '../../src/model/nodeAddresses.ts';
 import type { ServiceRecord } from '../../src/model/service.ts';
 import { serviceStateOf } from '../../src/model/serviceState.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
@@ -17,6 +19,7 @@ import { describeWhere } from '../support/requirements.ts';
 import { createEmptyNode, type Network } from '../support/network.ts';
 import { defaultConfig, node } from '../support/serviceManifests.ts';
 import { silentLogger } from '../support/silentLogger.ts';
+import { syncWith } from './syncWith.ts';
 
 /** Prefixes of addresses, by family. */
 const networks = {
@@ -40,7 +43,6 @@ describeWhere(['root'], 'UdpCleaner on a kernel', () => {
     const { service, pod, client } = networks[family];
     let kernel: Pick<Network, 'runOnNode' | 'close'>;
     let cleaner: UdpCleaner;
-    let slices: readonly EndpointSliceRecord[];
     let programs: string[];
     let metrics: ReturnType<typeof createAgentMetrics>;
 
@@ -55,10 +57,9 @@ describeWhere(['root'], 'UdpCleaner on a kernel', () => {
       const options = {
         family,
         conntrack: conntrack({ run }),
-        slicesOf: () => slices,
+        readNodeAddresses: (record: NodeRecord) => nodeAddressesOf([], record),
         metrics,
         logger: silentLogger,
-        label: { ip_family: family },
       };
       cleaner = new UdpCleaner({ ...options, maxAtOnce: 120 });
     });
@@ -77,7 +78,7 @@ describeWhere(['root'], 'UdpCleaner on a kernel', () => {
         spec: { clusterIPs: [`${service}10`], clusterIP: `${service}10`, externalIPs: [`${service}11`], ports },
       }).record as ServiceRecord;
       const endpoints = pods.map((each) => ({ addresses: [`${pod}${each}`], conditions: { ready: true } }));
-      slices = [decodeEndpointSlice({ metadata, addressType, ports, endpoints }).record as EndpointSliceRecord];
+      const slices = [decodeEndpointSlice({ metadata, addressType, ports, endpoints }).record as EndpointSliceRecord];
       const config = { ...defaultConfig, externalIPs: { allowedCIDRs: ['0.0.0.0/0', '::/0'] } };
       const state = serviceStateOf({
         services: new Map([[key, record]]),
@@ -86,8 +87,7 @@ describeWhere(['root'], 'UdpCleaner on a kernel', () => {
         config,
         family,
       });
-      cleaner.onSyncStart(new Set([key]), state);
-      cleaner.onSyncSuccess();
+      syncWith(cleaner, state, [key]);
     }
 
     async function track(entries: readonly Entry[]): Promise<void> {

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SyncLoop } from '../../src/agent/dataplane/syncLoop.ts';
-import type { SyncObserver } from '../../src/agent/dataplane/syncStatus.ts';
+import type { SyncListener } from '../../src/agent/dataplane/syncListener.ts';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createBackend } from '../../src/backend/registry.ts';
 import { runCommand, type RunCommand } from '../../src/system/command.ts';
@@ -16,6 +16,7 @@ import { lossesIn } from '../../src/netfilter/nft/tools/monitor.ts';
 import { manyServices, state } from '../backend/iptables/services.ts';
 import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
+import { silentLogger } from '../support/silentLogger.ts';
 
 describeWhere(['root', 'iptables'], 'SyncLoop with iptables-legacy', () => {
   let holder: ChildProcess;
@@ -27,8 +28,7 @@ describeWhere(['root', 'iptables'], 'SyncLoop with iptables-legacy', () => {
     iptables: { backend: 'Legacy' as const },
     drift: { policy: 'Enforce' as const, checkPeriodSeconds: 1 },
   };
-  const observer: SyncObserver = {
-    onQueued: () => undefined,
+  const listener: SyncListener = {
     onSuccess: () => void events.push('synced'),
     onFailure: (_loop, { error }) => void events.push(error.reason),
     onDrift: () => void events.push('drift'),
@@ -55,7 +55,13 @@ describeWhere(['root', 'iptables'], 'SyncLoop with iptables-legacy', () => {
   });
 
   function start(): void {
-    loop = new SyncLoop({ family: 'ipv4', backend, state: () => state(manyServices(5), config), observer });
+    loop = new SyncLoop({
+      family: 'ipv4',
+      backend,
+      state: () => state(manyServices(5), config),
+      listeners: [listener],
+      logger: silentLogger,
+    });
     loop.start();
   }
 

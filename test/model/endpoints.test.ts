@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Candidate } from '../../src/model/endpoints.ts';
-import { candidatesOf, categorizeEndpoints } from '../../src/model/endpoints.ts';
+import { candidatesOf, categorizeEndpoints, countReadyLocalEndpoints } from '../../src/model/endpoints.ts';
 import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';
 
 const here = { name: 'n1', zone: 'z1' };
@@ -155,6 +155,83 @@ describe('categorizeEndpoints', () => {
         zone: '',
       }).cluster,
     ).toHaveLength(2);
+  });
+});
+
+describe('categorizeEndpoints', () => {
+  const serving: readonly { name: string; endpoints: readonly Shape[]; expected: readonly number[]; same: boolean }[] =
+    [
+      { name: 'none', endpoints: [], expected: [], same: true },
+      {
+        name: 'those of policy Cluster',
+        endpoints: [{ last: 1 }, { last: 2, ...onNode }],
+        expected: [1, 2],
+        same: true,
+      },
+      {
+        name: 'a leaving one beside a ready one, but none that is gone',
+        endpoints: [{ last: 1 }, { last: 2, ...leaving }, { last: 3, ...gone }],
+        expected: [1, 2],
+        same: false,
+      },
+      {
+        name: "another zone's",
+        endpoints: [
+          { last: 1, zoneHints: ['z1'] },
+          { last: 2, zoneHints: ['z2'] },
+        ],
+        expected: [1, 2],
+        same: false,
+      },
+      {
+        name: 'one that serves and is not ready although it does not leave',
+        endpoints: [{ last: 1, ready: false }],
+        expected: [1],
+        same: false,
+      },
+      {
+        name: 'one that is ready although it is said not to serve',
+        endpoints: [{ last: 1, serving: false }],
+        expected: [1],
+        same: true,
+      },
+    ];
+  test.each(serving)('those that answer: $name', ({ endpoints, expected, same }) => {
+    const sets = categorizeEndpoints(endpoints.map(candidate), here);
+    expect(sets.serving.map(lastOctet)).toEqual(expected);
+    expect(sets.serving === sets.cluster).toBe(same);
+  });
+});
+
+describe('countReadyLocalEndpoints', () => {
+  const here1 = { last: 1, ...onNode };
+  const rowsOf: readonly { name: string; slices: readonly EndpointSliceRecord[]; ipv4: number; ipv6: number }[] = [
+    { name: 'one on this node', slices: [slice(80, [here1])], ipv4: 1, ipv6: 0 },
+    { name: 'one in two slices', slices: [slice(80, [here1]), slice(81, [here1])], ipv4: 1, ipv6: 0 },
+    { name: 'one on another node', slices: [slice(80, [{ last: 1 }])], ipv4: 0, ipv6: 0 },
+    {
+      name: 'not one that drains: it still answers, but is to get no new connections',
+      slices: [slice(80, [{ ...here1, ...leaving }])],
+      ipv4: 0,
+      ipv6: 0,
+    },
+    {
+      name: 'one pod with an address of each family',
+      slices: [slice(80, [here1]), slice(80, [here1], { family: 'ipv6' })],
+      ipv4: 1,
+      ipv6: 1,
+    },
+    {
+      name: 'one of IPv6 alone',
+      slices: [slice(80, [{ last: 1 }]), slice(80, [here1], { family: 'ipv6' })],
+      ipv4: 0,
+      ipv6: 1,
+    },
+    { name: 'one that no port leads to', slices: [slice(80, [here1], { ports: [] })], ipv4: 1, ipv6: 0 },
+  ];
+  test.each(rowsOf)('$name', ({ slices, ipv4, ipv6 }) => {
+    const count = (family: 'ipv4' | 'ipv6'): number => countReadyLocalEndpoints(slices, here.name, family);
+    expect([count('ipv4'), count('ipv6')]).toEqual([ipv4, ipv6]);
   });
 });
 

@@ -66,6 +66,35 @@ describe('servicePorts', () => {
   });
 });
 
+function areRefused(externalIPs: readonly string[], allowedCIDRs: string[]): unknown {
+  return stateOf('ipv4', [{ name: 'web', clusterIP: clusterIP(1), spec: { externalIPs } }], {
+    externalIPs: { allowedCIDRs },
+  }).ports('default/web')[0]?.hasRefusedExternalIPs;
+}
+
+function readyLocalEndpoints(spec: Readonly<Record<string, unknown>>): unknown {
+  return stateOf('ipv4', [{ name: 'web', clusterIP: clusterIP(1), spec, pods: ['podA', 'remotePod'] }])
+    .ports('default/web')
+    .map((port) => port.readyLocalEndpoints);
+}
+
+describe('servicePorts', () => {
+  test.each<{ name: string; externalIPs: string[]; allowed: string[]; expected: boolean }>([
+    { name: 'none', externalIPs: [], allowed: [], expected: false },
+    { name: 'all allowed', externalIPs: ['198.51.100.7'], allowed: ['198.51.100.0/24'], expected: false },
+    { name: 'one not', externalIPs: ['198.51.100.7', '203.0.113.7'], allowed: ['198.51.100.0/24'], expected: true },
+    { name: 'one of the other family not', externalIPs: ['2001:db8::1'], allowed: ['0.0.0.0/0'], expected: true },
+  ])('say whether external IPs are refused: $name', ({ externalIPs, allowed, expected }) => {
+    expect(areRefused(externalIPs, allowed)).toBe(expected);
+  });
+
+  test('have the number of ready endpoints on this node where there is a health-check node port, else 0', () => {
+    const spec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 31_000 };
+    expect(readyLocalEndpoints(spec)).toEqual([1, 1]);
+    expect(readyLocalEndpoints({})).toEqual([0, 0]);
+  });
+});
+
 describe('serviceStateOf', () => {
   test('a Service that is gone has no ports, and keys are sorted', () => {
     const state = stateOf('ipv4', [

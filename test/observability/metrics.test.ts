@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { createSyncObserver } from '../../src/agent/metrics/syncObserver.ts';
+import { createSyncMetrics } from '../../src/agent/metrics/syncMetrics.ts';
 import type { SyncLoop } from '../../src/agent/dataplane/syncLoop.ts';
 import { SyncError } from '../../src/netfilter/errors.ts';
 import { createAgentMetrics } from '../../src/observability/metrics.ts';
-import { silentLogger } from '../support/silentLogger.ts';
+import { defaultConfig, node } from '../support/serviceManifests.ts';
 
 const result = {
   full: false,
@@ -15,20 +15,18 @@ const result = {
   rulesHash: 'a',
   rulesByTable: { nat: 30, filter: 4 },
 };
+const run = { result, node, config: defaultConfig, durationMs: 50 };
 const loop = (queuedSince?: number): SyncLoop => ({ status: { family: 'ipv4', queuedSince } }) as unknown as SyncLoop;
 
 async function measured(): Promise<{
   value: (line: string) => number | undefined;
-  observer: ReturnType<typeof createSyncObserver>;
+  listener: ReturnType<typeof createSyncMetrics>;
   read: () => Promise<void>;
 }> {
   const metrics = createAgentMetrics();
-  const observer = createSyncObserver({
+  const listener = createSyncMetrics({
     metrics,
-    logger: silentLogger,
     startedAt: Date.now() - 10_000,
-    onStatusChange: () => undefined,
-    syncListeners: { onStart: () => undefined, onSuccess: () => undefined },
   });
   let lines: string[] = [];
   const read = async (): Promise<void> => {
@@ -39,7 +37,7 @@ async function measured(): Promise<{
     const line = lines.find((each) => each.startsWith(`${name} `));
     return line === undefined ? undefined : Number(line.slice(name.length));
   };
-  return { value, observer, read };
+  return { value, listener, read };
 }
 
 function linear(first: number, width: number, count: number): number[] {
@@ -48,15 +46,15 @@ function linear(first: number, width: number, count: number): number[] {
 
 describe('agent metrics', () => {
   test("kube-proxy's names, so that its dashboards go on working", async () => {
-    const { value, observer, read } = await measured();
-    observer.onQueued(loop(1), { family: 'ipv4', service: 'default/web', kind: 'endpoints' });
-    observer.onQueued(loop(1), { family: 'ipv4', service: 'default/web', kind: 'service' });
+    const { value, listener, read } = await measured();
+    listener.onQueued(loop(1), { family: 'ipv4', service: 'default/web', kind: 'endpoints' });
+    listener.onQueued(loop(1), { family: 'ipv4', service: 'default/web', kind: 'service' });
     await read();
     expect(value('kubeproxy_sync_proxy_rules_endpoint_changes_pending{ip_family="IPv4"}')).toBe(1);
 
     const now = Date.now();
-    observer.onSuccess(loop(), { result, durationMs: 50, triggerTimes: [now - 2000, now - 60_000] });
-    observer.onFailure(loop(), {
+    listener.onSuccess(loop(), { ...run, triggerTimes: [now - 2000, now - 60_000] });
+    listener.onFailure(loop(), {
       error: new SyncError('ToolFailed', 'x', { tool: 'iptables-restore' }),
       wasFull: false,
       retryInMs: 1000,
@@ -131,8 +129,8 @@ describe('agent metrics', () => {
       },
     ];
     test.each(rows)('$name', async ({ error, wasFull, restore, partial }) => {
-      const { value, observer, read } = await measured();
-      observer.onFailure(loop(), { error, wasFull, retryInMs: 1000 });
+      const { value, listener, read } = await measured();
+      listener.onFailure(loop(), { error, wasFull, retryInMs: 1000 });
       await read();
       expect(value(`proxyconfig_sync_failures_total{ip_family="IPv4",reason="${error.reason}"}`)).toBe(1);
       expect(value('kubeproxy_sync_proxy_rules_iptables_restore_failures_total{ip_family="IPv4"}')).toBe(restore);
@@ -143,8 +141,8 @@ describe('agent metrics', () => {
   });
 
   test("the latency of changes has kube-proxy's buckets", async () => {
-    const { value, observer, read } = await measured();
-    observer.onSuccess(loop(), { result, durationMs: 50, triggerTimes: [Date.now()] });
+    const { value, listener, read } = await measured();
+    listener.onSuccess(loop(), { ...run, triggerTimes: [Date.now()] });
     await read();
     for (const le of [...linear(0.25, 0.25, 2), ...linear(1, 1, 59), ...linear(60, 5, 12), ...linear(120, 30, 7)]) {
       expect([le, value(`kubeproxy_network_programming_duration_seconds_bucket{le="${le}",ip_family="IPv4"}`)]).toEqual(
@@ -154,9 +152,9 @@ describe('agent metrics', () => {
   });
 
   test('changes from before the agent began do not count as its latency', async () => {
-    const { value, observer, read } = await measured();
+    const { value, listener, read } = await measured();
     const now = Date.now();
-    observer.onSuccess(loop(), { result, durationMs: 50, triggerTimes: [now - 2000, now - 60_000] });
+    listener.onSuccess(loop(), { ...run, triggerTimes: [now - 2000, now - 60_000] });
     await read();
     expect(value('kubeproxy_network_programming_duration_seconds_count{ip_family="IPv4"}')).toBe(1);
     expect(value('kubeproxy_network_programming_duration_seconds_bucket{le="5",ip_family="IPv4"}')).toBe(1);

@@ -130,12 +130,12 @@ export class Agent {
         mode === 'iptables' || mode === 'ipvs'
           ? createBackend(mode, family, { run: (command) => this.#command(command) })
           : { reason: 'ModeNotAvailable', message: mode },
-      observer: {
-        onQueued: () => undefined,
-        onSuccess: () => undefined,
-        onFailure: (_loop, { error }) => addToLog('sync failed', error),
-        onDrift: (_loop, what) => addToLog(`drift: ${what}`),
-      },
+      listeners: [
+        {
+          onFailure: (_loop, { error }) => addToLog('sync failed', error),
+          onDrift: (_loop, what) => addToLog(`drift: ${what}`),
+        },
+      ],
       logger: { error: addToLog, warn: addToLog, info: addToLog, debug: () => undefined },
       onRequeue: () => undefined,
       timing: { settleMs: 1000, pollMs: 3000 },

@@ -2,63 +2,64 @@
  * Ends UDP flows that lead to endpoints which are gone, after the rules have changed and beside the syncs: one dump of
  * the kernel's conntrack table for all that changed since the last one, however many endpoints that were.
  */
-import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
+import type { NodeRecord } from '../../model/node.ts';
 import type { ServiceKey } from '../../model/service.ts';
-import type { ServiceState } from '../../model/serviceState.ts';
+import type { ServicePort } from '../../model/servicePort.ts';
 import type { AgentMetrics } from '../../observability/metrics.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Conntrack, UdpFlow } from '../../netfilter/conntrack/tools/conntrack.ts';
+import { ChosenInSync } from '../dataplane/chosenInSync.ts';
+import type { ObservedLoop, SyncListener } from '../dataplane/syncListener.ts';
+import type { SyncRun } from '../dataplane/syncStatus.ts';
+import type { ReadNodeAddresses } from '../kernel/nodeAddresses.ts';
+import { familyLabels } from '../metrics/familyLabels.ts';
 import { type StaleCheck, UdpFrontends, type UdpService, udpServicesOf } from './udpFrontends.ts';
 
 export interface UdpCleanerOptions {
   readonly family: IPFamily;
   readonly conntrack: Conntrack;
-  readonly slicesOf: (key: ServiceKey) => Iterable<EndpointSliceRecord>;
+  readonly readNodeAddresses: ReadNodeAddresses;
   readonly metrics: Pick<AgentMetrics, 'conntrackDuration' | 'conntrackDeleted'>;
   readonly logger: Logger;
-  readonly label: { readonly ip_family: string };
   /** Between a failed attempt and the next, in ms; default 10,000. */
   readonly retryMs?: number;
   /** Flows that are kept in memory; where there are more, the table is dumped again for the others. Default 10,000. */
   readonly maxAtOnce?: number;
 }
 
-export class UdpCleaner {
+/** What changes while a sync runs counts for the next one: until then the rules still lead to the old endpoints. */
+export class UdpCleaner implements SyncListener {
+  readonly family: IPFamily;
   readonly #options: UdpCleanerOptions;
   readonly #frontends = new UdpFrontends();
-  readonly #announced = new Map<ServiceKey, readonly UdpService[]>();
+  readonly #chosen = new ChosenInSync<readonly UdpService[]>(this.#frontends);
   readonly #abort = new AbortController();
-  #isNodeAddress: (address: string) => boolean = () => false;
+  /** Of the last sync. */
+  #node: NodeRecord | undefined;
   #running: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #hasFailed = false;
 
   constructor(options: UdpCleanerOptions) {
+    this.family = options.family;
     this.#options = options;
   }
 
-  /**
-   * The rules of these Services are about to be written. What changes from here on belongs to the next sync: if it
-   * counted for this one, its flows would be ended while the rules still lead new ones to the old endpoints.
-   */
-  onSyncStart(changed: ReadonlySet<ServiceKey> | 'all', state: ServiceState): void {
-    const { slicesOf, family } = this.#options;
-    const keys = changed === 'all' ? new Set([...state.keys(), ...this.#frontends.keys()]) : changed;
-    this.#announced.clear();
-    for (const key of keys) {
-      const services = udpServicesOf({ ports: state.ports(key), slices: slicesOf(key), family });
-      if (services.length > 0 || this.#frontends.has(key)) this.#announced.set(key, services);
-    }
-    const addresses = new Set(state.node.addresses);
-    this.#isNodeAddress = (address) => addresses.has(address);
+  onServicePorts(_loop: ObservedLoop, key: ServiceKey, ports: readonly ServicePort[]): void {
+    const services = udpServicesOf(ports);
+    this.#chosen.note(key, services.length === 0 ? undefined : services);
   }
 
-  /** The rules that `onSyncStart` announced are in the kernel: stale flows are ended in the background. */
-  onSyncSuccess(): void {
-    for (const [key, services] of this.#announced) this.#frontends.set(key, services);
-    this.#announced.clear();
+  /** The rules are in the kernel: stale flows are ended in the background. */
+  onSuccess(_loop: ObservedLoop, { result, node }: SyncRun): void {
+    for (const [key, services = []] of this.#chosen.take(result)) this.#frontends.set(key, services);
+    this.#node = node;
     this.#startCheck();
+  }
+
+  onFailure(): void {
+    this.#chosen.discard();
   }
 
   /** Cancels the running attempt and resolves when it has ended. */
@@ -100,7 +101,8 @@ export class UdpCleaner {
   }
 
   async #clean(check: StaleCheck): Promise<void> {
-    const { family, metrics, label, logger } = this.#options;
+    const { family, metrics, logger } = this.#options;
+    const label = { ip_family: familyLabels[family] };
     const started = performance.now();
     const flows = await this.#endStale(check);
     metrics.conntrackDuration.observe(label, (performance.now() - started) / 1000);
@@ -109,12 +111,14 @@ export class UdpCleaner {
   }
 
   async #endStale(check: StaleCheck): Promise<number> {
-    const { conntrack, family, maxAtOnce = 10_000 } = this.#options;
+    const { conntrack, family, readNodeAddresses, maxAtOnce = 10_000 } = this.#options;
     const { signal } = this.#abort;
+    const addresses = this.#node && readNodeAddresses(this.#node);
+    const isNodeAddress = (address: string): boolean => addresses?.has(address) === true;
     for (let ended = 0; ;) {
       const stale: UdpFlow[] = [];
       const collect = (flow: UdpFlow): void => {
-        if (stale.length < maxAtOnce && check.isStale(flow, this.#isNodeAddress)) stale.push(flow);
+        if (stale.length < maxAtOnce && check.isStale(flow, isNodeAddress)) stale.push(flow);
       };
       await conntrack.listUdp(family, collect, signal);
       const deleted = stale.length === 0 ? 0 : await conntrack.deleteUdp(stale, signal);

@@ -6,9 +6,6 @@
  * the kernel tracks the flow: also when that endpoint is gone. So the frontends of Services that lost all endpoints or
  * were deleted are remembered until their flows have been checked; kube-proxy forgets those.
  */
-import { candidatesOf } from '../../model/endpoints.ts';
-import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
-import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServicePort } from '../../model/servicePort.ts';
 import type { UdpFlow } from '../../netfilter/conntrack/tools/conntrack.ts';
@@ -21,13 +18,6 @@ export interface UdpService {
   readonly frontends: ReadonlySet<Frontend>;
   /** `ADDRESS PORT` of all endpoints that answer, also of those that get no new flows (draining, another zone's). */
   readonly endpoints: ReadonlySet<string>;
-}
-
-/** What a Service serves in one IP family, as the model and the store have it. */
-export interface ServedPorts {
-  readonly ports: readonly ServicePort[];
-  readonly slices: Iterable<EndpointSliceRecord>;
-  readonly family: IPFamily;
 }
 
 const notServed: UdpService = { frontends: new Set(), endpoints: new Set() };
@@ -120,24 +110,16 @@ export interface StaleCheck {
 }
 
 /** The UDP ports among them. */
-export function udpServicesOf(served: ServedPorts): readonly UdpService[] {
-  return served.ports.filter(({ protocol }) => protocol === 'UDP').map((port) => udpServiceOf(port, served));
+export function udpServicesOf(ports: readonly ServicePort[]): readonly UdpService[] {
+  return ports.filter(({ protocol }) => protocol === 'UDP').map(udpServiceOf);
 }
 
-function udpServiceOf(port: ServicePort, { slices, family }: ServedPorts): UdpService {
+function udpServiceOf(port: ServicePort): UdpService {
   const frontends = [port.clusterIP, ...port.externalIPs, ...port.loadBalancerIPs].map(
     (address) => `${address} ${port.port}`,
   );
-  const candidates = candidatesOf(
-    { name: port.portName, protocol: port.protocol, port: port.port, nodePort: port.nodePort },
-    slices,
-    family,
-  );
-  const endpoints = candidates
-    .filter(({ ready, serving }) => ready || serving)
-    .map(({ address, port: number }) => `${address} ${number}`);
   return {
     frontends: new Set(port.nodePort === 0 ? frontends : [...frontends, `* ${port.nodePort}`]),
-    endpoints: new Set(endpoints),
+    endpoints: new Set(port.servingEndpoints.map(({ address, port: number }) => `${address} ${number}`)),
   };
 }

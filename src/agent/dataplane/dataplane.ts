@@ -34,8 +34,8 @@
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../../backend/backend.ts';
-import { familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
-import type { NodeRecord } from '../../model/node.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import { familiesOf } from '../../model/nodeAddresses.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { DataplaneStatus, UnservedFamily } from './dataplaneStatus.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
@@ -44,18 +44,24 @@ import { type FailedSwitch, nextStep, phaseAfterResync, switchFailure, type Swit
 import type { ProbeResult } from '../healthcheck/probe.ts';
 import type { RemovalTiming } from './otherModesRemoval.ts';
 import type { Store } from '../watch/store.ts';
-import type { SyncObserver } from './syncStatus.ts';
+import type { ObservedLoop, SyncListener } from './syncListener.ts';
 
 export interface DataplaneOptions {
   readonly store: Store;
   readonly makeBackend: MakeBackend;
-  readonly observer: SyncObserver;
+  /** Called in this order, after `inForce` was brought up to date. */
+  readonly listeners: readonly SyncListener[];
   readonly logger: Logger;
   /**
    * `accept` is to be called again with the configuration desired: the Node got an address of a family that is not
    * served yet, or the probe of a new mode failed.
    */
   readonly onRequeue: () => void;
+  /**
+   * Another configuration is in force, or the one in force is no longer on probation (`isProbing`). Never called with
+   * one that is being given up.
+   */
+  readonly onInForceChange?: () => void;
   /** `status` changed without a sync. */
   readonly onStatusChange?: () => void;
   /** For tests. */
@@ -68,6 +74,8 @@ export class Dataplane {
   #phase: SwitchPhase = { phase: 'Idle' };
   #failedSwitch: FailedSwitch | undefined;
   #inForce: DesiredConfig | undefined;
+  /** What `onInForceChange` was last called for. */
+  #announced: Pick<DataplaneStatus, 'inForce' | 'isProbing'> = { inForce: undefined };
   #unserved: readonly UnservedFamily[] = [];
 
   constructor(options: DataplaneOptions) {
@@ -75,7 +83,7 @@ export class Dataplane {
     this.#modes = new ModeReplacement({
       onStatusChange: () => undefined,
       ...options,
-      onSuccess: () => this.#updateInForce(),
+      listeners: [{ onSuccess: (loop) => this.#onSuccess(loop) }, ...options.listeners],
     });
     options.store.listen({
       onChange: (change) => {
@@ -170,6 +178,7 @@ export class Dataplane {
     if (result === undefined) {
       this.#phase = { phase: 'Serving', config: current.config };
       this.#updateInForce();
+      this.#announceInForce();
     } else if (result.kind === 'failed') {
       this.#phase = { ...current, probeFailure: result.why };
       this.#options.onRequeue();
@@ -242,8 +251,9 @@ export class Dataplane {
         return 'reason' in backend ? [] : [[family, backend] as const];
       }),
     );
-    this.#phase = { phase: 'Serving', config: to };
+    // Not before: a run of the mode that is given up may still succeed, and is not to count as one that serves.
     const failed = await this.#modes.replace(to, backends, { keepOnFailure: true });
+    this.#phase = { phase: 'Serving', config: to };
     if (failed !== undefined)
       logger.error('the mode before cannot be brought back yet', { reason: failed.reason, error: failed });
     this.#updateInForce();
@@ -254,10 +264,23 @@ export class Dataplane {
     return why;
   }
 
+  /** A loop that is about to serve does not count: its first run is one of several. */
+  #onSuccess(loop: ObservedLoop): void {
+    if (this.#modes.syncLoops?.loop(loop.status.family) === loop) this.#updateInForce();
+  }
+
   #updateInForce(): void {
     if (this.#modes.syncLoops?.isInForce !== true) return;
     this.#inForce = this.#modes.syncLoops.desired;
     if (this.#phase.phase === 'Serving') this.#modes.drainAndRemoveOthers(this.#phase.config);
+    this.#announceInForce();
+  }
+
+  #announceInForce(): void {
+    const { inForce, isProbing = false } = this.status;
+    if (inForce === this.#announced.inForce && isProbing === this.#announced.isProbing) return;
+    this.#announced = { inForce, isProbing };
+    this.#options.onInForceChange?.();
   }
 
   #onNodeChange(): void {
@@ -267,13 +290,4 @@ export class Dataplane {
       node !== undefined && familiesOf(node).some((family) => this.#modes.syncLoops?.loop(family) === undefined);
     if (hasNewFamily) this.#options.onRequeue();
   }
-}
-
-/**
- * The IP families of the node's addresses and Pod ranges, IPv4 first; IPv4 alone where it has neither yet: it may be
- * waiting for its cloud provider, which may be behind an IPv4 Service.
- */
-export function familiesOf(node: NodeRecord): readonly IPFamily[] {
-  const present = new Set([...node.addresses, ...node.podCIDRs].map(familyOf));
-  return present.size === 0 ? ['ipv4'] : ipFamilies.filter((family) => present.has(family));
 }

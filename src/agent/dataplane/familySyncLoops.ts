@@ -5,16 +5,17 @@ import type { Backend } from '../../backend/backend.ts';
 import { SyncError } from '../../netfilter/errors.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
+import type { Logger } from '../../observability/logger.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
 import type { Store } from '../watch/store.ts';
 import { SyncLoop } from './syncLoop.ts';
-import type { SyncObserver, SyncStatus } from './syncStatus.ts';
+import type { SyncListener } from './syncListener.ts';
+import type { SyncStatus } from './syncStatus.ts';
 
 export interface FamilySyncLoopsOptions {
   readonly store: Pick<Store, 'node' | 'state'>;
-  readonly observer: SyncObserver;
-  /** A sync of one of these loops succeeded; called before the observer. */
-  readonly onSuccess: () => void;
+  readonly listeners: readonly SyncListener[];
+  readonly logger: Logger;
 }
 
 export class FamilySyncLoops {
@@ -61,15 +62,8 @@ export class FamilySyncLoops {
 
   /** Starts the loop of a family; there must be none of it yet. */
   start(family: IPFamily, backend: Backend): void {
-    const { observer, onSuccess } = this.#options;
-    const loopObserver: SyncObserver = {
-      ...observer,
-      onSuccess: (loop, run) => {
-        onSuccess();
-        observer.onSuccess(loop, run);
-      },
-    };
-    const loop = new SyncLoop({ family, backend, state: () => this.#state(family), observer: loopObserver });
+    const { listeners, logger } = this.#options;
+    const loop = new SyncLoop({ family, backend, state: () => this.#state(family), listeners, logger });
     this.#loops.set(family, loop);
     loop.start();
   }

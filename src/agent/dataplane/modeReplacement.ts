@@ -12,7 +12,6 @@ import type { ConditionNow } from '../../api/conditions.ts';
 import { type ProxyMode, proxyModes } from '../../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../../backend/backend.ts';
 import { ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
-import type { Logger } from '../../observability/logger.ts';
 import { FamilySyncLoops, type FamilySyncLoopsOptions } from './familySyncLoops.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
 import { type OtherMode, OtherModesRemoval, type RemovalTiming } from './otherModesRemoval.ts';
@@ -24,11 +23,8 @@ export type MakeBackend = (mode: ProxyMode, family: IPFamily) => Backend | Refus
 /** One backend for each family that is to be served. */
 export type Backends = ReadonlyMap<IPFamily, Backend>;
 
-export interface ModeReplacementOptions extends Pick<FamilySyncLoopsOptions, 'store' | 'observer'> {
+export interface ModeReplacementOptions extends FamilySyncLoopsOptions {
   readonly makeBackend: MakeBackend;
-  readonly logger: Logger;
-  /** A sync of the loops that serve succeeded. */
-  readonly onSuccess: () => void;
   /** `conditions` changed. */
   readonly onStatusChange: () => void;
   readonly timing?: Partial<RemovalTiming>;
@@ -172,11 +168,7 @@ export class ModeReplacement {
   }
 
   #createSyncLoops(desired: DesiredConfig, backends: Backends): FamilySyncLoops {
-    const { store, observer } = this.#options;
-    const onSuccess = (): void => {
-      if (syncLoops === this.#syncLoops) this.#options.onSuccess();
-    };
-    const syncLoops = new FamilySyncLoops({ store, observer, onSuccess }, desired);
+    const syncLoops = new FamilySyncLoops(this.#options, desired);
     for (const [family, backend] of backends) syncLoops.start(family, backend);
     return syncLoops;
   }

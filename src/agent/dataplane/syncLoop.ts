@@ -25,26 +25,24 @@
  *     counted once until it is gone. Where the rules stand but belong to another state of the node (`Outdated`), a full
  *     run follows whatever the policy is. While runs fail there is no check: the full run to come reads everything.
  *
- * Concurrency: all methods belong to the one JavaScript thread and may be called at any time, also by an observer. The
- * observer is called in between the awaits of a step, and `state` at the start of each run, whose view of the store may
- * change under the backend; such a change is in the next run. `stop` waits for the running step, and cancels it
- * after the time given.
+ * Concurrency: all methods belong to the one JavaScript thread and may be called at any time, also by a listener. The
+ * listeners are called in between the awaits of a step, and while the backend asks what a Service serves; what they
+ * throw is logged. `state` is called at the start of each run. Its view of the store may change under the backend; such
+ * a change is in the next run. `stop` waits for the running step, and cancels it after the time given.
  */
-import type { Backend, Outdated } from '../../backend/backend.ts';
+import type { Backend, Outdated, SyncRequest, SyncResult } from '../../backend/backend.ts';
 import { SyncError } from '../../netfilter/errors.ts';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
-import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
-import type { ServiceState } from '../../model/serviceState.ts';
+import { observedState, type ServiceState } from '../../model/serviceState.ts';
 import type { ServiceChange } from '../watch/store.ts';
-import type { SyncObserver, SyncRun, SyncStatus } from './syncStatus.ts';
+import { type Notify, notifier, type NotifierOptions } from './syncListener.ts';
+import type { SyncRun, SyncStatus } from './syncStatus.ts';
 
-export interface SyncLoopOptions {
-  readonly family: IPFamily;
+export interface SyncLoopOptions extends NotifierOptions {
   readonly backend: Backend;
   /** What the kernel is to hold now. Must not throw. */
   readonly state: () => ServiceState;
-  readonly observer: SyncObserver;
 }
 
 const fullSyncPeriodMs = 3_600_000;
@@ -56,6 +54,7 @@ const maxTriggerTimes = 1000;
 
 export class SyncLoop {
   readonly #options: SyncLoopOptions;
+  readonly #notify: Notify;
   readonly #abort = new AbortController();
   #status: SyncStatus;
   #isFullDue = true;
@@ -73,6 +72,7 @@ export class SyncLoop {
 
   constructor(options: SyncLoopOptions) {
     this.#options = options;
+    this.#notify = notifier(options);
     this.#status = {
       family: options.family,
       result: undefined,
@@ -147,7 +147,7 @@ export class SyncLoop {
 
   #onQueued(change: ServiceChange | undefined): void {
     this.#update({ queuedSince: this.#status.queuedSince ?? performance.now() });
-    this.#options.observer.onQueued(this, change);
+    this.#notify((listener) => listener.onQueued?.(this, change));
     this.#schedule();
   }
 
@@ -201,18 +201,32 @@ export class SyncLoop {
     this.#isFullDue = false;
     this.#changed = new Set();
     this.#triggerTimes = [];
-    const state = this.#options.state();
-    try {
-      this.#options.observer.onStart?.(this, changed, state);
-      const result = await this.#options.backend.sync({ state, changed, signal: this.#abort.signal });
-      this.#succeeded({ result, durationMs: performance.now() - started, triggerTimes }, isFull, state.config);
-    } catch (error) {
+    const state = this.#observed(this.#options.state());
+    const { node, config } = state;
+    const result = await this.#write({ state, changed, signal: this.#abort.signal });
+    if (result instanceof SyncError) {
       this.#triggerTimes = [...triggerTimes, ...this.#triggerTimes].slice(0, maxTriggerTimes);
-      this.#failed(asSyncError(error), isFull, state.config);
+      this.#failed(result, isFull, config);
+    } else this.#succeeded({ result, node, config, durationMs: performance.now() - started, triggerTimes }, isFull);
+  }
+
+  async #write(request: SyncRequest): Promise<SyncResult | SyncError> {
+    try {
+      return await this.#options.backend.sync(request);
+    } catch (error) {
+      return asSyncError(error);
     }
   }
 
-  #succeeded(run: SyncRun, isFull: boolean, config: NodeConfig): void {
+  /** What is written and what the listeners are told is one answer. */
+  #observed(state: ServiceState): ServiceState {
+    return observedState(state, (key, ports) =>
+      this.#notify((listener) => listener.onServicePorts?.(this, key, ports)),
+    );
+  }
+
+  #succeeded(run: SyncRun, isFull: boolean): void {
+    const { config } = run;
     const now = performance.now();
     const minPeriodMs = config.sync.minPeriodSeconds * 1000;
     this.#notBefore = this.#isFullDue ? 0 : now + (minPeriodMs > 0 ? minPeriodMs : run.durationMs);
@@ -226,7 +240,7 @@ export class SyncLoop {
       queuedSince: this.#isFullDue || this.#changed.size > 0 ? now : undefined,
     });
     this.#firstRun.resolve(undefined);
-    this.#options.observer.onSuccess(this, run);
+    this.#notify((listener) => listener.onSuccess?.(this, run));
   }
 
   /** What the kernel holds is unknown now, so the next run is a full one. */
@@ -239,7 +253,7 @@ export class SyncLoop {
       : Math.min(minRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
     if (!this.#isFullDue) this.#notBefore = performance.now() + retryInMs;
     this.#isFullDue = true;
-    this.#options.observer.onFailure(this, { error, wasFull, retryInMs });
+    this.#notify((listener) => listener.onFailure?.(this, { error, wasFull, retryInMs }));
   }
 
   async #check(): Promise<void> {
@@ -250,7 +264,7 @@ export class SyncLoop {
     if (typeof found === 'string') this.#handleDrift(found);
     else if (found === undefined) this.#update({ drift: undefined });
     else {
-      this.#options.observer.onOutdated?.(this, found.outdated);
+      this.#notify((listener) => listener.onOutdated?.(this, found.outdated));
       this.requestFull();
     }
   }
@@ -267,7 +281,7 @@ export class SyncLoop {
     if (this.#status.drift !== undefined) return;
     const isEnforced = this.#options.state().config.drift.policy === 'Enforce';
     this.#update({ drift: isEnforced ? undefined : drift, drifts: this.#status.drifts + 1, lastDriftTime: new Date() });
-    this.#options.observer.onDrift(this, drift);
+    this.#notify((listener) => listener.onDrift?.(this, drift));
     if (isEnforced) this.requestFull();
   }
 }

@@ -30,8 +30,11 @@ export type Dial = (address: string, port: number) => Promise<string | undefined
 export interface ProberOptions {
   readonly store: Pick<Store, 'service'>;
   readonly logger: Logger;
-  /** `result` changed. */
-  readonly onStatusChange: () => void;
+  /**
+   * What is known of the revision in force: undefined where it needs no probe or its probe succeeded. Called after each
+   * attempt, and by `observe` where there is nothing to try; the same may be told again.
+   */
+  readonly onResult: (revision: string, result: ProbeResult | undefined) => void;
   readonly dial?: Dial;
 }
 
@@ -57,17 +60,22 @@ export class Prober {
   }
 
   /**
-   * Starts, restarts or cancels the probe. To be called whenever one of both may have changed; equal input does
+   * Starts, restarts or cancels the probe. To be called whenever one of both may have changed; equal input changes
    * nothing.
    */
   observe(nodeProxy: NodeProxy | undefined, inForce: DesiredConfig | undefined): void {
     if (nodeProxy === undefined || this.#isStopped) return;
     const { revision, probe } = nodeProxy.spec;
     this.#verified ??= readyRevision(nodeProxy);
-    const isDue = inForce?.source === 'NodeProxy' && inForce.revision === revision && revision !== this.#verified;
-    if (!isDue) this.#cancel();
-    else if (probe === undefined) this.#verified = revision;
+    if (inForce?.source !== 'NodeProxy' || inForce.revision !== revision) this.#cancel();
+    else if (probe === undefined || revision === this.#verified) this.#pass(revision);
     else if (this.#current?.revision !== revision) this.#start(revision, probe);
+  }
+
+  #pass(revision: string): void {
+    this.#cancel();
+    this.#verified = revision;
+    this.#options.onResult(revision, undefined);
   }
 
   #start(revision: string, probe: ProbeSpec): void {
@@ -93,7 +101,7 @@ export class Prober {
 
   /** Tries until every connection was made in one attempt, also after the probe has failed: the cause may be mended. */
   async #probe(revision: string, probe: ProbeSpec, signal: AbortSignal): Promise<void> {
-    const { logger, onStatusChange } = this.#options;
+    const { logger, onResult } = this.#options;
     for (let failures = 1; ; failures += 1) {
       const problem = await this.#tryAll(probe.services?.length ? probe.services : defaultServices);
       if (signal.aborted) return;
@@ -101,13 +109,10 @@ export class Prober {
       const kind = failures >= probe.failureThreshold ? 'failed' : 'verifying';
       logger.warn('a probe failed', { revision, problem, failures, failureThreshold: probe.failureThreshold });
       this.#result = { kind, why: { reason: kind === 'failed' ? 'ProbeFailed' : 'Verifying', message: problem } };
-      onStatusChange();
+      onResult(revision, this.#result);
       await sleep(probe.periodSeconds * 1000, undefined, { signal }).catch(() => undefined);
     }
-    this.#verified = revision;
-    this.#current = undefined;
-    this.#result = undefined;
-    onStatusChange();
+    this.#pass(revision);
   }
 
   async #tryAll(services: readonly ProbedService[]): Promise<string | undefined> {

@@ -3,23 +3,31 @@
  * have endpoints. Port, body, header and the addresses that are listened on are kube-proxy's, and as there each IP
  * family answers for itself: it has endpoints of its own, and a pod with two addresses is one endpoint.
  */
-import { networkInterfaces } from 'node:os';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
-import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
-import { canonicalAddress, cidrContains, familyOf, type IPFamily } from '../../model/ipFamily.ts';
-import type { NodeRecord } from '../../model/node.ts';
-import type { ServiceKey, ServiceRecord } from '../../model/service.ts';
+import { defaultNodePortAddresses } from '../../backend/registry.ts';
+import { cidrContains, type IPFamily } from '../../model/ipFamily.ts';
+import type { NodeAddresses } from '../../model/nodeAddresses.ts';
+import type { ServiceKey } from '../../model/service.ts';
+import type { ServicePort } from '../../model/servicePort.ts';
 import { type HttpResponse, type HttpServer, json, startHttpServer } from '../../observability/httpServer.ts';
 import type { Logger } from '../../observability/logger.ts';
+import { ChosenInSync } from '../dataplane/chosenInSync.ts';
+import type { ObservedLoop, SyncListener } from '../dataplane/syncListener.ts';
+import type { SyncRun } from '../dataplane/syncStatus.ts';
+import type { ReadNodeAddresses } from '../kernel/nodeAddresses.ts';
 
 export interface ServiceHealthOptions {
   readonly family: IPFamily;
-  readonly service: (key: ServiceKey) => ServiceRecord | undefined;
-  readonly slicesOf: (key: ServiceKey) => Iterable<EndpointSliceRecord>;
-  readonly nodeName: string;
+  readonly readNodeAddresses: ReadNodeAddresses;
   /** Whether the rules on this node are kept up to date. */
   readonly isHealthy: () => boolean;
   readonly logger: Logger;
+}
+
+/** What is to be listened on and answered. */
+interface HealthCheck {
+  readonly port: number;
+  readonly localEndpoints: number;
 }
 
 interface Listener {
@@ -28,52 +36,69 @@ interface Listener {
   localEndpoints: number;
 }
 
-export class ServiceHealth {
+/**
+ * Opens, closes and answers the ports by what the last sync has put into the kernel, so that no load balancer sends
+ * traffic too early. The work is done in the background, the changes of one sync after those of the one before.
+ */
+export class ServiceHealth implements SyncListener {
+  readonly family: IPFamily;
   readonly #options: ServiceHealthOptions;
+  readonly #healthChecks = new Map<ServiceKey, HealthCheck>();
+  readonly #chosen = new ChosenInSync<HealthCheck>(this.#healthChecks);
   readonly #listeners = new Map<ServiceKey, Listener>();
+  #updating: Promise<void> = Promise.resolve();
 
   constructor(options: ServiceHealthOptions) {
+    this.family = options.family;
     this.#options = options;
   }
 
-  /**
-   * Opens, closes and answers the ports of these Services by what the store holds now. To be called after their rules
-   * are in the kernel, so that no load balancer sends traffic too early. `addresses`: where the ports are listened on.
-   */
-  async update(changed: Iterable<ServiceKey>, addresses: () => readonly string[]): Promise<void> {
-    for (const key of changed) await this.#updateService(key, addresses);
+  onServicePorts(_loop: ObservedLoop, key: ServiceKey, [first]: readonly ServicePort[]): void {
+    const { healthCheckNodePort: port = 0, readyLocalEndpoints: localEndpoints = 0 } = first ?? {};
+    this.#chosen.note(key, port === 0 ? undefined : { port, localEndpoints });
   }
 
-  /** The Services whose port is listened on. */
-  keys(): Iterable<ServiceKey> {
-    return this.#listeners.keys();
+  onSuccess(_loop: ObservedLoop, { result, node, config }: SyncRun): void {
+    const changes = this.#chosen.take(result);
+    if (changes.size === 0) return;
+    for (const [key, healthCheck] of changes) {
+      if (healthCheck === undefined) this.#healthChecks.delete(key);
+      else this.#healthChecks.set(key, healthCheck);
+    }
+    this.#updating = this.#updating.then(() => this.#updateAll(changes, { node, config }));
+  }
+
+  onFailure(): void {
+    this.#chosen.discard();
   }
 
   /** Resolves when all ports are closed. */
   async stop(): Promise<void> {
+    await this.#updating;
     await Promise.all([...this.#listeners.values()].map(stopListening));
   }
 
-  async #updateService(key: ServiceKey, addresses: () => readonly string[]): Promise<void> {
-    const { slicesOf, nodeName, family } = this.#options;
-    const port = this.#portOf(key);
+  async #updateAll(
+    changes: ReadonlyMap<ServiceKey, HealthCheck | undefined>,
+    { node, config }: Pick<SyncRun, 'node' | 'config'>,
+  ): Promise<void> {
+    const { family, readNodeAddresses } = this.#options;
+    const addresses = healthCheckAddresses(config, readNodeAddresses(node), family);
+    for (const [key, healthCheck] of changes) await this.#update(key, healthCheck, addresses);
+  }
+
+  async #update(key: ServiceKey, healthCheck: HealthCheck | undefined, addresses: readonly string[]): Promise<void> {
     const before = this.#listeners.get(key);
-    if (before !== undefined && before.port !== port) {
+    if (before !== undefined && before.port !== healthCheck?.port) {
       this.#listeners.delete(key);
       await stopListening(before);
     }
-    if (port === 0) return;
-    const listener = this.#listeners.get(key) ?? { port, servers: new Map<string, HttpServer>(), localEndpoints: 0 };
+    if (healthCheck === undefined) return;
+    const { port, localEndpoints } = healthCheck;
+    const listener = this.#listeners.get(key) ?? { port, servers: new Map<string, HttpServer>(), localEndpoints };
     this.#listeners.set(key, listener);
-    listener.localEndpoints = localEndpoints(slicesOf(key), nodeName, family);
-    await this.#listen(key, listener, addresses());
-  }
-
-  /** 0 for a Service that has none, is not of this family, or is gone. */
-  #portOf(key: ServiceKey): number {
-    const { service, family } = this.#options;
-    const { clusterIPs = [], healthCheckNodePort = 0 } = service(key) ?? {};
-    return clusterIPs.some((address) => familyOf(address) === family) ? healthCheckNodePort : 0;
+    listener.localEndpoints = localEndpoints;
+    await this.#listen(key, listener, addresses);
   }
 
   /** Closes before it opens: a port cannot be listened on at all addresses and at one of them. */
@@ -102,37 +127,16 @@ async function stopListening({ servers }: Listener): Promise<void> {
 
 const allAddresses: { readonly [family in IPFamily]: string } = { ipv4: '0.0.0.0', ipv6: '::' };
 
-/**
- * The addresses of this node where NodePorts are served in a family, without link-local ones: those could not be
- * listened on without their interface.
- */
+/** Where NodePorts are served in a family, of the node's addresses. */
 export function healthCheckAddresses(
-  { nodePorts }: Pick<NodeConfig, 'nodePorts'>,
-  node: NodeRecord,
+  { mode, nodePorts }: Pick<NodeConfig, 'mode' | 'nodePorts'>,
+  node: NodeAddresses,
   family: IPFamily,
 ): readonly string[] {
-  const networks = nodePorts?.addresses ?? [];
-  const isOfFamily = (address: string): boolean => familyOf(address) === family;
+  const networks = nodePorts?.addresses ?? defaultNodePortAddresses(mode);
   if (networks.length === 0) return [allAddresses[family]];
-  if (networks.includes('primary')) return node.addresses.filter(isOfFamily).slice(0, 1);
-  return interfaceAddresses().filter(
-    (address) =>
-      isOfFamily(address) && !address.startsWith('fe80:') && networks.some((network) => cidrContains(network, address)),
-  );
-}
-
-function interfaceAddresses(): readonly string[] {
-  const all = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
-  return [...new Set(all.flatMap(({ address }) => canonicalAddress(address) ?? []))];
-}
-
-/** The number of distinct addresses of ready endpoints of a family on this node; terminating ones do not count. */
-export function localEndpoints(slices: Iterable<EndpointSliceRecord>, nodeName: string, family: IPFamily): number {
-  const ofFamily = [...slices].filter((slice) => slice.family === family);
-  const ready = ofFamily.flatMap(({ endpoints }) =>
-    endpoints.filter((endpoint) => endpoint.ready && endpoint.nodeName === nodeName),
-  );
-  return new Set(ready.map(({ address }) => address)).size;
+  if (networks.includes('primary')) return [node.primary(family) ?? []].flat();
+  return node.all(family).filter((address) => networks.some((network) => cidrContains(network, address)));
 }
 
 /** 200 when there are local endpoints and the rules are kept up to date, else 503; body and header are kube-proxy's. */

@@ -6,12 +6,14 @@ import { type Conntrack, conntrack } from '../../netfilter/conntrack/tools/connt
 import { sysctls, type Sysctls } from '../../system/sysctl.ts';
 import type { MakeBackend } from '../dataplane/modeReplacement.ts';
 import { startFlushMonitor, type StartFlushMonitor } from './flushMonitor.ts';
+import { readNodeAddresses, type ReadNodeAddresses } from './nodeAddresses.ts';
 
 export interface KernelAccess {
   readonly makeBackend: MakeBackend;
   readonly conntrack: Conntrack;
   readonly sysctls: Sysctls;
   readonly startFlushMonitor: StartFlushMonitor;
+  readonly readNodeAddresses: ReadNodeAddresses;
 }
 
 /** The real one. */
@@ -21,5 +23,6 @@ export function kernelAccess(): KernelAccess {
     conntrack: conntrack(),
     sysctls: sysctls(),
     startFlushMonitor: (options) => startFlushMonitor(flushNames, options),
+    readNodeAddresses,
   };
 }

@@ -2,46 +2,62 @@
  * Counts the Service ports that this node drops traffic for because their traffic policy is Local and it has no
  * endpoint of theirs, although other nodes have: kube-proxy's metric `sync_proxy_rules_no_local_endpoints_total`.
  */
+import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import { isExternallyReachable, type ServicePort } from '../../model/servicePort.ts';
+import type { AgentMetrics } from '../../observability/metrics.ts';
+import { ChosenInSync } from '../dataplane/chosenInSync.ts';
+import type { ObservedLoop, SyncListener } from '../dataplane/syncListener.ts';
+import type { SyncRun } from '../dataplane/syncStatus.ts';
+import { familyLabels } from './familyLabels.ts';
 
 /** Numbers of Service ports, by the traffic policy that is Local. */
-export interface NoLocalEndpoints {
+interface NoLocalEndpoints {
   readonly internal: number;
   readonly external: number;
 }
 
-export class NoLocalEndpointsCounter {
+/** The metric of one IP family; it says nothing of rules that are not in the kernel yet. */
+export class NoLocalEndpointsMetric implements SyncListener {
+  readonly family: IPFamily;
+  readonly #metrics: Pick<AgentMetrics, 'noLocalEndpoints'>;
+  /** Services that add to the counts. */
   readonly #services = new Map<ServiceKey, NoLocalEndpoints>();
+  readonly #chosen = new ChosenInSync<NoLocalEndpoints>(this.#services);
 
-  /** The Services that are counted. */
-  keys(): Iterable<ServiceKey> {
-    return this.#services.keys();
+  constructor(family: IPFamily, metrics: Pick<AgentMetrics, 'noLocalEndpoints'>) {
+    this.family = family;
+    this.#metrics = metrics;
   }
 
-  /** Replaces what a Service adds to the counts; without ports it is gone. */
-  set(key: ServiceKey, ports: readonly ServicePort[]): void {
-    const counts = noLocalEndpointsOf(ports);
-    if (counts.internal + counts.external === 0) this.#services.delete(key);
-    else this.#services.set(key, counts);
+  onServicePorts(_loop: ObservedLoop, key: ServiceKey, ports: readonly ServicePort[]): void {
+    this.#chosen.note(key, noLocalEndpointsOf(ports));
   }
 
-  total(): NoLocalEndpoints {
+  onSuccess(_loop: ObservedLoop, { result }: SyncRun): void {
+    for (const [key, counts] of this.#chosen.take(result)) {
+      if (counts === undefined) this.#services.delete(key);
+      else this.#services.set(key, counts);
+    }
     const all = [...this.#services.values()];
-    return {
-      internal: all.reduce((sum, { internal }) => sum + internal, 0),
-      external: all.reduce((sum, { external }) => sum + external, 0),
-    };
+    for (const policy of ['internal', 'external'] as const)
+      this.#metrics.noLocalEndpoints.set(
+        { ip_family: familyLabels[this.family], traffic_policy: policy },
+        all.reduce((sum, counts) => sum + counts[policy], 0),
+      );
+  }
+
+  onFailure(): void {
+    this.#chosen.discard();
   }
 }
 
-/** Of one Service's ports. */
-export function noLocalEndpointsOf(ports: readonly ServicePort[]): NoLocalEndpoints {
+/** Of one Service's ports; undefined where there are none. */
+function noLocalEndpointsOf(ports: readonly ServicePort[]): NoLocalEndpoints | undefined {
   const empty = ports.filter(
     ({ clusterEndpoints, localEndpoints }) => clusterEndpoints.length > 0 && localEndpoints.length === 0,
   );
-  return {
-    internal: empty.filter((port) => port.internalTrafficPolicy === 'Local').length,
-    external: empty.filter((port) => port.externalTrafficPolicy === 'Local' && isExternallyReachable(port)).length,
-  };
+  const internal = empty.filter((port) => port.internalTrafficPolicy === 'Local').length;
+  const external = empty.filter((port) => port.externalTrafficPolicy === 'Local' && isExternallyReachable(port)).length;
+  return internal + external === 0 ? undefined : { internal, external };
 }

@@ -4,36 +4,51 @@
  * Services, and the operator writes an event on each.
  */
 import type { ConditionNow } from '../../api/conditions.ts';
-import type { NodeConfig } from '../../api/nodeConfig.ts';
-import type { ServiceKey, ServiceRecord } from '../../model/service.ts';
-import { allowedExternalIPs } from '../../model/servicePorts.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import type { ServiceKey } from '../../model/service.ts';
+import type { ServicePort } from '../../model/servicePort.ts';
+import { ChosenInSync } from '../dataplane/chosenInSync.ts';
+import type { ObservedLoop, SyncListener } from '../dataplane/syncListener.ts';
+import type { SyncRun } from '../dataplane/syncStatus.ts';
 
 const maxNamed = 2;
 const maxNameLength = 60;
 
-export class RefusedExternalIPs {
-  readonly #services = new Set<ServiceKey>();
+/** Of one family: the Services that are refused an address, of whatever family that is. */
+class Refused {
+  readonly services = new Set<ServiceKey>();
+  readonly chosen = new ChosenInSync<true>(this.services);
+}
 
-  /** The Services that are refused an address. */
-  keys(): Iterable<ServiceKey> {
-    return this.#services;
+/** Follows both families, because the condition is about Services: one of either is named. */
+export class RefusedExternalIPs implements SyncListener {
+  readonly #refused: { readonly [family in IPFamily]: Refused } = { ipv4: new Refused(), ipv6: new Refused() };
+
+  onServicePorts({ status: { family } }: ObservedLoop, key: ServiceKey, ports: readonly ServicePort[]): void {
+    this.#refused[family].chosen.note(key, ports.some((port) => port.hasRefusedExternalIPs) || undefined);
   }
 
-  /** Decides anew on one Service; undefined when it is gone. */
-  set(key: ServiceKey, service: ServiceRecord | undefined, config: Pick<NodeConfig, 'externalIPs'>): void {
-    const { externalIPs = [] } = service ?? {};
-    if (allowedExternalIPs(externalIPs, config).length < externalIPs.length) this.#services.add(key);
-    else this.#services.delete(key);
+  onSuccess({ status: { family } }: ObservedLoop, { result }: SyncRun): void {
+    const { services, chosen } = this.#refused[family];
+    for (const [key, isRefused] of chosen.take(result)) {
+      if (isRefused) services.add(key);
+      else services.delete(key);
+    }
+  }
+
+  onFailure({ status: { family } }: ObservedLoop): void {
+    this.#refused[family].chosen.discard();
   }
 
   /** For the NodeProxy: none where all are allowed. The condition does not keep the node from being Ready. */
   conditions(): readonly ConditionNow[] {
-    if (this.#services.size === 0) return [];
-    const named = [...this.#services]
+    const services = new Set([...this.#refused.ipv4.services, ...this.#refused.ipv6.services]);
+    if (services.size === 0) return [];
+    const named = [...services]
       .sort()
       .slice(0, maxNamed)
       .map((key) => (key.length > maxNameLength ? `${key.slice(0, maxNameLength)}…` : key));
-    const more = this.#services.size > maxNamed ? ` and ${this.#services.size - maxNamed} more` : '';
+    const more = services.size > maxNamed ? ` and ${services.size - maxNamed} more` : '';
     const message = `External IPs of ${named.join(', ')}${more} are not served: externalIPs.allowedCIDRs does not hold them.`;
     return [{ type: 'ExternalIPs', status: 'False', reason: 'ExternalIPsNotAllowed', message }];
   }

@@ -6,6 +6,7 @@ import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import { cidrContains, familyOf } from '../../model/ipFamily.ts';
 import type { NodeRecord } from '../../model/node.ts';
+import { declaredAddresses } from '../../model/nodeAddresses.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 
 export interface PlanContext {
@@ -39,7 +40,7 @@ export function planContext(
   { config, node, family }: Surroundings,
   defaultNodePortAddresses: readonly string[] = [],
 ): PlanContext {
-  const nodeAddress = node.addresses.find((address) => familyOf(address) === family);
+  const [nodeAddress] = declaredAddresses(node, family);
   return {
     family,
     mark: 2 ** config.masquerade.bit,

@@ -29,7 +29,6 @@
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import { isRefusal } from '../../netfilter/errors.ts';
-import { releaseMemory } from '../../system/memory.ts';
 import type { SyncRequest, SyncResult } from '../backend.ts';
 import { findRefused } from './bisect.ts';
 import { planScope } from './nodeTraffic.ts';
@@ -70,9 +69,6 @@ interface Committed<Programs, Applied> {
   readonly quarantine: Quarantine;
 }
 
-/** From so many Services on a full sync leaves tens of megabytes of garbage behind. */
-const manyServices = 1000;
-
 /** Of one mode in one IP family. */
 export class SyncEngine<Programs, Applied> {
   readonly #writer: ModeWriter<Programs, Applied>;
@@ -112,9 +108,7 @@ export class SyncEngine<Programs, Applied> {
     this.#committed = { scope, programs, applied, quarantine: work.quarantine };
     // Make before break: what was written with other programs goes when all of this one stands.
     if (before !== undefined && before.programs !== programs) await this.#writer.removeOf?.(before.programs);
-    const holdings = this.#writer.holdingsOf(applied);
-    if (work.isFull && holdings.services >= manyServices) releaseMemory();
-    return work.resultOf(holdings);
+    return work.resultOf(this.#writer.holdingsOf(applied));
   }
 
   async #writeAll(programs: Programs, work: SyncWork): Promise<Applied> {

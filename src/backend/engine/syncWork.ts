@@ -29,6 +29,8 @@ export class SyncWork {
   isFull = false;
   readonly #quarantine: Map<ServiceKey, QuarantinedService>;
   #servicePorts = 0;
+  /** Asked for before they are planned. */
+  readonly #ahead = new Map<ServiceKey, readonly ServicePort[]>();
 
   constructor({ state, quarantine, signal }: SyncWorkOptions) {
     this.signal = signal;
@@ -46,13 +48,21 @@ export class SyncWork {
     this.#quarantine.set(service, { service, reason, message });
   }
 
+  /** A Service's ports before they are planned; kept until then, so that its endpoints are chosen once. */
+  portsAhead(key: ServiceKey): readonly ServicePort[] {
+    const ports = this.#ahead.get(key) ?? this.state.ports(key);
+    this.#ahead.set(key, ports);
+    return ports;
+  }
+
   /**
    * What `plan` makes of a Service's ports: all of it or nothing, for a part could open what the whole would close.
    * Nothing for a Service that is left out, as it is from now on where `plan` throws InvalidRule. Throws anything else.
    */
   planned<Planned>(key: ServiceKey, plan: (ports: readonly ServicePort[]) => readonly Planned[]): readonly Planned[] {
     if (this.#quarantine.has(key)) return [];
-    const ports = this.state.ports(key);
+    const ports = this.#ahead.get(key) ?? this.state.ports(key);
+    this.#ahead.delete(key);
     this.#servicePorts += ports.length;
     try {
       return plan(ports);

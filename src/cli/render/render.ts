@@ -11,6 +11,7 @@ import { UsageError } from '../../config.ts';
 import { decodeNode } from '../../model/decodeNode.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import type { NodeRecord } from '../../model/node.ts';
+import { familiesOf } from '../../model/nodeAddresses.ts';
 import { allowedExternalIPs } from '../../model/servicePorts.ts';
 import { serviceStateOf } from '../../model/serviceState.ts';
 import { collectObjects, type ClusterObjects } from './clusterObjects.ts';
@@ -158,8 +159,7 @@ function externalIPNotes({ services }: ClusterObjects, config: NodeConfig): stri
 
 /** An agent runs the families of its Node's addresses and Pod ranges. */
 function familyNotes(node: NodeRecord, { nodes }: ClusterObjects, flags: FormatFlags): string[] {
-  const present = new Set([...node.addresses, ...node.podCIDRs].map(familyOf));
-  const absent = selectedFamilies(node, flags).filter((family) => !present.has(family));
+  const absent = selectedFamilies(node, flags).filter((family) => !familiesOf(node).includes(family));
   return nodes.size === 0
     ? []
     : absent.map((family) => `Node ${node.name} has no ${family} address: its agent does not load these rules`);

@@ -57,7 +57,7 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
   async writeAll(iptables: Iptables, work: SyncWork): Promise<AppliedTables> {
     const { state, count, signal } = work;
     renderIptables(sampleServiceState(state.config, state.family));
-    const commentsOmitted = omitsComments(state);
+    const commentsOmitted = omitsComments({ keys: () => state.keys(), ports: (key) => work.portsAhead(key) });
     const plan = planOf(work, commentsOmitted);
     const view = await count.run(() => readTables(iptables, this.#ownership, signal));
     const chains = new ServiceChains(plan.fixed, hasTree(view));

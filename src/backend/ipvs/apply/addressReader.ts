@@ -2,7 +2,7 @@
  * The node's addresses, read from `ip addr show`.
  */
 import { canonicalAddress, familyOf, type IPFamily } from '../../../model/ipFamily.ts';
-import { deviceName } from '../plan/changeSet.ts';
+import { isServiceDevice, needsDevice } from '../../../model/nodeAddresses.ts';
 
 /** Of `ip addr show`: a device's line, then one for each of its addresses. */
 export class AddressReader {
@@ -18,15 +18,11 @@ export class AddressReader {
 
   read(line: string): void {
     this.#device = /^\d+: ([^:@]+)/.exec(line)?.[1] ?? this.#device;
-    this.hasDevice ||= this.#device === deviceName;
+    this.hasDevice ||= isServiceDevice(this.#device);
     const [, text = '', scope] = /^\s+inet6? ([0-9a-f.:]+).* scope (\S+)/.exec(line) ?? [];
     const address = canonicalAddress(text);
-    if (address === undefined || familyOf(address) !== this.#family || isOnlyHere(address, scope)) return;
-    if (this.#device === deviceName) this.own.add(address);
+    if (address === undefined || familyOf(address) !== this.#family || scope === 'host' || needsDevice(address)) return;
+    if (isServiceDevice(this.#device)) this.own.add(address);
     else this.others.push(address);
   }
-}
-
-function isOnlyHere(address: string, scope: string | undefined): boolean {
-  return scope === 'host' || (scope === 'link' && familyOf(address) === 'ipv6');
 }

@@ -1,7 +1,7 @@
 /**
  * What the plan depends on besides the Services, in the terms of ipvs.
  */
-import { cidrContains, familyOf } from '../../../model/ipFamily.ts';
+import { cidrContains } from '../../../model/ipFamily.ts';
 import type { ServiceState } from '../../../model/serviceState.ts';
 import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import { type PodMatches, podMatches } from '../../engine/podMatches.ts';
@@ -37,9 +37,4 @@ export function ipvsContext(state: ServiceState, localAddresses: readonly string
     localAddresses: new Set(localAddresses),
     nodePortAddresses: localAddresses.filter(serves).sort(),
   };
-}
-
-/** The addresses of the Node object in the family, where there is no node to ask. */
-export function declaredAddresses({ node, family }: Pick<ServiceState, 'node' | 'family'>): readonly string[] {
-  return node.addresses.filter((address) => familyOf(address) === family);
 }

@@ -1,12 +1,13 @@
 /**
  * What an empty node would be given, tool by tool, in the order of a full sync.
  */
+import { declaredAddresses } from '../../../model/nodeAddresses.ts';
 import type { ServiceState } from '../../../model/serviceState.ts';
 import { FixedChains, type FixedPlan } from '../../../netfilter/xtables/fixedChains.ts';
 import { fullTransaction, restoreArguments } from '../../../netfilter/xtables/transaction.ts';
 import type { ToolInput } from '../../mode.ts';
 import { deviceName, formatChangeSet } from './changeSet.ts';
-import { declaredAddresses, type IpvsContext, ipvsContext } from './context.ts';
+import { type IpvsContext, ipvsContext } from './context.ts';
 import { DesiredState } from './desiredState.ts';
 import { emptyKernel } from './kernelState.ts';
 import { planRules } from './rules.ts';
@@ -39,7 +40,7 @@ export function renderIpvs(...states: readonly ServiceState[]): readonly ToolInp
 /** The device is all families': whoever is loaded first makes it. */
 function renderFamily(state: ServiceState, device: readonly string[]): readonly ToolInput[] {
   const { family } = state;
-  const localAddresses = declaredAddresses(state);
+  const localAddresses = declaredAddresses(state.node, family);
   const context = ipvsContext(state, localAddresses);
   const desired = new DesiredState(emptyKernel(localAddresses));
   recordAll(desired, state, context);

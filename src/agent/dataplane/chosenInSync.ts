@@ -1,0 +1,49 @@
+/**
+ * What a sync listener keeps of the Services while a sync runs, until it is known whether it succeeded.
+ */
+import type { SyncResult } from '../../backend/backend.ts';
+import type { ServiceKey } from '../../model/service.ts';
+
+/** The Services of which a listener remembers something. */
+export interface Remembered {
+  has(key: ServiceKey): boolean;
+  keys(): Iterable<ServiceKey>;
+}
+
+/** Belongs to one listener and one IP family. A Service of which there is nothing to remember costs nothing. */
+export class ChosenInSync<Value> {
+  readonly #remembered: Remembered;
+  #chosen = new Map<ServiceKey, Value | undefined>();
+
+  /** `remembered`: what the listener has taken over so far. */
+  constructor(remembered: Remembered) {
+    this.#remembered = remembered;
+  }
+
+  /** What the running sync chose for a Service, in place of what it chose before; undefined for nothing to remember. */
+  note(key: ServiceKey, value: Value | undefined): void {
+    if (value !== undefined || this.#remembered.has(key) || this.#chosen.has(key)) this.#chosen.set(key, value);
+  }
+
+  /**
+   * The sync succeeded. Returns what is to be remembered from now on, by Service, undefined where that is nothing; a
+   * Service that is not in it stays as it is. A Service that a full sync did not choose for is gone, but for one that
+   * is left out of the rules: where it was left out before, nobody asks for it again.
+   */
+  take({
+    full,
+    quarantined = [],
+  }: Pick<SyncResult, 'full' | 'quarantined'>): ReadonlyMap<ServiceKey, Value | undefined> {
+    const chosen = this.#chosen;
+    this.#chosen = new Map();
+    if (!full) return chosen;
+    const leftOut = new Set(quarantined.map(({ service }) => service));
+    for (const key of this.#remembered.keys()) if (!chosen.has(key) && !leftOut.has(key)) chosen.set(key, undefined);
+    return chosen;
+  }
+
+  /** The sync failed: nothing that it chose counts. */
+  discard(): void {
+    this.#chosen = new Map();
+  }
+}
