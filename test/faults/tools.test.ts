@@ -94,7 +94,7 @@ describeWhere(['root', 'iptables'], 'SyncLoop with iptables-legacy', () => {
   }, 60_000);
 });
 
-const names = { tables: ['nat', 'proxyconfig-anchor'], chains: ['KUBE-PROXY-CANARY'] };
+const names = { tables: ['filter', 'nat', 'proxyconfig-anchor'], chains: ['KUBE-PROXY-CANARY'] };
 
 describe('lossesIn', () => {
   test.each([
