@@ -1,5 +1,5 @@
 /** A node, in this process' own network namespace, whose Services one agent after the other serves. */
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +28,11 @@ import type { Build, ReplaceTask } from './task.ts';
 
 /** User Mode Linux on a busy machine takes up to a minute for what takes a second elsewhere. */
 const maxWaitMs = 120_000;
+/**
+ * Of the node's own programs, first and last: apart from those that traffic and agents take. A connection that finds its
+ * port taken was never tried.
+ */
+const ephemeralPorts = '11000 19999';
 /** How long traffic flows before and after what is done to the node. */
 const calmMs = 500;
 
@@ -64,6 +69,7 @@ export class ReplacedNode {
   /** With all Services, and without an agent. */
   static async start(task: ReplaceTask): Promise<ReplacedNode> {
     const directory = await mkdtemp(join(tmpdir(), 'replace-'));
+    await writeFile('/proc/sys/net/ipv4/ip_local_port_range', ephemeralPorts);
     const network = await createNetwork({ isHere: true });
     await Promise.all((['podA', 'podC', 'remotePod'] as const).map((pod) => network.serveTraffic(pod, flowPort)));
     const api = await (task.api === 'real' ? startRealApi() : startObjectApi(directory));
