@@ -30,6 +30,7 @@ export const slowSuites: readonly Suite[] = [
   { name: 'test/backend/iptables/kernel.test.ts', seconds: 28, computes: true },
   { name: 'test/operator/conflicts.test.ts', seconds: 27, computes: false },
   { name: 'test/operator/operator.test.ts', seconds: 21, computes: false },
+  { name: 'test/replace/replace.test.ts', seconds: 20, computes: false },
   { name: 'test/scenarios/iptables.test.ts', seconds: 18, computes: true },
   { name: 'test/install/install.test.ts', seconds: 17, computes: false },
   { name: 'test/scenarios/distribution.test.ts', seconds: 15, computes: true },

@@ -42,7 +42,7 @@ def ask(address, target, local_port):
 
 def connect(per_second, *words):
     routes = [words[i:i + 3] for i in range(0, len(words), 3)]
-    seen, failed, made, slowest, port, started = set(), {}, 0, 0, FIRST_PORT, time.monotonic()
+    seen, answerers, failed, made, slowest, port, started = set(), {}, {}, 0, 0, FIRST_PORT, time.monotonic()
     while True:
         due = started + made / float(per_second) - time.monotonic()
         if due > 0 or made % 20 == 0:
@@ -55,12 +55,14 @@ def connect(per_second, *words):
         try:
             answer = ask(address, int(target), port)
             seen.add(answer[1])
+            answerers.setdefault(name, set()).add(answer[0])
         except (OSError, IndexError) as error:
             what = f'{name}: {error}'
             failed[what] = failed.get(what, 0) + 1
         slowest = max(slowest, time.monotonic() - begun)
     seconds = time.monotonic() - started
-    print(json.dumps({'connections': made, 'failed': failed, 'seenFrom': sorted(seen), 'slowestMs': round(slowest * 1000), 'seconds': seconds}))
+    answered_by = {name: sorted(names) for name, names in answerers.items()}
+    print(json.dumps({'connections': made, 'failed': failed, 'seenFrom': sorted(seen), 'answeredBy': answered_by, 'slowestMs': round(slowest * 1000), 'seconds': seconds}))
 
 
 if __name__ == '__main__':

@@ -6,9 +6,11 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { until } from './until.ts';
 
 export interface Route {
   readonly name: string;
@@ -22,9 +24,14 @@ export interface TrafficPlan {
   /** TCP; one after the other. */
   readonly connectTo: readonly Route[];
   readonly perSecond: number;
+  /** How often each flow asks; default 500. */
+  readonly askEveryMs?: number;
 }
 
-export interface TrafficReport extends FlowsReport, ConnectionsReport {}
+export interface TrafficReport extends FlowsReport, ConnectionsReport {
+  /** SYNs that the kernel of this network namespace sent again: of flows, connections and whatever else runs there. */
+  readonly lostSyns: number;
+}
 
 interface FlowsReport {
   readonly flows: number;
@@ -33,6 +40,8 @@ interface FlowsReport {
   /** Route and what happened. */
   readonly broken: readonly string[];
   readonly longestSilenceMs: number;
+  /** How many questions of a flow got no answer, by route; none where all did. */
+  readonly unanswered: Readonly<Record<string, number>>;
 }
 
 /** As connections.py prints it. */
@@ -42,11 +51,15 @@ interface ConnectionsReport {
   readonly failed: Readonly<Record<string, number>>;
   /** The addresses that pods saw connections come from. */
   readonly seenFrom: readonly string[];
+  /** The names of those who answered, by route. */
+  readonly answeredBy: Readonly<Record<string, readonly string[]>>;
   readonly slowestMs: number;
   readonly seconds: number;
 }
 
-const askEveryMs = 500;
+const usualAskEveryMs = 500;
+/** For the answers to the last questions. */
+const lastAnswersMs = 1000;
 /** A flow that is silent for so long is broken: TCP would have sent its packet again several times. */
 const patienceMs = 8000;
 /** Below those that connections.py takes. */
@@ -76,6 +89,17 @@ interface Flow {
   readonly ask: () => void;
   readonly close: () => void;
   lastAnswer: number;
+  asked: number;
+  answered: number;
+}
+
+/** SYNs that this network namespace has sent again since it was made. */
+function retransmittedSyns(): number {
+  const [names = [], values = []] = readFileSync('/proc/net/netstat', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('TcpExt:'))
+    .map((line) => line.split(' '));
+  return Number(values[names.indexOf('TCPSynRetrans')]);
 }
 
 export class Traffic {
@@ -84,10 +108,11 @@ export class Traffic {
   readonly #timer: NodeJS.Timeout;
   readonly #connections: ChildProcess;
   readonly #report: Promise<string>;
+  readonly #synsBefore = retransmittedSyns();
   #exchanges = 0;
   #longestSilenceMs = 0;
 
-  constructor({ flows, connectTo, perSecond }: TrafficPlan) {
+  constructor({ flows, connectTo, perSecond, askEveryMs = usualAskEveryMs }: TrafficPlan) {
     this.#flows = flows.map((route, index) =>
       route.protocol === 'TCP'
         ? this.#tcpFlow(route, firstFlowPort + index)
@@ -109,6 +134,8 @@ export class Traffic {
     clearInterval(this.#timer);
     for (const { route, lastAnswer } of this.#flows)
       if (performance.now() - lastAnswer > patienceMs) this.#broken.push(`${route.name}: silent`);
+    const areAnswered = (): boolean => this.#flows.every(({ asked, answered }) => answered >= asked);
+    await until('all questions are answered', areAnswered, lastAnswersMs).catch(() => undefined);
     for (const { close } of this.#flows) close();
     this.#connections.stdin?.end();
     const connections = JSON.parse(await this.#report) as ConnectionsReport;
@@ -117,8 +144,15 @@ export class Traffic {
       exchanges: this.#exchanges,
       broken: this.#broken,
       longestSilenceMs: Math.round(this.#longestSilenceMs),
+      unanswered: this.#unanswered(),
+      lostSyns: retransmittedSyns() - this.#synsBefore,
       ...connections,
     };
+  }
+
+  #unanswered(): FlowsReport['unanswered'] {
+    const lacking = this.#flows.filter(({ asked, answered }) => answered < asked);
+    return Object.fromEntries(lacking.map(({ route, asked, answered }) => [route.name, asked - answered]));
   }
 
   #tcpFlow(route: Route, localPort: number): Flow {
@@ -129,8 +163,12 @@ export class Traffic {
       // No TIME_WAIT, from which virtual servers would have to drain for minutes.
       socket.resetAndDestroy();
     };
-    const flow: Flow = { route, lastAnswer: performance.now(), ask: () => socket.write('?'), close };
-    socket.on('data', () => this.#answered(flow));
+    const ask = (): void => {
+      flow.asked += 1;
+      socket.write('?');
+    };
+    const flow: Flow = { route, lastAnswer: performance.now(), asked: 0, answered: 0, ask, close };
+    socket.on('data', (data) => this.#answered(flow, data.length));
     socket.on('error', (error: NodeJS.ErrnoException) =>
       this.#broken.push(`${route.name}: ${error.code ?? error.message}`),
     );
@@ -146,15 +184,18 @@ export class Traffic {
     let by: string | undefined;
     let isConnected = false;
     const ask = (): void => {
-      if (isConnected) socket.send('?');
+      if (!isConnected) return;
+      flow.asked += 1;
+      socket.send('?');
     };
-    const flow: Flow = { route, lastAnswer: performance.now(), ask, close: () => socket.close() };
+    const close = (): void => void socket.close();
+    const flow: Flow = { route, lastAnswer: performance.now(), asked: 0, answered: 0, ask, close };
     socket.bind(localPort, () => socket.connect(route.port, route.address, () => (isConnected = true)));
     socket.on('message', (message) => {
       const answerer = message.toString();
       by ??= answerer;
       if (by !== answerer) this.#broken.push(`${route.name}: went from ${by} to ${answerer}`);
-      this.#answered(flow);
+      this.#answered(flow, 1);
     });
     socket.on('error', (error: NodeJS.ErrnoException) =>
       this.#broken.push(`${route.name}: ${error.code ?? error.message}`),
@@ -162,9 +203,11 @@ export class Traffic {
     return flow;
   }
 
-  #answered(flow: Flow): void {
+  /** `answers`: to as many questions; TCP may bring several at once. */
+  #answered(flow: Flow, answers: number): void {
     const now = performance.now();
-    this.#exchanges += 1;
+    this.#exchanges += answers;
+    flow.answered += answers;
     this.#longestSilenceMs = Math.max(this.#longestSilenceMs, now - flow.lastAnswer);
     flow.lastAnswer = now;
   }

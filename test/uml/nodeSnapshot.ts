@@ -15,7 +15,7 @@ const commands: readonly (readonly string[])[] = [
 export async function takeSnapshot(run: RunCommand): Promise<Snapshot> {
   const taken: Record<string, readonly string[]> = {};
   for (const [file = '', ...args] of commands)
-    taken[[file.split('/').at(-1), ...args].join(' ')] = linesOf(await run({ file, args, timeoutMs: 120_000 }));
+    taken[[file.split('/').at(-1), ...args].join(' ')] = sortedLines(await run({ file, args, timeoutMs: 120_000 }));
   return taken;
 }
 
@@ -24,7 +24,7 @@ export async function takeSnapshot(run: RunCommand): Promise<Snapshot> {
  * stays where it is when they change, so jumps of the kernel's chains may stand in another order, which none of them
  * depends on.
  */
-function linesOf(text: string): readonly string[] {
+export function sortedLines(text: string): readonly string[] {
   let table = '';
   const lines = text.split('\n').filter((line) => line !== '' && !/^#|^COMMIT$|^:\S+ [A-Z]/.test(line));
   const inTable = lines.flatMap((line) => {

@@ -1,9 +1,10 @@
 /**
- * As much of an API server as kube-proxy and an agent need: lists and watches of JSON, of whatever it was told last;
- * what clients write is thanked for and forgotten. A real one beside etcd would take longer to start in this kernel
- * than all packets together.
+ * As much of an API server as kube-proxy and an agent need: lists and watches of JSON, of whatever it was told last. Of
+ * what clients write it keeps the status of a NodeProxy, and thanks for the rest. A real one beside etcd would take
+ * longer to start in this kernel than all packets together.
  */
 import http from 'node:http';
+import { json } from 'node:stream/consumers';
 
 export interface KubeObject {
   readonly apiVersion: string;
@@ -33,6 +34,7 @@ export class ObjectServer {
     await new Promise<void>((resolve) => this.#server.listen(port, address, resolve));
   }
 
+  /** May be started again, with the same objects. */
   stop(): void {
     this.#server.closeAllConnections();
     this.#server.close();
@@ -41,11 +43,7 @@ export class ObjectServer {
   /** From now on there are just these objects; watches hear of deletions first, then of the others in their order. */
   replace(objects: readonly KubeObject[]): void {
     const wanted = new Set(objects.map(keyOf));
-    for (const [key, object] of this.#stored) {
-      if (wanted.has(key)) continue;
-      this.#stored.delete(key);
-      this.#send('DELETED', this.#stamped(object));
-    }
+    for (const [key, object] of this.#stored) if (!wanted.has(key)) this.delete(object);
     for (const object of objects) this.put(object);
   }
 
@@ -54,6 +52,18 @@ export class ObjectServer {
     const stored = this.#stamped(object);
     this.#stored.set(keyOf(object), stored);
     this.#send(type, stored);
+  }
+
+  delete(object: KubeObject): void {
+    const stored = this.#stored.get(keyOf(object));
+    if (stored === undefined) return;
+    this.#stored.delete(keyOf(object));
+    this.#send('DELETED', this.#stamped(stored));
+  }
+
+  /** undefined where there is none. */
+  get(object: KubeObject): KubeObject | undefined {
+    return this.#stored.get(keyOf(object));
   }
 
   #stamped(object: KubeObject): Stored {
@@ -72,7 +82,7 @@ export class ObjectServer {
     const selects = selectorOf(kind, searchParams);
     const objects = [...this.#stored.values()].filter(selects);
     response.setHeader('content-type', 'application/json');
-    if (request.method !== 'GET') request.resume().on('end', () => respond(response, {}));
+    if (request.method !== 'GET') void this.#write(request, pathname).then(() => respond(response, {}));
     else if (pathname !== path)
       respond(
         response,
@@ -87,6 +97,15 @@ export class ObjectServer {
         metadata: { resourceVersion: String(this.#version) },
         items: objects,
       });
+  }
+
+  async #write(request: http.IncomingMessage, pathname: string): Promise<void> {
+    const body = (await json(request).catch(() => ({}))) as object;
+    const name = /^\/apis\/proxyconfig\.dev\/v1alpha1\/nodeproxies\/([^/]+)\/status$/.exec(pathname)?.[1];
+    const written = [...this.#stored.values()].find(
+      ({ kind, metadata }) => kind === 'NodeProxy' && metadata.name === name,
+    );
+    if (written !== undefined && 'status' in body) this.put(Object.assign({}, written, { status: body.status }));
   }
 
   /** With sendInitialEvents the watch begins with all objects, and a bookmark says where they end. */
