@@ -55,22 +55,18 @@ class IptablesBackend implements Backend {
   }
 
   preflight(config: NodeConfig): Promise<Refusal | undefined> {
-    return refusalFrom(async () => {
-      const iptables = await this.#variants.reselect(config.iptables?.backend);
-      await restore(iptables, { args: ['--test', ...restoreArguments], input: ['*nat\nCOMMIT\n*filter\nCOMMIT\n'] });
-      await this.#tryConfig(iptables, config);
-    });
+    return refusalFrom(async () => this.#tryConfig(await this.#variants.reselect(config.iptables?.backend), config));
   }
 
   /** Throws a SyncError where the tool does not take the rules that Services get under this configuration. */
   async #tryConfig(iptables: Iptables, config: NodeConfig): Promise<void> {
     try {
-      const { input } = renderIptables(sampleServiceState(config, this.#node.family));
-      await restore(iptables, { args: ['--test', ...restoreArguments], input: [input] });
+      await test(iptables, renderIptables(sampleServiceState(config, this.#node.family)).input);
     } catch (cause) {
-      if (isRefusal(cause) || cause instanceof InvalidRule)
-        throw new SyncError('ConfigRefused', configRefused, { cause });
-      throw cause;
+      if (!isRefusal(cause) && !(cause instanceof InvalidRule)) throw cause;
+      // A tool that takes no tables at all says nothing of the configuration.
+      await test(iptables, '*nat\nCOMMIT\n*filter\nCOMMIT\n');
+      throw new SyncError('ConfigRefused', configRefused, { cause });
     }
   }
 
@@ -114,3 +110,7 @@ class IptablesBackend implements Backend {
 
 const configRefused =
   'iptables-restore does not take the rules that Services get under this configuration; correct localTraffic or nodePorts.addresses';
+
+function test(iptables: Iptables, input: string): Promise<void> {
+  return restore(iptables, { args: ['--test', ...restoreArguments], input: [input] });
+}
