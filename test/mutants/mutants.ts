@@ -1,5 +1,6 @@
 /** @module The product's decisions, each broken in one place, by area. */
 import { agentMutants } from './agent.ts';
+import { engineMutants } from './engine.ts';
 import { iptablesMutants } from './iptables.ts';
 import { ipvsMutants } from './ipvs.ts';
 import { modelMutants } from './model.ts';
@@ -8,6 +9,7 @@ import { operatorMutants } from './operator.ts';
 
 export const mutants: readonly Mutant[] = [
   ...modelMutants,
+  ...engineMutants,
   ...iptablesMutants,
   ...ipvsMutants,
   ...agentMutants,

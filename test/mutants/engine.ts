@@ -1,0 +1,64 @@
+/** @module Mutants of what modes share: the sync, and how what is ours is recognized in the kernel. */
+import type { Mutant } from './mutant.ts';
+
+const engine = 'test/backend/engine/syncEngine.test.ts';
+const registry = 'test/backend/registry.test.ts';
+
+export const engineMutants: readonly Mutant[] = [
+  {
+    name: 'what a sync that failed wrote is believed',
+    file: 'src/backend/engine/syncEngine.ts',
+    find: 'const before = this.#committed;\n    this.#committed = undefined;',
+    replace: 'const before = this.#committed;',
+    test: engine,
+    killer: 'knows nothing of the kernel after a failure, and writes everything',
+  },
+  {
+    name: 'a kernel that refuses all Services takes all of them away',
+    file: 'src/backend/engine/syncEngine.ts',
+    find: '|| leavesNone(refused, keys, work)',
+    replace: '',
+    test: engine,
+    killer: 'leaves nobody out where all are refused: it is not the Services that are wrong',
+  },
+  {
+    name: 'what was written with other programs stays',
+    file: 'src/backend/engine/syncEngine.ts',
+    find: 'before.programs !== programs) await',
+    replace: 'before.scope === scope) await',
+    test: engine,
+    killer: 'takes away what was written with other programs, when everything stands',
+  },
+  {
+    name: 'a Service with a token that must not reach a tool fails the sync',
+    file: 'src/backend/engine/syncWork.ts',
+    find: 'if (!(error instanceof InvalidRule)) throw error;',
+    replace: 'throw error;',
+    test: engine,
+    killer: 'leaves out a Service whose objects must not reach a tool, without a trial',
+  },
+  {
+    name: 'chains that ipvs mode alone has are not ours',
+    file: 'src/backend/registry.ts',
+    find: 'available.some((mode) => mode.ownership.isOwn(chain))',
+    replace: 'iptablesMode.ownership.isOwn(chain)',
+    test: registry,
+    killer: 'knows every chain and jump of mode ipvs as ours, ipv4',
+  },
+  {
+    name: 'a table with chains of any mode is served by iptables mode',
+    file: 'src/backend/iptables/plan/owned.ts',
+    find: "chains.has({ table: 'nat', name: nodePorts })",
+    replace: 'chains.size > 0',
+    test: registry,
+    killer: 'sees in the tables that mode ipvs serves, and no other, ipv4',
+  },
+  {
+    name: 'a comment of one word is expected in quotes',
+    file: 'src/netfilter/xtables/rule.ts',
+    find: '(?<=--comment )"([A-Za-z0-9_-]+)"/, \'$1\')',
+    replace: '(?<=--comment )"([A-Za-z0-9_-]+)"/, \'$&\')',
+    test: 'test/netfilter/xtables/wordings.test.ts',
+    killer: 'words any rule as iptables-save does, nft ipv4',
+  },
+];
