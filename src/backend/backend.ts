@@ -37,6 +37,8 @@ export interface SyncResult {
    * every full sync.
    */
   readonly quarantined?: readonly QuarantinedService[];
+  /** How many of these are only left out because there was no time to try them alone: a full sync is due for them. */
+  readonly untried?: number;
 }
 
 /**

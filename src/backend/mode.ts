@@ -36,7 +36,7 @@ export interface ModeDeclaration {
   readonly ownership: Ownership;
   /** Whether its rules lead packets by these tables, whoever wrote them. */
   readonly isServing: (view: TablesView) => boolean;
-  /** What is lost when another program flushes its rules, as the kernel reports it of nftables. */
+  /** What is lost when another program flushes its rules, as the kernel reports it of nftables; beside its jumps. */
   readonly flushes: FlushNames;
   /** As `nodePorts.addresses`, for a configuration without; [] is all addresses of the node. */
   readonly defaultNodePortAddresses: readonly string[];

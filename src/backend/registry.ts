@@ -28,9 +28,10 @@ export const ownership: Ownership = {
 };
 
 /** By what a flush of the rules of any mode is noticed. */
-export const flushNames: FlushNames = {
+export const flushNames: FlushNames & { readonly shared: readonly string[] } = {
   tables: [...new Set(available.flatMap(({ flushes }) => flushes.tables))],
   chains: [...new Set(available.flatMap(({ flushes }) => flushes.chains))],
+  shared: [...new Set(ownership.jumps.map(({ table, from }) => `${table} ${from}`))],
 };
 
 /** Why a mode cannot run with this agent at all, or undefined when it has the mode. */

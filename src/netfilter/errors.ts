@@ -56,15 +56,25 @@ export async function runTool<T>(tool: string, action: () => Promise<T>): Promis
   }
 }
 
-/** Whether a tool, or the kernel through it, refused what it was given; not where it had no resources or no time. */
-export function isRefusal(error: unknown): boolean {
+/**
+ * Whether a tool came to an end and said that it failed: not where it was missing, too slow, killed, or waited for
+ * another program's lock in vain.
+ */
+export function isToolFailure(error: unknown): error is SyncError {
   return (
     error instanceof SyncError &&
+    error.reason === 'ToolFailed' &&
     error.cause instanceof CommandError &&
-    error.cause.reason === 'Failed' &&
-    error.cause.signal === undefined &&
-    !hasNoResources(error)
+    error.cause.signal === undefined
   );
+}
+
+/**
+ * Whether a tool, or the kernel through it, refused what it was given; not where it had no resources. iptables-nft says
+ * so also of a chain that cannot be deleted because a rule leads there.
+ */
+export function isRefusal(error: unknown): boolean {
+  return isToolFailure(error) && !hasNoResources(error);
 }
 
 /** iptables' own word for it (xtables.h); to the legacy variant that is the lock, for which it waits a few seconds. */

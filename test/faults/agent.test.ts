@@ -51,6 +51,21 @@ describeWhere(['root', 'cluster', 'iptables'], 'Agent that serves', () => {
     expectFlowUnharmed(outcome);
   }, 60_000);
 
+  test('repairs the jumps at once when an administrator flushes the chain that they stand in', async () => {
+    const outcome = await node.underTraffic(async () => {
+      const flushed = performance.now();
+      await node.host.run(['iptables', '-t', 'nat', '-F', 'PREROUTING']);
+      const took = await node.host.untilRules(
+        'the jump is back',
+        (rules) => rules.includes('-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES'),
+        3000,
+      );
+      await untilAnswered(flushed);
+      printLine(`iptables -t nat -F PREROUTING was repaired after ${took} ms`);
+    }, fewConnections);
+    expectFlowUnharmed(outcome);
+  }, 60_000);
+
   test('repairs everything at once when an administrator flushes the ruleset, and the anchor that cannot be flushed stays', async () => {
     const outcome = await node.underTraffic(async () => {
       const flushed = performance.now();

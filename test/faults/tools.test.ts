@@ -94,7 +94,11 @@ describeWhere(['root', 'iptables'], 'SyncLoop with iptables-legacy', () => {
   }, 60_000);
 });
 
-const names = { tables: ['filter', 'nat', 'proxyconfig-anchor'], chains: ['KUBE-PROXY-CANARY'] };
+const names = {
+  tables: ['filter', 'nat', 'proxyconfig-anchor'],
+  chains: ['KUBE-PROXY-CANARY'],
+  shared: ['nat PREROUTING', 'filter INPUT'],
+};
 
 describe('lossesIn', () => {
   test.each([
@@ -103,12 +107,16 @@ describe('lossesIn', () => {
     { line: 'delete table ip nat', families: ['ipv4'] },
     { line: 'delete table ip6 nat', families: ['ipv6'] },
     { line: 'delete table ip proxyconfig-anchor', families: ['ipv4'] },
+    { line: 'delete rule ip nat PREROUTING ', families: ['ipv4'], mayBeOthers: true },
+    { line: 'delete rule ip6 filter INPUT ', families: ['ipv6'], mayBeOthers: true },
+    { line: 'delete rule ip mangle PREROUTING ', families: [] },
+    { line: 'delete chain ip nat PREROUTING', families: [] },
     { line: 'delete rule ip nat KUBE-SERVICES handle 9', families: [] },
     { line: 'delete table ip others', families: [] },
     { line: 'delete table ip nat-of-others', families: [] },
     { line: 'overrun', families: ['ipv4', 'ipv6'] },
-  ])('reads: $line', ({ line, families }) => {
-    expect(lossesIn(line, names)).toEqual(families);
+  ])('reads: $line', ({ line, families, mayBeOthers = false }) => {
+    expect(lossesIn(line, names)).toEqual(families.map((family) => ({ family, mayBeOthers })));
   });
 });
 
@@ -121,7 +129,7 @@ async function firstReported(count: number, disturb: string, options = ''): Prom
   const listen = `
     import { watchForLosses } from ${JSON.stringify(file)};
     let reported = 0;
-    const onLoss = (family) => console.log(family) ?? (++reported === ${count} && process.exit());
+    const onLoss = ({ family }) => console.log(family) ?? (++reported === ${count} && process.exit());
     watchForLosses({ names: ${JSON.stringify(names)}, onLoss, onEnd: (why) => console.log(why), ${options} });`;
   // The process that has a socket in the multicast group of nftables: a socket's port id is its process id.
   const listener = `awk '$2 == 12 && $4 == "00000040" { print $3 }' /proc/net/netlink`;
@@ -138,6 +146,14 @@ async function firstReported(count: number, disturb: string, options = ''): Prom
 }
 
 describeWhere(['root', 'iptables'], 'watchForLosses on a kernel', () => {
+  test('reports a flushed chain of the kernel that rules of ours stand in', async () => {
+    const disturb = `
+      iptables-nft -t nat -A POSTROUTING -j ACCEPT; iptables-nft -t nat -F POSTROUTING
+      iptables-nft -t nat -A PREROUTING -j ACCEPT; iptables-nft -t nat -F PREROUTING
+      ip6tables-nft -A INPUT -j ACCEPT; ip6tables-nft -F INPUT`;
+    expect(await firstReported(2, disturb)).toEqual(['ipv4', 'ipv6']);
+  }, 40_000);
+
   test('reports flushed rules, a deleted chain and a flushed ruleset', async () => {
     const disturb = `
       nft add table ip others; nft delete table ip others

@@ -6,6 +6,31 @@ const registry = 'test/backend/registry.test.ts';
 
 export const engineMutants: readonly Mutant[] = [
   {
+    name: 'the search for refused Services ends nowhere',
+    file: 'src/backend/engine/bisect.ts',
+    find: 'hasAccepted && refused.length > 0 && isOverdue()',
+    replace: 'hasAccepted && isOverdue()',
+    test: engine,
+    killer: 'goes on with the search in the next syncs when its time is over, and serves whom it knows',
+  },
+  {
+    name: 'a Service that has changed stays out for what it was',
+    file: 'src/backend/engine/syncEngine.ts',
+    find: 'this.#refusals.forgetChanged((key) => state.ports(key))',
+    replace: 'this.#refusals.forget([])',
+    test: engine,
+    killer: 'tries a Service that has changed in a full sync, whatever is known of it',
+  },
+  {
+    name: 'a change is one block, however large it is',
+    file: 'src/netfilter/xtables/transaction.ts',
+    find: 'if (lines < maxLines) continue;',
+    replace: 'if (lines < Infinity) continue;',
+    test: 'test/backend/iptables/blocks.test.ts',
+    killer: 'a change of many Services, which leaves what a full sync does',
+  },
+
+  {
     name: 'what a sync that failed wrote is believed',
     file: 'src/backend/engine/syncEngine.ts',
     find: 'const before = this.#committed;\n    this.#committed = undefined;',
@@ -16,7 +41,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: 'a kernel that refuses all Services takes all of them away',
     file: 'src/backend/engine/syncEngine.ts',
-    find: '|| leavesNone(refused, keys, work)',
+    find: '|| leavesNone(verdict, keys, work)',
     replace: '',
     test: engine,
     killer: 'leaves nobody out where all are refused: it is not the Services that are wrong',

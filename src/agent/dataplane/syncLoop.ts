@@ -231,6 +231,8 @@ export class SyncLoop {
     const minPeriodMs = config.sync.minPeriodSeconds * 1000;
     this.#notBefore = this.#isFullDue ? 0 : now + (minPeriodMs > 0 ? minPeriodMs : run.durationMs);
     if (isFull) this.#lastFull = now;
+    // After the pause: others may be programmed in between.
+    if ((run.result.untried ?? 0) > 0) this.#isFullDue = true;
     this.#update({
       result: run.result,
       ...(isFull ? { configInForce: config, drift: undefined } : {}),

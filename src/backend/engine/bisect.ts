@@ -4,27 +4,48 @@
  */
 import type { ServiceKey } from '../../model/service.ts';
 
-/** More than so many refused Services are not objects gone wrong but a node gone wrong, and not worth the time. */
-const maxRefused = 50;
+export interface Verdict {
+  /** Those that are refused alone. */
+  readonly refused: readonly ServiceKey[];
+  /** Those of which it is not known: they were in what was refused together when the time was over. */
+  readonly untried: readonly ServiceKey[];
+}
+
+/** So many that are refused, and nothing that is accepted, are not objects gone wrong but a node gone wrong. */
+const maxRefusedOfNone = 50;
 
 /**
- * The Services that `accepts` refuses alone, `accepts` saying whether some can be written together. Tries halves of
- * halves; each refused Service costs about twice the logarithm of their number in trials. undefined
- * when no single Service is to blame: nothing at all is accepted, every part of what is refused together is accepted
- * alone, or more than 50 are refused. Throws what `accepts` throws.
+ * Tries groups one after the other, and halves of halves of them, `accepts` saying whether some can be written together. Each refused Service costs
+ * about twice the logarithm of their number in trials. When `isOverdue` is true no further trial begins, but not before
+ * one was found and something was accepted: so each search gets further.
+ *
+ * Returns undefined when no single Service is to blame: nothing at all is accepted, every part of what is refused
+ * together is accepted alone, or more than 50 are refused and none accepted. Throws what `accepts` throws.
  */
 export async function findRefused(
-  keys: readonly ServiceKey[],
+  groups: readonly (readonly ServiceKey[])[],
   accepts: (some: readonly ServiceKey[]) => Promise<boolean>,
-): Promise<readonly ServiceKey[] | undefined> {
+  isOverdue: () => boolean = () => false,
+): Promise<Verdict | undefined> {
   if (!(await accepts([]))) return undefined;
   const refused: ServiceKey[] = [];
-  const suspects = [keys];
-  for (let some = suspects.pop(); some !== undefined; some = suspects.pop()) {
-    if (some.length === 0 || (await accepts(some))) continue;
-    if (some.length === 1) refused.push(...some);
-    else suspects.push(some.slice(some.length >>> 1), some.slice(0, some.length >>> 1));
-    if (refused.length > maxRefused) return undefined;
+  const suspects = groups.toReversed();
+  let hasAccepted = false;
+  const isEnough = (): boolean => hasAccepted && refused.length > 0 && isOverdue();
+  while (suspects.length > 0 && !isEnough()) {
+    const some = suspects.pop() ?? [];
+    if (some.length === 0) continue;
+    if (await accepts(some)) hasAccepted = true;
+    else if (some.length === 1) refused.push(...some);
+    else suspects.push(...halvesOf(some));
+    if (!hasAccepted && refused.length > maxRefusedOfNone) return undefined;
   }
-  return refused.length === 0 ? undefined : refused;
+  const untried = suspects.flat();
+  return refused.length + untried.length === 0 ? undefined : { refused, untried };
+}
+
+/** The first half is to be taken first. */
+function halvesOf(some: readonly ServiceKey[]): readonly (readonly ServiceKey[])[] {
+  const middle = some.length >>> 1;
+  return [some.slice(middle), some.slice(0, middle)];
 }

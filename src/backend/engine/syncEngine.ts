@@ -20,7 +20,9 @@
  * 2. It is forgotten before a sync writes, and known again when that has succeeded. `writeAll` reads back.
  * 3. A refusal is bisected by trials (`bisect.ts`); then everything is written without the Services to blame. Only what
  *    a tool refuses counts, never a tool that is missing, slow or out of resources. A Service whose objects may not reach
- *    a tool at all is left out while it is planned (`syncWork.ts`).
+ *    a tool at all is left out while it is planned (`syncWork.ts`). The search ends after some seconds, for others wait:
+ *    who is not known to be accepted by then is left out too, and the next sync goes on. Of what is known to be
+ *    refused, a full sync tries some again and leaves the others out from the start (`refusals.ts`).
  * 4. Where more than one Service is refused and none would be left, it is not the Services that are wrong: the sync
  *    fails.
  *
@@ -28,11 +30,12 @@
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { ServiceKey } from '../../model/service.ts';
-import { isRefusal } from '../../netfilter/errors.ts';
+import { isRefusal, isToolFailure } from '../../netfilter/errors.ts';
 import type { SyncRequest, SyncResult } from '../backend.ts';
-import { findRefused } from './bisect.ts';
+import { findRefused, type Verdict } from './bisect.ts';
 import { planScope } from './nodeTraffic.ts';
 import { type Quarantine, withoutKeys } from './quarantine.ts';
+import { Refusals } from './refusals.ts';
 import { type Holdings, SyncWork } from './syncWork.ts';
 
 /** How a mode writes. All methods throw SyncErrors. */
@@ -69,13 +72,34 @@ interface Committed<Programs, Applied> {
   readonly quarantine: Quarantine;
 }
 
+const defaultSearchMs = 2000;
+
+export interface EngineOptions {
+  /** How long a sync looks for the Services to blame while all others wait, in ms; default 2,000. */
+  readonly searchMs?: number;
+}
+
+/** What a step of a sync works with. */
+interface Step<Programs> {
+  readonly programs: Programs;
+  readonly work: SyncWork;
+}
+
 /** Of one mode in one IP family. */
 export class SyncEngine<Programs, Applied> {
   readonly #writer: ModeWriter<Programs, Applied>;
+  readonly #searchMs: number;
   #committed: Committed<Programs, Applied> | undefined;
+  readonly #refusals = new Refusals();
+  /** Those that the last search did not come to. */
+  #untried: ReadonlySet<ServiceKey> = new Set();
+  /** Of the syncs that `#refusals` is about. */
+  #scope = '';
+  #programs: Programs | undefined;
 
-  constructor(writer: ModeWriter<Programs, Applied>) {
+  constructor(writer: ModeWriter<Programs, Applied>, { searchMs = defaultSearchMs }: EngineOptions = {}) {
     this.#writer = writer;
+    this.#searchMs = searchMs;
   }
 
   /** What the kernel holds; undefined where that is not known. */
@@ -102,70 +126,116 @@ export class SyncEngine<Programs, Applied> {
     const before = this.#committed;
     this.#committed = undefined;
     const isPartial = changed !== 'all' && before?.scope === scope && before.programs === programs;
-    const quarantine = isPartial ? withoutKeys(before.quarantine, changed) : new Map();
-    const work = new SyncWork({ state, quarantine, signal });
-    const applied = isPartial ? await this.#writeChange(before, changed, work) : await this.#writeAll(programs, work);
+    this.#forgetRefusals({ state, changed, isSame: scope === this.#scope && programs === this.#programs });
+    [this.#scope, this.#programs] = [scope, programs];
+    const quarantine = isPartial ? withoutKeys(before.quarantine, changed) : this.#refusals.quarantine;
+    const step = { programs, work: new SyncWork({ state, quarantine, signal }) };
+    const { work } = step;
+    const applied = isPartial ? await this.#writeChange(before, changed, step) : await this.#writeEverything(step);
     this.#committed = { scope, programs, applied, quarantine: work.quarantine };
     // Make before break: what was written with other programs goes when all of this one stands.
     if (before !== undefined && before.programs !== programs) await this.#writer.removeOf?.(before.programs);
     return work.resultOf(this.#writer.holdingsOf(applied));
   }
 
-  async #writeAll(programs: Programs, work: SyncWork): Promise<Applied> {
+  /** Forgets what is known of Services that ask for something else now, or are written in another way (`isSame`). */
+  #forgetRefusals({ state, changed, isSame }: Pick<SyncRequest, 'state' | 'changed'> & { isSame: boolean }): void {
+    if (!isSame) this.#refusals.forgetAll();
+    else if (changed === 'all') this.#refusals.forgetChanged((key) => state.ports(key));
+    else this.#refusals.forget(changed);
+  }
+
+  /** With those of the Services known to be refused that are accepted now. */
+  async #writeEverything(step: Step<Programs>): Promise<Applied> {
+    await this.#retry(this.#refusals.due, step);
+    return this.#writeAll(step);
+  }
+
+  async #writeAll(step: Step<Programs>): Promise<Applied> {
+    const { programs, work } = step;
     work.isFull = true;
     try {
       return await this.#writer.writeAll(programs, work);
     } catch (error) {
-      await this.#leaveOutRefused(error, [...work.state.keys()], { programs, work });
+      if (!(await this.#leaveOutRefused(error, [...work.state.keys()], step))) throw error;
       return this.#writer.writeAll(programs, work);
     }
   }
 
   async #writeChange(
-    { programs, applied }: Committed<Programs, Applied>,
+    { applied }: Committed<Programs, Applied>,
     changed: ReadonlySet<ServiceKey>,
-    work: SyncWork,
+    step: Step<Programs>,
   ): Promise<Applied> {
     try {
-      await this.#writer.writeChange(applied, changed, work);
+      await this.#writer.writeChange(applied, changed, step.work);
       return applied;
     } catch (error) {
-      await this.#leaveOutRefused(error, [...changed], { programs, work });
-      return this.#writeAll(programs, work);
+      if (!isToolFailure(error)) throw error;
+      // Where no Service is to blame, the kernel is not as it was left; a full write begins with what it is.
+      if (isRefusal(error)) await this.#leaveOutRefused(error, [...changed], step);
+      return this.#writeAll(step);
     }
   }
 
-  /** Throws the error where it is no refusal, where no single Service is to blame, or where none would be left. */
-  async #leaveOutRefused(
-    error: unknown,
-    keys: readonly ServiceKey[],
-    { programs, work }: { readonly programs: Programs; readonly work: SyncWork },
-  ): Promise<void> {
+  /** Whether there are Services to blame and others are left. Throws the error where it is no refusal. */
+  async #leaveOutRefused(error: unknown, keys: readonly ServiceKey[], step: Step<Programs>): Promise<boolean> {
     if (!isRefusal(error)) throw error;
-    const { objects } = this.#writer;
-    const accepts = async (some: readonly ServiceKey[]): Promise<boolean> => {
-      try {
-        await this.#writer.tryOut(some, programs, work);
-        return true;
-      } catch (refusal) {
-        if (isRefusal(refusal)) return false;
-        throw refusal;
-      }
-    };
-    const refused = await findRefused(keys, accepts);
-    if (refused === undefined || leavesNone(refused, keys, work)) throw error;
+    const { work } = step;
+    const suspects = keys.filter((key) => !work.quarantine.has(key));
+    // What served before, or is new, does not wait for those that were not tried last time.
+    const isUntried = (key: ServiceKey): boolean => this.#untried.has(key);
+    const groups = [suspects.filter((key) => !isUntried(key)), suspects.filter(isUntried)];
+    const verdict = await this.#search(groups, step);
+    this.#untried = new Set(verdict?.untried);
+    if (verdict === undefined || leavesNone(verdict, keys, work)) return false;
+    await this.#writer.endTrials?.(step.programs, work);
+    for (const key of verdict.refused) this.#leaveOut(key, work);
+    for (const key of verdict.untried) work.leaveOutUntried(key);
+    return true;
+  }
+
+  /** Has the kernel judge Services again that are left out. */
+  async #retry(due: readonly ServiceKey[], step: Step<Programs>): Promise<void> {
+    if (due.length === 0) return;
+    const { programs, work } = step;
+    work.readmit(due);
+    const refused = (await this.#accepts(due, step)) ? [] : await this.#stillRefused(due, step);
     await this.#writer.endTrials?.(programs, work);
-    for (const key of refused)
-      work.leaveOut(
-        key,
-        'KernelRefused',
-        `the kernel refused the ${objects} of this Service; it is tried again when the Service changes, and by every full sync`,
-      );
+    this.#refusals.forget(due);
+    for (const key of refused) this.#leaveOut(key, work);
+  }
+
+  /** Also those of which it is not known when the time is over. */
+  async #stillRefused(due: readonly ServiceKey[], step: Step<Programs>): Promise<readonly ServiceKey[]> {
+    const verdict = await this.#search([due], step);
+    return verdict === undefined ? due : [...verdict.refused, ...verdict.untried];
+  }
+
+  #search(groups: readonly (readonly ServiceKey[])[], step: Step<Programs>): Promise<Verdict | undefined> {
+    const deadline = performance.now() + this.#searchMs;
+    const accepts = (some: readonly ServiceKey[]): Promise<boolean> => this.#accepts(some, step);
+    return findRefused(groups, accepts, () => performance.now() >= deadline);
+  }
+
+  async #accepts(some: readonly ServiceKey[], { programs, work }: Step<Programs>): Promise<boolean> {
+    try {
+      await this.#writer.tryOut(some, programs, work);
+      return true;
+    } catch (error) {
+      if (isRefusal(error)) return false;
+      throw error;
+    }
+  }
+
+  #leaveOut(service: ServiceKey, work: SyncWork): void {
+    const message = `the kernel refused the ${this.#writer.objects} of this Service; it is tried again when the Service changes, and by full syncs, 20 of such Services at a time`;
+    this.#refusals.add({ service, reason: 'KernelRefused', message }, work.state.ports(service));
+    work.leaveOut(service, 'KernelRefused', message);
   }
 }
 
-function leavesNone(refused: readonly ServiceKey[], keys: readonly ServiceKey[], work: SyncWork): boolean {
-  return (
-    refused.length > 1 && keys.every((key) => refused.includes(key) || work.planned(key, (ports) => ports).length === 0)
-  );
+function leavesNone({ refused, untried }: Verdict, keys: readonly ServiceKey[], work: SyncWork): boolean {
+  const blamed = new Set([...refused, ...untried]);
+  return blamed.size > 1 && keys.every((key) => blamed.has(key) || work.planned(key, (ports) => ports).length === 0);
 }

@@ -19,6 +19,8 @@ export interface SyncWorkOptions {
   readonly signal: AbortSignal;
 }
 
+const untriedReason = 'NotTriedYet';
+
 /** Belongs to one sync and is thrown away with it. */
 export class SyncWork {
   /** Of all Services, also of those that are left out. */
@@ -41,6 +43,25 @@ export class SyncWork {
   /** The Services that are left out by now. */
   get quarantine(): Quarantine {
     return this.#quarantine;
+  }
+
+  /** From now on these Services are planned again. */
+  readmit(services: Iterable<ServiceKey>): void {
+    for (const service of services) this.#quarantine.delete(service);
+  }
+
+  /** Number of Services that are left out only because there was no time to try them. */
+  get untried(): number {
+    return [...this.#quarantine.values()].filter(({ reason }) => reason === untriedReason).length;
+  }
+
+  /** Leaves out a Service of which it is not known whether the kernel refuses it. */
+  leaveOutUntried(service: ServiceKey): void {
+    this.leaveOut(
+      service,
+      untriedReason,
+      'the kernel refused this Service among others, and there are so many that it could not be tried alone yet; the search goes on',
+    );
   }
 
   /** From now on the Service has no ports. `reason` in CamelCase, `message` safe for a status. */
@@ -82,6 +103,7 @@ export class SyncWork {
       rulesWritten: this.count.rules,
       ...holdings,
       quarantined: [...this.#quarantine.values()],
+      untried: this.untried,
     };
   }
 }

@@ -62,7 +62,7 @@ export function* fullTransaction(source: TableSource, differences: Differences):
 }
 
 /** `*TABLE`, the pieces, `COMMIT`; nothing at all where no piece says anything. */
-function* inBlocks(table: Table, pieces: Iterable<string>): Generator<string> {
+export function* inBlocks(table: Table, pieces: Iterable<string>): Generator<string> {
   let isOpen = false;
   for (const piece of pieces) {
     if (piece === '' || (piece === commit && !isOpen)) continue;
@@ -82,12 +82,36 @@ function* piecesOf(table: Table, source: TableSource, differences: Differences):
 }
 
 /**
- * How many groups of chains a block should hold. The nft variant takes time by the square of what is in one block
- * (measured, 1.8.9: 10,000 Services take 61 s in one block, 3 s in blocks of 100); the legacy one copies the whole table
- * at every COMMIT.
+ * How many lines a block should hold. The nft variant takes time by the square of what is in one block (measured, 1.8.9:
+ * 10,000 Services take 61 s in one block, 3 s in blocks of 1,500 lines); the legacy one copies the whole table at every
+ * COMMIT.
  */
-export function groupsPerBlock({ variant, takesBlocks = true }: Differences): number {
-  return variant === 'nft' && takesBlocks ? 100 : Number.POSITIVE_INFINITY;
+export function linesPerBlock({ variant, takesBlocks = true }: Pick<Differences, 'variant' | 'takesBlocks'>): number {
+  return variant === 'nft' && takesBlocks ? 1500 : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * The texts of groups of chains, with a `commit` after each block of so many lines. The chains of a group are in one
+ * block, unless it is larger than a block; what is referred to comes first in a group.
+ */
+export function* cutIntoBlocks(
+  groups: Iterable<readonly FormattedChain[]>,
+  { write, maxLines }: { readonly write: WriteChain; readonly maxLines: number },
+): Generator<string> {
+  let lines = 0;
+  for (const group of groups) {
+    const written = group
+      .map((chain) => ({ text: write(chain), lines: chain.rules.length + 1 }))
+      .filter(({ text }) => text !== '');
+    const size = written.reduce((sum, each) => sum + each.lines, 0);
+    for (const piece of size > maxLines ? written : [{ text: written.map(({ text }) => text).join(''), lines: size }]) {
+      yield piece.text;
+      lines += piece.lines;
+      if (lines < maxLines) continue;
+      yield commit;
+      lines = 0;
+    }
+  }
 }
 
 /** One block; '' where the pieces say nothing. */

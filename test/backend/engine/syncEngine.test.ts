@@ -2,13 +2,14 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
 import type { SyncResult } from '../../../src/backend/backend.ts';
-import { type ModeWriter, SyncEngine } from '../../../src/backend/engine/syncEngine.ts';
+import { type EngineOptions, type ModeWriter, SyncEngine } from '../../../src/backend/engine/syncEngine.ts';
 import type { Holdings, SyncWork } from '../../../src/backend/engine/syncWork.ts';
 import type { ServiceKey } from '../../../src/model/service.ts';
 import { InvalidRule } from '../../../src/netfilter/checked.ts';
 import { SyncError } from '../../../src/netfilter/errors.ts';
 import { CommandError } from '../../../src/system/command.ts';
-import { manyServices, signal, state } from '../iptables/services.ts';
+import type { ServiceManifest } from '../../support/serviceManifests.ts';
+import { manyServices, plainService, signal, state } from '../iptables/services.ts';
 
 interface Programs {
   readonly backend: string;
@@ -27,6 +28,10 @@ class MemoryWriter implements ModeWriter<Programs, Applied> {
   readonly removed: string[] = [];
   readonly refused = new Set<ServiceKey>();
   readonly invalid = new Set<ServiceKey>();
+  /** How often each was tried out alone or among others. */
+  readonly tried = new Map<ServiceKey, number>();
+  /** Refuses any change, but nothing that is written with everything. */
+  refusesChanges = false;
   failure: Error | undefined;
   readonly #programs = new Map<string, Programs>();
 
@@ -44,11 +49,13 @@ class MemoryWriter implements ModeWriter<Programs, Applied> {
 
   async writeChange(applied: Applied, changed: ReadonlySet<ServiceKey>, work: SyncWork): Promise<void> {
     this.calls.push(`change ${[...changed].join()}`);
+    if (this.refusesChanges) throw refusal();
     for (const key of changed) applied.delete(key);
     for (const key of await this.#load([...changed], work)) applied.add(key);
   }
 
   async tryOut(some: readonly ServiceKey[], _programs: Programs, work: SyncWork): Promise<void> {
+    for (const key of some) this.tried.set(key, (this.tried.get(key) ?? 0) + 1);
     await this.#load(some, work);
   }
 
@@ -81,19 +88,24 @@ class MemoryWriter implements ModeWriter<Programs, Applied> {
 
 const three = manyServices(3);
 const [first = '', second = '', third = ''] = state(three).keys();
+const many = manyServices(200);
+const manyKeys = [...state(many).keys()];
 
-function engineOf(): {
+function engineOf(
+  manifests: readonly ServiceManifest[] = three,
+  options: EngineOptions = {},
+): {
   writer: MemoryWriter;
   sync: (changed: readonly ServiceKey[] | 'all', config?: Partial<NodeConfig>) => Promise<SyncResult>;
   engine: SyncEngine<Programs, Applied>;
 } {
   const writer = new MemoryWriter();
-  const engine = new SyncEngine(writer);
+  const engine = new SyncEngine(writer, options);
   return {
     writer,
     engine,
     sync: (changed, config = {}) =>
-      engine.sync({ state: state(three, config), changed: changed === 'all' ? 'all' : new Set(changed), signal }),
+      engine.sync({ state: state(manifests, config), changed: changed === 'all' ? 'all' : new Set(changed), signal }),
   };
 }
 
@@ -190,5 +202,70 @@ describe('SyncEngine', () => {
     expect(leftOut(result)).toEqual([`${first} InvalidRule`]);
     expect(result.services).toBe(2);
     expect(writer.calls).toEqual(['all']);
+  });
+
+  test('leaves out any number of Services that are refused, and no other', async () => {
+    const { sync, writer } = engineOf(many);
+    for (const key of manyKeys.filter((_key, index) => index % 2 === 0)) writer.refused.add(key);
+    const result = await sync('all');
+    expect(result).toMatchObject({ services: 100, untried: 0 });
+    expect(new Set(result.quarantined?.map(({ service }) => service))).toEqual(writer.refused);
+  });
+
+  test('goes on with the search in the next syncs when its time is over, and serves whom it knows', async () => {
+    const { sync, writer } = engineOf(many, { searchMs: 0 });
+    for (const key of manyKeys.filter((_key, index) => index % 7 === 0)) writer.refused.add(key);
+    const counts: number[] = [];
+    let result = await sync('all');
+    for (; (result.untried ?? 0) > 0; result = await sync('all')) {
+      counts.push(result.services);
+      expect(counts.length).toBeLessThan(100);
+    }
+    expect(counts.length).toBeGreaterThan(1);
+    expect(counts[0]).toBeGreaterThan(0);
+    expect(result.services).toBe(200 - writer.refused.size);
+  });
+
+  test('tries 20 of those that are known to be refused again in a full sync, in turn', async () => {
+    const { sync, writer } = engineOf(many);
+    for (const key of manyKeys.slice(0, 50)) writer.refused.add(key);
+    await sync('all');
+    const triedIn = async (): Promise<readonly ServiceKey[]> => {
+      writer.tried.clear();
+      await sync('all');
+      return [...writer.tried.keys()].sort();
+    };
+    const rounds = [await triedIn(), await triedIn(), await triedIn()];
+    expect(rounds.map(({ length }) => length)).toEqual([20, 20, 20]);
+    expect(new Set(rounds.flat())).toEqual(writer.refused);
+  });
+
+  test('serves a Service again that is accepted in a full sync', async () => {
+    const { sync, writer } = engineOf(many);
+    for (const key of manyKeys.slice(0, 3)) writer.refused.add(key);
+    await sync('all');
+    writer.refused.delete(manyKeys[1] ?? '');
+    const result = await sync('all');
+    expect(result.services).toBe(198);
+    expect(leftOut(result)).toEqual([0, 2].map((index) => `${manyKeys[index]} KernelRefused`));
+  });
+
+  test('tries a Service that has changed in a full sync, whatever is known of it', async () => {
+    const manifests = [...many];
+    const { sync, writer } = engineOf(manifests);
+    for (const key of manyKeys.slice(0, 50)) writer.refused.add(key);
+    await sync('all');
+    manifests[49] = plainService(49, ['podC']);
+    writer.refused.delete(manyKeys[49] ?? '');
+    expect(await sync('all')).toMatchObject({ services: 151 });
+  });
+
+  test('writes everything in the same sync where a change is refused and no Service is to blame', async () => {
+    const { sync, writer } = engineOf();
+    await sync('all');
+    writer.refusesChanges = true;
+    const result = await sync([first]);
+    expect(result).toMatchObject({ full: true, services: 3, quarantined: [] });
+    expect(writer.calls).toEqual(['all', `change ${first}`, 'all']);
   });
 });

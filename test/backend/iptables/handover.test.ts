@@ -57,12 +57,8 @@ describe('handOver', () => {
 
       await backend.sync({ state: desired, changed: 'all', signal });
       const plan = planState(desired);
-      await load(
-        trialTransaction(
-          plan.fixed,
-          [...plan.keys()].flatMap((key) => plan.rulesOf(key)),
-        ),
-      );
+      const servicePorts = [...plan.keys()].flatMap((key) => plan.rulesOf(key));
+      await load([...trialTransaction(plan.fixed, servicePorts, Infinity)].join(''));
       const tried = (await saved()).filter((line) => !existing.includes(line));
       // The Service without endpoints is refused in filter.
       expect(tried.filter((line) => line.startsWith('-A KUBE-PROXY-TRIAL '))).toHaveLength(count + 1);

@@ -10,6 +10,8 @@ import type { Backend } from '../../../src/backend/backend.ts';
 import { createBackend } from '../../../src/backend/registry.ts';
 import { findProgram } from '../../../src/system/command.ts';
 import { iptablesObstacle } from '../../support/network.ts';
+import type { ServiceManifest } from '../../support/serviceManifests.ts';
+import { servicePortChains } from '../../../src/backend/iptables/plan/chainNames.ts';
 import { nodeForEachTest } from './realNode.ts';
 import { keysOf, manyServices, plainService, servicesArbitrary, signal, state } from './services.ts';
 
@@ -120,12 +122,21 @@ describe('IptablesBackend', () => {
       await node().sync([plainService(1)]);
       const chain = Object.keys(await node().rules()).find((name) => name.startsWith('nat KUBE-SVC-')) ?? '';
       await node().load(`*nat\n:FOREIGN - [0:0]\n-A FOREIGN -j ${chain.slice(4)}\nCOMMIT\n`);
-      await expect(node().sync([], keysOf([plainService(1)]))).rejects.toMatchObject({
-        name: 'SyncError',
-        reason: 'ToolFailed',
-      });
-      expect(await node().sync([], new Set())).toMatchObject({ full: true });
+      // The change is refused, and no Service is to blame: everything is written in the same sync.
+      expect(await node().sync([], keysOf([plainService(1)]))).toMatchObject({ full: true, quarantined: [] });
       expect(await node().rules()).toMatchObject({ [chain]: [], 'nat FOREIGN': [`-A FOREIGN -j ${chain.slice(4)}`] });
+    });
+
+    test('chains of an old kube-proxy that lead to those of Services go with the first sync, and with a clean-up', async () => {
+      const { cluster, suffix } = chainsOf(plainService(1));
+      const old = `*nat\n:KUBE-XLB-${suffix} - [0:0]\n:${cluster} - [0:0]\n-A KUBE-XLB-${suffix} -j ${cluster}\nCOMMIT\n`;
+      await node().load(old);
+      await node().sync(manyServices(3));
+      expect(await node().rules()).toEqual(await node().freshRules(manyServices(3)));
+      const without = manyServices(3).filter(({ name }) => name !== plainService(1).name);
+      expect(await node().sync(without, keysOf([plainService(1)]))).toMatchObject({ full: false });
+      await node().load(old);
+      expect(await node().backend.cleanup()).toContain(`${variant} chain KUBE-XLB-${suffix} of table nat`);
     });
 
     const other = variant === 'nft' ? 'legacy' : 'nft';
@@ -212,6 +223,14 @@ describe('IptablesBackend', () => {
     });
   });
 });
+
+function chainsOf(service: ServiceManifest): { readonly cluster: string; readonly suffix: string } {
+  const [key = ''] = keysOf([service]);
+  const [port] = state([service]).ports(key);
+  if (port === undefined) throw new Error('no port');
+  const { cluster } = servicePortChains(port);
+  return { cluster, suffix: cluster.slice('KUBE-SVC-'.length) };
+}
 
 function withoutDispatch(all: readonly string[]): string[] {
   return all.filter((rule) => !/^-A KUBE-(SERVICES|SB-\S+) .*cluster IP|KUBE-SB-/.test(rule)).sort();

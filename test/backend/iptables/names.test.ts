@@ -34,6 +34,7 @@ describe('names', () => {
     const rows = [
       { name: 'KUBE-SVC-FWZO4IPCTY5IWGE6', own: true },
       { name: 'KUBE-FW-FWZO4IPCTY5IWGE6', own: true },
+      { name: 'KUBE-XLB-FWZO4IPCTY5IWGE6', own: true },
       { name: 'KUBE-FIREWALL', own: false },
       { name: 'KUBE-KUBELET-CANARY', own: false },
       { name: 'KUBE-SVC-short', own: false },

@@ -18,7 +18,7 @@ import { readTables } from '../../../netfilter/xtables/tools/readTables.ts';
 import { removeAll } from '../../../netfilter/xtables/tools/removeAll.ts';
 import { restore, takesBlocks } from '../../../netfilter/xtables/tools/restore.ts';
 import type { VariantSelector } from '../../../netfilter/xtables/tools/variant.ts';
-import { fullTransaction } from '../../../netfilter/xtables/transaction.ts';
+import { fullTransaction, linesPerBlock } from '../../../netfilter/xtables/transaction.ts';
 import { sampleServiceState } from '../../engine/sampleServices.ts';
 import type { ModeWriter } from '../../engine/syncEngine.ts';
 import type { Holdings, SyncWork } from '../../engine/syncWork.ts';
@@ -34,6 +34,8 @@ export interface AppliedTables {
   readonly iptables: Iptables;
   /** Decided by every full write anew, for changes must not rewrite what they are not about. */
   readonly commentsOmitted: boolean;
+  /** How many lines a block of a transaction should hold. */
+  readonly maxLines: number;
   readonly chains: ServiceChains;
   /** Of the last reading. */
   readonly digests: ChainDigests;
@@ -43,6 +45,8 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
   readonly objects = 'rules';
   readonly #variants: VariantSelector;
   readonly #ownership: Ownership;
+  /** Whether a tool takes a table more than once in a run. */
+  readonly #blocks = new WeakMap<Iptables, boolean>();
 
   constructor(variants: VariantSelector, ownership: Ownership) {
     this.#variants = variants;
@@ -63,7 +67,7 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
     const chains = new ServiceChains(plan.fixed, hasTree(view));
     const differences = {
       ...differencesOf(iptables, view, chains),
-      takesBlocks: iptables.variant === 'nft' && (await count.run(() => takesBlocks(iptables, signal))),
+      takesBlocks: await this.#takesBlocks(iptables, work),
     };
     const pieces = fullTransaction(sourceOf(plan, chains, differences), differences);
     const input = unlessEmpty(count.countRules(pieces));
@@ -73,12 +77,12 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
     if (difference !== undefined) throw verificationFailed('iptables-restore', difference);
     const digests = new ChainDigests();
     digests.learn(after);
-    return { iptables, commentsOmitted, chains, digests };
+    return { iptables, commentsOmitted, maxLines: linesPerBlock(differences), chains, digests };
   }
 
   /** In one run of the tool; in none where no rule is different. */
   async writeChange(applied: AppliedTables, changed: ReadonlySet<ServiceKey>, work: SyncWork): Promise<void> {
-    const { iptables, commentsOmitted, chains, digests } = applied;
+    const { iptables, commentsOmitted, maxLines, chains, digests } = applied;
     const plan = planOf(work, commentsOmitted);
     const servicePorts = new Map<ServiceKey, readonly FormattedServicePort[]>();
     for (const key of changed) servicePorts.set(key, plan.rulesOf(key));
@@ -86,14 +90,23 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
     const { written, inserted, removed } = changeSet;
     const dispatch = [...inserted.map(({ rule }) => rule), ...removed];
     digests.noteWritten([...written, ...dispatch.map(({ table, chain }) => ({ table, name: chain }))]);
-    const input = changeTransaction(changeSet);
+    const input = [...changeTransaction(changeSet, maxLines)].join('');
     if (input !== '') await load(input, iptables, work);
   }
 
   /** In a chain that nothing leads to; with all comments, so that nothing is left untried. */
   async tryOut(some: readonly ServiceKey[], iptables: Iptables, work: SyncWork): Promise<void> {
     const plan = planOf(work, false);
-    await load(trialTransaction(plan.fixed, some.flatMap(plan.rulesOf)), iptables, work);
+    const maxLines = linesPerBlock({ variant: iptables.variant, takesBlocks: await this.#takesBlocks(iptables, work) });
+    await load([...trialTransaction(plan.fixed, some.flatMap(plan.rulesOf), maxLines)].join(''), iptables, work);
+  }
+
+  /** Asked once of a tool. */
+  async #takesBlocks(iptables: Iptables, { count, signal }: SyncWork): Promise<boolean> {
+    if (iptables.variant !== 'nft') return false;
+    const known = this.#blocks.get(iptables) ?? (await count.run(() => takesBlocks(iptables, signal)));
+    this.#blocks.set(iptables, known);
+    return known;
   }
 
   endTrials(iptables: Iptables, work: SyncWork): Promise<void> {

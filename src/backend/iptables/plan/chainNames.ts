@@ -62,7 +62,8 @@ export function isBucketChain(name: string): boolean {
   return bucketName.test(name);
 }
 
-const serviceChainName = /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/;
+/** XLB is what kube-proxy had in place of EXT and SVL before 1.24; it leads to chains that are ours now. */
+const serviceChainName = /^KUBE-(SVC|SVL|EXT|FW|SEP|XLB)-[A-Z2-7]{16}$/;
 
 /** How a restarted agent recognizes the chains of Services, and those that lead to them, its own and kube-proxy's. */
 export function isServiceChain(name: string): boolean {

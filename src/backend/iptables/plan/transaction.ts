@@ -10,12 +10,13 @@ import { formatChain, type FormattedChain } from '../../../netfilter/xtables/for
 import {
   block,
   commit,
-  groupsPerBlock,
+  cutIntoBlocks,
+  inBlocks,
+  linesPerBlock,
   removeChains,
   writeChain,
   type Differences,
   type TableSource,
-  type WriteChain,
 } from '../../../netfilter/xtables/transaction.ts';
 import { services } from '../../engine/kubeChains.ts';
 import type { FormattedDispatchRule, FormattedServicePort } from './format.ts';
@@ -31,16 +32,11 @@ import type { ChangeSet, Insertion, ServiceChains } from './serviceChains.ts';
  * new rules in between.
  */
 export function sourceOf(plan: Plan, chains: ServiceChains, differences: Differences): TableSource {
-  const groups = groupsPerBlock(differences);
+  const maxLines = linesPerBlock(differences);
   return {
     *pieces(table, write) {
       yield* chains.fixed.pieces(table, write);
-      if (table === 'nat') {
-        yield* inBlocks(fillAll(plan, chains), { groups, write });
-        // A bucket's chain leads to the same Services wherever it hangs: one that is written before its parent does no
-        // harm.
-        yield* inBlocks(buckets(chains), { groups, write });
-      }
+      if (table === 'nat') yield* cutIntoBlocks(fillAll(plan, chains), { maxLines, write });
       for (const chain of chains.dispatchChains(table)) yield write(chain);
     },
   };
@@ -52,42 +48,31 @@ function* fillAll(plan: Plan, chains: ServiceChains): Generator<readonly Formatt
     chains.fill(key, servicePorts);
     yield servicePorts.flatMap((servicePort) => servicePort.chains);
   }
-}
-
-function* buckets(chains: ServiceChains): Generator<readonly FormattedChain[]> {
+  // A bucket's chain leads to the same Services wherever it hangs: one that is written before its parent does no harm.
   for (const chain of chains.finishFill()) yield [chain];
 }
 
-function* inBlocks(
-  groups: Iterable<readonly FormattedChain[]>,
-  { groups: maxGroups, write }: { readonly groups: number; readonly write: WriteChain },
-): Generator<string> {
-  let written = 0;
-  for (const group of groups) {
-    const text = group.map(write).join('');
-    if (text === '') continue;
-    yield text;
-    written += 1;
-    if (written % maxGroups === 0) yield commit;
-  }
-}
-
 /**
- * A change. Every table's part is one atomic step; what adds to filter goes before nat, what takes away from it after:
- * a Service that loses its last endpoint is refused before its way through nat is gone, one that gets its first is
- * served before its refusal is.
+ * A change. Every table's part is one atomic step, unless it is larger than a block; what adds to filter goes before
+ * nat, what takes away from it after: a Service that loses its last endpoint is refused before its way through nat is
+ * gone, one that gets its first is served before its refusal is. In a change of several blocks the chains of Services
+ * come first and the rules that lead to them last, as in a full write.
  */
-export function changeTransaction({ written, inserted, removed, stale }: ChangeSet): string {
-  return [
-    block('filter', inserted.filter(({ rule }) => inFilter(rule)).map(insertRule)),
-    block('nat', [
-      ...written.map(writeChain),
-      ...inserted.filter(({ rule }) => inNat(rule)).map(insertRule),
-      ...removed.filter(inNat).map(deleteRule),
-      removeChains(stale.map((chain) => ({ ...chain, keep: false }))),
-    ]),
-    block('filter', removed.filter(inFilter).map(deleteRule)),
-  ].join('');
+export function* changeTransaction(
+  { written, inserted, removed, stale }: ChangeSet,
+  maxLines: number,
+): Generator<string> {
+  yield block('filter', inserted.filter(({ rule }) => inFilter(rule)).map(insertRule));
+  yield* inBlocks('nat', [
+    ...cutIntoBlocks(
+      written.map((chain) => [chain]),
+      { maxLines, write: writeChain },
+    ),
+    ...inserted.filter(({ rule }) => inNat(rule)).map(insertRule),
+    ...removed.filter(inNat).map(deleteRule),
+    removeChains(stale.map((chain) => ({ ...chain, keep: false }))),
+  ]);
+  yield block('filter', removed.filter(inFilter).map(deleteRule));
 }
 
 /**
@@ -95,16 +80,27 @@ export function changeTransaction({ written, inserted, removed, stale }: ChangeS
  * would at their place, and no packet meets them. Rewriting chains that are in use with what they are about to hold
  * anyway does no harm.
  */
-export function trialTransaction(fixed: FixedPlan, servicePorts: readonly FormattedServicePort[]): string {
+export function* trialTransaction(
+  fixed: FixedPlan,
+  servicePorts: readonly FormattedServicePort[],
+  maxLines: number,
+): Generator<string> {
   const dispatch = servicePorts.flatMap((servicePort) => servicePort.dispatch);
-  const rulesOf = (table: Table): readonly string[] =>
-    dispatch.filter((rule) => rule.table === table).map(({ rule }) => rule);
-  const inTrial = (table: Table): string => writeChain({ table, name: trial, rules: rulesOf(table) });
+  const inTrial = (table: Table): FormattedChain => {
+    const rules = dispatch.filter((rule) => rule.table === table).map(({ rule }) => rule);
+    return { table, name: trial, rules };
+  };
   const chains = [
     ...fixed.chains.filter(({ table }) => table === 'nat').map(formatChain),
     ...servicePorts.flatMap((servicePort) => servicePort.chains),
+    inTrial('nat'),
   ];
-  return block('nat', [...chains.map(writeChain), inTrial('nat')]) + block('filter', [inTrial('filter')]);
+  const pieces = cutIntoBlocks(
+    chains.map((chain) => [chain]),
+    { maxLines, write: writeChain },
+  );
+  yield* inBlocks('nat', pieces);
+  yield block('filter', [writeChain(inTrial('filter'))]);
 }
 
 /** Takes the chain of trials out of both tables. */

@@ -14,12 +14,20 @@ export interface WatchedNames {
   readonly tables: readonly string[];
   /** Of the chains of any table whose deletion, or that of a rule in them, is a loss. */
   readonly chains: readonly string[];
+  /** `TABLE CHAIN` of those in which rules of ours stand among others': a deleted rule may be one of them. */
+  readonly shared: readonly string[];
+}
+
+export interface Loss {
+  readonly family: 'ipv4' | 'ipv6';
+  /** What was deleted may be another program's. */
+  readonly mayBeOthers: boolean;
 }
 
 export interface NftMonitorOptions {
   readonly names: WatchedNames;
-  /** Rules of this family may be lost. */
-  readonly onLoss: (family: 'ipv4' | 'ipv6') => void;
+  /** Rules of ours may be lost. */
+  readonly onLoss: (loss: Loss) => void;
   /** The monitor has ended, with the reason for a log; it is started again. */
   readonly onEnd: (why: string) => void;
   /** How much the kernel keeps until it is read. */
@@ -77,24 +85,33 @@ export function watchForLosses({
   bufferBytes = defaultBufferBytes,
 }: NftMonitorOptions): LongRunning {
   const onLine = (line: string): void => {
-    for (const family of lossesIn(line, names)) onLoss(family);
+    for (const loss of lossesIn(line, names)) onLoss(loss);
   };
   // The signal ends it with this process, however that ends; else it would wait for the next event.
   return keepRunning({
     program: 'setpriv',
-    args: ['--pdeathsig', 'KILL', 'perl', '-e', listener, String(bufferBytes), names.chains.join(' ')],
+    args: ['--pdeathsig', 'KILL', 'perl', '-e', listener, String(bufferBytes), watchedChains(names).join(' ')],
     onLine,
     onEnd,
   });
 }
 
-const deletion = /^delete (?:(?:rule|chain) (?<ofChain>ip6?) \S+ (?<chain>\S+)|table (?<ofTable>ip6?) (?<table>\S+))/;
+function watchedChains({ chains, shared }: WatchedNames): readonly string[] {
+  return [...new Set([...chains, ...shared.map((each) => each.slice(each.indexOf(' ') + 1))])];
+}
 
-/** The families of which a line of the listener says that rules of ours may be lost. */
-export function lossesIn(line: string, { tables, chains }: WatchedNames): readonly ('ipv4' | 'ipv6')[] {
-  if (line === 'overrun') return ['ipv4', 'ipv6'];
-  const { ofChain, chain = '', ofTable, table = '' } = deletion.exec(line)?.groups ?? {};
-  const isLoss = ofChain === undefined ? tables.includes(table) : chains.includes(chain);
-  if (!isLoss) return [];
-  return [(ofChain ?? ofTable) === 'ip' ? 'ipv4' : 'ipv6'];
+const deletion = /^delete (?<what>table|chain|rule) (?<ip>ip6?) (?<table>\S+)(?: (?<chain>\S+))?/;
+
+/** What a line of the listener says that may be lost of ours. */
+export function lossesIn(line: string, { tables, chains, shared }: WatchedNames): readonly Loss[] {
+  if (line === 'overrun')
+    return [
+      { family: 'ipv4', mayBeOthers: false },
+      { family: 'ipv6', mayBeOthers: false },
+    ];
+  const { what, ip, table = '', chain = '' } = deletion.exec(line)?.groups ?? {};
+  const family = ip === 'ip' ? 'ipv4' : 'ipv6';
+  const isOurs = what === 'table' ? tables.includes(table) : chains.includes(chain);
+  if (isOurs) return [{ family, mayBeOthers: false }];
+  return what === 'rule' && shared.includes(`${table} ${chain}`) ? [{ family, mayBeOthers: true }] : [];
 }
