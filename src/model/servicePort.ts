@@ -28,6 +28,11 @@ export interface ServicePort {
   readonly externalIPs: readonly string[];
   readonly loadBalancerIPs: readonly string[];
   readonly loadBalancerSourceRanges: readonly string[];
+  /**
+   * Whether the Service has source ranges of any family: then one without a range admits nobody to the load balancer's
+   * addresses.
+   */
+  readonly restrictsSources: boolean;
   readonly internalTrafficPolicy: TrafficPolicy;
   readonly externalTrafficPolicy: TrafficPolicy;
   /** Seconds, after `sessionAffinity.timeoutPolicy`; undefined without affinity. */

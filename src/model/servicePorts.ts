@@ -5,8 +5,7 @@ import type { NodeConfig } from '../api/nodeConfig.ts';
 import { defaultAffinityTimeoutSeconds } from './decodeService.ts';
 import { candidatesOf, categorizeEndpoints, countReadyLocalEndpoints } from './endpoints.ts';
 import type { EndpointSliceRecord } from './endpointSlice.ts';
-import type { IPFamily } from './ipFamily.ts';
-import { cidrContains, familyOf } from './ipFamily.ts';
+import { cidrContains, familyOf, ipFamilies, type IPFamily } from './ipFamily.ts';
 import type { NodeRecord } from './node.ts';
 import type { ServicePortRecord, ServiceRecord } from './service.ts';
 import type { ServicePort } from './servicePort.ts';
@@ -41,6 +40,7 @@ export function servicePorts(view: ServiceView): readonly ServicePort[] {
     hasRefusedExternalIPs: allowed.length < service.externalIPs.length,
     loadBalancerIPs: ofFamily(service.loadBalancerIPs),
     loadBalancerSourceRanges: ofFamily(service.loadBalancerSourceRanges),
+    restrictsSources: service.loadBalancerSourceRanges.length > 0,
     internalTrafficPolicy: service.internalTrafficPolicy,
     externalTrafficPolicy: service.externalTrafficPolicy,
     affinityTimeoutSeconds: affinityTimeout(service.affinityTimeoutSeconds, config.sessionAffinity),
@@ -74,6 +74,19 @@ export function allowedExternalIPs(
 ): readonly string[] {
   const allowed = config.externalIPs?.allowedCIDRs ?? [];
   return externalIPs.filter((address) => allowed.some((cidr) => cidrContains(cidr, address)));
+}
+
+/**
+ * The families in which a Service has load balancer addresses and admits nobody to them, because all of its source
+ * ranges are of the other family.
+ */
+export function familiesWithoutRange({
+  loadBalancerIPs,
+  loadBalancerSourceRanges: ranges,
+}: Pick<ServiceRecord, 'loadBalancerIPs' | 'loadBalancerSourceRanges'>): readonly IPFamily[] {
+  if (ranges.length === 0) return [];
+  const isOf = (family: IPFamily) => (address: string) => familyOf(address) === family;
+  return ipFamilies.filter((family) => loadBalancerIPs.some(isOf(family)) && !ranges.some(isOf(family)));
 }
 
 type TimeoutPolicy = NodeConfig['sessionAffinity']['timeoutPolicy'];

@@ -28,6 +28,7 @@ const port = (parts: Partial<ServicePort>): ServicePort => ({
   servingEndpoints: [there],
   readyLocalEndpoints: 0,
   hasRefusedExternalIPs: false,
+  restrictsSources: false,
   ...parts,
 });
 

@@ -164,6 +164,11 @@ describe('proxyconfig render', () => {
         note: 'spec.externalIPs 198.51.100.7 not served: spec.externalIPs.allowedCIDRs',
       },
       {
+        name: 'source ranges of one family',
+        input: `${service('type: LoadBalancer, clusterIP: 10.96.0.1, loadBalancerSourceRanges: [2001:db8::/32], ports: [{port: 80}]').slice(0, -1)}, status: {loadBalancer: {ingress: [{ip: 198.51.100.7}]}}}`,
+        note: 'spec.loadBalancerSourceRanges has no ipv4 range: nobody reaches its ipv4 load balancer addresses',
+      },
+      {
         name: 'a slice of no Service',
         input:
           '{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web}, addressType: IPv4, endpoints: []}',

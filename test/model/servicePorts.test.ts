@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
-import { affinityTimeout } from '../../src/model/servicePorts.ts';
+import { ipFamilies } from '../../src/model/ipFamily.ts';
+import { affinityTimeout, familiesWithoutRange } from '../../src/model/servicePorts.ts';
 import { clusterIP, stateOf } from '../support/serviceManifests.ts';
 
 describe('affinityTimeout', () => {
@@ -54,6 +55,22 @@ describe('servicePorts', () => {
       externalIPs: ['2001:db8::1'],
       loadBalancerSourceRanges: ['fd00::/8'],
     });
+  });
+
+  const ranges: readonly { name: string; ranges: string[]; restricts: boolean; without: string[] }[] = [
+    { name: 'no range', ranges: [], restricts: false, without: [] },
+    { name: 'a range of each family', ranges: ['192.0.2.0/24', '2001:db8::/32'], restricts: true, without: [] },
+    { name: 'ranges of IPv4', ranges: ['192.0.2.0/24', '10.0.0.0/8'], restricts: true, without: ['ipv6'] },
+    { name: 'ranges of IPv6', ranges: ['2001:db8::/32'], restricts: true, without: ['ipv4'] },
+    { name: 'everybody of IPv4', ranges: ['0.0.0.0/0'], restricts: true, without: ['ipv6'] },
+  ];
+  test.each(ranges)('$name: both families are restricted alike', ({ ranges: list, restricts, without }) => {
+    const manifest = { name: 'web', clusterIP: clusterIP(1), spec: { loadBalancerSourceRanges: list } };
+    for (const family of ipFamilies)
+      expect(stateOf(family, [manifest]).ports('default/web')[0]?.restrictsSources).toBe(restricts);
+    const loadBalancerIPs = ['198.51.100.1', '2001:db8:1::1'];
+    expect(familiesWithoutRange({ loadBalancerIPs, loadBalancerSourceRanges: list })).toEqual(without);
+    expect(familiesWithoutRange({ loadBalancerIPs: [], loadBalancerSourceRanges: list })).toEqual([]);
   });
 
   test('external IPs are not served unless the configuration allows them', () => {

@@ -14,11 +14,13 @@ export interface Difference {
 }
 
 const shapes = '0001-kube-proxys-names-and-shapes.md';
+const ranges = '0017-settings-of-one-ip-family.md';
 
 const served: Expectation = { by: 'podA', seenFrom: gateways.podA };
 
 export const differences: readonly Difference[] = [
   { scenario: 'external IPs from everywhere', row: /^not allowed/, kubeProxy: served, decision: shapes },
+  { scenario: 'source ranges of one family', row: /admit nobody/, kubeProxy: served, decision: ranges },
   // It sets route_localnet, which IPv6 has nothing like.
   {
     scenario: 'NodePorts of the loopback address',

@@ -116,6 +116,40 @@ export const policyTable: readonly Scenario[] = [
     ],
   },
   {
+    name: 'source ranges of one family',
+    item: 'source ranges',
+    objects: [
+      single('of-ipv4', 74, {
+        loadBalancerIP: loadBalancerIP(74),
+        spec: { type: 'LoadBalancer', loadBalancerSourceRanges: ['192.0.2.0/24'] },
+      }),
+      single('of-ipv6', 75, {
+        loadBalancerIP: loadBalancerIP(75),
+        spec: { type: 'LoadBalancer', loadBalancerSourceRanges: ['2001:db8:1::/64'] },
+      }),
+    ],
+    rows: [
+      {
+        name: 'of IPv4 admit nobody in IPv6',
+        from: 'client',
+        to: loadBalancerIP(74),
+        expect: { ipv4: { by: 'podA', seenFrom: gateways.podA }, ipv6: 'DROPPED' },
+      },
+      {
+        name: 'of IPv6 admit nobody in IPv4',
+        from: 'client',
+        to: loadBalancerIP(75),
+        expect: { ipv4: 'DROPPED', ipv6: { by: 'podA', seenFrom: gateways.podA } },
+      },
+      {
+        name: 'do not hold for the ClusterIP',
+        from: 'podB',
+        to: clusterIP(74),
+        expect: { by: 'podA', seenFrom: addresses.podB },
+      },
+    ],
+  },
+  {
     name: 'external IPs',
     item: 'external IPs',
     objects: [

@@ -12,7 +12,7 @@ import { decodeNode } from '../../model/decodeNode.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import type { NodeRecord } from '../../model/node.ts';
 import { familiesOf } from '../../model/nodeAddresses.ts';
-import { allowedExternalIPs } from '../../model/servicePorts.ts';
+import { allowedExternalIPs, familiesWithoutRange } from '../../model/servicePorts.ts';
 import { serviceStateOf } from '../../model/serviceState.ts';
 import { collectObjects, type ClusterObjects } from './clusterObjects.ts';
 import { readManifests, type Manifests } from './manifests.ts';
@@ -75,7 +75,12 @@ export function renderManifests(
     return failed(notes, [`mode ${config.mode} cannot be rendered: ${refusal.message}, or give --mode`]);
   return {
     output: formatRules(node, config, objects, flags),
-    notes: [...notes, ...externalIPNotes(objects, config), ...familyNotes(node, objects, flags)],
+    notes: [
+      ...notes,
+      ...externalIPNotes(objects, config),
+      ...sourceRangeNotes(objects),
+      ...familyNotes(node, objects, flags),
+    ],
     problems: [],
   };
 }
@@ -155,6 +160,16 @@ function externalIPNotes({ services }: ClusterObjects, config: NodeConfig): stri
           `Service ${key}: spec.externalIPs ${ignored.join(', ')} not served: spec.externalIPs.allowedCIDRs of the ProxyConfig must hold them`,
         ];
   });
+}
+
+/** What a Service with source ranges of one family may not expect of the other. */
+function sourceRangeNotes({ services }: ClusterObjects): string[] {
+  return [...services].flatMap(([key, service]) =>
+    familiesWithoutRange(service).map(
+      (family) =>
+        `Service ${key}: spec.loadBalancerSourceRanges has no ${family} range: nobody reaches its ${family} load balancer addresses`,
+    ),
+  );
 }
 
 /** An agent runs the families of its Node's addresses and Pod ranges. */

@@ -83,7 +83,7 @@ function describe(port: ServicePort, context: IptablesContext): Omit<Subject, 'n
     internalChain: chainFor(port.internalTrafficPolicy),
     externalChain: chainFor(port.externalTrafficPolicy),
     isExternal: isExternallyReachable(port),
-    hasFirewall: hasEndpoints && port.loadBalancerIPs.length > 0 && port.loadBalancerSourceRanges.length > 0,
+    hasFirewall: hasEndpoints && port.loadBalancerIPs.length > 0 && port.restrictsSources,
   };
 }
 

@@ -129,7 +129,7 @@ function externalEntries(subject: Subject): readonly Entry[] {
 function balancerEntries({ port, context, externalLocal }: Subject): readonly Entry[] {
   const ranges = port.loadBalancerSourceRanges;
   // ipset holds no network of length 0, and one that holds everybody keeps nobody out.
-  const hasFirewall = ranges.length > 0 && !ranges.some((range) => range.endsWith('/0'));
+  const hasFirewall = port.restrictsSources && !ranges.some((range) => range.endsWith('/0'));
   const allowsNode =
     context.nodeAddress !== undefined && ranges.some((range) => cidrContains(range, context.nodeAddress ?? ''));
   return port.loadBalancerIPs.flatMap((address) => {
