@@ -85,8 +85,11 @@ export function familiesWithoutRange({
   loadBalancerSourceRanges: ranges,
 }: Pick<ServiceRecord, 'loadBalancerIPs' | 'loadBalancerSourceRanges'>): readonly IPFamily[] {
   if (ranges.length === 0) return [];
-  const isOf = (family: IPFamily) => (address: string) => familyOf(address) === family;
-  return ipFamilies.filter((family) => loadBalancerIPs.some(isOf(family)) && !ranges.some(isOf(family)));
+  return ipFamilies.filter((family) => isAmong(family, loadBalancerIPs) && !isAmong(family, ranges));
+}
+
+function isAmong(family: IPFamily, list: readonly string[]): boolean {
+  return list.some((each) => familyOf(each) === family);
 }
 
 type TimeoutPolicy = NodeConfig['sessionAffinity']['timeoutPolicy'];

@@ -3,7 +3,7 @@
  * Both readings are in the kernel's own words, so no wording of any version of the tool has to be known; 8 bytes are
  * kept of a chain.
  */
-import type { TablesView, ExistingChain } from './tables.ts';
+import { type ExistingChain, type TablesView, unknownDigest } from './tables.ts';
 import type { ChainId, Table } from './chain.ts';
 
 /** More than these between two readings, and nothing is compared until the next one. */
@@ -28,6 +28,7 @@ export class ChainDigests {
 
   /** Whether the chain says something else than when it was last read, and not by our doing. */
   isEdited(chain: ExistingChain): boolean {
+    if (chain.digest === unknownDigest) return false;
     const isOurs = this.#written.size > maxWritten || this.#written.has(idOf(chain));
     return !isOurs && !includes(this.#marks, markOf(chain));
   }

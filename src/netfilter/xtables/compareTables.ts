@@ -14,7 +14,7 @@ import { ChainMap, type Reference, type TablesView } from './tables.ts';
 import type { Differences, StaleChain } from './transaction.ts';
 
 /** Whether a rule of the kernel's chain is this jump of ours, whatever its comment says. */
-function isJump(reference: Reference, jump: Jump): boolean {
+export function isJump(reference: Omit<Reference, 'rule'>, jump: Jump): boolean {
   return (
     reference.table === jump.table &&
     reference.from === jump.from &&
@@ -32,11 +32,25 @@ export function ownJumps(view: TablesView): readonly Reference[] {
   return view.references.filter((reference) => view.ownership.jumps.some((jump) => isJump(reference, jump)));
 }
 
-/** Jumps of another writer of ours, but for those to chains that it keeps. */
+/** Jumps of another writer of ours, but for those to chains that it keeps; and all but the first of those repeated. */
 function staleJumps(view: TablesView, { jumps }: Pick<DesiredChains, 'jumps'>): readonly Reference[] {
+  const repeated = new Set(repetitions(view));
   return ownJumps(view).filter(
-    (reference) => !view.ownership.kept.has(reference.to) && !jumps.some((jump) => isJump(reference, jump)),
+    (reference) =>
+      repeated.has(reference) ||
+      (!view.ownership.kept.has(reference.to) && !jumps.some((jump) => isJump(reference, jump))),
   );
+}
+
+/** Jumps of ours that stand there already, word for word: packets would take the same way again and again. */
+function repetitions(view: TablesView): readonly Reference[] {
+  const seen = new Set<string>();
+  return ownJumps(view).filter(({ table, from, rule }) => {
+    const text = [table, from, rule].join(' ');
+    const isRepeated = seen.has(text);
+    seen.add(text);
+    return isRepeated;
+  });
 }
 
 /** Chains of ours that the plan does not have, such as those of Services that went away while no agent ran. */
@@ -96,6 +110,12 @@ export function findDifference(
     if (found.rules !== rules) return `chain ${name} of table ${table} holds ${found.rules} rules instead of ${rules}`;
     if (before?.isEdited(found) === true) return `chain ${name} of table ${table} holds other rules than were written`;
   }
-  const [jump] = missingJumps(view, desired);
-  return jump && `the jump from ${jump.from} to ${jump.to} in table ${jump.table} is missing`;
+  const [missing] = missingJumps(view, desired);
+  if (missing !== undefined) return `the ${nameOf(missing)} is missing`;
+  const [repeated] = repetitions(view);
+  return repeated && `the ${nameOf(repeated)} stands more than once`;
+}
+
+function nameOf({ table, from, to }: Pick<Reference, 'table' | 'from' | 'to'>): string {
+  return `jump from ${from} to ${to} in table ${table}`;
 }

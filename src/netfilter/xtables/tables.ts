@@ -4,11 +4,17 @@
 import type { ChainId, Table } from './chain.ts';
 import type { Ownership } from './ownership.ts';
 
+/**
+ * Of a chain of which it is not known what its rules say: its table was read by nft, or its rules are not listed
+ * together, which no version of the tool does.
+ */
+export const unknownDigest = -1;
+
 /** A chain of ours in the kernel. */
 export interface ExistingChain extends ChainId {
   /** Number of rules. */
   readonly rules: number;
-  /** `digestOfSaveFormat` of them. */
+  /** `digestOfSaveFormat` of them, or `unknownDigest`. */
   readonly digest: number;
 }
 

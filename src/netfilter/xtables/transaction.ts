@@ -129,9 +129,13 @@ export function writeChain({ name, rules }: FormattedChain): string {
   return declareChain(name) + rules.map((rule) => `-A ${name} ${rule}\n`).join('');
 }
 
+/** The rule, without the chain that it stands in. */
+export function formatJump({ onlyNew, comment: text, to }: Jump): string {
+  return formatRule({ matches: [...(onlyNew ? [newConnection] : []), comment(text)], target: jumpTo(to) });
+}
+
 function insertJump(jump: Jump): string {
-  const matches = [...(jump.onlyNew ? [newConnection] : []), comment(jump.comment)];
-  return `-I ${jump.from} ${formatRule({ matches, target: jumpTo(jump.to) })}\n`;
+  return `-I ${jump.from} ${formatJump(jump)}\n`;
 }
 
 function deleteJump({ from, rule }: RemovableJump): string {

@@ -72,6 +72,23 @@ describe('IptablesBackend', () => {
         }
       });
 
+      test('a jump that stands twice is seen and taken out once, and no rule of somebody else that leads to the same chain', async () => {
+        await node().sync(manyServices(1));
+        const foreign = '-A FORWARD -i eth9 -m conntrack --ctstate NEW -j KUBE-SERVICES';
+        await node().load(`*filter\n${foreign}\nCOMMIT\n`);
+        expect(await node().backend.findDrift(signal)).toBeUndefined();
+        const jump = '-m conntrack --ctstate NEW -m comment --comment "kubernetes service portals" -j KUBE-SERVICES';
+        for (let time = 0; time < 3; time += 1) await node().load(`*filter\n-I FORWARD ${jump}\nCOMMIT\n`);
+        expect(await node().backend.findDrift(signal)).toBe(
+          'the jump from FORWARD to KUBE-SERVICES in table filter stands more than once',
+        );
+        await node().sync(manyServices(1));
+        expect(await node().backend.findDrift(signal)).toBeUndefined();
+        const rules = (await node().rules())['filter FORWARD'] ?? [];
+        expect(rules.filter((rule) => rule.includes('"kubernetes service portals"'))).toHaveLength(1);
+        expect(rules).toContain(foreign);
+      });
+
       test('a jump of somebody else that takes other packets is not ours', async () => {
         await node().sync(manyServices(1));
         const jump = '-m conntrack --ctstate NEW -m comment --comment "kubernetes service portals" -j KUBE-SERVICES';

@@ -25,6 +25,7 @@ async function workOfOneChange(services: number): Promise<unknown> {
     save: never,
     counters: never,
     restore: never,
+    list: never,
   };
   const writer = new IpvsWriter({ family: 'ipv4', host: {}, ownership });
   const { desired, context, become } = desiredStateOf();

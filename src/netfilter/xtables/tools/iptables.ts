@@ -2,7 +2,7 @@
  * The programs of iptables: which there are, and how they are run. Nothing is decided here.
  */
 import type { IPFamily } from '../../../model/ipFamily.ts';
-import { findProgram, runCommand, type ToolHost } from '../../../system/command.ts';
+import { CommandError, findProgram, runCommand, type ToolHost } from '../../../system/command.ts';
 import type { IptablesVariant } from '../chain.ts';
 
 export interface Iptables {
@@ -15,6 +15,11 @@ export interface Iptables {
   /** The lines of one table, each rule behind what it counted: `[packets:bytes] -A CHAIN …`. */
   counters(table: string, onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
   restore(args: readonly string[], input: Iterable<string>, signal?: AbortSignal): Promise<void>;
+  /**
+   * The lines of `nft list table`, for a table that the tool itself cannot show. Throws CommandError, with `NotFound`
+   * where there is no nft.
+   */
+  list(table: string, onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
 }
 
 const versionTimeoutMs = 5000;
@@ -50,6 +55,12 @@ export async function findIptables(
     },
     counters: async (table, onLine, signal) => {
       await run({ file: save, args: ['-c', '-t', table], onLine, timeoutMs: saveTimeoutMs, ...(signal && { signal }) });
+    },
+    list: async (table, onLine, signal) => {
+      const file = await find('nft');
+      if (file === undefined) throw new CommandError('NotFound', 'nft is not installed');
+      const args = ['list', 'table', family === 'ipv4' ? 'ip' : 'ip6', table];
+      await run({ file, args, onLine, timeoutMs: saveTimeoutMs, ...(signal && { signal }) });
     },
     restore: async (args, input, signal) => {
       await run({

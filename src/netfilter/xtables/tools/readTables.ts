@@ -1,22 +1,57 @@
 /**
  * Reads the kernel's tables in one pass over `iptables-save`.
  */
-import { runTool } from '../../errors.ts';
+import { CommandError } from '../../../system/command.ts';
+import { runTool, SyncError } from '../../errors.ts';
+import { isJump } from '../compareTables.ts';
+import { type ListedRule, NftListingReader } from '../nftListing.ts';
+import { formatJump } from '../transaction.ts';
 import type { Iptables } from './iptables.ts';
 import type { ChainId, Table } from '../chain.ts';
 import type { Ownership } from '../ownership.ts';
 import { digestOfSaveFormat } from '../formattedChain.ts';
-import { ChainMap, type Reference, type TablesView } from '../tables.ts';
+import { ChainMap, type Reference, type TablesView, unknownDigest } from '../tables.ts';
 
 const tables: readonly Table[] = ['filter', 'nat', 'mangle'];
 const kubeletMarks: ReadonlySet<string> = new Set(['KUBE-KUBELET-CANARY', 'KUBE-IPTABLES-HINT']);
 const quotedText = /"(?:[^"\\]|\\.)*"/g;
 
+const unreadable = 'TableUnreadable';
+
+/** Whether a table is there that cannot be read in any way. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof SyncError && error.reason === unreadable;
+}
+
 /** What the kernel holds of ours, in all three tables. Throws a SyncError. */
 export async function readTables(iptables: Iptables, ownership: Ownership, signal?: AbortSignal): Promise<TablesView> {
   const reader = new SaveReader(ownership);
   await runTool('iptables-save', () => iptables.save((line) => reader.read(line), signal));
+  for (const table of reader.unreadable) await readUnreadable(table, iptables, reader, signal);
   return reader;
+}
+
+/** Throws a SyncError that names the table and the remedy where it cannot be read in another way either. */
+async function readUnreadable(
+  table: Table,
+  iptables: Iptables,
+  reader: SaveReader,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const listing = new NftListingReader({
+    onChain: (name) => reader.readListedChain(table, name),
+    onRule: (rule) => reader.readListedRule(table, rule),
+  });
+  try {
+    await iptables.list(table, (line) => listing.read(line), signal);
+  } catch (cause) {
+    if (!(cause instanceof CommandError)) throw cause;
+    throw new SyncError(
+      unreadable,
+      `table ${table} holds a rule that iptables cannot show; install nftables on this node, or take the rule out (nft list table ${iptables.family === 'ipv4' ? 'ip' : 'ip6'} ${table} shows it)`,
+      { cause },
+    );
+  }
 }
 
 interface ChainBeingRead extends ChainId {
@@ -37,6 +72,8 @@ class SaveReader implements TablesView {
   /** That chain, where it is ours, with its rules so far. */
   #own: ChainBeingRead | undefined;
   #saved: string[] = [];
+  /** Tables that the tool does not show because a rule in them is not its own. */
+  readonly unreadable: Table[] = [];
 
   constructor(ownership: Ownership) {
     this.ownership = ownership;
@@ -48,6 +85,29 @@ class SaveReader implements TablesView {
     else if (line.startsWith(':') && this.#table !== undefined)
       this.#readChain(this.#table, line.slice(1, line.indexOf(' ')));
     else if (line === 'COMMIT') this.#endChain();
+    else if (line.startsWith('# Table ')) this.#readUnreadable(line);
+  }
+
+  #readUnreadable(line: string): void {
+    const [, name] = /^# Table `(\S+)' is incompatible/.exec(line) ?? [];
+    this.unreadable.push(...tables.filter((table) => table === name));
+  }
+
+  readListedChain(table: Table, name: string): void {
+    this.#readChain(table, name);
+  }
+
+  /** What a rule says is not known: those of ours count, and jumps are taken for the ones that they look like. */
+  readListedRule(table: Table, { chain: from, to, onlyNew }: ListedRule): void {
+    this.rules += 1;
+    const own = this.chains.get({ table, name: from });
+    if (own !== undefined) {
+      own.rules += 1;
+      own.digest = unknownDigest;
+    } else if (this.ownership.isOwn({ table, name: to })) {
+      const jump = this.ownership.jumps.find((each) => isJump({ table, from, to, onlyNew }, each));
+      this.references.push({ table, from, to, onlyNew, rule: jump === undefined ? '' : formatJump(jump) });
+    }
   }
 
   #readChain(table: Table, name: string): void {
@@ -89,6 +149,3 @@ class SaveReader implements TablesView {
     this.#name = '';
   }
 }
-
-/** Of a chain whose rules are not listed together, which no version of the tool does. */
-const unknownDigest = -1;

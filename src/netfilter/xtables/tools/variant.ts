@@ -8,7 +8,7 @@ import { runTool, SyncError, toolMissing } from '../../errors.ts';
 import type { Ownership } from '../ownership.ts';
 import type { TablesView } from '../tables.ts';
 import { findIptables, type Iptables } from './iptables.ts';
-import { readTables } from './readTables.ts';
+import { isUnreadable, readTables } from './readTables.ts';
 
 /** Auto is the variant that the node uses already. */
 export type VariantChoice = 'Auto' | 'Nft' | 'Legacy';
@@ -59,7 +59,8 @@ export interface VariantView {
 
 /**
  * Every variant with what it holds. One that this process may not read is left out if another can be: it cannot have
- * written there either. Throws a SyncError where none can be read.
+ * written there either. Throws a SyncError where none can be read, and where one holds a table that cannot be: there it
+ * may have written.
  */
 export async function readVariants(node: XtablesNode): Promise<readonly VariantView[]> {
   const read: VariantView[] = [];
@@ -68,6 +69,7 @@ export async function readVariants(node: XtablesNode): Promise<readonly VariantV
     try {
       read.push({ iptables, view: await readTables(iptables, node.ownership) });
     } catch (error) {
+      if (isUnreadable(error)) throw error;
       failure ??= error;
     }
   }
