@@ -60,10 +60,14 @@ export function needsDevice(address: string): boolean {
 }
 
 /**
- * The IP families of the node's addresses and Pod ranges, IPv4 first; IPv4 alone where it has neither yet: it may be
- * waiting for its cloud provider, which may be behind an IPv4 Service.
+ * The IP families that a node serves, IPv4 first: those of its addresses and Pod ranges, and those of Services, for
+ * Node.status may name one family alone where Pods and Services have both (a kubelet without --node-ip). IPv4 alone
+ * where there are none yet: the node may be waiting for its cloud provider, which may be behind an IPv4 Service.
  */
-export function familiesOf(node: Pick<NodeRecord, 'addresses' | 'podCIDRs'>): readonly IPFamily[] {
-  const present = new Set([...node.addresses, ...node.podCIDRs].map(familyOf));
+export function familiesOf(
+  node: Pick<NodeRecord, 'addresses' | 'podCIDRs'>,
+  ofServices: Iterable<IPFamily> = [],
+): readonly IPFamily[] {
+  const present = new Set([...[...node.addresses, ...node.podCIDRs].map(familyOf), ...ofServices]);
   return present.size === 0 ? ['ipv4'] : ipFamilies.filter((family) => present.has(family));
 }

@@ -177,6 +177,23 @@ describe('ConfigController', () => {
     expect(four?.syncs.at(-1)?.changed).toBe('all');
   });
 
+  test.each(['before', 'after'])(
+    'serves a family that only Services have, from the first one that came %s the start',
+    async (when) => {
+      const six = decodeService(service('six', { clusterIPs: ['fd00::10'] }));
+      if (when === 'before') store.setService('default/six', six);
+      await newController().decide();
+      await inForce(builtIn().revision);
+      expect(made).toContain('iptables ipv4');
+      if (when === 'after') {
+        expect(made).toEqual(['iptables ipv4']);
+        store.setService('default/six', six);
+      }
+      await until('IPv6 is synced too', () => dataplane.status.families[1]?.lastSuccess !== undefined);
+      expect(made).toEqual(['iptables ipv4', 'iptables ipv6']);
+    },
+  );
+
   describe('on a dual-stack node that cannot run one family', () => {
     const refusal = { reason: 'ToolMissing', message: 'no ip6tables' };
     const dual = decodeNode(node('node-1', ['192.168.0.1', 'fd00::1'])).record;

@@ -54,7 +54,7 @@ export interface DataplaneOptions {
   readonly logger: Logger;
   /**
    * `accept` is to be called again with the configuration desired: the Node got an address of a family that is not
-   * served yet, or the probe of a new mode failed.
+   * served yet, or the first Service of one, or the probe of a new mode failed.
    */
   readonly onRequeue: () => void;
   /**
@@ -88,6 +88,7 @@ export class Dataplane {
     options.store.listen({
       onChange: (change) => {
         for (const syncLoops of this.#modes.allSyncLoops) syncLoops.loop(change.family)?.enqueue(change);
+        if (change.kind === 'service' && this.#isNew(change.family)) options.onRequeue();
       },
       onNodeChange: () => this.#onNodeChange(),
     });
@@ -102,7 +103,10 @@ export class Dataplane {
     const { node } = this.#options.store;
     if (node === undefined)
       return { reason: 'NodeUnknown', message: 'this Node does not exist; check --node against kubectl get nodes' };
-    const { backends, unserved } = await this.#preflight(desired.config, familiesOf(node));
+    const { backends, unserved } = await this.#preflight(
+      desired.config,
+      familiesOf(node, this.#options.store.families),
+    );
     // One family is better than none, unless one that is served already would stop.
     const refused = unserved.find(
       ({ family }) => backends.size === 0 || this.#modes.syncLoops?.loop(family) !== undefined,
@@ -284,10 +288,13 @@ export class Dataplane {
   }
 
   #onNodeChange(): void {
-    const { node } = this.#options.store;
     for (const syncLoops of this.#modes.allSyncLoops) syncLoops.requestFull();
-    const hasNewFamily =
-      node !== undefined && familiesOf(node).some((family) => this.#modes.syncLoops?.loop(family) === undefined);
-    if (hasNewFamily) this.#options.onRequeue();
+    const { node } = this.#options.store;
+    if (node !== undefined && familiesOf(node).some((family) => this.#isNew(family))) this.#options.onRequeue();
+  }
+
+  #isNew(family: IPFamily): boolean {
+    const isServed = this.#modes.syncLoops?.families.includes(family);
+    return isServed === false && !this.#unserved.some((each) => each.family === family);
   }
 }

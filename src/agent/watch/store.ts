@@ -69,6 +69,11 @@ export class Store {
     return this.#services.get(key);
   }
 
+  /** The IP families of all Services. */
+  get families(): ReadonlySet<IPFamily> {
+    return familiesOf(this.#services.values());
+  }
+
   /** In no particular order. */
   slicesOf(key: ServiceKey): Iterable<EndpointSliceRecord> {
     return this.#slicesOf.get(key) ?? [];
@@ -81,7 +86,7 @@ export class Store {
     if (record === undefined) this.#services.delete(key);
     else if (isDeepStrictEqual(record, before)) return;
     else this.#services.set(key, record);
-    for (const family of familiesOf(before, record))
+    for (const family of familiesOf([before, record]))
       this.#listener?.onChange({ family, service: key, kind: 'service' });
   }
 
@@ -165,8 +170,10 @@ export class Store {
   }
 }
 
-function familiesOf(...records: readonly (ServiceRecord | undefined)[]): ReadonlySet<IPFamily> {
-  return new Set(records.flatMap((record) => record?.clusterIPs.map(familyOf) ?? []));
+function familiesOf(records: Iterable<ServiceRecord | undefined>): ReadonlySet<IPFamily> {
+  const families = new Set<IPFamily>();
+  for (const record of records) for (const address of record?.clusterIPs ?? []) families.add(familyOf(address));
+  return families;
 }
 
 function isEqualExceptTriggerTime(one: EndpointSliceRecord, other: EndpointSliceRecord): boolean {
