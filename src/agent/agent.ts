@@ -196,7 +196,10 @@ export class Agent {
     const { metrics, client } = this.#parts;
     const dataplane = this.#config.dataplane.status;
     const { decision, probe, conditions } = this.#config.facts;
-    const invalidServices = quarantinedServices(this.#store.invalidServices(), dataplane);
+    const invalidServices = quarantinedServices(
+      [...this.#store.invalidServices(), ...this.#syncListeners.claimed()],
+      dataplane,
+    );
     metrics.quarantined.set(invalidServices.length);
     this.#measureConfig(dataplane.inForce);
     if (decision === undefined) return;

@@ -7,7 +7,7 @@
  * the old endpoint, and no endpoint is chosen twice. A sync that fails loses nothing, because the next one is full.
  */
 import type { ConditionNow } from '../api/conditions.ts';
-import type { SyncResult } from '../backend/backend.ts';
+import type { QuarantinedService, SyncResult } from '../backend/backend.ts';
 import { ipFamilies } from '../model/ipFamily.ts';
 import type { Conntrack } from '../netfilter/conntrack/tools/conntrack.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -20,6 +20,7 @@ import { ServiceHealth } from './healthcheck/serviceHealth.ts';
 import type { ReadNodeAddresses } from './kernel/nodeAddresses.ts';
 import { NoLocalEndpointsMetric } from './metrics/noLocalEndpoints.ts';
 import { createSyncMetrics } from './metrics/syncMetrics.ts';
+import { ClaimedAddresses } from './status/claimedAddresses.ts';
 import { RefusedExternalIPs } from './status/refusedExternalIPs.ts';
 
 export interface SyncListenersOptions {
@@ -36,6 +37,8 @@ export interface SyncListeners {
   readonly all: readonly SyncListener[];
   /** For the NodeProxy: `ExternalIPs` where some are not allowed. */
   conditions(): readonly ConditionNow[];
+  /** For the NodeProxy: Services that are not served at an address of theirs because it is another's. */
+  claimed(): readonly QuarantinedService[];
   /** Resolves when flows are no longer ended and all health-check node ports are closed. */
   stop(): Promise<void>;
 }
@@ -53,6 +56,7 @@ export function createSyncListeners({
   );
   const health = ipFamilies.map((family) => new ServiceHealth({ family, readNodeAddresses, isHealthy, logger }));
   const refusedExternalIPs = new RefusedExternalIPs();
+  const claimedAddresses = new ClaimedAddresses();
   return {
     all: [
       createSyncMetrics({ metrics, startedAt: Date.now() }),
@@ -61,9 +65,11 @@ export function createSyncListeners({
       ...health,
       ...ipFamilies.map((family) => new NoLocalEndpointsMetric(family, metrics)),
       refusedExternalIPs,
+      claimedAddresses,
       { onSuccess: (_loop, { result }) => releaseGarbage(result) },
     ],
     conditions: () => refusedExternalIPs.conditions(),
+    claimed: () => claimedAddresses.services(),
     stop: async () => {
       await Promise.all([...udpCleaners, ...health].map((listener) => listener.stop()));
     },

@@ -57,6 +57,7 @@ function serviceRecord(service: Fields): ServiceRecord {
     namespace: metadata.at('namespace').required(dnsLabel) ?? '',
     name: metadata.at('name').required(dnsLabel) ?? '',
     uid: metadata.at('uid').optional(plainText) ?? '',
+    createdAt: timeOf(metadata.at('creationTimestamp').optional(plainText)),
     type,
     clusterIPs: clusterIPs(spec),
     externalIPs: listOf(spec.at('externalIPs'), ipAddress),
@@ -68,6 +69,12 @@ function serviceRecord(service: Fields): ServiceRecord {
     healthCheckNodePort: type === 'LoadBalancer' && externalTrafficPolicy === 'Local' ? healthCheckNodePort : 0,
     ports: servicePortRecords(spec.at('ports')),
   };
+}
+
+/** The API server sets it, on every object. */
+function timeOf(text: string | undefined): number {
+  const time = Date.parse(text ?? '');
+  return Number.isNaN(time) ? Number.MAX_SAFE_INTEGER : time;
 }
 
 function clusterIPs(spec: Fields): readonly string[] {

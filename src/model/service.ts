@@ -16,6 +16,8 @@ export interface ServiceRecord {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** In ms since the epoch; later than any other where the object does not say. */
+  readonly createdAt: number;
   readonly type: ServiceType;
   /** One per family at most, the first is the primary. */
   readonly clusterIPs: readonly string[];

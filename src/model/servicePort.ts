@@ -27,6 +27,8 @@ export interface ServicePort {
   readonly nodePort: number;
   readonly externalIPs: readonly string[];
   readonly loadBalancerIPs: readonly string[];
+  /** External and load balancer IPs that are another Service's at this port, and whose. */
+  readonly lostAddresses: ReadonlyMap<string, ServiceKey>;
   readonly loadBalancerSourceRanges: readonly string[];
   /**
    * Whether the Service has source ranges of any family: then one without a range admits nobody to the load balancer's

@@ -5,10 +5,12 @@ import type { NodeConfig } from '../api/nodeConfig.ts';
 import { defaultAffinityTimeoutSeconds } from './decodeService.ts';
 import { candidatesOf, categorizeEndpoints, countReadyLocalEndpoints } from './endpoints.ts';
 import type { EndpointSliceRecord } from './endpointSlice.ts';
-import { cidrContains, familyOf, ipFamilies, type IPFamily } from './ipFamily.ts';
+import type { AddressClaims } from './addressClaims.ts';
+import { allowedExternalIPs } from './externalIPs.ts';
+import { familyOf, ipFamilies, type IPFamily } from './ipFamily.ts';
 import type { NodeRecord } from './node.ts';
-import type { ServicePortRecord, ServiceRecord } from './service.ts';
-import type { ServicePort } from './servicePort.ts';
+import type { ServiceKey, ServicePortRecord, ServiceRecord } from './service.ts';
+import { serviceKeyOf, type ServicePort } from './servicePort.ts';
 
 /** One Service, with all that its ports depend on. */
 export interface ServiceView {
@@ -17,11 +19,14 @@ export interface ServiceView {
   readonly node: NodeRecord;
   readonly config: NodeConfig;
   readonly family: IPFamily;
+  /** Settles addresses that several Services claim; without it every claim counts. */
+  readonly claims?: Pick<AddressClaims, 'ownerOf'> | undefined;
 }
 
 /**
  * What the node serves for one Service in one family, in the order of the Service's ports; empty without a cluster IP
- * of the family. External IPs that the configuration does not allow are left out.
+ * of the family. External IPs that the configuration does not allow are left out, and addresses and ports that are
+ * another Service's.
  */
 export function servicePorts(view: ServiceView): readonly ServicePort[] {
   const { service, node, config, family } = view;
@@ -36,9 +41,7 @@ export function servicePorts(view: ServiceView): readonly ServicePort[] {
     namespace: service.namespace,
     serviceName: service.name,
     clusterIP,
-    externalIPs: ofFamily(allowed),
     hasRefusedExternalIPs: allowed.length < service.externalIPs.length,
-    loadBalancerIPs: ofFamily(service.loadBalancerIPs),
     loadBalancerSourceRanges: ofFamily(service.loadBalancerSourceRanges),
     restrictsSources: service.loadBalancerSourceRanges.length > 0,
     internalTrafficPolicy: service.internalTrafficPolicy,
@@ -47,11 +50,18 @@ export function servicePorts(view: ServiceView): readonly ServicePort[] {
     healthCheckNodePort: service.healthCheckNodePort,
     readyLocalEndpoints: service.healthCheckNodePort === 0 ? 0 : countReadyLocalEndpoints(slices, node.name, family),
   };
+  const externalIPs = ofFamily(allowed);
+  const loadBalancerIPs = ofFamily(service.loadBalancerIPs);
   const portOf = (record: ServicePortRecord): ServicePort => {
+    const lost = lostTo(view, record, [...externalIPs, ...loadBalancerIPs]);
+    const isOwn = (address: string): boolean => !lost.has(address);
     const { name: portName, protocol, port, nodePort } = record;
     const { cluster, local, serving } = categorizeEndpoints(candidatesOf(record, slices, family), node);
     return {
       ...shared,
+      externalIPs: lost.size === 0 ? externalIPs : externalIPs.filter(isOwn),
+      loadBalancerIPs: lost.size === 0 ? loadBalancerIPs : loadBalancerIPs.filter(isOwn),
+      lostAddresses: lost,
       portName,
       protocol,
       port,
@@ -64,16 +74,21 @@ export function servicePorts(view: ServiceView): readonly ServicePort[] {
   return service.ports.map(portOf);
 }
 
-/**
- * The external IPs that are in one of the configuration's `externalIPs.allowedCIDRs`; none without any. Whoever may
- * create a Service could draw any address's traffic to it (CVE-2020-8554), so only those are served.
- */
-export function allowedExternalIPs(
-  externalIPs: readonly string[],
-  config: Pick<NodeConfig, 'externalIPs'>,
-): readonly string[] {
-  const allowed = config.externalIPs?.allowedCIDRs ?? [];
-  return externalIPs.filter((address) => allowed.some((cidr) => cidrContains(cidr, address)));
+const nothingLost: ReadonlyMap<string, ServiceKey> = new Map();
+
+/** Those of the addresses that are another Service's at this port, and whose. */
+function lostTo(
+  { service, claims, config }: ServiceView,
+  port: ServicePortRecord,
+  addresses: readonly string[],
+): ReadonlyMap<string, ServiceKey> {
+  if (claims === undefined || addresses.length === 0) return nothingLost;
+  const key = serviceKeyOf(service);
+  const lost = addresses.flatMap((address): [string, ServiceKey][] => {
+    const owner = claims.ownerOf(address, port, config);
+    return owner === undefined || owner === key ? [] : [[address, owner]];
+  });
+  return lost.length === 0 ? nothingLost : new Map(lost);
 }
 
 /**

@@ -5,6 +5,7 @@
 import type { NodeConfig } from '../api/nodeConfig.ts';
 import type { EndpointSliceRecord } from './endpointSlice.ts';
 import type { IPFamily } from './ipFamily.ts';
+import type { AddressClaims } from './addressClaims.ts';
 import type { NodeRecord } from './node.ts';
 import type { ServiceKey, ServiceRecord } from './service.ts';
 import type { ServicePort } from './servicePort.ts';
@@ -29,13 +30,14 @@ export interface ServiceSources {
   readonly node: NodeRecord;
   readonly config: NodeConfig;
   readonly family: IPFamily;
+  readonly claims?: Pick<AddressClaims, 'ownerOf'>;
 }
 
 const noSlices: readonly EndpointSliceRecord[] = [];
 
 /** A view on the records, not a copy: it sees what the maps hold when it is asked. */
 export function serviceStateOf(sources: ServiceSources): ServiceState {
-  const { services, slices, node, config, family } = sources;
+  const { services, slices, node, config, family, claims } = sources;
   return {
     family,
     node,
@@ -45,7 +47,7 @@ export function serviceStateOf(sources: ServiceSources): ServiceState {
       const service = services.get(key);
       return service === undefined
         ? []
-        : servicePorts({ service, slices: slices.get(key) ?? noSlices, node, config, family });
+        : servicePorts({ service, slices: slices.get(key) ?? noSlices, node, config, family, claims });
     },
   };
 }

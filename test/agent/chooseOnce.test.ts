@@ -29,6 +29,7 @@ function serviceOf(index: number): ServiceRecord {
     namespace: 'default',
     name: `web-${index}`,
     uid: '',
+    createdAt: 0,
     type: 'NodePort',
     clusterIPs: ipFamilies.map((family) => addressOf(prefixes[family].service, index)),
     externalIPs: [],

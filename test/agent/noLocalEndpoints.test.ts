@@ -29,6 +29,7 @@ const port = (parts: Partial<ServicePort>): ServicePort => ({
   readyLocalEndpoints: 0,
   hasRefusedExternalIPs: false,
   restrictsSources: false,
+  lostAddresses: new Map(),
   ...parts,
 });
 

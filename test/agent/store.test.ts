@@ -72,6 +72,21 @@ describe('Store', () => {
         expected: ['ipv4 service default/web'],
       },
       {
+        name: 'another Service that takes an address of it',
+        before: () => setService('web', { clusterIPs: ['10.96.0.2'], externalIPs: ['198.51.100.7', '10.96.0.3'] }),
+        change: () => setService('api', { clusterIPs: ['10.96.0.3'] }),
+        expected: ['ipv4 service default/api', 'ipv4 service default/web'],
+      },
+      {
+        name: 'another Service that gives an address back',
+        before: () => {
+          setService('web', { clusterIPs: ['10.96.0.2'], externalIPs: ['198.51.100.7'] });
+          setService('api', { clusterIPs: ['10.96.0.3'], externalIPs: ['198.51.100.7'] });
+        },
+        change: () => setService('api', { clusterIPs: ['10.96.0.3'] }),
+        expected: ['ipv4 service default/api', 'ipv4 service default/web'],
+      },
+      {
         name: 'a Service deleted',
         before: () => setService('web'),
         change: () => store.removeService('default/web'),

@@ -19,6 +19,7 @@ describe('decodeService', () => {
         namespace: 'default',
         name: 'web',
         uid: 'u1',
+        createdAt: Number.MAX_SAFE_INTEGER,
         type: 'ClusterIP',
         clusterIPs: ['10.96.0.1'],
         externalIPs: [],

@@ -8,6 +8,31 @@ const packets = 'test/scenarios/iptables.test.ts';
 
 export const modelMutants: readonly Mutant[] = [
   {
+    name: 'a guest takes the cluster IP of another Service',
+    file: 'src/model/addressClaims.ts',
+    find: 'if (byClusterIP !== undefined &&',
+    replace: 'if (byClusterIP === address &&',
+    test: 'test/model/addressClaims.test.ts',
+    killer: "settles: an external IP that is another's cluster IP is the cluster IP's, also where it is younger",
+  },
+  {
+    name: 'who loses an address is not planned again',
+    file: 'src/agent/watch/store.ts',
+    find: 'for (const other of this.#claims.update(key, before, record)) this.#report(other, [this.#services.get(other)]);',
+    replace: 'this.#claims.update(key, before, record);',
+    test: 'test/agent/store.test.ts',
+    killer: 'another Service that takes an address of it',
+  },
+  {
+    name: 'source ranges of one family leave the other open',
+    file: 'src/model/servicePorts.ts',
+    find: 'restrictsSources: service.loadBalancerSourceRanges.length > 0',
+    replace: 'restrictsSources: ofFamily(service.loadBalancerSourceRanges).length > 0',
+    test: 'test/backend/iptables/golden.test.ts',
+    killer: 'source ranges of one family',
+  },
+
+  {
     name: 'terminating endpoints count as ready',
     file: 'src/model/endpoints.ts',
     find: 'candidates.filter((endpoint) => endpoint.ready);',
@@ -105,7 +130,7 @@ export const modelMutants: readonly Mutant[] = [
   },
   {
     name: 'every external IP is served',
-    file: 'src/model/servicePorts.ts',
+    file: 'src/model/externalIPs.ts',
     find: 'externalIPs.filter((address) => allowed.some((cidr) => cidrContains(cidr, address)))',
     replace: '(allowed, externalIPs)',
     test: servicePorts,

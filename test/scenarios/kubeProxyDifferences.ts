@@ -36,8 +36,9 @@ export const differences: readonly Difference[] = [
   },
 ];
 
-/** Scenarios that no API server of today would let into the cluster: kube-proxy cannot be asked. */
+/** Scenarios that kube-proxy is not asked, and why. */
 export const notAsked: Readonly<Record<string, string>> = {
+  'an address that two Services claim': 'kube-proxy serves the one or the other, by the order of a map',
   'addresses in an old spelling': 'the API server refuses new objects with such addresses, and keeps those that it has',
 };
 

@@ -168,6 +168,36 @@ export const policyTable: readonly Scenario[] = [
     ],
   },
   {
+    name: 'an address that two Services claim',
+    item: 'external IPs',
+    objects: [
+      single('owner', 82),
+      single('guest', 83, {
+        pods: ['podB'],
+        spec: { externalIPs: [...Object.values(clusterIP(82)), '198.51.100.83', '2001:db8:3::83'] },
+      }),
+      single('later', 84, {
+        pods: ['podB'],
+        spec: { externalIPs: ['198.51.100.83', '2001:db8:3::83'], type: 'ClusterIP' },
+      }),
+    ],
+    config: { externalIPs: { allowedCIDRs: ['0.0.0.0/0', '::/0'] } },
+    rows: [
+      {
+        name: "a cluster IP that is another's external IP",
+        from: 'podB',
+        to: clusterIP(82),
+        expect: kept('podA')('podB'),
+      },
+      {
+        name: 'the cluster IP of the one that named it',
+        from: 'podA',
+        to: clusterIP(83),
+        expect: kept('podB')('podA'),
+      },
+    ],
+  },
+  {
     name: 'NodePorts on chosen addresses',
     item: 'nodePorts.addresses',
     objects: [single('chosen', 90, { ports: nodePort(30_090), spec: { type: 'NodePort' } })],

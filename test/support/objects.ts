@@ -3,6 +3,7 @@
  */
 export interface ServiceOptions {
   readonly clusterIPs?: readonly string[];
+  readonly externalIPs?: readonly string[];
   readonly port?: number;
   readonly protocol?: 'TCP' | 'UDP';
   readonly labels?: Readonly<Record<string, string>>;
@@ -10,13 +11,19 @@ export interface ServiceOptions {
 
 export function service(
   name: string,
-  { clusterIPs = ['10.96.0.10'], port = 80, protocol = 'TCP', labels = {} }: ServiceOptions = {},
+  { clusterIPs = ['10.96.0.10'], externalIPs = [], port = 80, protocol = 'TCP', labels = {} }: ServiceOptions = {},
 ): object {
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace: 'default', uid: `uid-${name}`, labels, resourceVersion: '1' },
-    spec: { type: 'ClusterIP', clusterIP: clusterIPs[0], clusterIPs, ports: [{ name: 'http', protocol, port }] },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: clusterIPs[0],
+      clusterIPs,
+      externalIPs,
+      ports: [{ name: 'http', protocol, port }],
+    },
   };
 }
 

@@ -2,6 +2,7 @@
  * Kubernetes objects for the scenarios, as the API server would hand them out: dual stack, decoded by the product's own
  * decoders.
  */
+import { addressClaimsOf } from '../../src/model/addressClaims.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
@@ -171,5 +172,6 @@ export function stateOf(
       sliceObjects(manifest).flatMap((object) => valid(decodeEndpointSlice(object)) ?? []),
     );
   }
-  return serviceStateOf({ services, slices, node, config: { ...defaultConfig, ...config }, family });
+  const claims = addressClaimsOf(services);
+  return serviceStateOf({ services, slices, node, config: { ...defaultConfig, ...config }, family, claims });
 }

@@ -7,6 +7,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
+import { AddressClaims } from '../../model/addressClaims.ts';
 import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
 import type { Decoded, Problem } from '../../model/fields.ts';
 import { familyOf, type IPFamily } from '../../model/ipFamily.ts';
@@ -42,6 +43,8 @@ export class Store {
   #node: NodeRecord | undefined;
   #listener: StoreListener | undefined;
   readonly #services = new Map<ServiceKey, ServiceRecord>();
+  /** Follows `#services`. */
+  readonly #claims = new AddressClaims(this.#services);
   readonly #slicesOf = new Map<ServiceKey, readonly EndpointSliceRecord[]>();
   /** By the slice's own `namespace/name`. */
   readonly #slices = new Map<string, EndpointSliceRecord>();
@@ -86,8 +89,8 @@ export class Store {
     if (record === undefined) this.#services.delete(key);
     else if (isDeepStrictEqual(record, before)) return;
     else this.#services.set(key, record);
-    for (const family of familiesOf([before, record]))
-      this.#listener?.onChange({ family, service: key, kind: 'service' });
+    this.#report(key, [before, record]);
+    for (const other of this.#claims.update(key, before, record)) this.#report(other, [this.#services.get(other)]);
   }
 
   removeService(key: ServiceKey): void {
@@ -125,7 +128,12 @@ export class Store {
 
   /** A view, not a copy: `ports` answers with what is known when it is asked. */
   state(family: IPFamily, node: NodeRecord, config: NodeConfig): ServiceState {
-    return serviceStateOf({ services: this.#services, slices: this.#slicesOf, node, config, family });
+    const [services, slices, claims] = [this.#services, this.#slicesOf, this.#claims];
+    return serviceStateOf({ services, slices, node, config, family, claims });
+  }
+
+  #report(service: ServiceKey, records: readonly (ServiceRecord | undefined)[]): void {
+    for (const family of familiesOf(records)) this.#listener?.onChange({ family, service, kind: 'service' });
   }
 
   #deleteSlice(key: string, record: EndpointSliceRecord): void {

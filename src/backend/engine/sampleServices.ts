@@ -58,6 +58,7 @@ function sampleService(policy: TrafficPolicy, nodePort: number, family: IPFamily
     namespace,
     name: policy.toLowerCase(),
     uid: '',
+    createdAt: 0,
     type: 'LoadBalancer',
     clusterIPs: [service],
     externalIPs: [],

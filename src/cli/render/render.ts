@@ -12,7 +12,9 @@ import { decodeNode } from '../../model/decodeNode.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import type { NodeRecord } from '../../model/node.ts';
 import { familiesOf } from '../../model/nodeAddresses.ts';
-import { allowedExternalIPs, familiesWithoutRange } from '../../model/servicePorts.ts';
+import { addressClaimsOf } from '../../model/addressClaims.ts';
+import { allowedExternalIPs } from '../../model/externalIPs.ts';
+import { familiesWithoutRange } from '../../model/servicePorts.ts';
 import { serviceStateOf } from '../../model/serviceState.ts';
 import { collectObjects, type ClusterObjects } from './clusterObjects.ts';
 import { readManifests, type Manifests } from './manifests.ts';
@@ -79,6 +81,7 @@ export function renderManifests(
       ...notes,
       ...externalIPNotes(objects, config),
       ...sourceRangeNotes(objects),
+      ...claimNotes(objects, config),
       ...familyNotes(node, objects, flags),
     ],
     problems: [],
@@ -125,7 +128,10 @@ function formatRules(
   flags: FormatFlags,
 ): string {
   const families = selectedFamilies(node, flags);
-  const [first, ...others] = families.map((family) => serviceStateOf({ services, slices, node, config, family }));
+  const claims = addressClaimsOf(services);
+  const [first, ...others] = families.map((family) =>
+    serviceStateOf({ services, slices, node, config, family, claims }),
+  );
   const all = first === undefined ? [] : render(first, ...others);
   const inputs = all.filter(({ tool }) => flags.tool === undefined || tool === flags.tool);
   if (inputs.length === 0)
@@ -160,6 +166,21 @@ function externalIPNotes({ services }: ClusterObjects, config: NodeConfig): stri
           `Service ${key}: spec.externalIPs ${ignored.join(', ')} not served: spec.externalIPs.allowedCIDRs of the ProxyConfig must hold them`,
         ];
   });
+}
+
+/** Addresses that several Services claim, and whose they are. */
+function claimNotes({ services }: ClusterObjects, config: NodeConfig): string[] {
+  const claims = addressClaimsOf(services);
+  return [...services].flatMap(([key, { externalIPs, loadBalancerIPs, ports }]) =>
+    ports.flatMap((port) =>
+      [...allowedExternalIPs(externalIPs, config), ...loadBalancerIPs].flatMap((address) => {
+        const owner = claims.ownerOf(address, port, config);
+        return owner === undefined || owner === key
+          ? []
+          : [`Service ${key}: not served at ${address} port ${port.port}/${port.protocol}, which is ${owner}'s`];
+      }),
+    ),
+  );
 }
 
 /** What a Service with source ranges of one family may not expect of the other. */

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ProxyConfig } from '../../api/generated/proxyConfig.ts';
 import { decodeService } from '../../model/decodeService.ts';
 import type { ServiceRecord } from '../../model/service.ts';
-import { allowedExternalIPs } from '../../model/servicePorts.ts';
+import { allowedExternalIPs } from '../../model/externalIPs.ts';
 import type { ServiceNote } from './serviceEvents.ts';
 
 /** What matters of a Service that has external IPs. */
