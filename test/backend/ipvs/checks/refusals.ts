@@ -1,6 +1,7 @@
 /** What the tools refuse, and who is left out for it. */
 import assert from 'node:assert/strict';
 import { basename } from 'node:path';
+import type { SyncResult } from '../../../../src/backend/backend.ts';
 import type { RunCommand } from '../../../../src/system/command.ts';
 import { CommandError } from '../../../../src/system/command.ts';
 import type { Check, Node } from './node.ts';
@@ -13,12 +14,17 @@ export const refusalChecks: readonly Check[] = [
       const refused = { ipvsadm: '10.96.0.2', ipset: '10.96.0.3', ip: '10.96.0.4' };
       const { backend } = nodeWith(refusing(node.run, refused));
       const all = [1, 2, 3, 4, 5].map((index) => web(index));
-      assertQuarantined(await syncAll({ backend }, all), ['default/web-2', 'default/web-3', 'default/web-4']);
+      assertQuarantined(await searched(await syncAll({ backend }, all), { backend }, all), [
+        'default/web-2',
+        'default/web-3',
+        'default/web-4',
+      ]);
       assert.deepEqual(await served(node), ['10.96.0.1', '10.96.0.5']);
       assert.equal(await backend.findDrift(signal), undefined);
       Object.assign(refused, { ipset: '10.96.0.6' });
       const changed = new Set(['default/web-3', 'default/web-6']);
-      assertQuarantined(await backend.sync({ state: ipvsState([...all, web(6)]), changed, signal }), [
+      const change = await backend.sync({ state: ipvsState([...all, web(6)]), changed, signal });
+      assertQuarantined(await searched(change, { backend }, [...all, web(6)]), [
         'default/web-2',
         'default/web-4',
         'default/web-6',
@@ -35,19 +41,28 @@ export const refusalChecks: readonly Check[] = [
     },
   },
   {
-    name: 'a line that ipvsadm refuses fails the sync where no Service is to blame, also when it is not the last',
+    name: 'a line that ipvsadm refuses leads to a full write where no Service is to blame, also when it is not the last',
     run: async (node) => {
       await syncAll(node, [web(1)]);
       await node.tool('ipvsadm', ['-A', '-t', '10.96.0.2:80', '-s', 'lc']);
-      await assert.rejects(
-        node.backend.sync({ state: ipvsState([web(1), web(2)]), changed: new Set(['default/web-2']), signal }),
-        /ipvsadm failed/,
-      );
-      await syncAll(node, [web(1), web(2)]);
+      const state = ipvsState([web(1), web(2)]);
+      const { full, quarantined } = await node.backend.sync({ state, changed: new Set(['default/web-2']), signal });
+      assert.deepEqual({ full, quarantined }, { full: true, quarantined: [] });
       assert.match(await node.tool('ipvsadm', ['-Sn']), /^-A -t 10\.96\.0\.2:80 -s rr$/m);
     },
   },
 ];
+
+/** What comes of the syncs that a sync loop would make until all who are refused are known: the kernel is slow here. */
+async function searched(
+  first: SyncResult,
+  { backend }: Pick<Node, 'backend'>,
+  manifests: Parameters<typeof syncAll>[1],
+): Promise<SyncResult> {
+  let result = first;
+  for (let sync = 0; (result.untried ?? 0) > 0 && sync < 10; sync += 1) result = await syncAll({ backend }, manifests);
+  return result;
+}
 
 /** Each tool changes nothing and fails when its input holds the word. */
 function refusing(run: RunCommand, refused: Readonly<Record<string, string>>): RunCommand {
