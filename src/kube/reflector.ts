@@ -8,6 +8,7 @@
 import { ApiError, errorFromStatus, isGone, isUnreachable, retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff, pause } from './backoff.ts';
 import type { KubeClient, Query } from './client.ts';
+import { isOlderVersion } from './resourceVersion.ts';
 import type { WatchEvent } from './watchLines.ts';
 
 export interface ReflectorOptions<Item> {
@@ -152,7 +153,7 @@ class ListWatch<Item> implements Reflector {
       const token = page.metadata.continue ?? '';
       // The server makes the next page while this one is decoded.
       next = token === '' ? undefined : this.#page(token);
-      if (isOlder(resourceVersion, this.#resourceVersion)) this.#forgetVersions();
+      if (isOlderVersion(resourceVersion, this.#resourceVersion)) this.#forgetVersions();
       for (const item of page.items ?? []) {
         seen.add(keyOf(item.metadata));
         this.#observe(item.metadata, item);
@@ -211,7 +212,7 @@ class ListWatch<Item> implements Reflector {
   #receive(event: WatchEvent): void {
     if (event.type === 'ERROR') throw errorFromStatus(event.object, 0);
     const { metadata } = event.object as { metadata: Metadata };
-    if (isOlder(metadata.resourceVersion, this.#resourceVersion))
+    if (isOlderVersion(metadata.resourceVersion, this.#resourceVersion))
       throw new HistoryWentBack(this.#resourceVersion, metadata.resourceVersion);
     switch (event.type) {
       case 'ADDED':
@@ -289,12 +290,4 @@ function knownAs({ uid, resourceVersion }: Pick<Metadata, 'uid' | 'resourceVersi
 
 function uidOf(known: Known): string {
   return known.slice(known.indexOf(' ') + 1);
-}
-
-/**
- * Since Kubernetes 1.35 (KEP-5504) versions of one kind of object may be compared as numbers; before that they are in
- * practice.
- */
-function isOlder(version: string, than: string): boolean {
-  return than !== '' && Number(version) < Number(than);
 }
