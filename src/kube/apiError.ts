@@ -58,6 +58,8 @@ export const isConflict = (error: unknown): boolean =>
   hasStatus(error, 409) && !isAlreadyExists(error) && !isFieldManagerConflict(error);
 /** An object of the name that was to be created is there. */
 export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 'AlreadyExists');
+/** A watch brought an object that is not of its kind: nothing it says can be relied on. */
+export const isNotAnEvent = (error: unknown): boolean => hasReason(error, 'NotAnEvent');
 /** Another field manager owns what a server-side apply without `force` would change: one of them has to let go. */
 export const isFieldManagerConflict = (error: unknown): boolean => hasReason(error, fieldManagerConflict);
 

@@ -7,6 +7,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import { ApiError, errorFromStatus, unreachable } from './apiError.ts';
+import { fieldOf } from './fieldOf.ts';
 import type { KubeConfig } from './kubeConfig.ts';
 import { parseLines, type WatchEvent } from './watchLines.ts';
 
@@ -16,7 +17,8 @@ export interface KubeClient {
   readonly server: string;
   /**
    * The body of the response to a GET, taken to be a `T`; `path` as on the API server, e.g. `/api/v1/services`. Throws
-   * ApiError on any status over 299 and where no readable response came, also when the signal fires.
+   * ApiError on any status over 299, for a Status instead of an object, and where no readable response came, also when
+   * the signal fires.
    */
   get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>;
   /** The body of the response to a write, taken to be a `T`. Throws ApiError as `get` does. */
@@ -108,7 +110,7 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
       const response = await open({ ...exchange, signal });
       const body = await text(response);
       if (isFailure(response)) throw refusal(response, body);
-      return JSON.parse(body) as T;
+      return answered(exchange.method, JSON.parse(body)) as T;
     } catch (error) {
       throw classify(exchange, error);
     }
@@ -142,6 +144,17 @@ function classify({ method, path }: Pick<Exchange, 'method' | 'path'>, error: un
   if (error instanceof ApiError) return error;
   const why = error instanceof Error ? error.message : String(error);
   return unreachable(`${method} ${path}: ${why}`, error);
+}
+
+/**
+ * The object in a response with a status of success. Throws where it is none, and the error in a Status that says that
+ * the request failed; to a GET no Status is an answer.
+ */
+function answered(method: Method, body: unknown): unknown {
+  if (typeof body !== 'object' || body === null) throw new Error('the answer is no object');
+  const isRefused = fieldOf(body, 'kind') === 'Status' && (method === 'GET' || fieldOf(body, 'status') === 'Failure');
+  if (isRefused) throw errorFromStatus(body, 0);
+  return body;
 }
 
 const isFailure = (response: http.IncomingMessage): boolean => (response.statusCode ?? 0) > 299;

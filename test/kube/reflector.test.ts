@@ -232,7 +232,12 @@ describe('Reflector', () => {
 
     const older = {
       type: 'MODIFIED',
-      object: { metadata: { name: 'c', namespace: 'ns', uid: 'uid-c', resourceVersion: '51' }, data: 'c' },
+      object: {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'c', namespace: 'ns', uid: 'uid-c', resourceVersion: '51' },
+        data: 'c',
+      },
     };
     test.each([
       { name: 'as a watch shows', now: 102, happens: () => server.send(older) },
