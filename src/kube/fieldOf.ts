@@ -4,6 +4,7 @@
  */
 export function fieldOf(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+  // oxlint-disable-next-line own/keys -- asked before
   return (value as Readonly<Record<string, unknown>>)[name];
 }
 
