@@ -6,6 +6,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
+import { createConnectionPool } from './connectionPool.ts';
 import { ApiError, errorFromStatus, unreachable } from './apiError.ts';
 import { fieldOf } from './fieldOf.ts';
 import type { KubeConfig } from './kubeConfig.ts';
@@ -65,14 +66,11 @@ interface Exchange {
   readonly signal: AbortSignal;
 }
 
-/** A client that connects with its first request, and asks `config.token` for each. */
+/** A client that connects with its first request, and asks `config` for token and certificates for each. */
 export function createKubeClient(config: KubeConfig, options: KubeClientOptions = {}): KubeClient {
   const { requestTimeoutMs = 30_000, watchSilenceMs = 75_000, userAgent = 'proxyconfig', onDate } = options;
   const secure = config.server.startsWith('https:');
-  // `timeout` is for idle connections: one that a firewall has forgotten must not be used again.
-  const agent = secure
-    ? new https.Agent({ keepAlive: true, timeout: 30_000, ...config.tls })
-    : new http.Agent({ keepAlive: true, timeout: 30_000 });
+  const pool = createConnectionPool(config);
 
   function open(exchange: Exchange): Promise<http.IncomingMessage> {
     const headers: http.OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': userAgent };
@@ -90,7 +88,7 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
       };
       const outgoing = (secure ? https : http).request(
         url,
-        { agent, method: exchange.method, headers, signal: exchange.signal },
+        { agent: pool.agent(), method: exchange.method, headers, signal: exchange.signal },
         onResponse,
       );
       outgoing.setTimeout(watchSilenceMs, () =>
@@ -136,7 +134,7 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
     send: (method, path, { body, contentType, query } = {}) =>
       request({ method, path, query, contentType, body: body === undefined ? undefined : JSON.stringify(body) }),
     watch,
-    close: () => Promise.resolve(agent.destroy()),
+    close: () => Promise.resolve(pool.close()),
   };
 }
 
