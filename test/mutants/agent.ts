@@ -53,6 +53,14 @@ export const agentMutants: readonly Mutant[] = [
     killer: 'runAgent writes nothing before',
   },
   {
+    name: 'a configuration counts as saved before it is',
+    file: 'src/agent/config/savedConfig.ts',
+    find: '        await saveConfig(this.#options.stateDirectory, wanted);\n        this.#saved = wanted;\n',
+    replace: '        this.#saved = wanted;\n        await saveConfig(this.#options.stateDirectory, wanted);\n',
+    test: 'test/agent/savedConfig.test.ts',
+    killer: 'SavedConfig a full disk: it is told and tried again, until it is saved',
+  },
+  {
     name: 'a refused configuration takes the one in force away',
     file: 'src/agent/config/configController.ts',
     find: 'if (dataplane.status.accepted === undefined) await this.#fallBack();',
