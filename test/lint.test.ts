@@ -26,6 +26,18 @@ const faults: readonly { name: string; file: string; text: string; rule: string 
     rule: 'no-restricted-imports',
   },
   {
+    name: 'a key of somebody else looked up with what it inherits',
+    file: 'src/model/inherited.ts',
+    text: 'export function label(labels: Record<string, string>, key: string): unknown {\n  return labels[key];\n}\n',
+    rule: 'own(keys)',
+  },
+  {
+    name: 'a key of somebody else asked for with what it inherits',
+    file: 'src/agent/watch/inherited.ts',
+    text: 'export function has(labels: object, key: string): boolean {\n  return key in labels;\n}\n',
+    rule: 'own(keys)',
+  },
+  {
     name: 'the environment read outside of config.ts',
     file: 'src/agent/environment.ts',
     text: "export const home = process.env['HOME'];\n",
@@ -170,7 +182,7 @@ const repository = join(import.meta.dirname, '..');
 async function findingsIn(files: ReadonlyMap<string, string>): Promise<readonly string[]> {
   const tree = await mkdtemp(join(tmpdir(), 'lint-'));
   try {
-    for (const name of ['.oxlintrc.json', 'tsconfig.json', 'package.json'])
+    for (const name of ['.oxlintrc.json', '.ci/ownKeys.ts', 'tsconfig.json', 'package.json'])
       await cp(join(repository, name), join(tree, name));
     await symlink(join(repository, 'node_modules'), join(tree, 'node_modules'));
     for (const [file, text] of files) {

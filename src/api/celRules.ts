@@ -7,6 +7,7 @@
  */
 import { Environment } from '@marcbachmann/cel-js';
 import ipaddr from 'ipaddr.js';
+import { ipv6Parts } from './ipv6Parts.ts';
 
 /** Whether a value (`self` in CEL) satisfies a rule. */
 export type RuleCheck = (rule: string, self: unknown) => boolean;
@@ -94,12 +95,15 @@ function asCelValue(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, asCelValue(child)]));
 }
 
-/** Strict as Go's netip: no leading zeros, no zone, and neither short IPv4 forms nor IPv4-mapped IPv6. */
+/** Strict as Go's netip: no leading zeros beyond four digits, no zone, and neither short IPv4 forms nor IPv4-mapped IPv6. */
 function parseIP(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
-  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
-  const address = ipaddr.IPv6.parse(text);
-  return address.isIPv4MappedAddress() ? undefined : address;
+  const [, embedded] = /([^:]*\.[^:]*)$/.exec(text) ?? [];
+  if (/[\da-f]{5}/i.test(text) || (embedded !== undefined && !ipaddr.IPv4.isValidFourPartDecimal(embedded)))
+    return undefined;
+  const parts = ipv6Parts(text);
+  const address = parts && new ipaddr.IPv6([...parts]);
+  return address?.isIPv4MappedAddress() === true ? undefined : address;
 }
 
 function parseCIDR(text: string): CIDR | undefined {

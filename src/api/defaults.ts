@@ -2,6 +2,7 @@
  * Defaults as the API server fills them in, from the CRDs' own schemas.
  */
 import type { CrdSchema } from './crdSchema.ts';
+import { ownValue } from './ownValue.ts';
 import { isRecord } from './isRecord.ts';
 import { nodeConfigOf, type NodeConfig } from './nodeConfig.ts';
 import type { ProxyConfig } from './generated/proxyConfig.ts';
@@ -31,11 +32,11 @@ export function builtInConfig(): NodeConfig {
 /** `field:` with nothing after it is null in YAML, and counts as absent where there is a default. */
 function absentDefaults(record: Readonly<Record<string, unknown>>, schema: CrdSchema): Record<string, unknown> {
   const absent = Object.entries(schema.properties ?? {}).filter(
-    ([name, child]) => child.default !== undefined && (record[name] ?? null) === null,
+    ([name, child]) => child.default !== undefined && (ownValue(record, name) ?? null) === null,
   );
   return Object.fromEntries(absent.map(([name, child]) => [name, structuredClone(child.default)]));
 }
 
 function schemaOf(name: string, schema: CrdSchema): CrdSchema {
-  return schema.properties?.[name] ?? schema.additionalProperties ?? {};
+  return ownValue(schema.properties, name) ?? schema.additionalProperties ?? {};
 }

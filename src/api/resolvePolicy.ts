@@ -5,6 +5,7 @@
  * as it will on the cluster.
  */
 import type { ProxyConfig } from './generated/proxyConfig.ts';
+import { ownValue } from './ownValue.ts';
 
 /** metav1.LabelSelector, matched against a Node's labels. */
 export type NodeSelector = NonNullable<ProxyConfig['spec']['nodeSelector']>;
@@ -55,15 +56,15 @@ function governs(selector: NodeSelector | undefined, nodeLabels: Labels): boolea
 
 /** Kubernetes' LabelSelector: every term must hold; an empty or absent selector matches everything. */
 export function matches(selector: NodeSelector | undefined, labels: Labels): boolean {
-  const equal = Object.entries(selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
+  const equal = Object.entries(selector?.matchLabels ?? {}).every(([key, value]) => ownValue(labels, key) === value);
   return equal && (selector?.matchExpressions ?? []).every((requirement) => holds(requirement, labels));
 }
 
 function holds({ key, operator, values = [] }: Requirement, labels: Labels): boolean {
-  return operators[operator](labels[key], values);
+  return ownValue(operators, operator)?.(ownValue(labels, key), values) ?? false;
 }
 
-/** `NotIn` also holds for a label that is absent, as in Kubernetes' own selectors. */
+/** An operator that is none of these holds for no node. `NotIn` also holds for a label that is absent, as in Kubernetes' own selectors. */
 const operators: Record<Requirement['operator'], (value: string | undefined, values: readonly string[]) => boolean> = {
   In: (value, values) => value !== undefined && values.includes(value),
   NotIn: (value, values) => value === undefined || !values.includes(value),

@@ -8,6 +8,7 @@
 import { createRuleCheck, type RuleCheck } from './celRules.ts';
 import type { CrdSchema } from './crdSchema.ts';
 import { withDefaults } from './defaults.ts';
+import { ownValue } from './ownValue.ts';
 import { isRecord } from './isRecord.ts';
 import { proxyconfigSchema } from './generated/schemas.ts';
 
@@ -81,7 +82,7 @@ function visitItems(items: readonly unknown[], schema: CrdSchema, field: string,
 function identityOf(item: unknown, schema: CrdSchema): unknown {
   if (schema['x-kubernetes-list-type'] === 'set') return item;
   if (schema['x-kubernetes-list-type'] !== 'map' || !isRecord(item)) return Symbol('unlike any other');
-  return JSON.stringify(schema['x-kubernetes-list-map-keys']?.map((key) => item[key]));
+  return JSON.stringify(schema['x-kubernetes-list-map-keys']?.map((key) => ownValue(item, key)));
 }
 
 function visitProperties(
@@ -92,11 +93,14 @@ function visitProperties(
 ): void {
   const child = (name: string): string => (field === '' ? name : `${field}.${name}`);
   for (const name of schema.required ?? []) {
-    if (record[name] === undefined)
-      walk.violations.push({ field: child(name), message: `is required${allowedValues(schema.properties?.[name])}` });
+    if (ownValue(record, name) === undefined)
+      walk.violations.push({
+        field: child(name),
+        message: `is required${allowedValues(ownValue(schema.properties, name))}`,
+      });
   }
   for (const [name, value] of Object.entries(record)) {
-    const known = schema.properties?.[name] ?? schema.additionalProperties;
+    const known = ownValue(schema.properties, name) ?? schema.additionalProperties;
     if (known !== undefined) visit(value, known, child(name), walk);
     else if (schema['x-kubernetes-preserve-unknown-fields'] !== true) {
       walk.violations.push({ field: child(name), message: `is not a field${knownFields(schema)}` });
@@ -111,7 +115,7 @@ function visitRules(value: unknown, schema: CrdSchema, field: string, walk: Walk
 }
 
 function wrongType(value: unknown, schema: CrdSchema): string | undefined {
-  const type = types[schema['x-kubernetes-int-or-string'] === true ? 'int-or-string' : (schema.type ?? 'any')];
+  const type = ownValue(types, schema['x-kubernetes-int-or-string'] === true ? 'int-or-string' : schema.type);
   return type === undefined || type.holds(value) ? undefined : `must be ${type.name}`;
 }
 

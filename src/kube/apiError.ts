@@ -1,3 +1,5 @@
+import { fieldOf, textOf } from './fieldOf.ts';
+
 /**
  * What went wrong between us and the API server, classified once.
  */
@@ -9,7 +11,7 @@ export class ApiError extends Error {
    * `FieldManagerConflict`. `Unreachable` with status 0.
    */
   readonly reason: string;
-  /** From the header Retry-After or the Status object; undefined where neither says it. */
+  /** From the header Retry-After or the Status object: 0 to 60; undefined where neither has a number of seconds. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(details: ApiErrorDetails, options?: ErrorOptions) {
@@ -17,7 +19,7 @@ export class ApiError extends Error {
     this.name = 'ApiError';
     this.status = details.status;
     this.reason = details.reason;
-    this.retryAfterSeconds = details.retryAfterSeconds;
+    this.retryAfterSeconds = boundedSeconds(details.retryAfterSeconds);
   }
 }
 
@@ -26,9 +28,15 @@ export interface ApiErrorDetails {
   readonly status: number;
   readonly reason: string;
   readonly message: string;
-  readonly retryAfterSeconds?: number | undefined;
+  /** What is no number of at least 0 counts as absent, more than 60 as 60. */
+  readonly retryAfterSeconds?: unknown;
 }
 
+/**
+ * No API server is busy for longer than this, and nobody is to be kept away for a day by a proxy that says so. A timer
+ * of over 24 days would fire at once.
+ */
+const maxRetryAfterSeconds = 60;
 const fieldManagerConflict = 'FieldManagerConflict';
 const hasReason = (error: unknown, reason: string): boolean => error instanceof ApiError && error.reason === reason;
 const hasStatus = (error: unknown, status: number): boolean => error instanceof ApiError && error.status === status;
@@ -50,15 +58,18 @@ export const isConflict = (error: unknown): boolean =>
   hasStatus(error, 409) && !isAlreadyExists(error) && !isFieldManagerConflict(error);
 /** An object of the name that was to be created is there. */
 export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 'AlreadyExists');
+/** A watch brought an object that is not of its kind: nothing it says can be relied on. */
+export const isNotAnEvent = (error: unknown): boolean => hasReason(error, 'NotAnEvent');
 /** Another field manager owns what a server-side apply without `force` would change: one of them has to let go. */
 export const isFieldManagerConflict = (error: unknown): boolean => hasReason(error, fieldManagerConflict);
 
 /**
- * Milliseconds for which the API server asks not to be asked again (Retry-After); found also where the ApiError is the
+ * Milliseconds to wait before the API server is asked again: what it asks for (Retry-After), lengthened by up to a
+ * fifth, so that all that were told the same do not come back at the same moment. Found also where the ApiError is the
  * cause of the error or one of an AggregateError's, of which the longest counts. 0 where it does not ask.
  */
 export function retryAfterMs(error: unknown): number {
-  if (error instanceof ApiError) return (error.retryAfterSeconds ?? 0) * 1000;
+  if (error instanceof ApiError) return (error.retryAfterSeconds ?? 0) * 1000 * (1 + Math.random() / 5);
   if (error instanceof AggregateError) return Math.max(0, ...error.errors.map(retryAfterMs));
   return error instanceof Error ? retryAfterMs(error.cause) : 0;
 }
@@ -68,13 +79,13 @@ export function retryAfterMs(error: unknown): number {
  * which `httpStatus` is 0 and the object's own code counts. Messages are cut at 1024 characters.
  */
 export function errorFromStatus(body: unknown, httpStatus: number, retryAfterHeader?: string): ApiError {
-  const status = asStatus(body);
-  const code = httpStatus > 299 ? httpStatus : (status.code ?? 500);
+  const status = textOf(body, 'kind') === 'Status' ? body : undefined;
+  const code = httpStatus > 299 ? httpStatus : errorCode(fieldOf(status, 'code'));
   return new ApiError({
     status: code,
-    reason: isOfFieldManagers(status) ? fieldManagerConflict : (status.reason ?? `HTTP${code}`),
-    message: (status.message ?? `the API server answered ${code}`).slice(0, 1024),
-    retryAfterSeconds: seconds(retryAfterHeader) ?? status.details?.retryAfterSeconds,
+    reason: isOfFieldManagers(status) ? fieldManagerConflict : (textOf(status, 'reason') ?? `HTTP${code}`),
+    message: (textOf(status, 'message') ?? `the API server answered ${code}`).slice(0, 1024),
+    retryAfterSeconds: seconds(retryAfterHeader) ?? fieldOf(fieldOf(status, 'details'), 'retryAfterSeconds'),
   });
 }
 
@@ -83,25 +94,23 @@ export function unreachable(message: string, cause: unknown): ApiError {
   return new ApiError({ status: 0, reason: 'Unreachable', message }, { cause });
 }
 
-interface StatusBody {
-  readonly code?: number;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly details?: {
-    readonly retryAfterSeconds?: number;
-    readonly causes?: readonly { readonly reason?: string }[];
-  };
+function isOfFieldManagers(status: unknown): boolean {
+  const causes = fieldOf(fieldOf(status, 'details'), 'causes');
+  return Array.isArray(causes) && fieldOf(causes[0], 'reason') === fieldManagerConflict;
 }
 
-function isOfFieldManagers({ details }: StatusBody): boolean {
-  return details?.causes?.[0]?.reason === fieldManagerConflict;
+/** 500 where it is no status of an error. */
+function errorCode(code: unknown): number {
+  return typeof code === 'number' && code > 299 && code < 600 ? code : 500;
 }
 
-function asStatus(body: unknown): StatusBody {
-  const isStatus = typeof body === 'object' && body !== null && 'kind' in body && body.kind === 'Status';
-  return isStatus ? (body as StatusBody) : {};
-}
-
+/** Of the header's two forms the one that API servers send; the other is a date. */
 function seconds(header: string | undefined): number | undefined {
-  return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) : undefined;
+  return header !== undefined && /^\d+$/.test(header) ? Number(header) : undefined;
+}
+
+function boundedSeconds(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+    ? Math.min(value, maxRetryAfterSeconds)
+    : undefined;
 }

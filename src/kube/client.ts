@@ -6,7 +6,9 @@
 import http from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
+import { createConnectionPool } from './connectionPool.ts';
 import { ApiError, errorFromStatus, unreachable } from './apiError.ts';
+import { fieldOf } from './fieldOf.ts';
 import type { KubeConfig } from './kubeConfig.ts';
 import { parseLines, type WatchEvent } from './watchLines.ts';
 
@@ -16,7 +18,8 @@ export interface KubeClient {
   readonly server: string;
   /**
    * The body of the response to a GET, taken to be a `T`; `path` as on the API server, e.g. `/api/v1/services`. Throws
-   * ApiError on any status over 299 and where no readable response came, also when the signal fires.
+   * ApiError on any status over 299, for a Status instead of an object, and where no readable response came, also when
+   * the signal fires.
    */
   get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>;
   /** The body of the response to a write, taken to be a `T`. Throws ApiError as `get` does. */
@@ -63,14 +66,11 @@ interface Exchange {
   readonly signal: AbortSignal;
 }
 
-/** A client that connects with its first request, and asks `config.token` for each. */
+/** A client that connects with its first request, and asks `config` for token and certificates for each. */
 export function createKubeClient(config: KubeConfig, options: KubeClientOptions = {}): KubeClient {
   const { requestTimeoutMs = 30_000, watchSilenceMs = 75_000, userAgent = 'proxyconfig', onDate } = options;
   const secure = config.server.startsWith('https:');
-  // `timeout` is for idle connections: one that a firewall has forgotten must not be used again.
-  const agent = secure
-    ? new https.Agent({ keepAlive: true, timeout: 30_000, ...config.tls })
-    : new http.Agent({ keepAlive: true, timeout: 30_000 });
+  const pool = createConnectionPool(config);
 
   function open(exchange: Exchange): Promise<http.IncomingMessage> {
     const headers: http.OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': userAgent };
@@ -88,7 +88,7 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
       };
       const outgoing = (secure ? https : http).request(
         url,
-        { agent, method: exchange.method, headers, signal: exchange.signal },
+        { agent: pool.agent(), method: exchange.method, headers, signal: exchange.signal },
         onResponse,
       );
       outgoing.setTimeout(watchSilenceMs, () =>
@@ -108,7 +108,7 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
       const response = await open({ ...exchange, signal });
       const body = await text(response);
       if (isFailure(response)) throw refusal(response, body);
-      return JSON.parse(body) as T;
+      return answered(exchange.method, JSON.parse(body)) as T;
     } catch (error) {
       throw classify(exchange, error);
     }
@@ -134,7 +134,7 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
     send: (method, path, { body, contentType, query } = {}) =>
       request({ method, path, query, contentType, body: body === undefined ? undefined : JSON.stringify(body) }),
     watch,
-    close: () => Promise.resolve(agent.destroy()),
+    close: () => Promise.resolve(pool.close()),
   };
 }
 
@@ -142,6 +142,17 @@ function classify({ method, path }: Pick<Exchange, 'method' | 'path'>, error: un
   if (error instanceof ApiError) return error;
   const why = error instanceof Error ? error.message : String(error);
   return unreachable(`${method} ${path}: ${why}`, error);
+}
+
+/**
+ * The object in a response with a status of success. Throws where it is none, and the error in a Status that says that
+ * the request failed; to a GET no Status is an answer.
+ */
+function answered(method: Method, body: unknown): unknown {
+  if (typeof body !== 'object' || body === null) throw new Error('the answer is no object');
+  const isRefused = fieldOf(body, 'kind') === 'Status' && (method === 'GET' || fieldOf(body, 'status') === 'Failure');
+  if (isRefused) throw errorFromStatus(body, 0);
+  return body;
 }
 
 const isFailure = (response: http.IncomingMessage): boolean => (response.statusCode ?? 0) > 299;

@@ -7,12 +7,17 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
 
 /** How a client reaches the API server, and as whom. */
 export interface KubeConfig {
   /** e.g. `https://10.0.0.1:6443`, without a slash at the end. */
   readonly server: string;
+  /**
+   * Certificates that a new connection is made with. Files are read again each time, because kubelet and kubeadm replace
+   * them; the same object as before where nothing has changed, or something cannot be read just now.
+   */
   readonly tls: TlsOptions;
   /**
    * The bearer token; undefined where a client certificate says who we are. A file is read again for each request,
@@ -55,9 +60,12 @@ function fromServiceAccount(source: KubeConfigSource): KubeConfig {
   }
   const tokenFile = path.join(directory, 'token');
   readFileSync(tokenFile);
+  const tls = readAnew(() => ({ ca: readFileSync(path.join(directory, 'ca.crt')) }));
   return {
     server: withoutSlash(source.server),
-    tls: { ca: readFileSync(path.join(directory, 'ca.crt')) },
+    get tls() {
+      return tls();
+    },
     token: () => readFileSync(tokenFile, 'utf8').trim(),
   };
 }
@@ -94,25 +102,64 @@ const userFields = new Set([
 ]);
 
 function fromFile(file: string, server: string | undefined): KubeConfig {
-  const { cluster, user } = currentContext(file);
-  const address = server ?? cluster.server;
+  const context = contextReader(file);
+  const address = server ?? context().cluster.server;
   if (address === undefined) throw new Error(`${file}: the current context's cluster has no server`);
   const absolute = (name: string): string => path.resolve(path.dirname(file), name);
-  return {
-    server: withoutSlash(address),
-    tls: {
+  const tls = readAnew(() => {
+    const { cluster, user } = context();
+    return {
       ca: inline(cluster['certificate-authority-data'], cluster['certificate-authority'], absolute),
       cert: inline(user['client-certificate-data'], user['client-certificate'], absolute),
       key: inline(user['client-key-data'], user['client-key'], absolute),
       servername: cluster['tls-server-name'],
       rejectUnauthorized: cluster['insecure-skip-tls-verify'] !== true,
+    };
+  });
+  const user = readAnew(() => context().user);
+  return {
+    server: withoutSlash(address),
+    get tls() {
+      return tls();
     },
-    token: () => (user.tokenFile === undefined ? user.token : readFileSync(absolute(user.tokenFile), 'utf8').trim()),
+    token: () => {
+      const { token, tokenFile } = user();
+      return tokenFile === undefined ? token : readFileSync(absolute(tokenFile), 'utf8').trim();
+    },
   };
 }
 
-function currentContext(file: string): { cluster: Cluster; user: User } {
-  const config = (parse(readFileSync(file, 'utf8')) ?? {}) as KubeConfigFile;
+/** Reads now, which may throw, and at each call again; what was read last where that fails, as in mid-replacement. */
+function readAnew<Value>(read: () => Value): () => Value {
+  let current = read();
+  return () => {
+    try {
+      const now = read();
+      if (!isDeepStrictEqual(now, current)) current = now;
+    } catch {
+      // Whoever replaces the files has not finished.
+    }
+    return current;
+  };
+}
+
+/** Reads the file at each call, and parses it where it has changed. */
+function contextReader(file: string): () => Context {
+  let last: { readonly text: string; readonly context: Context } | undefined;
+  return () => {
+    const text = readFileSync(file, 'utf8');
+    if (text !== last?.text) last = { text, context: currentContext(file, text) };
+    return last.context;
+  };
+}
+
+interface Context {
+  readonly cluster: Cluster;
+  readonly user: User;
+}
+
+function currentContext(file: string, text: string): Context {
+  const config = (parse(text) ?? {}) as KubeConfigFile;
   const context = config.contexts?.find((entry) => entry.name === config['current-context'])?.context;
   if (context === undefined)
     throw new Error(`${file}: current-context names no context; set one with kubectl config use-context`);

@@ -29,6 +29,11 @@ export interface LeaseTiming {
   /** For how long followers leave a Lease alone that nobody renews. */
   readonly durationMs: number;
   /**
+   * For how long at most a Lease is left alone that nobody renews, whatever it says: one that was written by hand must
+   * not keep everybody from leading.
+   */
+  readonly maxForeignDurationMs: number;
+  /**
    * For how long a leader leads after its last renewal; less than `durationMs`, so that what it has sent arrives before
    * another leads.
    */
@@ -38,7 +43,15 @@ export interface LeaseTiming {
 }
 
 /** A leader that was killed is replaced within durationMs + retryMs and one request. */
-const defaultTiming: LeaseTiming = { durationMs: 12_000, renewDeadlineMs: 8000, retryMs: 2000 };
+const defaultTiming: LeaseTiming = {
+  durationMs: 12_000,
+  maxForeignDurationMs: 60_000,
+  renewDeadlineMs: 8000,
+  retryMs: 2000,
+};
+
+/** Of an int32, which the API server would refuse to see passed. */
+const maxTransitions = 2 ** 31 - 1;
 
 /** Thrown for a write of a process that does not lead, or no longer. */
 export class NotLeader extends Error {
@@ -49,7 +62,8 @@ interface Lease {
   readonly apiVersion: 'coordination.k8s.io/v1';
   readonly kind: 'Lease';
   readonly metadata: { readonly name: string; readonly namespace: string; readonly resourceVersion?: string };
-  readonly spec: LeaseSpec;
+  /** The API server takes a Lease without one. */
+  readonly spec?: LeaseSpec;
 }
 interface LeaseSpec {
   readonly holderIdentity?: string;
@@ -154,10 +168,11 @@ export class LeaderElection {
     }
   }
 
-  #isFree({ spec }: Lease): boolean {
+  #isFree({ spec = {} }: Lease): boolean {
     const { holderIdentity = '', leaseDurationSeconds = 0 } = spec;
     if (holderIdentity === '' || holderIdentity === this.#options.identity) return true;
-    return performance.now() - (this.#seen?.at ?? Infinity) >= leaseDurationSeconds * 1000;
+    const unchangedMs = performance.now() - (this.#seen?.at ?? Infinity);
+    return unchangedMs >= Math.min(leaseDurationSeconds * 1000, this.#timing.maxForeignDurationMs);
   }
 
   #specOver(lease: Lease | undefined): LeaseSpec {
@@ -170,7 +185,7 @@ export class LeaderElection {
       leaseDurationSeconds: Math.ceil(this.#timing.durationMs / 1000),
       acquireTime: isRenewal && acquireTime !== undefined ? acquireTime : now,
       renewTime: now,
-      leaseTransitions: isRenewal ? leaseTransitions : leaseTransitions + 1,
+      leaseTransitions: isRenewal ? leaseTransitions : Math.min(leaseTransitions + 1, maxTransitions),
     };
   }
 
@@ -189,7 +204,7 @@ export class LeaderElection {
   /** Unless another has it by now. */
   async #giveBack(): Promise<void> {
     const lease = this.#seen?.lease ?? (await this.#readLease());
-    if (lease?.spec.holderIdentity !== this.#options.identity) return;
+    if (lease?.spec?.holderIdentity !== this.#options.identity) return;
     await this.#send(lease, { ...this.#specOver(lease), holderIdentity: '', leaseDurationSeconds: 1 });
   }
 

@@ -2,12 +2,14 @@
  * Hands over the objects of one kind and every change of them: paged list, then watch, until it is stopped.
  *
  * What it promises: nothing is deleted on a failed list; a missed DELETE is found by the next list; an object of the
- * same name with another uid is another object; and whatever a watch loses without an error (an etcd restored from a
+ * same name with another uid is another object; an object without name, uid or version stops nobody else; and whatever a watch loses without an error (an etcd restored from a
  * backup) is found by a new list, at least every five minutes. The handler is called synchronously and by one loop.
  */
-import { ApiError, errorFromStatus, isGone, isUnreachable, retryAfterMs } from './apiError.ts';
+import { ApiError, errorFromStatus, isGone, isNotAnEvent, isUnreachable, retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff, pause } from './backoff.ts';
 import type { KubeClient, Query } from './client.ts';
+import { isOlderVersion } from './resourceVersion.ts';
+import { keyOf, type ListPage, type ObjectVersion, versionOf, WatchedKind } from './watchedKind.ts';
 import type { WatchEvent } from './watchLines.ts';
 
 export interface ReflectorOptions<Item> {
@@ -71,16 +73,11 @@ export function createReflector<Item>(options: ReflectorOptions<Item>): Reflecto
   return new ListWatch(options);
 }
 
-interface Metadata {
-  readonly name: string;
-  readonly namespace?: string;
-  readonly uid: string;
-  readonly resourceVersion: string;
-}
-interface ListPage {
-  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly { metadata: Metadata }[] | null;
-}
+/** A list of more pages is none: 1,000,000 objects of the default size. */
+const maxPages = 2000;
+/** Pages in a row without an object that was not on one before; a server may leave some empty (it filters late). */
+const maxIdlePages = 100;
+
 /** What is remembered of an object: resourceVersion and uid in one text, which takes the least memory. */
 type Known = string;
 
@@ -88,6 +85,7 @@ class ListWatch<Item> implements Reflector {
   readonly synced: Promise<void>;
   readonly #options: ReflectorOptions<Item>;
   readonly #timing: ReflectorTiming;
+  readonly #kind: WatchedKind;
   readonly #known = new Map<string, Known>();
   readonly #stop = new AbortController();
   readonly #errorBackoff: Backoff;
@@ -100,6 +98,7 @@ class ListWatch<Item> implements Reflector {
 
   constructor(options: ReflectorOptions<Item>) {
     this.#options = options;
+    this.#kind = new WatchedKind(options.path);
     this.#timing = { ...defaultTiming, ...options.timing };
     const { retryMinMs: minMs, retryMaxMs, reconnectMaxMs } = this.#timing;
     this.#errorBackoff = createBackoff({ minMs, maxMs: retryMaxMs });
@@ -131,7 +130,7 @@ class ListWatch<Item> implements Reflector {
   }
 
   async #wait(error: unknown): Promise<void> {
-    if (isGone(error) || error instanceof HistoryWentBack) this.#listIsDue = true;
+    if (isGone(error) || error instanceof HistoryWentBack || isNotAnEvent(error)) this.#listIsDue = true;
     if (error instanceof HistoryWentBack) this.#forgetVersions();
     const [backoff, other] = isUnreachable(error)
       ? [this.#unreachableBackoff, this.#errorBackoff]
@@ -145,18 +144,19 @@ class ListWatch<Item> implements Reflector {
   async #list(): Promise<void> {
     const seen = new Set<string>();
     let resourceVersion = '';
+    let [pages, newAt] = [0, 0];
     for (let next: Promise<ListPage> | undefined = this.#page(undefined); next !== undefined;) {
       const page: ListPage = await next;
       if (this.#stop.signal.aborted) return;
-      resourceVersion = page.metadata.resourceVersion;
-      const token = page.metadata.continue ?? '';
+      ({ resourceVersion } = page);
+      pages += 1;
+      const before = seen.size;
       // The server makes the next page while this one is decoded.
-      next = token === '' ? undefined : this.#page(token);
-      if (isOlder(resourceVersion, this.#resourceVersion)) this.#forgetVersions();
-      for (const item of page.items ?? []) {
-        seen.add(keyOf(item.metadata));
-        this.#observe(item.metadata, item);
-      }
+      next = page.continueToken === undefined ? undefined : this.#page(page.continueToken);
+      if (isOlderVersion(resourceVersion, this.#resourceVersion)) this.#forgetVersions();
+      for (const item of page.items) this.#takeItem(item, seen);
+      if (seen.size > before) newAt = pages;
+      if (next !== undefined && (pages >= maxPages || pages - newAt >= maxIdlePages)) throw this.#kind.endless(pages);
     }
 
     for (const key of this.#known.keys()) if (!seen.has(key)) this.#drop(key);
@@ -168,10 +168,19 @@ class ListWatch<Item> implements Reflector {
 
   #page(token: string | undefined): Promise<ListPage> {
     const query = { ...this.#options.query, limit: this.#timing.pageSize, continue: token };
-    const page = this.#options.client.get<ListPage>(this.#options.path, query, this.#stop.signal);
+    const page = this.#options.client
+      .get<unknown>(this.#options.path, query, this.#stop.signal)
+      .then((body) => this.#kind.page(body));
     // It is awaited later, or not at all when the list ends before.
     page.catch(() => undefined);
     return page;
+  }
+
+  /** An object with a name alone stays as it is known: it is there. */
+  #takeItem(item: unknown, seen: Set<string>): void {
+    const key = keyOf(item);
+    if (key !== undefined) seen.add(key);
+    this.#observe(versionOf(item), item);
   }
 
   /** History went back, so an equal resourceVersion means no equal object: everything is handed over again. */
@@ -210,27 +219,23 @@ class ListWatch<Item> implements Reflector {
 
   #receive(event: WatchEvent): void {
     if (event.type === 'ERROR') throw errorFromStatus(event.object, 0);
-    const { metadata } = event.object as { metadata: Metadata };
-    if (isOlder(metadata.resourceVersion, this.#resourceVersion))
-      throw new HistoryWentBack(this.#resourceVersion, metadata.resourceVersion);
-    switch (event.type) {
-      case 'ADDED':
-      case 'MODIFIED':
-        this.#observe(metadata, event.object);
-        break;
-      case 'DELETED':
-        this.#drop(keyOf(metadata));
-        break;
-      case 'BOOKMARK':
-        break;
-    }
-    this.#resourceVersion = metadata.resourceVersion;
+    const object = this.#kind.objectOf(event);
+    const version = versionOf(object);
+    const resourceVersion = version?.resourceVersion ?? this.#kind.bookmarkedVersion(event) ?? this.#resourceVersion;
+    if (isOlderVersion(resourceVersion, this.#resourceVersion))
+      throw new HistoryWentBack(this.#resourceVersion, resourceVersion);
+    if (event.type === 'DELETED') this.#drop(keyOf(object));
+    else if (event.type !== 'BOOKMARK') this.#observe(version, object);
+    this.#resourceVersion = resourceVersion;
   }
 
-  #observe(metadata: Metadata, object: unknown): void {
-    const key = keyOf(metadata);
-    const { uid } = metadata;
-    const [known, current] = [this.#known.get(key), knownAs(metadata)];
+  #observe(version: ObjectVersion | undefined, object: unknown): void {
+    if (version === undefined) {
+      this.#options.onError?.(withoutMetadata(this.#options.path), 0);
+      return;
+    }
+    const { key, uid } = version;
+    const [known, current] = [this.#known.get(key), knownAs(version)];
     if (known === current) return;
     if (known !== undefined && uidOf(known) !== uid) this.#drop(key);
     const item = this.#decode(object);
@@ -254,9 +259,9 @@ class ListWatch<Item> implements Reflector {
     }
   }
 
-  #drop(key: string): void {
-    const known = this.#known.get(key);
-    if (known === undefined) return;
+  #drop(key: string | undefined): void {
+    const known = this.#known.get(key ?? '');
+    if (key === undefined || known === undefined) return;
     this.#known.delete(key);
     this.#options.handler.onDelete({ key, uid: uidOf(known) });
   }
@@ -270,6 +275,11 @@ class HistoryWentBack extends Error {
   }
 }
 
+function withoutMetadata(path: string): ApiError {
+  const message = `${path}: an object without name, uid or resourceVersion is left out`;
+  return new ApiError({ status: 200, reason: 'NoMetadata', message });
+}
+
 function closedAtOnce(path: string): ApiError {
   return new ApiError({
     status: 0,
@@ -278,23 +288,10 @@ function closedAtOnce(path: string): ApiError {
   });
 }
 
-/** `join` makes one string where a template would keep its parts. */
-function keyOf(metadata: Metadata): string {
-  return metadata.namespace === undefined ? metadata.name : [metadata.namespace, metadata.name].join('/');
-}
-
-function knownAs({ uid, resourceVersion }: Pick<Metadata, 'uid' | 'resourceVersion'>): Known {
+function knownAs({ uid, resourceVersion }: Pick<ObjectVersion, 'uid' | 'resourceVersion'>): Known {
   return [resourceVersion, uid].join(' ');
 }
 
 function uidOf(known: Known): string {
   return known.slice(known.indexOf(' ') + 1);
-}
-
-/**
- * Since Kubernetes 1.35 (KEP-5504) versions of one kind of object may be compared as numbers; before that they are in
- * practice.
- */
-function isOlder(version: string, than: string): boolean {
-  return than !== '' && Number(version) < Number(than);
 }

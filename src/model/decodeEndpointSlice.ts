@@ -1,6 +1,7 @@
 /**
  * EndpointSlices from the API server or a file -> records.
  */
+import { ownValue } from '../api/ownValue.ts';
 import type { EndpointRecord, EndpointSliceRecord } from './endpointSlice.ts';
 import { compact } from './compact.ts';
 import type { Decoded } from './fields.ts';
@@ -52,7 +53,7 @@ export function decodeEndpointSlice(object: unknown): Decoded<EndpointSliceRecor
   return { record, problems: slice.problems };
 }
 
-const families = { IPv4: 'ipv4', IPv6: 'ipv6', FQDN: undefined } as const;
+const families: Readonly<Record<string, IPFamily>> = { IPv4: 'ipv4', IPv6: 'ipv6' };
 
 /** undefined for slices that are not for this proxy. */
 function sliceFamily(slice: Fields): IPFamily | undefined {
@@ -61,7 +62,7 @@ function sliceFamily(slice: Fields): IPFamily | undefined {
     (label) => !labels.entry(label).isAbsent(),
   );
   if (foreign || labels.entry('kubernetes.io/service-name').isAbsent()) return undefined;
-  return families[slice.at('addressType').required(oneOf('IPv4', 'IPv6', 'FQDN')) ?? 'FQDN'];
+  return ownValue(families, slice.at('addressType').required(oneOf('IPv4', 'IPv6', 'FQDN')));
 }
 
 /**

@@ -6,6 +6,7 @@
  * look for a way into a rule, so nothing is believed here.
  */
 import { isRecord } from '../api/isRecord.ts';
+import { ownValue } from '../api/ownValue.ts';
 import { compact } from './compact.ts';
 import { canonicalAddress, canonicalCIDR } from './ipFamily.ts';
 import type { Protocol } from './protocol.ts';
@@ -58,14 +59,12 @@ export class Fields {
 
   /** The field of that name; absent where this is no object. */
   at(key: string): Fields {
-    const value = isRecord(this.#value) ? this.#value[key] : undefined;
-    return new Fields(value, this.#path === '' ? key : `${this.#path}.${key}`, this.#problems);
+    return new Fields(this.#ownValue(key), this.#path === '' ? key : `${this.#path}.${key}`, this.#problems);
   }
 
   /** The label or annotation of that name. */
   entry(key: string): Fields {
-    const value = isRecord(this.#value) ? this.#value[key] : undefined;
-    return new Fields(value, `${this.#path}[${key}]`, this.#problems);
+    return new Fields(this.#ownValue(key), `${this.#path}[${key}]`, this.#problems);
   }
 
   /** The elements of a list; a field that is absent has none. What is no list is a problem. */
@@ -94,6 +93,10 @@ export class Fields {
   required<T>(kind: Kind<T>): T | undefined {
     if (this.isAbsent()) this.reject('is missing', kind.what);
     return this.optional(kind);
+  }
+
+  #ownValue(key: string): unknown {
+    return isRecord(this.#value) ? ownValue(this.#value, key) : undefined;
   }
 
   /** Reports a problem with this field: what is wrong, and a value that would be right. */

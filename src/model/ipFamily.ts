@@ -5,6 +5,7 @@
  * Nothing in this project passes an address on that did not come out of `canonicalAddress` or `canonicalCIDR`.
  */
 import ipaddr from 'ipaddr.js';
+import { ipv4Octets, ipv6Parts } from '../api/ipv6Parts.ts';
 
 export type IPFamily = 'ipv4' | 'ipv6';
 /** In the order in which they are served and shown. */
@@ -12,36 +13,50 @@ export const ipFamilies: readonly IPFamily[] = ['ipv4', 'ipv6'];
 
 const decimal = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
 const canonicalIPv4 = new RegExp(String.raw`^(?:${decimal}\.){3}${decimal}$`);
-const dottedDecimal = /^\d{1,3}(\.\d{1,3}){3}$/;
-
 /**
  * The address in its one canonical spelling (RFC 5952 for IPv6), or undefined when the text is no IP address.
- * IPv4-mapped IPv6 becomes IPv4, as in Go's net package.
+ * IPv4-mapped IPv6 becomes IPv4. Texts are read and spelled as ParseIPSloppy of k8s.io/utils/net and Go's net.IP do.
  */
 export function canonicalAddress(text: string): string | undefined {
   if (canonicalIPv4.test(text)) return text;
-  if (dottedDecimal.test(text)) {
-    const octets = text.split('.').map(Number);
-    return octets.every((octet) => octet <= 255) ? octets.join('.') : undefined;
-  }
-  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
-  const address = ipaddr.IPv6.parse(text);
-  return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String();
+  const octets = ipv4Octets(text);
+  if (octets !== undefined) return octets.join('.');
+  const parts = ipv6Parts(text);
+  return parts === undefined ? undefined : spelled(new ipaddr.IPv6([...parts]));
 }
 
 /**
- * The network in canonical spelling with its host bits cleared, or undefined when the text is no CIDR. Blanks around it
- * are dropped.
+ * The network in canonical spelling with its host bits cleared, or undefined when the text is no CIDR. Read as by
+ * ParseCIDRSloppy of k8s.io/utils/net; blanks around it are dropped.
  */
 export function canonicalCIDR(text: string): string | undefined {
-  const [address = '', length = '', ...rest] = text.trim().split('/');
-  const canonical = canonicalAddress(address);
-  if (canonical === undefined || rest.length > 0 || !/^\d{1,3}$/.test(length)) return undefined;
-  const bits = familyOf(canonical) === 'ipv4' ? 32 : 128;
-  if (Number(length) > bits) return undefined;
-  const cidr = `${canonical}/${Number(length)}`;
-  const network = bits === 32 ? ipaddr.IPv4.networkAddressFromCIDR(cidr) : ipaddr.IPv6.networkAddressFromCIDR(cidr);
-  return `${canonicalAddress(network.toString()) ?? network.toString()}/${Number(length)}`;
+  const [address = '', length = '', ...rest] = withoutBlanks(text).split('/');
+  if (rest.length > 0 || !/^\d+$/.test(length)) return undefined;
+  const bits = Number(length);
+  const octets = ipv4Octets(address);
+  if (octets !== undefined && bits > 32) return undefined;
+  if (octets !== undefined) {
+    const network = ipaddr.IPv4.networkAddressFromCIDR(`${octets.join('.')}/${bits}`);
+    return `${network.toString()}/${bits}`;
+  }
+  const parts = ipv6Parts(address);
+  if (parts === undefined || bits > 128) return undefined;
+  const network = ipaddr.IPv6.networkAddressFromCIDR(`${new ipaddr.IPv6([...parts]).toNormalizedString()}/${bits}`);
+  return `${spelled(network)}/${network.isIPv4MappedAddress() ? bits - 96 : bits}`;
+}
+
+const blank = /^\p{White_Space}$/u;
+
+/** Drops what Go's strings.TrimSpace does, which is not what String.trim does; one pass, however many there are. */
+function withoutBlanks(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && blank.test(text.charAt(start))) start += 1;
+  while (end > start && blank.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+function spelled(address: ipaddr.IPv6): string {
+  return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String();
 }
 
 /** The family of a canonical address or CIDR; of other text the result means nothing. */

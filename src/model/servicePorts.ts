@@ -2,6 +2,7 @@
  * From a Service's record and its slices to what the node serves of it.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
+import { ownValue } from '../api/ownValue.ts';
 import { defaultAffinityTimeoutSeconds } from './decodeService.ts';
 import { candidatesOf, categorizeEndpoints, countReadyLocalEndpoints } from './endpoints.ts';
 import type { EndpointSliceRecord } from './endpointSlice.ts';
@@ -124,7 +125,6 @@ export function affinityTimeout(
   requested: number | undefined,
   policy: NodeConfig['sessionAffinity'],
 ): number | undefined {
-  return requested === undefined || policy.timeoutSeconds === undefined
-    ? requested
-    : timeoutPolicies[policy.timeoutPolicy](requested, policy.timeoutSeconds);
+  if (requested === undefined || policy.timeoutSeconds === undefined) return requested;
+  return ownValue(timeoutPolicies, policy.timeoutPolicy)?.(requested, policy.timeoutSeconds) ?? requested;
 }

@@ -2,7 +2,7 @@
  * A configuration on its way into force, and what hangs on it, with backends that only record their calls. Nobody reads
  * the facts, and `onChange` does nothing, as if nothing were ever reported.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -75,6 +75,7 @@ beforeEach(async () => {
       return answer;
     },
     timing: { settleMs: 5, pollMs: 10, retryMs: 10 },
+    saveRetryMs: 10,
   });
   await inForce.load();
 });
@@ -112,6 +113,9 @@ function nowInForce(): string {
   return `${found?.revision}${isProbing === true ? ' on probation' : ''}`;
 }
 
+/** The reason for which what runs could not be saved. */
+const saving = (): string[] =>
+  inForce.facts.conditions.flatMap(({ type, reason }) => (type === 'ConfigSaved' ? [reason] : []));
 const revisionInForce = (): string | undefined => inForce.dataplane.status.inForce?.revision;
 const savedRevision = async (): Promise<unknown> =>
   readFile(path.join(stateDirectory, 'last-good-config.json'), 'utf8').then(
@@ -136,6 +140,23 @@ describe('ConfigInForce', () => {
     await until('it is saved', async () => (await savedRevision()) === 'r2');
     expect(inForce.dataplane.status.isProbing).toBe(false);
     await until('nothing is left of the other mode', () => inForce.dataplane.status.areOthersRemoved === true);
+  });
+
+  test('says so while what runs could not be saved, and saves it when it can', async () => {
+    await serveIptables();
+    const obstacle = path.join(stateDirectory, 'last-good-config.json.tmp');
+    expect(saving()).toEqual([]);
+    await mkdir(obstacle);
+    await assign('r2', 'iptables', { udpTimeoutSeconds: 77 });
+    await until('it is told', () => saving().length > 0);
+    expect({ saving: saving(), saved: await savedRevision(), inForce: revisionInForce() }).toEqual({
+      saving: ['SaveFailed'],
+      saved: 'r1',
+      inForce: 'r2',
+    });
+    await rm(obstacle, { recursive: true });
+    await until('r2 is saved', async () => (await savedRevision()) === 'r2');
+    await until('nothing is told any more', () => saving().length === 0);
   });
 
   test('goes back to the mode before when the probe fails, and never saves the new one', async () => {

@@ -11,7 +11,7 @@ let source: NodeConfigSource;
 let generations: (number | undefined)[];
 
 beforeEach(async () => {
-  server = new ListWatchServer();
+  server = new ListWatchServer({ apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy' });
   client = createKubeClient({ server: await server.start(), tls: {}, token: () => undefined });
   generations = [];
   source = createNodeConfigSource({

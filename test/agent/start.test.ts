@@ -14,6 +14,15 @@ import { nodeAddressesOf } from '../../src/model/nodeAddresses.ts';
 import { RecordingBackend } from './recordingBackend.ts';
 import { silentLogger } from '../support/silentLogger.ts';
 
+const types: Readonly<Record<string, { readonly apiVersion: string; readonly kind: string }>> = {
+  services: { apiVersion: 'v1', kind: 'Service' },
+  endpointslices: { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' },
+  nodes: { apiVersion: 'v1', kind: 'Node' },
+  nodeproxies: { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy' },
+};
+
+const pluralIn = (url: string): string => url.split('/').at(-1) ?? '';
+
 /** Lists are answered when a test lets them; watches bring no change. */
 class GatedApi implements KubeClient {
   readonly server = 'http://127.0.0.1:1';
@@ -21,12 +30,13 @@ class GatedApi implements KubeClient {
   readonly #gates = new Map<string, PromiseWithResolvers<readonly object[]>>();
 
   async get<T>(url: string, _query?: object, signal?: AbortSignal): Promise<T> {
-    const kind = url.split('/').at(-1) ?? '';
+    const kind = pluralIn(url);
     this.asked.push(kind);
     const cut = new Promise<never>((_resolve, reject) =>
       signal?.addEventListener('abort', () => reject(new Error('cut'))),
     );
-    return { metadata: { resourceVersion: '1' }, items: await Promise.race([this.#gate(kind).promise, cut]) } as T;
+    const items = await Promise.race([this.#gate(kind).promise, cut]);
+    return { ...types[kind], kind: `${types[kind]?.kind}List`, metadata: { resourceVersion: '1' }, items } as T;
   }
 
   open(kind: string, ...items: readonly object[]): void {
@@ -41,8 +51,8 @@ class GatedApi implements KubeClient {
     return Promise.reject(new Error('nothing is to be written'));
   }
 
-  async *watch(_path: string, _query: object, signal: AbortSignal): AsyncIterable<WatchEvent> {
-    yield { type: 'BOOKMARK', object: { metadata: { resourceVersion: '1' } } };
+  async *watch(url: string, _query: object, signal: AbortSignal): AsyncIterable<WatchEvent> {
+    yield { type: 'BOOKMARK', object: { ...types[pluralIn(url)], metadata: { resourceVersion: '1' } } };
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
   }
 

@@ -36,6 +36,7 @@ const coredns: GoModule = { folder: 'coredns', versionOf: 'github.com/coredns/co
 const etcd: GoModule = { ...kubernetes, versionOf: 'go.etcd.io/etcd/server/v3' };
 
 const actionlint: GoModule = { folder: 'actionlint', versionOf: 'github.com/rhysd/actionlint', versionVariables: [] };
+const addresses: GoModule = { folder: 'addresses', versionOf: 'k8s.io/utils', versionVariables: [] };
 const health: GoModule = { folder: 'health', versionOf: 'sigs.k8s.io/cli-utils', versionVariables: [] };
 
 const programs = {
@@ -49,6 +50,7 @@ const programs = {
   containerd: containerdProgram('containerd', '--version'),
   'containerd-shim-runc-v2': containerdProgram('containerd-shim-runc-v2', '-v'),
   ctr: containerdProgram('ctr', '--version'),
+  addresses: { module: addresses, package: 'proxyconfig.dev/addresses', versionArguments: [] },
   health: { module: health, package: 'proxyconfig.dev/health', versionArguments: [] },
   coredns: { module: coredns, package: 'github.com/coredns/coredns', versionArguments: ['-version'] },
   actionlint: {

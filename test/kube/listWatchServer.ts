@@ -13,21 +13,31 @@ export interface StoredObject {
 /** What the server does with the next request of a kind instead of answering it. */
 export type Fault =
   | { readonly status: number; readonly reason?: string; readonly retryAfter?: number }
+  | { readonly body: string }
   | { readonly cut: true }
   | { readonly hang: true };
 
 export class ListWatchServer {
+  readonly #type: { readonly apiVersion: string; readonly kind: string };
   readonly objects = new Map<string, StoredObject>();
   readonly requests: URL[] = [];
   readonly listFaults: Fault[] = [];
   readonly watchFaults: Fault[] = [];
   /** Pages end at this many objects whatever the client asks for. */
   pageSize = 500;
+  /** What every list has among its objects beside the stored ones. */
+  readonly strayItems: unknown[] = [];
+  /** Makes lists endless: what the page has after the given one, and its token. */
+  nextPage: ((previous: number) => { readonly items: readonly unknown[]; readonly token: string }) | undefined;
   /** Hits the next request for a list's second or later page. */
   nextPageFault: Fault | undefined;
   resourceVersion = 100;
   readonly #watches = new Set<http.ServerResponse>();
   readonly #server = http.createServer((request, response) => this.#answer(request, response));
+
+  constructor(type = { apiVersion: 'v1', kind: 'ConfigMap' }) {
+    this.#type = type;
+  }
 
   async start(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
@@ -59,6 +69,7 @@ export class ListWatchServer {
   ): void {
     const type = this.objects.has(name) ? 'MODIFIED' : 'ADDED';
     const object = {
+      ...this.#type,
       metadata: {
         name,
         namespace: 'ns',
@@ -83,7 +94,7 @@ export class ListWatchServer {
   bookmark(resourceVersion: number): void {
     this.send({
       type: 'BOOKMARK',
-      object: { kind: 'ConfigMap', metadata: { resourceVersion: String(resourceVersion) } },
+      object: { ...this.#type, metadata: { resourceVersion: String(resourceVersion) } },
     });
   }
 
@@ -123,6 +134,10 @@ export class ListWatchServer {
 
   #fail(fault: Fault, response: http.ServerResponse): void {
     if ('hang' in fault) return;
+    if ('body' in fault) {
+      response.end(fault.body);
+      return;
+    }
     if ('cut' in fault) {
       response.destroy();
       return;
@@ -148,13 +163,18 @@ export class ListWatchServer {
   #list(url: URL, response: http.ServerResponse): void {
     const from = Number(url.searchParams.get('continue') ?? 0);
     const size = Math.min(this.pageSize, Number(url.searchParams.get('limit') ?? this.pageSize));
-    const all = [...this.objects.values()];
+    const all = [...this.strayItems, ...this.objects.values()];
     const next = from + size < all.length ? { continue: String(from + size) } : {};
-    response.end(
-      JSON.stringify({
-        metadata: { resourceVersion: String(this.resourceVersion), ...next },
-        items: all.slice(from, from + size),
-      }),
-    );
+    if (this.nextPage === undefined) this.#respondList(response, next, all.slice(from, from + size));
+    else {
+      const { items, token } = this.nextPage(from);
+      this.#respondList(response, { continue: token }, items);
+    }
+  }
+
+  #respondList(response: http.ServerResponse, next: { continue?: string }, items: readonly unknown[]): void {
+    const { apiVersion, kind } = this.#type;
+    const metadata = { resourceVersion: String(this.resourceVersion), ...next };
+    response.end(JSON.stringify({ apiVersion, kind: `${kind}List`, metadata, items }));
   }
 }

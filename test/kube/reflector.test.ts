@@ -158,6 +158,14 @@ describe('Reflector', () => {
       expect(calls.filter((call) => call.startsWith('delete'))).toEqual(['delete ns/a']);
     });
 
+    test('Retry-After: a day is a minute', async () => {
+      server.listFaults.push({ status: 429, reason: 'TooManyRequests', retryAfter: 86_400 });
+      start();
+      await until('the list has failed', () => errors.length === 1);
+      expect(errors[0]?.retryInMs).toBeGreaterThanOrEqual(60_000);
+      expect(errors[0]?.retryInMs).toBeLessThanOrEqual(75_000);
+    });
+
     test('a server that is away is tried again and again, not in step and not in a hurry', async () => {
       server.listFaults.push(...Array.from({ length: 6 }, () => ({ status: 503 })));
       await start().synced;
@@ -224,7 +232,12 @@ describe('Reflector', () => {
 
     const older = {
       type: 'MODIFIED',
-      object: { metadata: { name: 'c', namespace: 'ns', uid: 'uid-c', resourceVersion: '51' }, data: 'c' },
+      object: {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'c', namespace: 'ns', uid: 'uid-c', resourceVersion: '51' },
+        data: 'c',
+      },
     };
     test.each([
       { name: 'as a watch shows', now: 102, happens: () => server.send(older) },

@@ -125,4 +125,25 @@ describe('WorkQueue', () => {
       expect((calls[1] ?? 0) - (calls[0] ?? 0)).toBeGreaterThanOrEqual(999);
     },
   );
+
+  test.each([86_400, 1e12, -5, 'soon'])(
+    'a server that asks for %p seconds neither deafens nor hurries it',
+    async (retryAfterSeconds) => {
+      const refused = new ApiError({ status: 429, reason: 'TooManyRequests', message: '', retryAfterSeconds });
+      const waits: number[] = [];
+      const work = start({
+        reconcile: () => Promise.reject(refused),
+        onError: (_key, _error, wait = Number.NaN) => void waits.push(wait),
+        retryMinMs: 10,
+        retryMaxMs: 20,
+      });
+      work.add('a');
+      await until('it has failed', () => waits.length > 0);
+      await work.stop();
+      for (const wait of waits) {
+        expect(wait).toBeGreaterThanOrEqual(5);
+        expect(wait).toBeLessThanOrEqual(75_000);
+      }
+    },
+  );
 });

@@ -12,6 +12,11 @@ describe('canonicalAddress', () => {
     { text: '10.0.0.1\n', canonical: undefined },
     { text: 'localhost', canonical: undefined },
     { text: '::FFFF:10.0.0.1', canonical: '10.0.0.1' },
+    { text: '::1.2.3.4', canonical: '::102:304' },
+    { text: '64:ff9b::192.0.2.033', canonical: '64:ff9b::c000:221' },
+    { text: '::00001', canonical: '::1' },
+    { text: '1.2.3.4::', canonical: undefined },
+    { text: '1::2::3', canonical: undefined },
     { text: '2001:DB8:0:0::1', canonical: '2001:db8::1' },
     { text: '2001:db8:0:1:1:1:1:1', canonical: '2001:db8:0:1:1:1:1:1' },
     { text: 'fe80::1%eth0', canonical: undefined },
@@ -34,6 +39,10 @@ describe('canonicalCIDR', () => {
     { text: '::/0', canonical: '::/0' },
     { text: '0.0.0.0/0', canonical: '0.0.0.0/0' },
     { text: 'fd00::/129', canonical: undefined },
+    { text: '::ffff:1.2.3.4/120', canonical: '1.2.3.0/24' },
+    { text: '::ffff:1.2.3.4/0', canonical: '::/0' },
+    { text: '10.0.0.0/0008', canonical: '10.0.0.0/8' },
+    { text: '10.0.0.0/', canonical: undefined },
   ];
   test.each(rows)('$text -> $canonical', ({ text, canonical }) => {
     expect(canonicalCIDR(text)).toBe(canonical);

@@ -23,10 +23,26 @@ export const agentMutants: readonly Mutant[] = [
   {
     name: '410 Gone does not lead to a new list',
     file: 'src/kube/reflector.ts',
-    find: 'isGone(error) || error instanceof HistoryWentBack) this',
-    replace: 'error instanceof HistoryWentBack) this',
+    find: 'isGone(error) || error instanceof HistoryWentBack ||',
+    replace: 'error instanceof HistoryWentBack ||',
     test: reflector,
     killer: 'a DELETE that was missed is found by the list after a 410',
+  },
+  {
+    name: 'a list of another kind is taken for an empty one',
+    file: 'src/kube/watchedKind.ts',
+    find: "if (!kind.endsWith('List') || !this.#isOfKind(body, kind.slice(0, -'List'.length)))",
+    replace: "if (kind === 'Status')",
+    test: 'test/kube/notAList.test.ts',
+    killer: 'a list that is answered with a list of another kind deletes nothing',
+  },
+  {
+    name: 'a Retry-After of a day is waited for',
+    file: 'src/kube/apiError.ts',
+    find: 'Math.min(value, maxRetryAfterSeconds)',
+    replace: 'value',
+    test: 'test/kube/apiError.test.ts',
+    killer: 'retryAfterSeconds: 86400 in the body of a refusal is 60',
   },
   {
     name: 'rules are written before everything is known',
@@ -35,6 +51,14 @@ export const agentMutants: readonly Mutant[] = [
     replace: '',
     test: 'test/agent/start.test.ts',
     killer: 'runAgent writes nothing before',
+  },
+  {
+    name: 'a configuration counts as saved before it is',
+    file: 'src/agent/config/savedConfig.ts',
+    find: '        await saveConfig(this.#options.stateDirectory, wanted);\n        this.#saved = wanted;\n',
+    replace: '        this.#saved = wanted;\n        await saveConfig(this.#options.stateDirectory, wanted);\n',
+    test: 'test/agent/savedConfig.test.ts',
+    killer: 'SavedConfig a full disk: it is told and tried again, until it is saved',
   },
   {
     name: 'a refused configuration takes the one in force away',

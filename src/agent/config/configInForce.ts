@@ -24,6 +24,8 @@ export interface ConfigInForceOptions extends Pick<DataplaneOptions, 'makeBacken
   readonly onChange: () => void;
   /** For tests. */
   readonly dial?: ProberOptions['dial'];
+  /** For tests; as `retryMs` of SavedConfig. */
+  readonly saveRetryMs?: number;
 }
 
 /** What is known of the configuration, beside the dataplane's status. */
@@ -43,9 +45,9 @@ export class ConfigInForce {
   #configController: ConfigController | undefined;
 
   constructor(options: ConfigInForceOptions) {
-    const { store, stateDirectory, sysctls, logger, dial, onChange } = options;
+    const { store, stateDirectory, sysctls, logger, dial, saveRetryMs, onChange } = options;
     this.#options = options;
-    this.#saved = new SavedConfig(stateDirectory, logger);
+    this.#saved = new SavedConfig({ stateDirectory, logger, onChange, ...(saveRetryMs && { retryMs: saveRetryMs }) });
     this.#conntrackSettings = new ConntrackSettings({ sysctls, logger, onStatusChange: onChange });
     this.#prober = new Prober({
       store,
@@ -65,7 +67,7 @@ export class ConfigInForce {
     return {
       decision: this.#configController?.decision,
       probe: this.#prober.result,
-      conditions: this.#conntrackSettings.conditions(),
+      conditions: [...this.#conntrackSettings.conditions(), ...this.#saved.conditions()],
     };
   }
 
@@ -97,7 +99,7 @@ export class ConfigInForce {
     // Both at once, so that a change of mode that is under way is canceled.
     await Promise.all([this.#configController?.stop(), this.dataplane.stop(graceMs)]);
     await this.#prober.stop();
-    await this.#saved.whenSaved();
+    await this.#saved.stop();
   }
 
   #onDecision(): void {

@@ -1,7 +1,7 @@
 /**
  * The configuration that a node is to run, where it comes from, and its copy on the node's disk.
  */
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { builtInConfig, withDefaults } from '../../api/defaults.ts';
 import { nodeConfigOf, type NodeConfig } from '../../api/nodeConfig.ts';
@@ -80,8 +80,14 @@ export async function saveConfig(stateDirectory: string, { revision, config }: D
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
   const file = path.join(stateDirectory, fileName);
   const temporary = `${file}.tmp`;
-  await writeDurably(temporary, `${JSON.stringify({ revision, config }, undefined, 2)}\n`);
-  await rename(temporary, file);
+  try {
+    await writeDurably(temporary, `${JSON.stringify({ revision, config }, undefined, 2)}\n`);
+    await rename(temporary, file);
+  } catch (error) {
+    // What it holds would only keep a full disk full.
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
   await syncDirectory(stateDirectory);
 }
 

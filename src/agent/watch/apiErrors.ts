@@ -23,10 +23,8 @@ export function apiErrorObserver(metrics: Pick<AgentMetrics, 'apiErrors'>, logge
     const last = reported.get(resource);
     const isRepeated = last?.what === what && performance.now() - last.at < repeatWarningMs;
     if (!isRepeated) reported.set(resource, { what, at: performance.now() });
-    logger[isRepeated ? 'debug' : 'warn']('list or watch failed', {
-      resource,
-      error,
-      retryInMs: Math.round(retryInMs),
-    });
+    const fields = { resource, error, retryInMs: Math.round(retryInMs) };
+    if (isRepeated) logger.debug('list or watch failed', fields);
+    else logger.warn('list or watch failed', fields);
   };
 }
