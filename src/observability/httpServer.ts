@@ -3,6 +3,7 @@
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { limitConnections } from './connectionLimit.ts';
 
 /** A response as a whole. */
 export interface HttpResponse {
@@ -33,21 +34,32 @@ export interface HttpServer {
   stop(): Promise<void>;
 }
 
+const maxConnections = 100;
+/** All in ms. A connection may be idle for 2 to 3 s, and a response may wait for 30 s for its reader. */
+const timing = {
+  connectionsCheckingInterval: 1000,
+  headersTimeout: 2000,
+  keepAliveTimeout: 2000,
+  requestTimeout: 10_000,
+};
+const responseTimeoutMs = 30_000;
+/** Connections that the kernel keeps for us until we take them; it lowers this to net.core.somaxconn. */
+const backlog = 4096;
+
 /**
- * Listens as soon as the port is free, with at most 100 connections at a time. Never throws: a port that is taken is no
- * reason to end, because the proxy that ran before on a node may hold it for a while, and Services matter more.
+ * Listens as soon as the port is free. Connections that ask nothing, however many, keep nobody from being answered:
+ * they are closed after 2 s, and at once where more than 100 are open. Never throws: a port that is taken is no reason
+ * to end, because the proxy that ran before on a node may hold it for a while, and Services matter more.
  */
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { address, onUnavailable, retryMs = 2000 } = options;
-  const server = http.createServer(
-    { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 },
-    (request, response) => {
-      void respond(options, request, response);
-    },
-  );
-  server.maxConnections = 100;
+  const server = http.createServer(timing, (request, response) => {
+    void respond(options, request, response);
+  });
+  server.setTimeout(responseTimeoutMs);
+  limitConnections(server, maxConnections);
   let retry: NodeJS.Timeout | undefined;
-  const listen = (): void => void server.listen(address);
+  const listen = (): void => void server.listen({ ...address, backlog });
   server.on('error', (error) => {
     onUnavailable?.(error);
     retry = setTimeout(listen, retryMs);
