@@ -3,6 +3,7 @@
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import os from 'node:os';
 import { limitConnections } from './connectionLimit.ts';
 
 /** A response as a whole. */
@@ -14,8 +15,8 @@ export interface HttpResponse {
 }
 
 export interface HttpServerOptions {
-  /** Without a host, all addresses of both families; `::` is that too, unless `ipv6Only`. */
-  readonly address: { readonly host?: string; readonly port: number; readonly ipv6Only?: boolean };
+  /** Without a host, all addresses of both families, of IPv4 alone where the kernel has no IPv6. */
+  readonly address: { readonly host?: string | undefined; readonly port: number; readonly ipv6Only?: boolean };
   /** By path, for GET and HEAD; other methods get 405, and a route that throws gives 500. */
   readonly routes: Readonly<Record<string, () => HttpResponse | Promise<HttpResponse>>>;
   /** For all other paths; default 404. */
@@ -24,6 +25,21 @@ export interface HttpServerOptions {
   readonly onUnavailable?: (error: Error) => void;
   /** Default 2000. */
   readonly retryMs?: number;
+}
+
+/**
+ * As `startHttpServer`, with `localhost` for 127.0.0.1 and ::1, each a server of its own: whoever asks may try either.
+ * Where the kernel has no IPv6 there is no ::1.
+ */
+export function startServers(options: HttpServerOptions): readonly HttpServer[] {
+  const { address } = options;
+  const hosts = address.host === 'localhost' ? loopbackAddresses() : [address.host];
+  return hosts.map((host) => startHttpServer({ ...options, address: { ...address, host } }));
+}
+
+function loopbackAddresses(): readonly string[] {
+  const own = Object.values(os.networkInterfaces()).flatMap((addresses = []) => addresses);
+  return ['127.0.0.1', ...(own.some(({ address }) => address === '::1') ? ['::1'] : [])];
 }
 
 /** A server that listens, or waits for its port. */
