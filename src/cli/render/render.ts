@@ -14,6 +14,7 @@ import type { NodeRecord } from '../../model/node.ts';
 import { familiesOf } from '../../model/nodeAddresses.ts';
 import { allowedExternalIPs } from '../../model/servicePorts.ts';
 import { serviceStateOf } from '../../model/serviceState.ts';
+import { printable, printableJSON } from '../../observability/printable.ts';
 import { collectObjects, type ClusterObjects } from './clusterObjects.ts';
 import { readManifests, type Manifests } from './manifests.ts';
 
@@ -50,7 +51,7 @@ export async function runRender(
     flags,
   );
   for (const line of [...notes.map((note) => `note: ${note}`), ...problems.map((problem) => `error: ${problem}`)])
-    streams.stderr.write(`${line}\n`);
+    streams.stderr.write(`${printable(line)}\n`);
   streams.stdout.write(output);
   return problems.length === 0 ? 0 : 1;
 }
@@ -127,7 +128,7 @@ function formatRules(
     throw new UsageError(
       `--tool: mode ${config.mode} runs ${toolsOf(all).join(', ')} for ${families.join(' and ')}, not '${flags.tool}'`,
     );
-  if (flags.output === 'json') return `${JSON.stringify(inputs, null, 2)}\n`;
+  if (flags.output === 'json') return `${printableJSON(inputs, 2)}\n`;
   // What one tool is given can be piped into it as it is; of several, each follows a line that names its tool.
   return inputs.length <= 1
     ? (inputs[0]?.input ?? '')
