@@ -53,9 +53,8 @@ class Collector implements ClusterObjects {
   }
 
   report(manifest: Manifest, problems: readonly Violation[]): void {
-    this.problems.push(
-      ...problems.map(({ field, message }) => `${manifest.source}: ${nameOf(manifest)}: ${field}: ${message}`),
-    );
+    for (const { field, message } of problems)
+      this.problems.push(`${manifest.source}: ${nameOf(manifest)}: ${field}: ${message}`);
   }
 
   note(manifest: Manifest, text: string): void {

@@ -18,6 +18,9 @@ import { printable, printableJSON } from '../../observability/printable.ts';
 import { collectObjects, type ClusterObjects } from './clusterObjects.ts';
 import { readManifests, type Manifests } from './manifests.ts';
 
+/** Notes and problems that are printed of each; more than that nobody reads. */
+const maxLines = 50;
+
 /** As the command line gives them. */
 export interface RenderFlags {
   readonly filename: readonly string[];
@@ -50,10 +53,16 @@ export async function runRender(
     await readManifests(flags.filename, () => text(streams.stdin)),
     flags,
   );
-  for (const line of [...notes.map((note) => `note: ${note}`), ...problems.map((problem) => `error: ${problem}`)])
+  for (const line of [...firstLines('note', notes), ...firstLines('error', problems)])
     streams.stderr.write(`${printable(line)}\n`);
   streams.stdout.write(output);
   return problems.length === 0 ? 0 : 1;
+}
+
+/** Each after its kind; of more than `maxLines` the first, and how many more there are. */
+function firstLines(kind: string, texts: readonly string[]): string[] {
+  const more = texts.length - maxLines;
+  return [...texts.slice(0, maxLines), ...(more > 0 ? [`and ${more} more`] : [])].map((line) => `${kind}: ${line}`);
 }
 
 /** The rules of one node from manifests. Throws UsageError where --node is no name, or the mode does not run --tool. */
