@@ -114,7 +114,7 @@ async function npmPackages() {
  * repository's own.
  */
 function linkProgram() {
-  const target = join('..', '..', 'src', 'main.ts');
+  const target = join('..', '..', 'src', 'proxyconfig.mjs');
   for (const name of ['proxyconfig', 'kubectl-proxyconfig']) {
     const link = join(root, 'node_modules', '.bin', name);
     const there = lstatSync(link, { throwIfNoEntry: false });

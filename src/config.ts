@@ -67,8 +67,8 @@ export interface TerminalConfig {
 
 /** Where a server of ours listens. */
 export interface ListenAddress {
-  /** An IP address without brackets, or `localhost`. */
-  readonly host: string;
+  /** An IP address without brackets; `localhost` for those of this machine; absent for all. */
+  readonly host?: string | undefined;
   /** 0 lets the kernel choose. */
   readonly port: number;
 }
@@ -184,12 +184,15 @@ function readable(flag: string, file: string): string {
 }
 
 function listenAddress(flag: string, text: string): ListenAddress {
-  const [, bracketed, plain, port = ''] = /^(?:\[(.*)\]|([^:]*)):(\d+)$/.exec(text) ?? [];
-  const isValid =
-    isPort(port) &&
-    (bracketed === undefined ? plain === 'localhost' || isIP(plain ?? '') === 4 : isIP(bracketed) === 6);
-  if (!isValid) throw new UsageError(`${flag} must be ADDRESS:PORT, e.g. 0.0.0.0:10256 or [::1]:10249, not '${text}'`);
-  return Object.freeze({ host: bracketed ?? plain ?? '', port: Number(port) });
+  const [, bracketed, plain = '', port = ''] = /^(?:\[(.*)\]|([^:]*)):(\d+)$/.exec(text) ?? [];
+  const isHost =
+    bracketed === undefined ? ['', 'localhost'].includes(plain) || isIP(plain) === 4 : isIP(bracketed) === 6;
+  if (!isPort(port) || !isHost) {
+    throw new UsageError(
+      `${flag} must be ADDRESS:PORT, e.g. localhost:10249 or [::1]:10249, or :PORT for all addresses, not '${text}'`,
+    );
+  }
+  return Object.freeze({ host: bracketed ?? (plain || undefined), port: Number(port) });
 }
 
 function isPort(text: string): boolean {

@@ -12,6 +12,7 @@ import { operatorCommand } from './cli/operator/command.ts';
 import { renderCommand } from './cli/render/command.ts';
 import { statusCommand } from './cli/status/command.ts';
 import { UsageError } from './config.ts';
+import { printableLines } from './observability/printable.ts';
 
 const commands: readonly ((program: Program) => Command)[] = [
   agentCommand,
@@ -28,6 +29,7 @@ function root(): Command {
     .helpOption('-h, --help', 'print this help; also: proxyconfig COMMAND --help')
     .addHelpText('after', `${exitCodes}\nThe ProxyConfig's own fields: kubectl explain pxc.spec`)
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(printableLines(text)) })
     .allowExcessArguments(false)
     .showHelpAfterError('(proxyconfig --help, or proxyconfig COMMAND --help, says more)');
   for (const command of commands)
@@ -46,7 +48,7 @@ function stopSignal(): AbortSignal {
 /** Commander prints its own errors itself. */
 function exitCodeFor(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  process.stderr.write(`proxyconfig: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`proxyconfig: ${printableLines(error instanceof Error ? error.message : String(error))}\n`);
   return error instanceof UsageError ? 2 : 1;
 }
 

@@ -23,7 +23,11 @@ export function daemonCommand(name: string, addresses: { health: string; metrics
       '--kubeconfig <file>',
       "how to reach the API server; without it the Pod's service account, at KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT",
     )
-    .option('--health-address <address>', 'where /healthz and /livez are served', addresses.health)
+    .option(
+      '--health-address <address>',
+      'where /healthz, /livez and /readyz are served; :PORT is on all addresses, of IPv4 and IPv6',
+      addresses.health,
+    )
     .option('--metrics-address <address>', 'where /metrics is served', addresses.metrics)
     .option('--log-level <level>', logLevels.join(', '), 'info');
 }

@@ -3,6 +3,8 @@
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import { limitConnections } from './connectionLimit.ts';
 
 /** A response as a whole. */
 export interface HttpResponse {
@@ -13,8 +15,8 @@ export interface HttpResponse {
 }
 
 export interface HttpServerOptions {
-  /** Without a host, all addresses of both families; `::` is that too, unless `ipv6Only`. */
-  readonly address: { readonly host?: string; readonly port: number; readonly ipv6Only?: boolean };
+  /** Without a host, all addresses of both families, of IPv4 alone where the kernel has no IPv6. */
+  readonly address: { readonly host?: string | undefined; readonly port: number; readonly ipv6Only?: boolean };
   /** By path, for GET and HEAD; other methods get 405, and a route that throws gives 500. */
   readonly routes: Readonly<Record<string, () => HttpResponse | Promise<HttpResponse>>>;
   /** For all other paths; default 404. */
@@ -25,6 +27,21 @@ export interface HttpServerOptions {
   readonly retryMs?: number;
 }
 
+/**
+ * As `startHttpServer`, with `localhost` for 127.0.0.1 and ::1, each a server of its own: whoever asks may try either.
+ * Where the kernel has no IPv6 there is no ::1.
+ */
+export function startServers(options: HttpServerOptions): readonly HttpServer[] {
+  const { address } = options;
+  const hosts = address.host === 'localhost' ? loopbackAddresses() : [address.host];
+  return hosts.map((host) => startHttpServer({ ...options, address: { ...address, host } }));
+}
+
+function loopbackAddresses(): readonly string[] {
+  const own = Object.values(os.networkInterfaces()).flatMap((addresses = []) => addresses);
+  return ['127.0.0.1', ...(own.some(({ address }) => address === '::1') ? ['::1'] : [])];
+}
+
 /** A server that listens, or waits for its port. */
 export interface HttpServer {
   /** The port in use; undefined while another process holds it. */
@@ -33,21 +50,32 @@ export interface HttpServer {
   stop(): Promise<void>;
 }
 
+const maxConnections = 100;
+/** All in ms. A connection may be idle for 2 to 3 s, and a response may wait for 30 s for its reader. */
+const timing = {
+  connectionsCheckingInterval: 1000,
+  headersTimeout: 2000,
+  keepAliveTimeout: 2000,
+  requestTimeout: 10_000,
+};
+const responseTimeoutMs = 30_000;
+/** Connections that the kernel keeps for us until we take them; it lowers this to net.core.somaxconn. */
+const backlog = 4096;
+
 /**
- * Listens as soon as the port is free, with at most 100 connections at a time. Never throws: a port that is taken is no
- * reason to end, because the proxy that ran before on a node may hold it for a while, and Services matter more.
+ * Listens as soon as the port is free. Connections that ask nothing, however many, keep nobody from being answered:
+ * they are closed after 2 s, and at once where more than 100 are open. Never throws: a port that is taken is no reason
+ * to end, because the proxy that ran before on a node may hold it for a while, and Services matter more.
  */
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { address, onUnavailable, retryMs = 2000 } = options;
-  const server = http.createServer(
-    { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 },
-    (request, response) => {
-      void respond(options, request, response);
-    },
-  );
-  server.maxConnections = 100;
+  const server = http.createServer(timing, (request, response) => {
+    void respond(options, request, response);
+  });
+  server.setTimeout(responseTimeoutMs);
+  limitConnections(server, maxConnections);
   let retry: NodeJS.Timeout | undefined;
-  const listen = (): void => void server.listen(address);
+  const listen = (): void => void server.listen({ ...address, backlog });
   server.on('error', (error) => {
     onUnavailable?.(error);
     retry = setTimeout(listen, retryMs);

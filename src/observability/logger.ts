@@ -3,6 +3,7 @@
  * counted.
  */
 import winston from 'winston';
+import { escapedJSON } from './printable.ts';
 
 /** The first argument is constant for each place in the code. */
 export interface Logger {
@@ -23,10 +24,11 @@ const maxListLength = 20;
 
 /** A logger of that severity and graver ones: one line of JSON each, with `level`, `message` and `timestamp`. */
 export function createLogger(level: LogLevel): Logger {
-  const { combine, json, timestamp } = winston.format;
+  const { combine, json, printf, timestamp } = winston.format;
+  const safe = printf((info) => escapedJSON(String(info[Symbol.for('message')])));
   const logger = winston.createLogger({
     level,
-    format: combine(timestamp(), json()),
+    format: combine(timestamp(), json(), safe),
     transports: [new winston.transports.Console()],
   });
   const write = (severity: LogLevel, message: string, fields: LogFields = {}): void => {

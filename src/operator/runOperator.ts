@@ -9,7 +9,7 @@ import { createKubeClient } from '../kube/client.ts';
 import { loadKubeConfig } from '../kube/kubeConfig.ts';
 import { LeaderElection, writingAsLeader } from '../kube/leaderElection.ts';
 import { ServerClock } from '../kube/serverClock.ts';
-import { plain, startHttpServer, type HttpServer } from '../observability/httpServer.ts';
+import { plain, startServers, type HttpServer } from '../observability/httpServer.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 import { ProxyConfigOperator } from './operator.ts';
 import { createOperatorMetrics, type OperatorMetrics } from './operatorMetrics.ts';
@@ -44,7 +44,7 @@ export async function runOperator(config: OperatorConfig, signal: AbortSignal): 
   });
   let operator: ProxyConfigOperator | undefined;
   const isReady = (): boolean => (operator === undefined ? election.hasObservedLease : operator.synced);
-  const servers = startServers(config, { isReady, logger, metrics });
+  const servers = startHttpServers(config, { isReady, logger, metrics });
   logger.info('operator starts', { version: config.version, server: client.server });
   try {
     await election.run(async (term) => {
@@ -81,10 +81,10 @@ async function serve(operator: ProxyConfigOperator, term: AbortSignal): Promise<
   }
 }
 
-function startServers(
+function startHttpServers(
   { healthAddress, metricsAddress }: OperatorConfig,
   { isReady, logger, metrics }: { isReady: () => boolean; logger: Logger; metrics: OperatorMetrics },
-): HttpServer[] {
+): readonly HttpServer[] {
   const onUnavailable = (cause: Error): void => logger.warn('cannot listen on the port', { error: cause });
   const alive = { '/healthz': () => plain(200, 'ok'), '/livez': () => plain(200, 'ok') };
   const ready = { '/readyz': () => (isReady() ? plain(200, 'ok') : plain(503, 'not everything is listed yet')) };
@@ -96,7 +96,7 @@ function startServers(
     }),
   };
   return [
-    startHttpServer({ address: healthAddress, routes: { ...alive, ...ready }, onUnavailable }),
-    startHttpServer({ address: metricsAddress, routes: exposition, onUnavailable }),
+    ...startServers({ address: healthAddress, routes: { ...alive, ...ready }, onUnavailable }),
+    ...startServers({ address: metricsAddress, routes: exposition, onUnavailable }),
   ];
 }

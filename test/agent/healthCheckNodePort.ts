@@ -3,7 +3,7 @@
  */
 import type { AgentNode } from './agentNode.ts';
 
-const healthCheckNodePort = 31_777;
+export const healthCheckNodePort = 31_777;
 
 export const balanced = {
   apiVersion: 'v1',

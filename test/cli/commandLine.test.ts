@@ -16,12 +16,12 @@ describe('command line', () => {
       {
         args: ['agent', '--help'],
         exitCode: 0,
-        stdout: ['NODE_NAME', '0.0.0.0:10256', '127.0.0.1:10249', '/var/lib/proxyconfig', 'Example', 'Exit status'],
+        stdout: ['NODE_NAME', ':10256', 'localhost:10249', '/var/lib/proxyconfig', 'Example', 'Exit status'],
       },
       {
         args: ['operator', '--help'],
         exitCode: 0,
-        stdout: ['--kubeconfig', '127.0.0.1:8080', 'Example', 'Exit status'],
+        stdout: ['--kubeconfig', 'localhost:8080', 'Example', 'Exit status'],
       },
       {
         args: ['status', '--help'],

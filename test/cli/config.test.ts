@@ -62,6 +62,7 @@ describe('config', () => {
   });
 
   test.each([
+    [':10256', { host: undefined, port: 10_256 }],
     ['[::]:10256', { host: '::', port: 10_256 }],
     ['localhost:0', { host: 'localhost', port: 0 }],
   ])('address %s', (healthAddress, expected) => {

@@ -77,6 +77,11 @@ describeWhere(['cluster'], 'proxyconfig render beside the API server', () => {
       spec: { ports: [{ port: 80, protocol: 'tcp' }] },
       field: 'spec.ports[0].protocol',
     },
+    {
+      name: 'addresses in the list alone',
+      spec: { ports: [{ port: 80 }], clusterIPs: ['10.96.0.9'] },
+      field: 'spec.clusterIPs',
+    },
     { name: 'a type in lower case', spec: { ports: [{ port: 80 }], type: 'clusterip' }, field: 'spec.type' },
   ])('what render refuses in a Service, the API server refuses in the same field: $name', async ({ spec, field }) => {
     const input = JSON.stringify(service(spec));

@@ -9,6 +9,9 @@ const slice = (body: string): string =>
   `{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}, ${body}}`;
 const proxyConfig = (spec: string): string =>
   `{apiVersion: proxyconfig.dev/v1alpha1, kind: ProxyConfig, metadata: {name: all}, spec: {${spec}}}`;
+const endpoints = (count: number): string => `[${Array(count).fill('{addresses: [no]}').join(', ')}]`;
+const many = (count: number): string => slice(`addressType: IPv4, endpoints: ${endpoints(count)}`);
+const documents = (count: number, text: string): string => Array(count).fill(text).join('\n---\n');
 const web = 'Service default/web';
 
 /** Manifest -> what must be said of it: the object, the field and the remedy. */
@@ -141,6 +144,18 @@ describe('proxyconfig render', () => {
       });
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
       expect(stderr.match(/^error: /gm)).toHaveLength(3);
+    });
+
+    test.each([
+      { name: 'in one object', input: many(200_000), count: 200_000 },
+      { name: 'in as many objects', input: documents(10_000, 'a: 1'), count: 10_000 },
+      { name: 'of which all are printed', input: many(50), count: 50 },
+    ])('very many: the first 50 and how many more $name', async ({ input, count }) => {
+      const { exitCode, stderr } = await proxyconfig(['render', '-f', '-', '--node', 'x'], { input });
+      expect(exitCode).toBe(1);
+      const lines = stderr.trimEnd().split('\n');
+      expect(lines.slice(0, 50).filter((line) => line.startsWith('error: standard input: '))).toHaveLength(50);
+      expect(lines.slice(50)).toEqual(count > 50 ? [`error: and ${count - 50} more`] : []);
     });
 
     test('a file that is not there', async () => {

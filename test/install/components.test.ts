@@ -87,7 +87,7 @@ describeWhere(['cluster'], 'what can be applied', () => {
   test("prometheus: an agent's metrics can be read from outside of its node; without it they cannot", async () => {
     const agents = await Promise.all([[component('prometheus')], []].map((chosen) => rendered(chosen, 'DaemonSet')));
     expect(agents.map(({ spec }) => spec.template.spec.containers[0]?.args)).toEqual([
-      ['agent', '--metrics-address=0.0.0.0:10249'],
+      ['agent', '--metrics-address=:10249'],
       ['agent'],
     ]);
   });

@@ -17,13 +17,17 @@ interface Manifest {
   readonly data?: Record<string, string>;
   readonly spec?: { readonly template?: { readonly spec: PodSpec } };
 }
+interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly envFrom: unknown;
+  readonly securityContext: object;
+  readonly resources: { readonly limits?: { readonly memory?: string } };
+}
 interface PodSpec {
   readonly [field: string]: unknown;
-  readonly containers: readonly {
-    readonly image: string;
-    readonly envFrom: unknown;
-    readonly securityContext: object;
-  }[];
+  readonly containers: readonly Container[];
+  readonly initContainers?: readonly Container[];
 }
 
 describeWhere(['cluster'], 'the installation', () => {
@@ -74,7 +78,9 @@ describeWhere(['cluster'], 'the installation', () => {
   test('is accepted, twice, and then differs in nothing', async () => {
     const again = await cluster.kubectl(['apply', '-k', '.']);
     expect((await cluster.server.kubectl(['diff', '-k', '.'])).stdout).toBe('');
-    expect(again.split('\n').filter((line) => line !== '' && !line.endsWith(' unchanged'))).toEqual([]);
+    const changed = again.split('\n').filter((line) => line !== '' && !line.endsWith(' unchanged'));
+    // kubectl always sends a budget's selector, which is to be replaced as a whole (patchStrategy), whatever it finds.
+    expect(changed).toEqual(['poddisruptionbudget.policy/proxyconfig-operator configured']);
   });
 
   test('all samples are accepted', async () => {
@@ -96,6 +102,29 @@ describeWhere(['cluster'], 'the installation', () => {
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
     });
+  });
+
+  test('drains take one operator at a time, and only its two ports can be reached', async () => {
+    const manifests = await render<Manifest>(cluster.server, '.');
+    const of = (kind: string): unknown => manifests.find((manifest) => manifest.kind === kind)?.spec;
+    const [pods, budget, network] = ['Deployment', 'PodDisruptionBudget', 'NetworkPolicy'].map(of) as [
+      { selector: { matchLabels: object }; template: { spec: { containers: [{ ports: { name: string }[] }] } } },
+      object,
+      object,
+    ];
+    expect(budget).toMatchObject({ maxUnavailable: 1, selector: pods.selector });
+    expect(network).toMatchObject({
+      podSelector: pods.selector,
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [{ ports: pods.template.spec.containers[0].ports.map(({ name }) => ({ port: name, protocol: 'TCP' })) }],
+    });
+  });
+
+  test('every container but the agent has a memory limit', async () => {
+    const pods = (await render<Manifest>(cluster.server, '.')).flatMap(({ spec }) => spec?.template?.spec ?? []);
+    const containers = pods.flatMap(({ containers: main, initContainers = [] }) => main.concat(initContainers));
+    const unlimited = containers.filter(({ resources }) => resources.limits?.memory === undefined);
+    expect(unlimited.map(({ name }) => name)).toEqual(['agent']);
   });
 
   test('the operator does its work as its own account', async () => {

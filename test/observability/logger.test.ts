@@ -33,6 +33,12 @@ describe('logger', () => {
     expect(lines).toMatchObject([{ level: 'warn', message: 'refused', what: 'a"\n{"level":"error"}' }]);
   });
 
+  test('nothing that an object holds is obeyed by a terminal', async () => {
+    const script = String.raw`import { createLogger } from './src/observability/logger.ts'; createLogger('info').info('x', { name: 'a\u009b2J\u202e' })`;
+    const { stdout } = await execa(process.execPath, ['--input-type=module', '--eval', script]);
+    expect(stdout).toContain(String.raw`"a\u009b2J\u202e"`);
+  });
+
   test('long texts, lists and objects are cut', async () => {
     const [line] = await logged(
       'info',

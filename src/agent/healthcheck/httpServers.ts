@@ -4,7 +4,7 @@
  */
 import type { AgentConfig } from '../../config.ts';
 import type { ProxyMode } from '../../api/nodeConfig.ts';
-import { type HttpResponse, type HttpServer, json, plain, startHttpServer } from '../../observability/httpServer.ts';
+import { type HttpResponse, type HttpServer, json, plain, startServers } from '../../observability/httpServer.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { AgentMetrics } from '../../observability/metrics.ts';
 import { type HealthAnswer, type HealthFacts, healthz, livez, readyz } from './health.ts';
@@ -46,18 +46,21 @@ export function startHttpServers({
     name: string,
     address: AgentConfig['healthAddress'],
     routes: typeof healthRoutes | typeof metricsRoutes,
-  ): HttpServer =>
-    startHttpServer({
+  ): readonly HttpServer[] =>
+    startServers({
       address,
       routes,
       onUnavailable: (error) =>
         logger.warn('cannot listen on the port; trying again', {
           endpoint: name,
-          address: `${address.host}:${address.port}`,
+          address: `${address.host ?? ''}:${address.port}`,
           error,
         }),
     });
-  return [serve('health', config.healthAddress, healthRoutes), serve('metrics', config.metricsAddress, metricsRoutes)];
+  return [
+    ...serve('health', config.healthAddress, healthRoutes),
+    ...serve('metrics', config.metricsAddress, metricsRoutes),
+  ];
 }
 
 function asJSON({ status, body }: HealthAnswer): HttpResponse {

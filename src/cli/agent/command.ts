@@ -4,7 +4,7 @@ import { agentConfig, type AgentFlags } from '../../config.ts';
 import { daemonCommand, exitCodes, type Program } from '../commands.ts';
 
 export function agentCommand({ version, stopSignal }: Program): Command {
-  return daemonCommand('agent', { health: '0.0.0.0:10256', metrics: '127.0.0.1:10249' })
+  return daemonCommand('agent', { health: ':10256', metrics: 'localhost:10249' })
     .description('Programs the kernel of this node and reports in its NodeProxy; one runs on every node.')
     .option('--node <name>', 'the Node that this is, as kubectl get nodes shows it (environment: NODE_NAME)')
     .option('--state-dir <dir>', 'where the last known good configuration is kept', '/var/lib/proxyconfig')

@@ -6,6 +6,7 @@ import { proxyModes } from '../../api/nodeConfig.ts';
 import type { Backend } from '../../backend/backend.ts';
 import { createBackend, refusalOf } from '../../backend/registry.ts';
 import { ipFamilies } from '../../model/ipFamily.ts';
+import { printable } from '../../observability/printable.ts';
 import { runCommand } from '../../system/command.ts';
 import { removeAnchor } from '../../netfilter/conntrack/tools/conntrackAnchor.ts';
 import { execaTool } from '../../system/execaTool.ts';
@@ -29,10 +30,10 @@ export async function runCleanup(
   for (const { what, remove } of handover ? handovers() : removals()) {
     try {
       const objects = await remove();
-      for (const object of objects) stdout.write(`removed ${object}\n`);
+      for (const object of objects) stdout.write(`removed ${printable(object)}\n`);
       removed += objects.length;
     } catch (error) {
-      stderr.write(`error: ${what}: ${error instanceof Error ? error.message : String(error)}\n`);
+      stderr.write(`error: ${what}: ${printable(error instanceof Error ? error.message : String(error))}\n`);
       failures += 1;
     }
   }

@@ -4,7 +4,7 @@ import { operatorConfig, type OperatorFlags } from '../../config.ts';
 import { daemonCommand, exitCodes, type Program } from '../commands.ts';
 
 export function operatorCommand({ version, stopSignal }: Program): Command {
-  return daemonCommand('operator', { health: '0.0.0.0:8081', metrics: '127.0.0.1:8080' })
+  return daemonCommand('operator', { health: ':8081', metrics: 'localhost:8080' })
     .description(
       "Chooses the ProxyConfig that governs each node, hands it to the node and sums the nodes' status up; one runs in the cluster.",
     )

@@ -15,6 +15,7 @@ import type { ServiceKey, ServiceRecord } from '../../model/service.ts';
 import { serviceKeyOf } from '../../model/servicePort.ts';
 import { isRecord } from '../../api/isRecord.ts';
 import type { Manifest } from './manifests.ts';
+import { withEndpointSliceDefaults, withNodeDefaults, withServiceDefaults } from './serverDefaults.ts';
 import { serviceNotes, serviceProblems, withClusterIP } from './serviceManifest.ts';
 
 /** The decoded objects of all manifests. */
@@ -53,9 +54,8 @@ class Collector implements ClusterObjects {
   }
 
   report(manifest: Manifest, problems: readonly Violation[]): void {
-    this.problems.push(
-      ...problems.map(({ field, message }) => `${manifest.source}: ${nameOf(manifest)}: ${field}: ${message}`),
-    );
+    for (const { field, message } of problems)
+      this.problems.push(`${manifest.source}: ${nameOf(manifest)}: ${field}: ${message}`);
   }
 
   note(manifest: Manifest, text: string): void {
@@ -106,12 +106,12 @@ function addProxyConfig(manifest: Manifest, into: Collector): void {
 }
 
 function addNode(manifest: Manifest, into: Collector): void {
-  const node = into.decoded(manifest, decodeNode(manifest.object));
+  const node = into.decoded(manifest, decodeNode(withNodeDefaults(manifest.object)));
   if (node !== undefined) into.nodes.set(node.name, node);
 }
 
 function addService(manifest: Manifest, into: Collector): void {
-  const { service, isComplete } = withClusterIP(manifest.object);
+  const { service, isComplete } = withClusterIP(withServiceDefaults(manifest.object));
   const record = into.decoded(manifest, decodeService(service));
   into.report(manifest, serviceProblems(service));
   for (const note of serviceNotes(manifest.object)) into.note(manifest, note);
@@ -119,7 +119,7 @@ function addService(manifest: Manifest, into: Collector): void {
 }
 
 function addEndpointSlice(manifest: Manifest, into: Collector): void {
-  const decoded = decodeEndpointSlice(manifest.object);
+  const decoded = decodeEndpointSlice(withEndpointSliceDefaults(manifest.object));
   const slice = into.decoded(manifest, decoded);
   if (slice === undefined) {
     if (decoded.problems.length === 0)

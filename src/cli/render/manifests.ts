@@ -31,14 +31,13 @@ export async function readManifests(
   names: readonly string[],
   readStandardInput: () => Promise<string>,
 ): Promise<Manifests> {
-  const manifests: Manifest[] = [];
-  const problems: string[] = [];
-  for (const { source, read } of (await Promise.all(names.map((name) => sourcesOf(name, readStandardInput)))).flat()) {
-    const found = await parsed(source, read);
-    manifests.push(...found.manifests);
-    problems.push(...found.problems);
-  }
-  return { manifests, problems };
+  const sources = (await Promise.all(names.map((name) => sourcesOf(name, readStandardInput)))).flat();
+  const found: Manifests[] = [];
+  for (const { source, read } of sources) found.push(await parsed(source, read));
+  return {
+    manifests: found.flatMap(({ manifests }) => manifests),
+    problems: found.flatMap(({ problems }) => problems),
+  };
 }
 
 interface Source {

@@ -16,8 +16,12 @@ import { addressClaimsOf } from '../../model/addressClaims.ts';
 import { allowedExternalIPs } from '../../model/externalIPs.ts';
 import { familiesWithoutRange } from '../../model/servicePorts.ts';
 import { serviceStateOf } from '../../model/serviceState.ts';
+import { printable, printableJSON } from '../../observability/printable.ts';
 import { collectObjects, type ClusterObjects } from './clusterObjects.ts';
 import { readManifests, type Manifests } from './manifests.ts';
+
+/** Notes and problems that are printed of each; more than that nobody reads. */
+const maxLines = 50;
 
 /** As the command line gives them. */
 export interface RenderFlags {
@@ -51,10 +55,16 @@ export async function runRender(
     await readManifests(flags.filename, () => text(streams.stdin)),
     flags,
   );
-  for (const line of [...notes.map((note) => `note: ${note}`), ...problems.map((problem) => `error: ${problem}`)])
-    streams.stderr.write(`${line}\n`);
+  for (const line of [...firstLines('note', notes), ...firstLines('error', problems)])
+    streams.stderr.write(`${printable(line)}\n`);
   streams.stdout.write(output);
   return problems.length === 0 ? 0 : 1;
+}
+
+/** Each after its kind; of more than `maxLines` the first, and how many more there are. */
+function firstLines(kind: string, texts: readonly string[]): string[] {
+  const more = texts.length - maxLines;
+  return [...texts.slice(0, maxLines), ...(more > 0 ? [`and ${more} more`] : [])].map((line) => `${kind}: ${line}`);
 }
 
 /** The rules of one node from manifests. Throws UsageError where --node is no name, or the mode does not run --tool. */
@@ -138,7 +148,7 @@ function formatRules(
     throw new UsageError(
       `--tool: mode ${config.mode} runs ${toolsOf(all).join(', ')} for ${families.join(' and ')}, not '${flags.tool}'`,
     );
-  if (flags.output === 'json') return `${JSON.stringify(inputs, null, 2)}\n`;
+  if (flags.output === 'json') return `${printableJSON(inputs, 2)}\n`;
   // What one tool is given can be piped into it as it is; of several, each follows a line that names its tool.
   return inputs.length <= 1
     ? (inputs[0]?.input ?? '')

@@ -9,8 +9,12 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** What breaks the API server's rules for `spec.ports`; the decoder has checked each port by itself. */
 export function serviceProblems(service: Fields): Violation[] {
-  const { type, ports, isHeadless } = specOf(service);
+  const { type, ports, isHeadless, isListAlone } = specOf(service);
   if (type === 'ExternalName') return [];
+  if (isListAlone)
+    return [
+      { field: 'spec.clusterIPs', message: 'must be empty without spec.clusterIP; set that to the first of them' },
+    ];
   if (ports.length === 0 && !isHeadless)
     return [{ field: 'spec.ports', message: 'is required; give at least one port' }];
   return ports.flatMap((port, index) =>
@@ -73,7 +77,16 @@ export function serviceNotes(service: Fields): string[] {
   return [`no nodePort for port ${withoutNodePort.join(', ')}: ${fromCluster}`];
 }
 
-function specOf(service: Fields): { type: string; ports: readonly Fields[]; clusterIP: string; isHeadless: boolean } {
+interface Spec {
+  readonly type: string;
+  readonly ports: readonly Fields[];
+  readonly clusterIP: string;
+  readonly isHeadless: boolean;
+  /** Addresses are in clusterIPs and not in clusterIP. */
+  readonly isListAlone: boolean;
+}
+
+function specOf(service: Fields): Spec {
   const spec = isRecord(service['spec']) ? service['spec'] : {};
   const { type, ports, clusterIPs } = spec;
   const [first] = Array.isArray(clusterIPs) ? (clusterIPs as unknown[]) : [];
@@ -83,6 +96,7 @@ function specOf(service: Fields): { type: string; ports: readonly Fields[]; clus
     ports: Array.isArray(ports) ? ports.filter(isRecord) : [],
     clusterIP,
     isHeadless: clusterIP === 'None',
+    isListAlone: textOf(spec['clusterIP']) === '' && clusterIP !== '',
   };
 }
 

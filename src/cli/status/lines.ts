@@ -216,14 +216,12 @@ export function changeLines(view: StatusView): Map<string, string> {
     const step = rollout.step === undefined ? '' : `, step ${rollout.step}`;
     lines.set(
       name,
-      printable(
-        `${name}: ${state} (${reason}), ${doneOf(nodes)} of ${nodes.effective} nodes up to date, mode ${mode}${step}${message === '' ? '' : `: ${message}`}`,
-      ),
+      `${name}: ${state} (${reason}), ${doneOf(nodes)} of ${nodes.effective} nodes up to date, mode ${mode}${step}${message === '' ? '' : `: ${message}`}`,
     );
     for (const problem of problems.filter(hasAnswered))
       lines.set(
         `${name}: ${problem.node}`,
-        printable(`${name}: ${problem.node}: ${problem.state} (${problem.reason}): ${problem.message}`),
+        `${name}: ${problem.node}: ${problem.state} (${problem.reason}): ${problem.message}`,
       );
   }
   return lines;
@@ -272,10 +270,5 @@ export function paragraph(
 }
 
 function span(text: string, style?: TextStyle): Span {
-  return { text: printable(text), style };
-}
-
-/** Statuses are written by nodes: control characters, which a terminal would obey, become blanks. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}|\p{Cf}/gu, ' ');
+  return { text, style };
 }

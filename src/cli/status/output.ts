@@ -1,9 +1,9 @@
 /**
  * The forms in which `proxyconfig status` comes out: a screen, lines, or documents for programs.
  */
-import { stringify } from 'yaml';
 import { toSeconds } from '../../api/conditions.ts';
 import type { StatusConfig } from '../../config.ts';
+import { printable, printableJSON, printableYAML } from '../../observability/printable.ts';
 import { changeLines, changesBetween, paragraph, statusLines, type Line } from './lines.ts';
 import { openScreen, styledText, sizeOf } from './screen.ts';
 import type { StatusView } from './view.ts';
@@ -32,8 +32,8 @@ export function formatView(
   { output, terminal: { isInteractive, color, unicode } }: StatusConfig,
   stdout: Streams['stdout'],
 ): string {
-  if (output === 'json') return `${JSON.stringify(view, null, 2)}\n`;
-  if (output === 'yaml') return stringify(view);
+  if (output === 'json') return `${printableJSON(view, 2)}\n`;
+  if (output === 'yaml') return printableYAML(view);
   const lines = statusLines(view, {
     now: new Date(),
     width: isInteractive ? sizeOf(stdout).columns : undefined,
@@ -105,7 +105,7 @@ function lineOutput({ stdout, stderr }: Streams): Output {
   let before: ReadonlyMap<string, string> = new Map();
   let isFirst = true;
   const write = (stream: Streams['stderr'], text: string): void =>
-    void stream.write(`${toSeconds(new Date())} ${text}\n`);
+    void stream.write(`${toSeconds(new Date())} ${printable(text)}\n`);
   return {
     show: (view) => {
       const after = changeLines(view);
@@ -124,11 +124,11 @@ function documentOutput({ output }: StatusConfig, { stdout, stderr }: Streams): 
   let last: string | undefined;
   return {
     show: (view) => {
-      const text = JSON.stringify(view);
-      if (text !== last) stdout.write(output === 'json' ? `${text}\n` : `---\n${stringify(view)}`);
+      const text = printableJSON(view);
+      if (text !== last) stdout.write(output === 'json' ? `${text}\n` : `---\n${printableYAML(view)}`);
       last = text;
     },
-    warn: (message) => stderr.write(`${message ?? 'the API server answers again'}\n`),
+    warn: (message) => stderr.write(`${printable(message ?? 'the API server answers again')}\n`),
     close: () => undefined,
   };
 }

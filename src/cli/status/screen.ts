@@ -3,13 +3,18 @@
  * anew in place.
  */
 import { styleText } from 'node:util';
+import { printable } from '../../observability/printable.ts';
 import type { Line } from './lines.ts';
 
 type Terminal = Pick<NodeJS.WriteStream, 'write' | 'rows' | 'columns' | 'on' | 'off'>;
 
-/** One line as text, with escape sequences only with `color`. */
+/**
+ * One line as text, with escape sequences only with `color`: its own texts were written by nodes and people, and hold
+ * none.
+ */
 export function styledText(line: Line, color: boolean): string {
   return line
+    .map(({ text, style }) => ({ text: printable(text), style }))
     .map(({ text, style }) =>
       color && style !== undefined && text !== '' ? styleText(style, text, { validateStream: false }) : text,
     )

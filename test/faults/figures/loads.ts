@@ -1,0 +1,5 @@
+/** @module The loads that `npm run faults` knows: a further one has a file here and a line below. */
+import type { Load } from './figures.ts';
+import { idleConnections } from './idleConnections.ts';
+
+export const loads: readonly Load[] = [idleConnections];
