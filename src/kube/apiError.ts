@@ -11,6 +11,8 @@ export class ApiError extends Error {
   readonly reason: string;
   /** From the header Retry-After or the Status object; undefined where neither says it. */
   readonly retryAfterSeconds: number | undefined;
+  /** What the API server refuses of the object, by paths such as `status.failures[3].node`; empty where it names none. */
+  readonly fields: readonly string[];
 
   constructor(details: ApiErrorDetails, options?: ErrorOptions) {
     super(details.message, options);
@@ -18,6 +20,7 @@ export class ApiError extends Error {
     this.status = details.status;
     this.reason = details.reason;
     this.retryAfterSeconds = details.retryAfterSeconds;
+    this.fields = details.fields ?? [];
   }
 }
 
@@ -27,6 +30,7 @@ export interface ApiErrorDetails {
   readonly reason: string;
   readonly message: string;
   readonly retryAfterSeconds?: number | undefined;
+  readonly fields?: readonly string[];
 }
 
 const fieldManagerConflict = 'FieldManagerConflict';
@@ -43,6 +47,13 @@ export const isForbidden = (error: unknown): boolean => hasStatus(error, 403);
 export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
 /** Too many requests, or a response with Retry-After: more requests make it worse. */
 export const isOverloaded = (error: unknown): boolean => hasStatus(error, 429) || retryAfterMs(error) > 0;
+/**
+ * The API server, or admission, does not take this object as it is: other objects are written all the same, and this
+ * one may be taken in another form. Also an internal error (500), which is what server-side apply answers to some
+ * objects that it cannot merge.
+ */
+export const isRefused = (error: unknown): boolean =>
+  error instanceof ApiError && !isOverloaded(error) && [400, 403, 413, 422, 500].includes(error.status);
 /** The resourceVersion or continue token is too old: list again from the start. */
 export const isGone = (error: unknown): boolean => hasStatus(error, 410);
 /** The object is not as the write takes it to be: see retryOnConflict.ts. */
@@ -75,6 +86,7 @@ export function errorFromStatus(body: unknown, httpStatus: number, retryAfterHea
     reason: isOfFieldManagers(status) ? fieldManagerConflict : (status.reason ?? `HTTP${code}`),
     message: (status.message ?? `the API server answered ${code}`).slice(0, 1024),
     retryAfterSeconds: seconds(retryAfterHeader) ?? status.details?.retryAfterSeconds,
+    fields: (status.details?.causes ?? []).flatMap(({ field }) => field ?? []),
   });
 }
 
@@ -89,7 +101,7 @@ interface StatusBody {
   readonly message?: string;
   readonly details?: {
     readonly retryAfterSeconds?: number;
-    readonly causes?: readonly { readonly reason?: string }[];
+    readonly causes?: readonly { readonly reason?: string; readonly field?: string }[];
   };
 }
 

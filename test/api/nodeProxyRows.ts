@@ -68,5 +68,5 @@ export const nodeProxyRows: readonly Row[] = [
   atMost('status.dataplane.quarantined[0].reason', 64, quarantined),
   atMost('status.dataplane.quarantined[0].message', 256, quarantined),
   atMost('status.dataplane.lastError', 512),
-  ...conditionRows({ count: 8, type: 64, reason: 64, message: 256 }),
+  ...conditionRows({ count: 32, type: 64, reason: 64, message: 256 }),
 ];

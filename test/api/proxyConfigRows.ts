@@ -253,7 +253,7 @@ const failure = { 'status.failures[0]': { node: 'node-1', reason: 'ModeNotSuppor
 const status: Row[] = [
   { field: 'status.observedGeneration', accepted: [-1, 7], refused: ['7'] },
   atMost('status.observedHash', 64),
-  ...conditionRows({ count: 12, type: 316, reason: 1024, message: 1024 }),
+  ...conditionRows({ count: 32, type: 316, reason: 1024, message: 1024 }),
   { field: 'status.modes', accepted: [modeCounts(8)], refused: [modeCounts(9)] },
   atMost('status.rollout.revision', 64),
   atMost('status.rollout.previousRevision', 64),

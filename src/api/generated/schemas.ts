@@ -808,7 +808,7 @@ export const proxyconfigSchema: CrdSchema = {
         },
         "conditions": {
           "type": "array",
-          "maxItems": 12,
+          "maxItems": 32,
           "x-kubernetes-list-type": "map",
           "x-kubernetes-list-map-keys": [
             "type"
@@ -1282,7 +1282,7 @@ export const nodeproxySchema: CrdSchema = {
         },
         "conditions": {
           "type": "array",
-          "maxItems": 8,
+          "maxItems": 32,
           "x-kubernetes-list-type": "map",
           "x-kubernetes-list-map-keys": [
             "type"

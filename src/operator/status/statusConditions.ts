@@ -25,10 +25,7 @@ type Verdict = {
   readonly message: string;
 };
 
-/** Characters of a message, as in the CRD (maxLength). */
-const maxMessage = 1024;
-
-/** All six conditions, always; each with a reason, and a message of at most 1024 characters. */
+/** All six conditions, always; each with a reason. Messages may be longer than the CRD allows. */
 export function conditionsOf(findings: Findings): ConditionNow[] {
   const verdict = verdictOf(findings);
   return [
@@ -221,5 +218,5 @@ function condition(
   holds: boolean,
   { reason, message }: { reason: string; message: string },
 ): ConditionNow {
-  return { type, status: holds ? 'True' : 'False', reason, message: message.slice(0, maxMessage) };
+  return { type, status: holds ? 'True' : 'False', reason, message };
 }
