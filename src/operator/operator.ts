@@ -18,8 +18,9 @@
  *     them. A reconciliation takes a view of everything known, and `reconcile` (pure) gives everything to be written.
  *  2. Writes go in a fixed order. Revisions first, since a status names revisions, and a node can only be taken back to
  *     one whose configuration is kept. Then statuses: a rollout's state has to be on the API server before a node is
- *     changed for it (rolloutTransitions.ts). Then NodeProxies. Then events about Services, which nothing depends on;
- *     events about a ProxyConfig follow the status that they speak of, so that they come once.
+ *     changed for it (rolloutTransitions.ts). Then NodeProxies. Events are recorded beside all
+ *     that, since nothing depends on them; those about a ProxyConfig follow the status that they speak of, so that they
+ *     come once.
  *  3. A write carries the resourceVersion that it was decided on; one to an object made, changed or deleted meanwhile
  *     is a conflict (ObjectWriter), and the object is read anew. The whole reconciliation is then done again on what is
  *     known by then, five times at most, each after the debounce time; after that it is requeued like any change. A
@@ -82,8 +83,6 @@ const wholeCluster = 'cluster';
 const minDebounceMs = 50;
 const debouncePerReconcile = 20;
 const concurrentWrites = 8;
-/** From some events about Services to the next where there are many. */
-const moreEventsMs = 10_000;
 /** Time alone never asks for a reconciliation sooner than this. */
 const minRequeueMs = 100;
 /** Of so many refused writes of one reconciliation the log has the errors. */
@@ -120,12 +119,12 @@ export class ProxyConfigOperator extends OperatorBase {
       instance,
       onError: (cause) => logger.warn('an event was lost', { error: cause }),
     });
-    const { configs } = this.#observed;
+    const { configs, nodeProxies } = this.#observed;
     const writer = new ObjectWriter({ client, logger, metrics, onChange: () => this.#enqueue() });
     this.#writer = writer;
     const intervalMs = options.statusIntervalMs;
     this.#statuses = new ConfigStatusWriter({ writer, events, logger, metrics, configs, intervalMs });
-    this.#serviceEvents = new ServiceEventWriter({ client, logger, events });
+    this.#serviceEvents = new ServiceEventWriter({ client, logger, events, nodeProxies });
   }
 
   /** True once everything has been listed; nothing is written before. */
@@ -170,6 +169,7 @@ export class ProxyConfigOperator extends OperatorBase {
   async #shutDown(): Promise<void> {
     await this.stopWatching();
     await this.#queue.stop();
+    await this.#serviceEvents.stop();
     if (this.#synced) await this.#writeLastStatuses();
   }
 
@@ -227,14 +227,13 @@ export class ProxyConfigOperator extends OperatorBase {
     const statusDueMs = await this.#statuses.write(statusUpdates, { isLast: false, errors });
     if (nodeWrites.length > 0) await errors.collect(() => this.#assignNodes(nodeWrites));
     errors.throwConflict();
-    const isAllRecorded = await this.#recordServiceEvents(statusUpdates);
+    this.#requestServiceEvents(statusUpdates);
     const hasFailed = errors.refusals.length > 0;
     metrics.reconciliations.inc({ result: hasFailed ? 'failed' : 'done' });
     this.#logErrors(errors);
     if (!hasFailed) this.#backoff.reset();
     const requeueMs = Math.min(
       statusDueMs ?? Infinity,
-      isAllRecorded ? Infinity : moreEventsMs,
       hasFailed ? this.#backoff.next() : Infinity,
       Math.max(requeueAfterMs ?? Infinity, minRequeueMs),
     );
@@ -281,11 +280,8 @@ export class ProxyConfigOperator extends OperatorBase {
     await writeNodes(writes, { send, concurrency: concurrentWrites, maxMs: statusIntervalMs });
   }
 
-  /** Whether all of them are recorded; false where more are due later. */
-  #recordServiceEvents(statusUpdates: readonly StatusUpdate[]): Promise<boolean> {
-    const governing = statusUpdates
-      .filter(({ status }) => (status.nodes?.effective ?? 0) > 0)
-      .map(({ config }) => config);
-    return this.#serviceEvents.recordEvents(governing, this.#observed.nodeProxies.byName.values());
+  #requestServiceEvents(statusUpdates: readonly StatusUpdate[]): void {
+    const governing = statusUpdates.filter(({ status }) => (status.nodes?.effective ?? 0) > 0);
+    this.#serviceEvents.request(governing.map(({ config }) => config));
   }
 }
