@@ -42,15 +42,25 @@ export class RolloutInvariants {
     const config = this.#cluster.configs.get(configRef.name);
     if (!config || configRef.name !== this.#cluster.governing(name))
       throw new Error(`${name} is assigned by ${configRef.name}, which does not govern it`);
-    expect([config.status?.observedHash, this.#completed.get(configRef.name)]).toContain(revision);
     const before = this.#cluster.assigned.get(name);
     if (before?.revision === revision) return;
+    expect([config.status?.observedHash, this.#completed.get(configRef.name), ...this.#inherited(config)]).toContain(
+      revision,
+    );
     if (this.#givenUp.has(attempt(config, revision)))
       throw new Error(`${name} is assigned the revision that was rolled back`);
     if (before === undefined) return;
     if (config.spec.paused) throw new Error(`${name} is changed while paused`);
     this.#checkBudget(name, config);
     if (revision === config.status?.observedHash) this.#checkSteps(name, config, revision);
+  }
+
+  /** What nodes run that were assigned it by the ProxyConfig of the same name before; only while nothing was completed. */
+  #inherited({ metadata }: ProxyConfig): string[] {
+    if (this.#completed.has(metadata.name)) return [];
+    return [...this.#cluster.nodeProxies.values()]
+      .filter(({ spec: { configRef } }) => configRef.name === metadata.name && configRef.uid !== metadata.uid)
+      .map(({ spec }) => spec.revision);
   }
 
   #checkBudget(name: string, config: ProxyConfig): void {

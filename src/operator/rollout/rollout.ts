@@ -45,7 +45,10 @@ type Unchanged = ReadonlyMap<string, string>;
 interface Plan {
   /** Revisions that a node may stay with until the rollout reaches it. */
   readonly kept: readonly string[];
-  /** What a node gets that was never assigned any: nothing while paused before anything was ever completed. */
+  /**
+   * What a node gets that was never assigned any: nothing while paused before anything was ever completed, by this
+   * ProxyConfig or the one that it was made anew for.
+   */
   readonly base: string | undefined;
   /** The revision that nodes are moved to; undefined stops. */
   readonly goal: string | undefined;
@@ -66,8 +69,9 @@ function planOf(situation: Situation, rollout: Rollout): Plan {
     limit: 0,
     isRollback: false,
   };
-  if (config.spec.paused) return { ...stopped, base: stable };
-  const base = stable ?? revision;
+  const completed = stable ?? situation.inherited;
+  if (config.spec.paused) return { ...stopped, base: completed };
+  const base = completed ?? revision;
   if (rollout.state === 'Failed') return { ...stopped, base, fallback: stable };
   if (isOver(rollout))
     return { kept: [base], base, goal: base, limit: Infinity, isRollback: rollout.state !== 'Complete' };
@@ -91,11 +95,16 @@ function stepLimit({ target, outcomes }: Situation, rollout: Rollout): number {
 /**
  * Writes that change nothing that a node runs, so that no budget holds them up: a NodeProxy that was deleted by hand, a
  * ProxyConfig or a Node that was made anew under its name. And a node that was never assigned anything: it gets what
- * was completed last.
+ * was completed last. A NodeProxy that was deleted comes back as it was also where the rollout has stopped and there is
+ * nothing else for its node.
  */
-function withoutChange({ node, assigned, belongs }: NodeOutcome, { kept, base }: Plan): [string, string][] {
+function withoutChange(
+  { node, assigned, belongs, phase }: NodeOutcome,
+  { kept, base, goal, fallback }: Plan,
+): [string, string][] {
   if (assigned === undefined) return base === undefined ? [] : [[node, base]];
-  return kept.includes(assigned) && !belongs ? [[node, assigned]] : [];
+  const comesBack = phase === 'New' && goal === undefined && fallback === undefined;
+  return !belongs && (comesBack || kept.includes(assigned)) ? [[node, assigned]] : [];
 }
 
 function movedNodes(

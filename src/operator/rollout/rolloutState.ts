@@ -27,10 +27,18 @@ export interface Situation {
   readonly quietSince: number;
   /** Whether the configuration of a revision can still be had. */
   readonly hasRevision: (revision: string) => boolean;
+  /** What nodes serve from a ProxyConfig of the same name before this one (inherited.ts). */
+  readonly inherited?: string | undefined;
 }
 
 /** With `quietSince` from the clock: to be called once in a reconciliation, also where nothing else is asked. */
-export function situationOf({ target, outcomes, clock, hasRevision }: Omit<Situation, 'quietSince'>): Situation {
+export function situationOf({
+  target,
+  outcomes,
+  clock,
+  hasRevision,
+  inherited,
+}: Omit<Situation, 'quietSince'>): Situation {
   const { config, revision } = target;
   const { state, step, previousRevision } = config.status?.rollout ?? {};
   const changed = clock.since(
@@ -43,6 +51,7 @@ export function situationOf({ target, outcomes, clock, hasRevision }: Omit<Situa
     outcomes,
     clock,
     hasRevision,
+    inherited,
     quietSince: Math.max(changed, lastDoneAt({ target, outcomes, clock }) ?? changed),
   };
 }
