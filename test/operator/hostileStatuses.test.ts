@@ -108,6 +108,7 @@ function toldBeside(reports: readonly Status[]): readonly string[] {
     lostNodeProxies: new Map(),
     revisions: new Map([['quiet-1', kept]]),
     readyAgents: new Set(['quiet']),
+    unreadyAgents: new Set<string>(),
   };
   return reconcile(view, late).nodeWrites.map((write) => write.node);
 }

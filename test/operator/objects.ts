@@ -145,6 +145,7 @@ export function situation(
     lostNodeProxies: new Map(),
     revisions: new Map(),
     readyAgents,
+    unreadyAgents: new Set(agentsDown),
   };
   const outcomes = outcomesOf(target, view, at);
   return { ...situationOf({ target, outcomes, clock: at, hasRevision: () => true }), view };

@@ -181,6 +181,7 @@ export function msUntilNextChange(situation: Situation, rollout: Rollout): numbe
   const due = [
     ...outcomes.map(({ readySince }) => readySince + minReadySeconds * 1000),
     ...outcomes.map(({ assignedSince }) => assignedSince + deadlineMs(target)),
+    ...outcomes.map(({ silentSince }) => silentSince + deadlineMs(target)),
     ...outcomes
       .filter(({ reachable }) => !reachable)
       .map(({ node }) => clock.since('reach', node, 'false') + deadlineMs(target)),

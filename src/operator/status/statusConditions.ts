@@ -46,7 +46,7 @@ function verdictOf(findings: Findings): Verdict {
     return {
       kind: 'stalled',
       reason: 'NodesUnreachable',
-      message: `no node is in reach (NotReady, or without a ready agent Pod): ${listed(outcomes)}`,
+      message: `no node is in reach (NotReady, or its agent is not ready or does not answer): ${listed(outcomes)}`,
     };
   }
   return verdicts[rollout.state](findings);
@@ -174,7 +174,7 @@ function degraded({ outcomes, nodes }: Findings): ConditionNow {
   if (stale.length > 0)
     return condition('Degraded', true, {
       reason: 'AgentsNotReady',
-      message: `NotReady or without a ready agent Pod: ${listed(stale)}; their rules stand, their report may be old`,
+      message: `NotReady, or the agent is not ready or does not answer: ${listed(stale)}; their rules stand, their report may be old`,
     });
   return condition('Degraded', false, { reason: nodes.effective === 0 ? 'NoNodes' : 'AsExpected', message: '' });
 }

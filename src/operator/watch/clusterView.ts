@@ -44,6 +44,8 @@ export interface ClusterView {
   readonly revisions: ReadonlyMap<string, KnownRevision>;
   /** Names of nodes with a ready agent Pod. */
   readonly readyAgents: ReadonlySet<string>;
+  /** Names of nodes with agent Pods none of which is ready. A node without any may have an agent outside of a Pod. */
+  readonly unreadyAgents: ReadonlySet<string>;
 }
 
 interface ApiObject {
