@@ -28,6 +28,10 @@ export interface NodeOutcome {
   readonly reachable: boolean;
   /** Out of reach for so long that nothing waits for it any more. */
   readonly ignoredAsUnreachable: boolean;
+  /** Out of reach, and no agent has ever had anything in force there, as far as its NodeProxy says. */
+  readonly neverServed: boolean;
+  /** There is an agent Pod for it, in whatever state: the DaemonSet makes them where agents should run. */
+  readonly isAgentExpected: boolean;
   /** Since when its agent has not answered the NodeProxy's present spec; Infinity where it has, or there is none. */
   readonly silentSince: number;
   /** Milliseconds since the epoch by the operator's clock; Infinity while it is not Ready. */
@@ -59,9 +63,11 @@ type LiveView = Pick<ClusterView, 'nodeProxies' | 'readyAgents' | 'unreadyAgents
 export function outcomesOf(target: Target, view: LiveView, clock: Clock): NodeOutcome[] {
   return target.nodes.map((node) => {
     const nodeProxy = view.nodeProxies.get(node.name);
-    const assigned = (nodeProxy ?? lostOf(node, view))?.spec.revision;
+    const last = nodeProxy ?? lostOf(node, view);
+    const assigned = last?.spec.revision;
+    const hasServed = last?.status?.revision !== undefined;
     const agentPod = view.readyAgents.has(node.name) ? 'ready' : view.unreadyAgents.has(node.name) ? 'unready' : 'none';
-    return nodeOutcome({ target, node, nodeProxy, assigned, agentPod }, clock);
+    return nodeOutcome({ target, node, nodeProxy, assigned, hasServed, agentPod }, clock);
   });
 }
 
@@ -69,6 +75,8 @@ interface Observation extends Pick<NodeOutcome, 'assigned'> {
   readonly target: Target;
   readonly node: KnownNode;
   readonly nodeProxy: NodeProxy | undefined;
+  /** Something has been in force there. */
+  readonly hasServed: boolean;
   /** The best of those on the node. */
   readonly agentPod: 'ready' | 'unready' | 'none';
 }
@@ -87,6 +95,8 @@ function nodeOutcome(observation: Observation, clock: Clock): NodeOutcome {
     phase,
     reachable: reach.reachable,
     ignoredAsUnreachable: reach.ignoredAsUnreachable,
+    neverServed: !reach.reachable && !observation.hasServed,
+    isAgentExpected: observation.agentPod !== 'none',
     silentSince: reach.silentSince,
     readySince: phase === 'Ready' ? readySince : Infinity,
     assignedSince: Math.max(reach.since, clock.since('assigned', name, `${assigned}`)),

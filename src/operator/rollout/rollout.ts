@@ -117,7 +117,10 @@ function movedNodes(
   const isElsewhere = ({ node, assigned }: NodeOutcome): boolean =>
     !unchanged.has(node) && assigned !== goal && assigned !== undefined;
   const candidates = outcomes.filter(isElsewhere);
-  const reached = outcomes.filter(({ node, assigned }) => (unchanged.get(node) ?? assigned) === goal).length;
+  // A node that never served takes no place in a step: it would pass none.
+  const reached = outcomes.filter(
+    ({ node, assigned, neverServed }) => !neverServed && (unchanged.get(node) ?? assigned) === goal,
+  ).length;
   // Nodes on a superseded revision go first: they run neither the old revision nor the new one.
   const inOrder = [
     ...candidates.filter(({ assigned }) => !kept.includes(assigned ?? '')),
@@ -140,7 +143,8 @@ function othersAreDone(situation: Situation, goal: string): boolean {
   const { outcomes } = situation;
   const hasFailed = ({ phase, assigned }: NodeOutcome): boolean => phase === 'Failed' && assigned === goal;
   return outcomes.every(
-    (outcome) => outcome.ignoredAsUnreachable || hasFailed(outcome) || isDone(outcome, goal, situation),
+    (outcome) =>
+      outcome.ignoredAsUnreachable || outcome.neverServed || hasFailed(outcome) || isDone(outcome, goal, situation),
   );
 }
 
@@ -160,7 +164,8 @@ function foreignNodes({ outcomes }: Situation, { kept, fallback, goal }: Plan, b
 /**
  * maxUnavailable, counted anew from the nodes in each reconciliation, not from what was assigned before: neither may so
  * many nodes be in change, nor may a node that serves be changed while so many do not. A node that does not serve
- * anyway is not held up by others that do not. Nodes that are ignored as unreachable count for neither.
+ * anyway is not held up by others that do not. Nodes that are ignored as unreachable, or never served, count for
+ * neither.
  *
  * In change: the agent has not reported on what it was assigned or is applying it, something is assigned to it in this
  * reconciliation, or it runs the goal for less than minReadySeconds.
@@ -179,7 +184,7 @@ class Budget {
     this.#goal = goal;
     this.#unchanged = unchanged;
     this.#max = portion(target.config.spec.rollout.maxUnavailable, outcomes.length);
-    const counted = outcomes.filter(({ ignoredAsUnreachable }) => !ignoredAsUnreachable);
+    const counted = outcomes.filter((outcome) => !outcome.ignoredAsUnreachable && !outcome.neverServed);
     this.#unavailable = counted.filter((outcome) => !this.isAvailable(outcome)).length;
     this.#changing = counted.filter((outcome) => this.#isInChange(outcome)).length;
   }

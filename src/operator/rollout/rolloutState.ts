@@ -146,15 +146,18 @@ function isStillChanging({ reachable, phase }: NodeOutcome): boolean {
   return reachable && phase === 'Changing';
 }
 
-/** Whether the current step is over: its pause has ended, or so many nodes as it sets are done. */
+/**
+ * Whether the current step is over: its pause has ended, or so many nodes as it sets are done, or all of them where
+ * fewer are in reach, but one at least.
+ */
 export function isStepOver(situation: Situation, rollout: Rollout): boolean {
   const { target, outcomes, clock } = situation;
   const { setNodes, pause } = target.config.spec.rollout.steps?.[(currentStep(rollout) ?? 0) - 1] ?? {};
   if (pause !== undefined) return clock.now >= (pauseEnds(situation, rollout) ?? Infinity);
-  const within = outcomes.filter(({ ignoredAsUnreachable }) => !ignoredAsUnreachable).length;
+  const within = outcomes.filter((outcome) => !outcome.ignoredAsUnreachable && !outcome.neverServed).length;
   return (
     outcomes.filter((outcome) => isDone(outcome, target.revision, situation)).length >=
-    Math.min(within, portion(setNodes ?? 0, outcomes.length))
+    Math.min(Math.max(1, within), portion(setNodes ?? 0, outcomes.length))
   );
 }
 

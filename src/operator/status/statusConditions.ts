@@ -82,6 +82,9 @@ function completed(findings: Findings): Verdict {
   if (missing.length === 0) {
     const unreached = outcomes.filter((outcome) => !serves(outcome));
     if (unreached.length === 0) return { kind: 'ready', reason: 'AllNodesReady', message: progressOf(findings) };
+    const neverServed = unreached.filter((outcome) => outcome.neverServed && outcome.isAgentExpected);
+    if (neverServed.length > 0)
+      return { kind: 'stalled', reason: 'NodesNeverServed', message: neverMessage(findings, neverServed) };
     return {
       kind: 'ready',
       reason: 'AllReachableNodesReady',
@@ -91,6 +94,10 @@ function completed(findings: Findings): Verdict {
   if (failed[0]?.problem && failed.length === missing.length)
     return { kind: 'stalled', reason: failed[0].problem.reason, message: problemsMessage(failed) };
   return target.config.spec.paused ? paused(findings) : rollingOut(findings, missing);
+}
+
+function neverMessage(findings: Findings, nodes: readonly NodeOutcome[]): string {
+  return `${progressOf(findings)}; the agent has never served on ${listed(nodes)}: look at its Pod there`;
 }
 
 function paused(findings: Findings): Verdict {
