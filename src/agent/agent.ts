@@ -11,6 +11,7 @@ import { apiVersion, nodeProxyResource, objectPath } from '../api/resources.ts';
 import type { AgentConfig } from '../config.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ReflectorTiming } from '../kube/reflector.ts';
+import { reducingClient } from '../kube/reducedStatus.ts';
 import { createStatusWriter, type StatusWriter } from '../kube/statusWriter.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
@@ -53,10 +54,14 @@ export interface AgentTiming {
 /** How long `stop` waits for the last report to be written. */
 const maxLastReportMs = 3000;
 
-/** The status of the node's NodeProxy is the agent's alone. */
-function nodeProxyWriter(name: string, { client, logger, timing }: AgentParts): StatusWriter {
+/** The status of the node's NodeProxy is the agent's alone; what the API server refuses of it is left out. */
+function nodeProxyWriter(name: string, { client, logger, metrics, timing }: AgentParts): StatusWriter {
+  const onReduced = (error: unknown, without: string): void => {
+    metrics.refusedWrites.inc({ resource: nodeProxyResource.plural });
+    logger.warn('the NodeProxy status was refused; what stands in it is left out', { without, error });
+  };
   return createStatusWriter({
-    client,
+    client: reducingClient(client, onReduced),
     apiVersion,
     kind: nodeProxyResource.kind,
     name,

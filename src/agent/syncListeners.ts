@@ -6,7 +6,7 @@
  * invites traffic before the rules for it are in the kernel, no flow is ended while the rules still lead new packets to
  * the old endpoint, and no endpoint is chosen twice. A sync that fails loses nothing, because the next one is full.
  */
-import type { ConditionNow } from '../api/conditions.ts';
+import type { NodeConditionNow } from '../api/nodeConditions.ts';
 import type { QuarantinedService, SyncResult } from '../backend/backend.ts';
 import { ipFamilies } from '../model/ipFamily.ts';
 import type { Conntrack } from '../netfilter/conntrack/tools/conntrack.ts';
@@ -36,7 +36,7 @@ export interface SyncListeners {
   /** In the order in which they are to be called. */
   readonly all: readonly SyncListener[];
   /** For the NodeProxy: `ExternalIPs` where some are not allowed. */
-  conditions(): readonly ConditionNow[];
+  conditions(): readonly NodeConditionNow[];
   /** For the NodeProxy: Services that are not served at an address of theirs because it is another's. */
   claimed(): readonly QuarantinedService[];
   /** Resolves when flows are no longer ended and all health-check node ports are closed. */

@@ -4,6 +4,7 @@
  * Pure, and shared by the operator and the command line, so that a change reviewed with `proxyconfig render` resolves
  * as it will on the cluster.
  */
+import { isAgentless } from './agentlessNodes.ts';
 import type { ProxyConfig } from './generated/proxyConfig.ts';
 import { ownValue } from './ownValue.ts';
 
@@ -48,9 +49,10 @@ export function governingConfig<Config extends Candidate>(
 
 /**
  * A proxy needs Linux: a node of another system matches nothing, one that does not say (a hand-written manifest) counts
- * as Linux.
+ * as Linux. Nor does one match on which no agent can run.
  */
 function governs(selector: NodeSelector | undefined, nodeLabels: Labels): boolean {
+  if (isAgentless(nodeLabels)) return false;
   return (nodeLabels['kubernetes.io/os'] ?? 'linux') === 'linux' && matches(selector, nodeLabels);
 }
 

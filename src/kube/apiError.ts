@@ -13,6 +13,8 @@ export class ApiError extends Error {
   readonly reason: string;
   /** From the header Retry-After or the Status object: 0 to 60; undefined where neither has a number of seconds. */
   readonly retryAfterSeconds: number | undefined;
+  /** What the API server refuses of the object, by paths such as `status.failures[3].node`; empty where it names none. */
+  readonly fields: readonly string[];
 
   constructor(details: ApiErrorDetails, options?: ErrorOptions) {
     super(details.message, options);
@@ -20,6 +22,7 @@ export class ApiError extends Error {
     this.status = details.status;
     this.reason = details.reason;
     this.retryAfterSeconds = boundedSeconds(details.retryAfterSeconds);
+    this.fields = details.fields ?? [];
   }
 }
 
@@ -30,6 +33,7 @@ export interface ApiErrorDetails {
   readonly message: string;
   /** What is no number of at least 0 counts as absent, more than 60 as 60. */
   readonly retryAfterSeconds?: unknown;
+  readonly fields?: readonly string[];
 }
 
 /**
@@ -51,6 +55,13 @@ export const isForbidden = (error: unknown): boolean => hasStatus(error, 403);
 export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
 /** Too many requests, or a response with Retry-After: more requests make it worse. */
 export const isOverloaded = (error: unknown): boolean => hasStatus(error, 429) || retryAfterMs(error) > 0;
+/**
+ * The API server, or admission, does not take this object as it is: other objects are written all the same, and this
+ * one may be taken in another form. Also an internal error (500), which is what server-side apply answers to some
+ * objects that it cannot merge.
+ */
+export const isRefused = (error: unknown): boolean =>
+  error instanceof ApiError && !isOverloaded(error) && [400, 403, 413, 422, 500].includes(error.status);
 /** The resourceVersion or continue token is too old: list again from the start. */
 export const isGone = (error: unknown): boolean => hasStatus(error, 410);
 /** The object is not as the write takes it to be: see retryOnConflict.ts. */
@@ -86,6 +97,7 @@ export function errorFromStatus(body: unknown, httpStatus: number, retryAfterHea
     reason: isOfFieldManagers(status) ? fieldManagerConflict : (textOf(status, 'reason') ?? `HTTP${code}`),
     message: (textOf(status, 'message') ?? `the API server answered ${code}`).slice(0, 1024),
     retryAfterSeconds: seconds(retryAfterHeader) ?? fieldOf(fieldOf(status, 'details'), 'retryAfterSeconds'),
+    fields: causesOf(status).flatMap((cause) => textOf(cause, 'field') ?? []),
   });
 }
 
@@ -95,8 +107,12 @@ export function unreachable(message: string, cause: unknown): ApiError {
 }
 
 function isOfFieldManagers(status: unknown): boolean {
+  return textOf(causesOf(status)[0], 'reason') === fieldManagerConflict;
+}
+
+function causesOf(status: unknown): readonly unknown[] {
   const causes = fieldOf(fieldOf(status, 'details'), 'causes');
-  return Array.isArray(causes) && fieldOf(causes[0], 'reason') === fieldManagerConflict;
+  return Array.isArray(causes) ? causes : [];
 }
 
 /** 500 where it is no status of an error. */

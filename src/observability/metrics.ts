@@ -152,6 +152,9 @@ function instruments() {
     ),
     drifts: counter('proxyconfig_drifts_total', 'Times that rules of ours were found missing', family),
     apiErrors: counter('proxyconfig_api_errors_total', 'Failed requests to the API server', ['resource']),
+    refusedWrites: counter('proxyconfig_refused_writes_total', 'Statuses that the API server refused as they were', [
+      'resource',
+    ]),
     configInfo: gauge('proxyconfig_config_info', 'The configuration in force; always 1', [
       'mode',
       'revision',

@@ -18,13 +18,16 @@
  *     them. A reconciliation takes a view of everything known, and `reconcile` (pure) gives everything to be written.
  *  2. Writes go in a fixed order. Revisions first, since a status names revisions, and a node can only be taken back to
  *     one whose configuration is kept. Then statuses: a rollout's state has to be on the API server before a node is
- *     changed for it (rolloutTransitions.ts). Then NodeProxies. Then events about Services, which nothing depends on;
- *     events about a ProxyConfig follow the status that they speak of, so that they come once.
+ *     changed for it (rolloutTransitions.ts). Then NodeProxies. Events are recorded beside all
+ *     that, since nothing depends on them; those about a ProxyConfig follow the status that they speak of, so that they
+ *     come once.
  *  3. A write carries the resourceVersion that it was decided on; one to an object made, changed or deleted meanwhile
  *     is a conflict (ObjectWriter), and the object is read anew. The whole reconciliation is then done again on what is
  *     known by then, five times at most, each after the debounce time; after that it is requeued like any change. A
- *     conflict is neither a failure nor logged above level debug. Every other error ends the reconciliation, and the
- *     queue runs it again with a backoff, or after Retry-After.
+ *     conflict is neither a failure nor logged above level debug. A write that is refused concerns its own object:
+ *     the others are written, and this one is tried again with a backoff, a status without what is refused of it. An
+ *     API server that is away or overloaded ends the reconciliation, and the queue runs it again with a backoff, or
+ *     after Retry-After.
  *  4. Changes are debounced: for 50 ms, or 20 times as long as the last decision took. A ProxyConfig's status is
  *     written once in `statusIntervalMs`, the latest of them; NodeProxies eight at a time. Responses to own writes are
  *     known at once (knownObjects.ts), so that a reconciliation does not decide twice because a watch is late.
@@ -38,6 +41,7 @@
 import { nodeProxyResource, operatorController, proxyConfigResource } from '../api/resources.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/apiError.ts';
+import { createBackoff } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { retryOnConflict } from '../kube/retryOnConflict.ts';
 import { createWorkQueue } from '../kube/workQueue.ts';
@@ -54,6 +58,7 @@ import { ServiceEventWriter } from './writes/serviceEventWriter.ts';
 import { SinceTracker } from './rollout/since.ts';
 import { ConfigStatusWriter } from './writes/configStatusWriter.ts';
 import type { NodeWrite } from './writes/nodeWrite.ts';
+import { WriteErrors } from './writes/writeErrors.ts';
 import { writeNodes } from './writes/writeNodes.ts';
 
 export interface OperatorOptions {
@@ -78,10 +83,10 @@ const wholeCluster = 'cluster';
 const minDebounceMs = 50;
 const debouncePerReconcile = 20;
 const concurrentWrites = 8;
-/** From some events about Services to the next where there are many. */
-const moreEventsMs = 10_000;
 /** Time alone never asks for a reconciliation sooner than this. */
 const minRequeueMs = 100;
+/** Of so many refused writes of one reconciliation the log has the errors. */
+const maxLogged = 10;
 
 /** The reconciler of all ProxyConfigs; see the head of this file. */
 export class ProxyConfigOperator extends OperatorBase {
@@ -98,6 +103,8 @@ export class ProxyConfigOperator extends OperatorBase {
       this.#options.logger.warn('reconciling failed', { error: cause, retryInMs });
     },
   });
+  /** Of writes that are refused while others succeed. */
+  readonly #backoff = createBackoff({ minMs: 500, maxMs: 60_000 });
   #debounceMs = minDebounceMs;
   #synced = false;
   #stopped: Promise<void> | undefined;
@@ -112,11 +119,12 @@ export class ProxyConfigOperator extends OperatorBase {
       instance,
       onError: (cause) => logger.warn('an event was lost', { error: cause }),
     });
-    const { configs } = this.#observed;
+    const { configs, nodeProxies } = this.#observed;
     const writer = new ObjectWriter({ client, logger, metrics, onChange: () => this.#enqueue() });
     this.#writer = writer;
-    this.#statuses = new ConfigStatusWriter({ writer, events, logger, configs, intervalMs: options.statusIntervalMs });
-    this.#serviceEvents = new ServiceEventWriter({ client, logger, events });
+    const intervalMs = options.statusIntervalMs;
+    this.#statuses = new ConfigStatusWriter({ writer, events, logger, metrics, configs, intervalMs });
+    this.#serviceEvents = new ServiceEventWriter({ client, logger, events, nodeProxies });
   }
 
   /** True once everything has been listed; nothing is written before. */
@@ -161,13 +169,20 @@ export class ProxyConfigOperator extends OperatorBase {
   async #shutDown(): Promise<void> {
     await this.stopWatching();
     await this.#queue.stop();
+    await this.#serviceEvents.stop();
     if (this.#synced) await this.#writeLastStatuses();
   }
 
   /** Writes the statuses that wait for their interval; a successor would have to find them out anew. */
   async #writeLastStatuses(): Promise<void> {
     try {
-      await retryOnConflict(() => this.#statuses.write(this.#decide().statusUpdates, { isLast: true }));
+      await retryOnConflict(async () => {
+        const errors = new WriteErrors();
+        await this.#statuses.write(this.#decide().statusUpdates, { isLast: true, errors });
+        errors.throwConflict();
+        this.#logErrors(errors);
+      });
+      await this.#statuses.recorded();
     } catch (error) {
       if (!isConflict(error)) this.#options.logger.warn('the last status was not written', { error });
     }
@@ -202,22 +217,31 @@ export class ProxyConfigOperator extends OperatorBase {
   /** Resolves with milliseconds until the next reconciliation, or undefined; throws a conflict when a write met one. */
   async #reconcileOnce(): Promise<number | undefined> {
     const { metrics } = this.#options;
+    const errors = new WriteErrors();
     const { statusUpdates, revisionWrites, nodeWrites, requeueAfterMs } = this.#decide();
     metrics.observe(statusUpdates);
     this.#statuses.forgetDeleted();
     this.#observed.forgetGoneNodes();
     // Revisions and status first: what nodes are assigned must be known to whoever goes on from here.
-    for (const write of revisionWrites) await this.#writeRevision(write);
-    const statusDueMs = await this.#statuses.write(statusUpdates, { isLast: false });
-    if (nodeWrites.length > 0) await this.#assignNodes(nodeWrites);
-    const isAllRecorded = await this.#recordServiceEvents(statusUpdates);
-    metrics.reconciliations.inc({ result: 'done' });
+    for (const write of revisionWrites) await errors.collect(() => this.#writeRevision(write));
+    const statusDueMs = await this.#statuses.write(statusUpdates, { isLast: false, errors });
+    if (nodeWrites.length > 0) await errors.collect(() => this.#assignNodes(nodeWrites));
+    errors.throwConflict();
+    this.#requestServiceEvents(statusUpdates);
+    const hasFailed = errors.refusals.length > 0;
+    metrics.reconciliations.inc({ result: hasFailed ? 'failed' : 'done' });
+    this.#logErrors(errors);
+    if (!hasFailed) this.#backoff.reset();
     const requeueMs = Math.min(
       statusDueMs ?? Infinity,
-      isAllRecorded ? Infinity : moreEventsMs,
+      hasFailed ? this.#backoff.next() : Infinity,
       Math.max(requeueAfterMs ?? Infinity, minRequeueMs),
     );
     return requeueMs === Infinity ? undefined : requeueMs;
+  }
+
+  #logErrors({ refusals }: WriteErrors): void {
+    for (const error of refusals.slice(0, maxLogged)) this.#options.logger.warn('a write was refused', { error });
   }
 
   #decide(): Reconciliation {
@@ -256,11 +280,8 @@ export class ProxyConfigOperator extends OperatorBase {
     await writeNodes(writes, { send, concurrency: concurrentWrites, maxMs: statusIntervalMs });
   }
 
-  /** Whether all of them are recorded; false where more are due later. */
-  #recordServiceEvents(statusUpdates: readonly StatusUpdate[]): Promise<boolean> {
-    const governing = statusUpdates
-      .filter(({ status }) => (status.nodes?.effective ?? 0) > 0)
-      .map(({ config }) => config);
-    return this.#serviceEvents.recordEvents(governing, this.#observed.nodeProxies.byName.values());
+  #requestServiceEvents(statusUpdates: readonly StatusUpdate[]): void {
+    const governing = statusUpdates.filter(({ status }) => (status.nodes?.effective ?? 0) > 0);
+    this.#serviceEvents.request(governing.map(({ config }) => config));
   }
 }

@@ -13,6 +13,7 @@ export interface OperatorMetrics {
   readonly reconciliations: Counter<'result'>;
   readonly nodeWrites: Counter;
   readonly writeConflicts: Counter<'resource'>;
+  readonly refusedWrites: Counter<'resource'>;
   readonly watchErrors: Counter<'resource'>;
 }
 
@@ -49,6 +50,12 @@ export function createOperatorMetrics(): OperatorMetrics {
     writeConflicts: new Counter({
       name: 'proxyconfig_write_conflicts_total',
       help: 'Writes that came too late, because the object had changed meanwhile',
+      labelNames: ['resource'],
+      registers,
+    }),
+    refusedWrites: new Counter({
+      name: 'proxyconfig_refused_writes_total',
+      help: 'Statuses that the API server refused as they were',
       labelNames: ['resource'],
       registers,
     }),

@@ -5,6 +5,7 @@ import type { ProxyConfig } from '../api/generated/proxyConfig.ts';
 import { aggregateStatus } from './status/aggregateStatus.ts';
 import { statusUpdate, type StatusUpdate } from './status/statusUpdate.ts';
 import type { ClusterView } from './watch/clusterView.ts';
+import { assignedConfig, inheritedRevision } from './rollout/inherited.ts';
 import { outcomesOf } from './rollout/nodeOutcome.ts';
 import { resolveTargets, type Target } from './rollout/resolve.ts';
 import { historyOf, nodeConfigOfRevision, revisionWrites, type RevisionWrite } from './rollout/revisions.ts';
@@ -53,11 +54,13 @@ function decide(target: Target, view: ClusterView, clock: Clock): Decision {
   const { config, revision } = target;
   const history = historyOf(config, view);
   const configOf = (desired: string) => nodeConfigOfRevision(target, history, desired);
+  const outcomes = outcomesOf(target, view, clock);
   const situation = situationOf({
     target,
-    outcomes: outcomesOf(target, view, clock),
+    outcomes,
     clock,
     hasRevision: (desired) => configOf(desired) !== undefined,
+    inherited: inheritedRevision(target, outcomes, view),
   });
   const rollout = nextRollout(situation);
   const isKept = history.some((known) => known.revision === revision);
@@ -73,7 +76,7 @@ function decide(target: Target, view: ClusterView, clock: Clock): Decision {
 
   function writeOf(name: string, assigned: string): NodeWrite[] {
     const node = view.nodes.get(name);
-    const nodeConfig = configOf(assigned);
+    const nodeConfig = configOf(assigned) ?? assignedConfig(assigned, view);
     return node && nodeConfig
       ? [nodeWrite(node, { config, nodeConfig, revision: assigned }, view.nodeProxies.get(name))]
       : [];

@@ -233,7 +233,20 @@ describe('nodeProxyStatus', () => {
     ).toEqual([]);
     expect(status.dataplane?.quarantinedCount).toBe(200);
     expect(status.dataplane?.quarantined).toHaveLength(10);
-    expect(Buffer.byteLength(status.dataplane?.lastError ?? '')).toBeLessThanOrEqual(512);
+    expect(Array.from(status.dataplane?.lastError ?? '')).toHaveLength(512);
+  });
+
+  test('tells two Services apart whose names are cut', () => {
+    const invalidServices = ['1', '2'].map((end) => ({
+      service: `shop/${'x'.repeat(63)}-${end}`,
+      reason: 'InvalidEndpointSlice',
+      message: `\u{1f600}${'x'.repeat(254)}\u{1f600}\u{1f600}`,
+    }));
+    const { quarantined = [] } = nodeProxyStatus(facts({ invalidServices }), undefined, now).dataplane ?? {};
+    expect(new Set(quarantined.map(({ name }) => name)).size).toBe(2);
+    expect(quarantined.map(({ name, message }) => [name.length, message])).toEqual(
+      Array.from({ length: 2 }, () => [63, `\u{1f600}${'x'.repeat(254)}…`]),
+    );
   });
 
   test('is equal for equal facts, and its time stays', () => {

@@ -76,6 +76,14 @@ describe('governingConfig', () => {
     expect(governingConfig({ 'kubernetes.io/os': 'windows' }, [config('all')]).winner).toBeUndefined();
   });
 
+  test.each<{ labels: Record<string, string>; winner: string | undefined }>([
+    { labels: { 'eks.amazonaws.com/compute-type': 'fargate' }, winner: undefined },
+    { labels: { type: 'virtual-kubelet' }, winner: undefined },
+    { labels: { 'eks.amazonaws.com/compute-type': 'ec2', type: 'large' }, winner: 'all' },
+  ])('$winner governs a node with the labels $labels', ({ labels, winner }) => {
+    expect(governingConfig(labels, [config('all')]).winner?.metadata.name).toBe(winner);
+  });
+
   test('a node that does not say its system counts as Linux', () => {
     expect(governingConfig({}, [config('all')]).winner?.metadata.name).toBe('all');
   });

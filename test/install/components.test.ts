@@ -4,9 +4,32 @@
  */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { agentlessLabels } from '../../src/api/agentlessNodes.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { choicesOf, components, overlays, render, withOverlay } from './kustomizations.ts';
+
+interface PodPlacement {
+  readonly affinity?: {
+    readonly nodeAffinity: {
+      readonly requiredDuringSchedulingIgnoredDuringExecution: {
+        readonly nodeSelectorTerms: readonly { readonly matchExpressions: readonly Requirement[] }[];
+      };
+    };
+  };
+}
+interface Requirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values: readonly string[];
+}
+
+/** What a node's labels must be; of several terms one would be enough. */
+function placementOf({ affinity }: PodPlacement): readonly Requirement[] {
+  const terms = affinity?.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms ?? [];
+  expect(terms.length).toBe(1);
+  return terms[0]?.matchExpressions ?? [];
+}
 
 interface Manifest {
   readonly kind: string;
@@ -15,9 +38,8 @@ interface Manifest {
     readonly replicas?: number;
     readonly template: {
       readonly spec: {
-        readonly affinity?: object;
         readonly containers: readonly { readonly args: readonly string[] }[];
-      };
+      } & PodPlacement;
     };
   };
 }
@@ -92,9 +114,20 @@ describeWhere(['cluster'], 'what can be applied', () => {
     ]);
   });
 
+  test.each([{ chosen: [] }, { chosen: [component('replace-kube-proxy')] }])(
+    'agents keep off the nodes that the operator leaves alone, with the components $chosen',
+    async ({ chosen }) => {
+      const placement = placementOf((await rendered(chosen, 'DaemonSet')).spec.template.spec);
+      const refused = placement.filter(({ operator }) => operator === 'NotIn');
+      expect(Object.fromEntries(refused.map(({ key, values }) => [key, values]))).toEqual(
+        Object.fromEntries(Object.entries(agentlessLabels).map(([key, value]) => [key, [value]])),
+      );
+    },
+  );
+
   test("replace-kube-proxy: no node is for both, for neither only one that says so, and kube-proxy's DaemonSet ends as it was", async () => {
     await cluster.kubectl(['apply', '-f', `${here}/kube-proxy.yaml`]);
-    const podSpec = async (): Promise<{ affinity?: object }> =>
+    const podSpec = async (): Promise<PodPlacement> =>
       JSON.parse(
         await cluster.kubectl([
           '-n',
@@ -105,7 +138,7 @@ describeWhere(['cluster'], 'what can be applied', () => {
           '-o',
           'jsonpath={.spec.template.spec}',
         ]),
-      ) as { affinity?: object };
+      ) as PodPlacement;
     const patch = (name: string): Promise<string> =>
       cluster.kubectl([
         '-n',
@@ -119,10 +152,10 @@ describeWhere(['cluster'], 'what can be applied', () => {
     const before = await podSpec();
 
     await patch('kube-proxy-patch');
-    const agents = (await rendered([component('replace-kube-proxy')], 'DaemonSet')).spec.template.spec.affinity;
-    expect(JSON.stringify((await podSpec()).affinity)).toBe(
-      JSON.stringify(agents).replace('"In"', '"NotIn"').replace('["agent"]', '["agent","none"]'),
-    );
+    const agents = placementOf((await rendered([component('replace-kube-proxy')], 'DaemonSet')).spec.template.spec);
+    const label = 'proxyconfig.dev/proxy';
+    expect(agents.filter(({ key }) => key === label)).toEqual([{ key: label, operator: 'In', values: ['agent'] }]);
+    expect(placementOf(await podSpec())).toEqual([{ key: label, operator: 'NotIn', values: ['agent', 'none'] }]);
 
     await patch('kube-proxy-unpatch');
     expect(await podSpec()).toEqual(before);

@@ -29,6 +29,47 @@ describe('aggregateStatus', () => {
     ]);
   });
 
+  describe('of nodes that are out of reach for longer than the deadline', () => {
+    const late = { ...clock, since: () => clock.now - 86_400_000 };
+    test.each<{ name: string; b: Report; away: object; reason: string; holds: string }>([
+      {
+        name: 'one that has served',
+        b: 'servesBefore',
+        away: { agentsDown: ['b'] },
+        reason: 'AllReachableNodesReady',
+        holds: 'Ready',
+      },
+      {
+        name: 'one whose agent never served',
+        b: 'assigned',
+        away: { agentsDown: ['b'] },
+        reason: 'NodesNeverServed',
+        holds: 'Stalled',
+      },
+      {
+        name: 'one that no agent was made for',
+        b: 'assigned',
+        away: { withoutPods: ['b'] },
+        reason: 'AllReachableNodesReady',
+        holds: 'Ready',
+      },
+    ])('$name: $holds, $reason', ({ b, away, reason, holds }) => {
+      const {
+        conditions = [],
+        nodes,
+        rollout,
+      } = statusOf(situation(proxyConfig('all'), { a: 'applied', b }, { ...away, at: late }));
+      const found = conditions.filter(
+        ({ type, status }) => status === 'True' && ['Ready', 'Stalled', 'Reconciling'].includes(type),
+      );
+      expect(found.map(({ type, reason: why }) => `${type} ${why}`)).toEqual([`${holds} ${reason}`]);
+      expect({ unavailable: nodes?.unavailable, state: rollout?.state }).toEqual({
+        unavailable: 1,
+        state: 'Complete',
+      });
+    });
+  });
+
   test('modes are those in force, also where another one was asked for', () => {
     expect(statusOf(situation(proxyConfig('all', { mode: 'ipvs' }), { a: 'refused', b: 'assigned' })).modes).toEqual({
       iptables: 1,

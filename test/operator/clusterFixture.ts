@@ -104,10 +104,15 @@ export class ClusterFixture {
   }
 
   async addNode(name: string, labels: Record<string, string> = {}): Promise<void> {
+    await this.addNodeWithoutPod(name, labels);
+    await this.addAgentPod(name);
+  }
+
+  /** Whose agent, if there is one, runs outside of the cluster. */
+  async addNodeWithoutPod(name: string, labels: Record<string, string> = {}): Promise<void> {
     await this.client.send('POST', '/api/v1/nodes', {
       body: { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } },
     });
-    await this.addAgentPod(name);
   }
 
   async applyService(name: string, externalIPs: readonly string[]): Promise<void> {

@@ -27,6 +27,26 @@ describe('decodeAgentPod', () => {
       agent: { node: 'a', ready: false },
     },
     {
+      name: 'not scheduled yet, on the node that its DaemonSet made it for',
+      pod: {
+        metadata: { labels: agentLabels },
+        spec: {
+          affinity: {
+            nodeAffinity: {
+              requiredDuringSchedulingIgnoredDuringExecution: {
+                nodeSelectorTerms: [
+                  { matchExpressions: [{ key: 'type', operator: 'NotIn', values: ['virtual-kubelet'] }] },
+                  { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }] },
+                ],
+              },
+            },
+          },
+        },
+        status: { conditions: [{ type: 'PodScheduled', status: 'False' }] },
+      },
+      agent: { node: 'a', ready: false },
+    },
+    {
       name: 'without a status',
       pod: { metadata: { labels: agentLabels }, spec: { nodeName: 'a' } },
       agent: { node: 'a', ready: false },

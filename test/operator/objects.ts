@@ -129,7 +129,11 @@ const statuses: Record<Exclude<Report, 'none'>, (revision: string) => Status> = 
 export function situation(
   config: ProxyConfig,
   reports: Readonly<Record<string, Report>>,
-  { agentsDown = [], at = clock }: { agentsDown?: readonly string[]; at?: Clock } = {},
+  {
+    agentsDown = [],
+    withoutPods = [],
+    at = clock,
+  }: { agentsDown?: readonly string[]; withoutPods?: readonly string[]; at?: Clock } = {},
 ): Situation & { view: ClusterView } {
   const nodes = new Map(Object.keys(reports).map((name) => [name, node(name)]));
   const [target] = resolveTargets({ nodes, configs: new Map([[config.metadata.name, config]]) });
@@ -137,7 +141,7 @@ export function situation(
   const nodeProxies = new Map<string, NodeProxy>();
   for (const [name, report] of Object.entries(reports))
     if (report !== 'none') nodeProxies.set(name, reported(node(name), target, report));
-  const readyAgents = new Set(Object.keys(reports).filter((name) => !agentsDown.includes(name)));
+  const readyAgents = new Set(Object.keys(reports).filter((name) => ![...agentsDown, ...withoutPods].includes(name)));
   const view = {
     nodes,
     configs: new Map([[config.metadata.name, config]]),
@@ -145,6 +149,7 @@ export function situation(
     lostNodeProxies: new Map(),
     revisions: new Map(),
     readyAgents,
+    unreadyAgents: new Set(agentsDown),
   };
   const outcomes = outcomesOf(target, view, at);
   return { ...situationOf({ target, outcomes, clock: at, hasRevision: () => true }), view };

@@ -63,6 +63,31 @@ describeWhere(['cluster'], "ProxyConfigOperator's writes", () => {
     await cluster.configThat('all', 'is ready', conditionIs('Ready', 'True', 'AllNodesReady'));
   });
 
+  test('no node waits for an event', async () => {
+    await operator.stop();
+    await cluster.addNode('node-1');
+    const gate = Promise.withResolvers<void>();
+    const held: string[] = [];
+    await operator.start({
+      ...cluster.client,
+      send: async (method, path, options) => {
+        if (path.includes('/events')) {
+          held.push(JSON.stringify(options?.body));
+          await gate.promise;
+        }
+        return cluster.client.send(method, path, options);
+      },
+    });
+    await cluster.applyService('web', []);
+    await cluster.addConfig('all');
+    await cluster.governedBy('node-1', 'all');
+    await cluster.agentLeavesOut('node-1', [{ namespace: 'default', name: 'web', reason: 'KernelRefused' }]);
+    await waitFor('both events wait', async () => held.length === 2, { timeoutMs: 10_000 });
+    await cluster.changeConfig('all', { masquerade: { bit: 15 } });
+    await cluster.masquerades('node-1', 15);
+    gate.resolve();
+  });
+
   test('writes nothing before everything has been listed', async () => {
     await operator.stop();
     await cluster.addNode('node-1');

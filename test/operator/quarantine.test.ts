@@ -14,7 +14,9 @@ const refused: Quarantined = {
   reason: 'KernelRefused',
   message: 'the kernel refused it',
 };
-const where = 'status.dataplane.quarantined of the NodeProxies says on which nodes';
+const kernel = 'the kernel took the rules of all other Services, but not of this one';
+const invalid = 'something in it is not valid';
+const where = 'status.dataplane.quarantined of the NodeProxies says on which nodes, and more';
 
 function nodeThatLeavesOut(...quarantined: readonly Quarantined[]): NodeProxy {
   const spec = { configRef: { name: 'all', uid: 'u', generation: 1 }, revision: 'r' };
@@ -34,31 +36,36 @@ describe('quarantineNotes', () => {
     {
       name: 'one Service on a hundred nodes, once',
       nodes: Array.from({ length: 100 }, () => one),
-      notes: ['bad KernelRefused: the kernel refused it'],
+      notes: [`bad KernelRefused: ${kernel}`],
     },
     {
       name: 'each Service',
       nodes: [nodeThatLeavesOut({ ...refused, name: 'worse' }), one],
-      notes: ['bad KernelRefused: the kernel refused it', 'worse KernelRefused: the kernel refused it'],
+      notes: [`bad KernelRefused: ${kernel}`, `worse KernelRefused: ${kernel}`],
     },
     {
       name: 'each reason',
       nodes: [one, nodeThatLeavesOut({ ...refused, reason: 'InvalidService', message: 'a port' })],
-      notes: ['bad InvalidService: a port', 'bad KernelRefused: the kernel refused it'],
+      notes: [`bad InvalidService: ${invalid}`, `bad KernelRefused: ${kernel}`],
     },
     {
-      name: 'in the same words, whichever node comes first',
-      nodes: [nodeThatLeavesOut({ ...refused, message: 'z' }), nodeThatLeavesOut({ ...refused, message: 'a' })],
-      notes: ['bad KernelRefused: a'],
+      name: "in the operator's words, whatever a node says",
+      nodes: [
+        nodeThatLeavesOut({ ...refused, message: 'call 555-0100' }),
+        nodeThatLeavesOut({ ...refused, message: 'a' }),
+      ],
+      notes: [`bad KernelRefused: ${kernel}`],
     },
     {
-      name: 'nothing of what is no name, or no reason',
+      name: 'nothing of what is no name, or no known reason',
       nodes: [
         nodeThatLeavesOut(
           { ...refused, namespace: '..' },
           { ...refused, name: 'a/../b' },
           { ...refused, name: '' },
           { ...refused, reason: 'not a word' },
+          { ...refused, reason: 'PasswordExpired' },
+          { ...refused, reason: 'constructor' },
         ),
       ],
       notes: [],
@@ -100,7 +107,7 @@ describeWhere(['cluster'], 'ServiceEventWriter with quarantined Services, on a r
         timeoutMs: 10_000,
       });
       expect(await recorded('bad')).toEqual(
-        ['InvalidService: a port', 'KernelRefused: the kernel refused it'].map(
+        [`InvalidService: ${invalid}`, `KernelRefused: ${kernel}`].map(
           (words) => `Warning ${words.replace(': ', ': left out, or served in part: ')}; ${where}`,
         ),
       );

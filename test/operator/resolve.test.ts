@@ -43,6 +43,7 @@ function viewOf(nodes: readonly KnownNode[], configs: readonly ProxyConfig[]): C
     lostNodeProxies: new Map(),
     revisions: new Map(),
     readyAgents: new Set(),
+    unreadyAgents: new Set(),
   };
 }
 

@@ -22,7 +22,12 @@ const previousRevision = before.revision;
 /** What node `a` is assigned in a rollout that has come to this state. */
 function assigned(target: Target, live: NodeProxy | undefined, rollout: Partial<Rollout> = {}): string[] {
   const nodeProxies = new Map(live ? [['a', live]] : []);
-  const view = { nodeProxies, lostNodeProxies: new Map(), readyAgents: new Set(['a']) };
+  const view = {
+    nodeProxies,
+    lostNodeProxies: new Map(),
+    readyAgents: new Set(['a']),
+    unreadyAgents: new Set<string>(),
+  };
   const situation = situationOf({ target, outcomes: outcomesOf(target, view, clock), clock, hasRevision: () => true });
   return nodesToAssign(situation, { revision: target.revision, state: 'Progressing', ...rollout }).map(({ revision }) =>
     revision === target.revision ? 'target' : revision,

@@ -42,9 +42,11 @@ export class RolloutInvariants {
     const config = this.#cluster.configs.get(configRef.name);
     if (!config || configRef.name !== this.#cluster.governing(name))
       throw new Error(`${name} is assigned by ${configRef.name}, which does not govern it`);
-    expect([config.status?.observedHash, this.#completed.get(configRef.name)]).toContain(revision);
     const before = this.#cluster.assigned.get(name);
     if (before?.revision === revision) return;
+    expect([config.status?.observedHash, this.#completed.get(configRef.name), ...this.#inherited(config)]).toContain(
+      revision,
+    );
     if (this.#givenUp.has(attempt(config, revision)))
       throw new Error(`${name} is assigned the revision that was rolled back`);
     if (before === undefined) return;
@@ -53,10 +55,19 @@ export class RolloutInvariants {
     if (revision === config.status?.observedHash) this.#checkSteps(name, config, revision);
   }
 
+  /** What nodes run that were assigned it by the ProxyConfig of the same name before; only while nothing was completed. */
+  #inherited({ metadata }: ProxyConfig): string[] {
+    if (this.#completed.has(metadata.name)) return [];
+    return [...this.#cluster.nodeProxies.values()]
+      .filter(({ spec: { configRef } }) => configRef.name === metadata.name && configRef.uid !== metadata.uid)
+      .map(({ spec }) => spec.revision);
+  }
+
   #checkBudget(name: string, config: ProxyConfig): void {
     const own = this.#governedBy(config);
     const max = portion(config.spec.rollout.maxUnavailable, own.length);
-    const others = own.filter((other) => other !== name && !this.#isLongDown(other, config));
+    const isCounted = (other: string): boolean => !this.#isLongDown(other, config) && !this.#neverServed(other);
+    const others = own.filter((other) => other !== name && isCounted(other));
     const idle = others.filter((other) => !this.#isServing(other));
     if (this.#isServing(name) && idle.length >= max)
       throw new Error(`${name} is changed while ${idle.join(', ')} of at most ${max} do not serve`);
@@ -73,7 +84,9 @@ export class RolloutInvariants {
     const own = this.#governedBy(config);
     const taken = (config.spec.rollout.steps ?? []).slice(0, Number.parseInt(step, 10));
     const allowed = portion(taken.findLast(({ setNodes }) => setNodes !== undefined)?.setNodes ?? 0, own.length);
-    const assigned = own.filter((other) => this.#cluster.assigned.get(other)?.revision === revision);
+    const assigned = own.filter(
+      (other) => this.#cluster.assigned.get(other)?.revision === revision && !this.#neverServed(other),
+    );
     if (assigned.length >= allowed)
       throw new Error(
         `${name} is changed in step ${step}, which allows ${allowed} nodes, and ${assigned.join(', ')} have it`,
@@ -95,6 +108,11 @@ export class RolloutInvariants {
   #isInChange(name: string): boolean {
     const { metadata, status } = this.#cluster.nodeProxies.get(name) ?? {};
     return metadata !== undefined && status?.observedGeneration !== metadata.generation;
+  }
+
+  /** Down, and nobody knows of anything that was in force there. */
+  #neverServed(name: string): boolean {
+    return this.#cluster.downSince.has(name) && this.#cluster.nodeProxies.get(name)?.status?.revision === undefined;
   }
 
   #isLongDown(name: string, { spec }: ProxyConfig): boolean {

@@ -134,12 +134,10 @@ function expectRest(cluster: SimulatedCluster): void {
   const ends = new Set(['Complete', 'RolledBack', 'Failed', 'Idle']);
   expect(states(cluster).filter((state) => !ends.has(state))).toEqual([]);
   const before = { states: states(cluster), writes: cluster.nodeWrites };
-  // Where the first rollout of all has failed, a node whose NodeProxy is gone is left alone until an operator comes
-  // that knows nothing of it.
-  const strangers = cluster.nodes.size - cluster.nodeProxies.size;
+  expect(cluster.nodeProxies.size).toBe(cluster.nodes.size);
   cluster.restartOperator();
   cluster.run(700);
-  expect({ states: states(cluster), writes: cluster.nodeWrites - strangers }).toEqual(before);
+  expect({ states: states(cluster), writes: cluster.nodeWrites }).toEqual(before);
 }
 
 function expectLastChangeToArrive(cluster: SimulatedCluster): void {

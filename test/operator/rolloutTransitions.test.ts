@@ -189,6 +189,25 @@ describe('nextRollout, the course of a rollout', () => {
     });
   });
 
+  test('a ProxyConfig made anew whose first rollout fails: nodes without a NodeProxy get what was completed before, at once', () => {
+    const cluster = started(4);
+    const rollout = { maxUnavailable: 1 } as const;
+    cluster.makeConfigAnew('all', { rollout });
+    cluster.changeSpec({ masquerade: { bit: 15, all: false }, rollout }, { bad: [0, 1, 2, 3, 4], hanging: [] });
+    cluster.run(600);
+    expect({ state: cluster.state, running: cluster.running() }).toEqual({
+      state: 'Failed',
+      running: [15, 14, 14, 14],
+    });
+    cluster.deleteNodeProxy(2);
+    cluster.addNode();
+    reconcileThrice(cluster);
+    expect({ known: cluster.nodeProxies.size, running: cluster.running() }).toEqual({
+      known: 5,
+      running: [15, 14, 14, 14, 14],
+    });
+  });
+
   test('a node that comes in mid-rollout takes its share of the budget at once: none that serves is changed beside it', () => {
     const cluster = started(2);
     cluster.changeSpec({ masquerade: { bit: 15, all: false }, rollout: { minReadySeconds: 0, maxUnavailable: 1 } });

@@ -243,6 +243,7 @@ export class SimulatedCluster {
       lostNodeProxies: this.#lost,
       revisions: this.revisions,
       readyAgents,
+      unreadyAgents: new Set(this.downSince.keys()),
     };
   }
 

@@ -5,7 +5,7 @@
  * What the caller may rely on: all of it goes on whether anybody reads `facts` or not. `onChange` is only told.
  */
 import type { NodeProxy } from '../../api/generated/nodeProxy.ts';
-import type { ConditionNow } from '../../api/conditions.ts';
+import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Sysctls } from '../../system/sysctl.ts';
 import { ConntrackSettings } from '../conntrack/conntrackSettings.ts';
@@ -33,7 +33,7 @@ export interface ConfigFacts {
   /** Undefined before `start`. */
   readonly decision: ConfigDecision | undefined;
   readonly probe: ProbeResult | undefined;
-  readonly conditions: readonly ConditionNow[];
+  readonly conditions: readonly NodeConditionNow[];
 }
 
 export class ConfigInForce {

@@ -5,7 +5,7 @@
  * is tried again with growing waits for as long as another configuration is saved than runs, and is told.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ConditionNow } from '../../api/conditions.ts';
+import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { type DesiredConfig, loadSavedConfig, saveConfig } from './desiredConfig.ts';
 
@@ -29,7 +29,7 @@ export class SavedConfig {
   #saving: Promise<void> = Promise.resolve();
   #retry: NodeJS.Timeout | undefined;
   #failures = 0;
-  #conditions: readonly ConditionNow[] = [];
+  #conditions: readonly NodeConditionNow[] = [];
 
   constructor(options: SavedConfigOptions) {
     this.#options = options;
@@ -50,7 +50,7 @@ export class SavedConfig {
   }
 
   /** `ConfigSaved` False while the configuration in force could not be saved. */
-  conditions(): readonly ConditionNow[] {
+  conditions(): readonly NodeConditionNow[] {
     return this.#conditions;
   }
 
@@ -105,7 +105,7 @@ export class SavedConfig {
     this.#setConditions([notSaved(wanted, this.#saved, error)]);
   }
 
-  #setConditions(conditions: readonly ConditionNow[]): void {
+  #setConditions(conditions: readonly NodeConditionNow[]): void {
     if (isDeepStrictEqual(conditions, this.#conditions)) return;
     this.#conditions = conditions;
     this.#options.onChange();
@@ -121,7 +121,7 @@ function named({ revision }: DesiredConfig): string {
   return `revision ${revision.slice(0, 16)}`;
 }
 
-function notSaved(wanted: DesiredConfig, saved: DesiredConfig | undefined, error: unknown): ConditionNow {
+function notSaved(wanted: DesiredConfig, saved: DesiredConfig | undefined, error: unknown): NodeConditionNow {
   const code = (error as Partial<NodeJS.ErrnoException>).code ?? 'see the agent log';
   const instead = saved === undefined ? 'the built-in defaults' : named(saved);
   return {

@@ -3,7 +3,7 @@
  */
 import { availableParallelism } from 'node:os';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
-import type { ConditionNow } from '../../api/conditions.ts';
+import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Sysctls } from '../../system/sysctl.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
@@ -70,7 +70,7 @@ function isMet({ value, isMinimum }: Setting, found: number | undefined): boolea
 }
 
 /** For the NodeProxy: none where all was written. `refused`: as `applySettings` returns it. */
-export function settingsCondition(refused: readonly string[]): readonly ConditionNow[] {
+export function settingsCondition(refused: readonly string[]): readonly NodeConditionNow[] {
   if (refused.length === 0) return [];
   const [first, ...others] = refused;
   const more = others.length > 0 ? ` and ${others.length} more` : '';
@@ -89,14 +89,14 @@ export interface ConntrackSettingsOptions {
 export class ConntrackSettings {
   readonly #options: ConntrackSettingsOptions;
   #applied: DesiredConfig | undefined;
-  #conditions: readonly ConditionNow[] = [];
+  #conditions: readonly NodeConditionNow[] = [];
 
   constructor(options: ConntrackSettingsOptions) {
     this.#options = options;
   }
 
   /** `ConntrackSettings` where some were refused. */
-  conditions(): readonly ConditionNow[] {
+  conditions(): readonly NodeConditionNow[] {
     return this.#conditions;
   }
 

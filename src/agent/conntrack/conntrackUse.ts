@@ -2,7 +2,7 @@
  * Warns before the kernel's connection tracking table is full: from then on new connections are dropped, of Services
  * and of everything else.
  */
-import type { ConditionNow } from '../../api/conditions.ts';
+import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { AgentMetrics } from '../../observability/metrics.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Sysctls } from '../../system/sysctl.ts';
@@ -47,7 +47,7 @@ export class ConntrackUse {
   }
 
   /** `ConntrackTable` while the table is nearly full. Without the number of connections, which changes all the time. */
-  conditions(): readonly ConditionNow[] {
+  conditions(): readonly NodeConditionNow[] {
     if (this.#nearlyFullLimit === undefined) return [];
     const message = `The node's connection tracking table is more than ${warnAtShare * 100} % full (it holds ${this.#nearlyFullLimit}); new connections are dropped when it is full. Raise spec.conntrack.maxPerCore or min.`;
     return [{ type: 'ConntrackTable', status: 'False', reason: 'NearlyFull', message }];

@@ -1,7 +1,7 @@
 /**
  * The status of the dataplane, for the report, the health checks and the metrics.
  */
-import type { ConditionNow } from '../../api/conditions.ts';
+import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { Refusal } from '../../backend/backend.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
@@ -21,7 +21,7 @@ export interface DataplaneStatus {
   /** Whether nothing that another mode made is left in the kernel. */
   readonly areOthersRemoved?: boolean;
   /** What is left of modes that no longer serve. */
-  readonly conditions?: readonly ConditionNow[];
+  readonly conditions?: readonly NodeConditionNow[];
 }
 
 export interface UnservedFamily {

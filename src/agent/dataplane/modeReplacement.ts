@@ -8,7 +8,7 @@
  * Concurrency: `start` and `replace` must not overlap. `stop` may be called at any time; a `start` or `replace` that is
  * under way then starts no more loops.
  */
-import type { ConditionNow } from '../../api/conditions.ts';
+import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import { type ProxyMode, proxyModes } from '../../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../../backend/backend.ts';
 import { ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
@@ -73,7 +73,7 @@ export class ModeReplacement {
   }
 
   /** What is left of modes that no longer serve. */
-  get conditions(): readonly ConditionNow[] {
+  get conditions(): readonly NodeConditionNow[] {
     return this.#removal.conditions;
   }
 

@@ -4,7 +4,7 @@
  * agent, or which proxy, made them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConditionNow } from '../../api/conditions.ts';
+import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { NodeConfig, ProxyMode } from '../../api/nodeConfig.ts';
 import type { Backend } from '../../backend/backend.ts';
 import { SyncError } from '../../netfilter/errors.ts';
@@ -43,7 +43,7 @@ export class OtherModesRemoval {
   readonly #timing: RemovalTiming;
   #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  #condition: ConditionNow | undefined;
+  #condition: NodeConditionNow | undefined;
   #remaining = 0;
 
   constructor(options: RemovalOptions) {
@@ -52,7 +52,7 @@ export class OtherModesRemoval {
   }
 
   /** What is left of modes that no longer serve, and why; `OldModeRemoved` is False while there is anything. */
-  get conditions(): readonly ConditionNow[] {
+  get conditions(): readonly NodeConditionNow[] {
     return this.#condition === undefined ? [] : [this.#condition];
   }
 
@@ -106,7 +106,7 @@ export class OtherModesRemoval {
     limitSeconds: number,
   ): Promise<{ remaining: readonly OtherMode[]; waitMs: number }> {
     const remaining: OtherMode[] = [];
-    let condition: ConditionNow | undefined;
+    let condition: NodeConditionNow | undefined;
     for (const each of modes) {
       const leftover = await this.#drainAndRemove(each, request, limitSeconds);
       if (leftover !== undefined) remaining.push(each);
@@ -120,7 +120,7 @@ export class OtherModesRemoval {
     { mode, family, backend }: OtherMode,
     request: { drains: boolean; signal: AbortSignal },
     limitSeconds: number,
-  ): Promise<ConditionNow | undefined> {
+  ): Promise<NodeConditionNow | undefined> {
     const { logger } = this.#options;
     try {
       const { removed, draining } = (await backend.drainAndRemove?.(request)) ?? { removed: [], draining: 0 };
@@ -147,14 +147,13 @@ export class OtherModesRemoval {
     }
   }
 
-  #setCondition(condition: ConditionNow | undefined): void {
+  #setCondition(condition: NodeConditionNow | undefined): void {
     const hasChanged = condition?.message !== this.#condition?.message;
     this.#condition = condition;
     if (hasChanged) this.#options.onStatusChange();
   }
 }
 
-/** At most 256 characters, the bound of the API. */
-function removalCondition(reason: string, message: string): ConditionNow {
-  return { type: 'OldModeRemoved', status: 'False', reason, message: message.slice(0, 256) };
+function removalCondition(reason: string, message: string): NodeConditionNow {
+  return { type: 'OldModeRemoved', status: 'False', reason, message };
 }

@@ -3,7 +3,7 @@
  * the traffic of any address to it (CVE-2020-8554), so these addresses are not served. The NodeProxy names the
  * Services, and the operator writes an event on each.
  */
-import type { ConditionNow } from '../../api/conditions.ts';
+import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServicePort } from '../../model/servicePort.ts';
@@ -41,7 +41,7 @@ export class RefusedExternalIPs implements SyncListener {
   }
 
   /** For the NodeProxy: none where all are allowed. The condition does not keep the node from being Ready. */
-  conditions(): readonly ConditionNow[] {
+  conditions(): readonly NodeConditionNow[] {
     const services = new Set([...this.#refused.ipv4.services, ...this.#refused.ipv6.services]);
     if (services.size === 0) return [];
     const named = [...services]

@@ -1,8 +1,11 @@
 /**
  * Makes the NodeProxy's status from what is in force in the kernel, not from what was asked for. Pure.
  */
-import { type ConditionNow, mergeConditions } from '../../api/conditions.ts';
+import { bounded, shortened } from '../../api/bounded.ts';
+import { mergeConditions, toSeconds } from '../../api/conditions.ts';
+import { nodeproxySchema } from '../../api/generated/schemas.ts';
 import type { NodeProxy } from '../../api/generated/nodeProxy.ts';
+import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { QuarantinedService, Refusal } from '../../backend/backend.ts';
 import type { DataplaneStatus } from '../dataplane/dataplaneStatus.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
@@ -10,6 +13,12 @@ import type { ProbeResult } from '../healthcheck/probe.ts';
 import type { SyncStatus } from '../dataplane/syncStatus.ts';
 
 export type NodeProxyStatus = NonNullable<NodeProxy['status']>;
+
+const statusSchema = nodeproxySchema.properties?.['status'] ?? {};
+/** Characters of a condition's message, as in the CRD. */
+const maxMessage = 256;
+/** As many as the CRD takes. */
+const maxQuarantined = 10;
 
 /** What a status is made from. */
 export interface Facts {
@@ -26,7 +35,7 @@ export interface Facts {
   /** The API server's address where it is that of a Service that this agent itself programs. */
   readonly selfServedAddress: string | undefined;
   /** Further conditions, which do not keep the node from being Ready; messages of at most 256 bytes. */
-  readonly conditions?: readonly ConditionNow[];
+  readonly conditions?: readonly NodeConditionNow[];
   /** The probe of the configuration in force, while it runs or has failed. */
   readonly probe?: ProbeResult | undefined;
 }
@@ -58,18 +67,21 @@ export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefine
     ...(dataplane.conditions ?? []),
     ...(facts.conditions ?? []),
   ];
-  const status: NodeProxyStatus = {
-    observedGeneration: facts.generation,
-    state: stateOf(dataplane, ready),
-    ...inForceFields(inForce, before),
-    agentVersion: facts.agentVersion,
-    kernel: facts.kernel.slice(0, 64),
-    dataplane: dataplaneFields(dataplane, facts.invalidServices),
-    conditions: mergeConditions(before?.conditions, conditions, { observedGeneration: facts.generation, now }),
-  };
+  const status = bounded<NodeProxyStatus>(
+    {
+      observedGeneration: facts.generation,
+      state: stateOf(dataplane, ready),
+      ...inForceFields(inForce, before),
+      agentVersion: facts.agentVersion,
+      kernel: facts.kernel,
+      dataplane: dataplaneFields(dataplane, facts.invalidServices),
+      conditions: mergeConditions(before?.conditions, conditions, { observedGeneration: facts.generation, now }),
+    },
+    statusSchema,
+  );
   return {
     ...status,
-    lastChangeTime: isSameReport(status, before) ? before?.lastChangeTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),
+    lastChangeTime: isSameReport(status, before) ? before?.lastChangeTime : toSeconds(now),
   };
 }
 
@@ -90,14 +102,14 @@ function failingFamily({ families }: DataplaneStatus): SyncStatus | undefined {
   );
 }
 
-function readyCondition({ dataplane, refusal, probe }: Facts): ConditionNow {
+function readyCondition({ dataplane, refusal, probe }: Facts): NodeConditionNow {
   const failed = failingFamily(dataplane);
   if (failed?.error !== undefined) {
     return {
       type: 'Ready',
       status: 'False',
       reason: failed.error.reason,
-      message: truncated(`${failed.family}: ${failed.error.message}`, 256),
+      message: `${failed.family}: ${failed.error.message}`,
     };
   }
   const { inForce } = dataplane;
@@ -108,13 +120,13 @@ function readyCondition({ dataplane, refusal, probe }: Facts): ConditionNow {
       type: 'Ready',
       status: 'False',
       reason: refusal.reason,
-      message: truncated(refusal.message, 256 - stillInForce.length) + stillInForce,
+      message: shortened(refusal.message, maxMessage - stillInForce.length) + stillInForce,
     };
   }
   if (inForce === undefined)
     return { type: 'Ready', status: 'False', reason: 'Pending', message: 'Nothing is programmed yet.' };
   if (probe !== undefined && probe.kind !== 'trying')
-    return { type: 'Ready', status: 'False', reason: probe.why.reason, message: truncated(probe.why.message, 256) };
+    return { type: 'Ready', status: 'False', reason: probe.why.reason, message: probe.why.message };
   return { type: 'Ready', status: 'True', reason: 'Synced', message: syncedMessage(dataplane) };
 }
 
@@ -127,32 +139,32 @@ function syncedMessage(dataplane: DataplaneStatus): string {
     : `The kernel holds the rules of all Services but ${leftOut} that it refused.`;
 }
 
-function bootstrapCondition(address: string | undefined): ConditionNow[] {
+function bootstrapCondition(address: string | undefined): NodeConditionNow[] {
   if (address === undefined) return [];
   const message = `The agent reaches the API server at the Service address ${address}, which works only once rules stand: this node cannot start cold. Set the API server's own address at install.`;
-  return [{ type: 'BootstrapAddress', status: 'False', reason: 'ServiceAddress', message: truncated(message, 256) }];
+  return [{ type: 'BootstrapAddress', status: 'False', reason: 'ServiceAddress', message }];
 }
 
-function driftCondition({ families }: DataplaneStatus): ConditionNow[] {
+function driftCondition({ families }: DataplaneStatus): NodeConditionNow[] {
   const drifted = families.filter(({ drift }) => drift !== undefined).map(({ family }) => family);
   if (drifted.length === 0) return [];
   const message = `Somebody else changed rules of ours (${drifted.join(', ')}); drift.policy Report leaves that alone. Set it to Enforce to have them repaired.`;
-  return [{ type: 'Drifted', status: 'True', reason: 'RulesChanged', message: truncated(message, 256) }];
+  return [{ type: 'Drifted', status: 'True', reason: 'RulesChanged', message }];
 }
 
-function familiesCondition({ unserved = [] }: DataplaneStatus): ConditionNow[] {
+function familiesCondition({ unserved = [] }: DataplaneStatus): NodeConditionNow[] {
   return unserved.slice(0, 1).map(({ family, why }) => {
     const name = family === 'ipv4' ? 'IPv4' : 'IPv6';
     return {
       type: 'AllFamilies',
       status: 'False',
       reason: why.reason,
-      message: truncated(`${name} Services are not served on this node, the others are: ${why.message}`, 256),
+      message: `${name} Services are not served on this node, the others are: ${why.message}`,
     };
   });
 }
 
-function stateOf(dataplane: DataplaneStatus, ready: ConditionNow): NodeProxyStatus['state'] {
+function stateOf(dataplane: DataplaneStatus, ready: NodeConditionNow): NodeProxyStatus['state'] {
   if (ready.status === 'True') return driftCondition(dataplane).length > 0 ? 'Drifted' : 'Ready';
   return ready.reason === 'Pending' || ready.reason === 'Verifying' ? ready.reason : 'Degraded';
 }
@@ -196,10 +208,10 @@ function dataplaneFields(
     endpoints: results.reduce((sum, { endpoints }) => sum + endpoints, 0),
     rulesHash: results.map(({ rulesHash }) => rulesHash.slice(0, 16)).join('-'),
     drifts: families.reduce((sum, { drifts }) => sum + drifts, 0),
-    ...(lastDriftTime === undefined ? {} : { lastDriftTime: lastDriftTime.toISOString().replace(/\.\d+Z$/, 'Z') }),
+    ...(lastDriftTime === undefined ? {} : { lastDriftTime: toSeconds(lastDriftTime) }),
     quarantinedCount: invalid.length,
-    ...(invalid.length === 0 ? {} : { quarantined: invalid.slice(0, 10).map(quarantined) }),
-    ...(error === undefined ? {} : { lastError: truncated(`${error.reason}: ${error.message}`, 512) }),
+    ...(invalid.length === 0 ? {} : { quarantined: invalid.slice(0, maxQuarantined).map(quarantined) }),
+    ...(error === undefined ? {} : { lastError: `${error.reason}: ${error.message}` }),
   };
 }
 
@@ -210,11 +222,5 @@ function quarantined({ service, reason, message }: QuarantinedService): {
   message: string;
 } {
   const [namespace = '', name = ''] = service.split('/');
-  return { namespace: namespace.slice(0, 63), name: name.slice(0, 63), reason, message: truncated(message, 256) };
-}
-
-/** Cuts a text so that it has at most so many bytes in UTF-8, an ellipsis included. */
-function truncated(text: string, bytes: number): string {
-  if (Buffer.byteLength(text) <= bytes) return text;
-  return `${new TextDecoder().decode(Buffer.from(text).subarray(0, bytes - 3)).replace(/\uFFFD+$/, '')}…`;
+  return { namespace, name, reason, message };
 }

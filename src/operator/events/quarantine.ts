@@ -8,23 +8,37 @@ import type { ServiceNote } from './serviceEvents.ts';
  * What a node reports is not trusted: it becomes part of a path on the API server only as the name that it must be.
  */
 const namePattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
-const reasonPattern = /^[A-Z][A-Za-z]*$/;
-
-const where = 'status.dataplane.quarantined of the NodeProxies says on which nodes';
 
 /**
- * One note for each Service and reason, sorted. Where nodes word it differently the first of their messages in order is taken,
- * whichever node comes first. Entries whose namespace, name or reason is not well-formed are left out.
+ * What the operator says of each reason, in its own words: it does not lend its name to an agent's. Of a reason that it
+ * does not know it says nothing.
+ */
+const sentences = new Map([
+  ['AddressClaimed', "an external or load balancer IP of it is another Service's at this port"],
+  ['InvalidEndpointSlice', 'an EndpointSlice of it holds something that is not valid'],
+  ['InvalidRule', 'a rule of it would hold something that must not reach the kernel'],
+  ['InvalidService', 'something in it is not valid'],
+  ['KernelRefused', 'the kernel took the rules of all other Services, but not of this one'],
+  ['NotTriedYet', 'the kernel refuses so many Services that it is not known yet whether it takes this one'],
+]);
+
+const where = 'status.dataplane.quarantined of the NodeProxies says on which nodes, and more';
+
+/**
+ * One note for each Service and reason, sorted, with the nodes that report it. Entries whose namespace or name is not
+ * well-formed, or whose reason is not known, are left out.
  */
 export function quarantineNotes(nodeProxies: Iterable<NodeProxy>): readonly ServiceNote[] {
-  const notes = new Map<string, ServiceNote>();
-  for (const { status } of nodeProxies) {
-    for (const { namespace, name, reason, message } of status?.dataplane?.quarantined ?? []) {
-      if (!namePattern.test(namespace) || !namePattern.test(name) || !reasonPattern.test(reason)) continue;
+  const notes = new Map<string, ServiceNote & { readonly nodes: string[] }>();
+  for (const { metadata, status } of nodeProxies) {
+    for (const { namespace, name, reason } of status?.dataplane?.quarantined ?? []) {
+      const sentence = sentences.get(reason);
+      if (sentence === undefined || !namePattern.test(namespace) || !namePattern.test(name)) continue;
       const key = `${namespace}/${name} ${reason}`;
-      const note = `left out, or served in part: ${message ?? reason}; ${where}`;
-      const known = notes.get(key);
-      if (known === undefined || note < known.note) notes.set(key, { service: { namespace, name }, reason, note });
+      const note = `left out, or served in part: ${sentence}; ${where}`;
+      const known = notes.get(key) ?? { service: { namespace, name }, reason, note, nodes: [] };
+      known.nodes.push(metadata.name);
+      notes.set(key, known);
     }
   }
   return [...notes].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, note]) => note);

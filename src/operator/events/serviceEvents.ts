@@ -11,26 +11,58 @@ export interface ServiceNote {
   /** CamelCase. */
   readonly reason: string;
   readonly note: string;
+  /** The nodes that report it, where the operator knows it from nodes alone. */
+  readonly nodes?: readonly string[];
 }
 
 /** A change of an allow-list in a cluster full of Services, or a new operator there, causes no flood. */
 const maxAtOnce = 20;
+/** What one node reports causes no more events than this in an hour, whatever it reports. */
+const maxPerNodeAndHour = 20;
+const hourMs = 3_600_000;
 
-/** Remembers what was recorded, so that there is one event for each Service, reason and change of note. */
+/**
+ * Remembers what was recorded, so that there is one event for each Service, reason and change of note, and for which
+ * nodes.
+ */
 export class DueServiceEvents {
   readonly #recorded = new Map<string, string>();
+  /** When events were due for what a node alone had reported, within the last hour. */
+  readonly #perNode = new Map<string, number[]>();
 
   /**
-   * Of all notes that hold now, those that are to be recorded now, at most 20; they count as recorded. `hasMore` where
-   * the rest waits for the next call. A note that holds no longer is forgotten.
+   * Of all notes that hold now, those that are to be recorded now, at most 20, and at most 20 for each node in an hour;
+   * they count as recorded. `hasMore` where the rest waits for a later call. A note that holds no longer is forgotten.
+   * `now`: milliseconds of a clock that never goes back.
    */
-  take(notes: readonly ServiceNote[]): { readonly due: readonly ServiceNote[]; readonly hasMore: boolean } {
+  take(
+    notes: readonly ServiceNote[],
+    now: number,
+  ): { readonly due: readonly ServiceNote[]; readonly hasMore: boolean } {
     const present = new Set(notes.map(keyOf));
     for (const key of this.#recorded.keys()) if (!present.has(key)) this.#recorded.delete(key);
     const unrecorded = notes.filter((each) => this.#recorded.get(keyOf(each)) !== each.note);
-    const due = unrecorded.slice(0, maxAtOnce);
+    this.#forgetBefore(now - hourMs);
+    const due: ServiceNote[] = [];
+    for (const each of unrecorded) if (due.length < maxAtOnce && this.#admits(each, now)) due.push(each);
     for (const each of due) this.#recorded.set(keyOf(each), each.note);
     return { due, hasMore: unrecorded.length > due.length };
+  }
+
+  /** Whether one of its nodes may cause another event; it then has. */
+  #admits({ nodes }: ServiceNote, now: number): boolean {
+    if (nodes === undefined) return true;
+    const node = nodes.find((name) => (this.#perNode.get(name)?.length ?? 0) < maxPerNodeAndHour);
+    if (node !== undefined) this.#perNode.set(node, [...(this.#perNode.get(node) ?? []), now]);
+    return node !== undefined;
+  }
+
+  #forgetBefore(time: number): void {
+    for (const [node, times] of this.#perNode) {
+      const recent = times.filter((at) => at > time);
+      if (recent.length === 0) this.#perNode.delete(node);
+      else this.#perNode.set(node, recent);
+    }
   }
 }
 

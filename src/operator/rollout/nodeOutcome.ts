@@ -22,11 +22,18 @@ export interface NodeOutcome {
    */
   readonly phase: 'New' | 'Changing' | 'Ready' | 'Failed';
   /**
-   * The Node is not NotReady, and an agent Pod is ready on it. Else its rules stand, but what is known of them is old.
+   * The Node is not NotReady, and an agent Pod is ready on it; or there is none at all, and its agent answers its
+   * NodeProxy: an agent need not run in a Pod. Else its rules stand, but what is known of them is old.
    */
   readonly reachable: boolean;
   /** Out of reach for so long that nothing waits for it any more. */
   readonly ignoredAsUnreachable: boolean;
+  /** Out of reach, and no agent has ever had anything in force there, as far as its NodeProxy says. */
+  readonly neverServed: boolean;
+  /** There is an agent Pod for it, in whatever state: the DaemonSet makes them where agents should run. */
+  readonly isAgentExpected: boolean;
+  /** Since when its agent has not answered the NodeProxy's present spec; Infinity where it has, or there is none. */
+  readonly silentSince: number;
   /** Milliseconds since the epoch by the operator's clock; Infinity while it is not Ready. */
   readonly readySince: number;
   /** Since when it has been assigned this and been in reach; milliseconds since the epoch. */
@@ -50,46 +57,81 @@ export interface NodeProblem {
 /** How many nodes are in which state; `unavailable` = effective - ready. */
 export type NodeCounts = Required<NonNullable<ProxyConfigStatus['nodes']>>;
 
-type LiveView = Pick<ClusterView, 'nodeProxies' | 'readyAgents' | 'lostNodeProxies'>;
+type LiveView = Pick<ClusterView, 'nodeProxies' | 'readyAgents' | 'unreadyAgents' | 'lostNodeProxies'>;
 
 /** One for each node that the target governs, in its order. */
 export function outcomesOf(target: Target, view: LiveView, clock: Clock): NodeOutcome[] {
   return target.nodes.map((node) => {
     const nodeProxy = view.nodeProxies.get(node.name);
-    const assigned = (nodeProxy ?? lostOf(node, view))?.spec.revision;
-    return nodeOutcome(
-      { target, node, nodeProxy, assigned, reachable: node.ready && view.readyAgents.has(node.name) },
-      clock,
-    );
+    const last = nodeProxy ?? lostOf(node, view);
+    const assigned = last?.spec.revision;
+    const hasServed = last?.status?.revision !== undefined;
+    const agentPod = view.readyAgents.has(node.name) ? 'ready' : view.unreadyAgents.has(node.name) ? 'unready' : 'none';
+    return nodeOutcome({ target, node, nodeProxy, assigned, hasServed, agentPod }, clock);
   });
 }
 
-interface Observation extends Pick<NodeOutcome, 'assigned' | 'reachable'> {
+interface Observation extends Pick<NodeOutcome, 'assigned'> {
   readonly target: Target;
   readonly node: KnownNode;
   readonly nodeProxy: NodeProxy | undefined;
+  /** Something has been in force there. */
+  readonly hasServed: boolean;
+  /** The best of those on the node. */
+  readonly agentPod: 'ready' | 'unready' | 'none';
 }
 
-function nodeOutcome({ target, node, nodeProxy, assigned, reachable }: Observation, clock: Clock): NodeOutcome {
+function nodeOutcome(observation: Observation, clock: Clock): NodeOutcome {
+  const { target, node, nodeProxy, assigned } = observation;
   const { name } = node;
+  const reach = reachOf(observation, clock);
   const phase = phaseOf(nodeProxy);
   const belongs = isOf(nodeProxy, target) && isOwnedBy(nodeProxy, node);
-  const reachSince = clock.since('reach', name, String(reachable));
   const readySince = clock.since('ready', name, phase === 'Ready' ? `${assigned}` : '');
   return {
     node: name,
     assigned,
     belongs,
     phase,
-    reachable,
-    ignoredAsUnreachable:
-      !reachable && clock.now - reachSince >= target.config.spec.rollout.progressDeadlineSeconds * 1000,
+    reachable: reach.reachable,
+    ignoredAsUnreachable: reach.ignoredAsUnreachable,
+    neverServed: !reach.reachable && !observation.hasServed,
+    isAgentExpected: observation.agentPod !== 'none',
+    silentSince: reach.silentSince,
     readySince: phase === 'Ready' ? readySince : Infinity,
-    assignedSince: Math.max(reachSince, clock.since('assigned', name, `${assigned}`)),
+    assignedSince: Math.max(reach.since, clock.since('assigned', name, `${assigned}`)),
     ...reportOf(nodeProxy),
     updated: belongs && assigned === target.revision && nodeProxy?.status?.revision === assigned,
     problem: phase === 'Failed' ? refusal(nodeProxy) : quarantine(nodeProxy),
   };
+}
+
+type Reach = Pick<NodeOutcome, 'reachable' | 'ignoredAsUnreachable' | 'silentSince'> & { readonly since: number };
+
+/**
+ * Without an agent Pod a node is in reach for as long as its agent answers, and then for the deadline; one that never
+ * has is not.
+ */
+function reachOf({ target, node, nodeProxy, agentPod }: Observation, clock: Clock): Reach {
+  const isLong = (since: number): boolean =>
+    clock.now - since >= target.config.spec.rollout.progressDeadlineSeconds * 1000;
+  const silentSince = silenceOf(node, nodeProxy, clock);
+  const answers = hasReported(nodeProxy) && !isLong(silentSince);
+  const reachable = node.ready && (agentPod === 'ready' || (agentPod === 'none' && answers));
+  const since = clock.since('reach', node.name, String(reachable));
+  const isAwayForLong = isLong(since) || (agentPod === 'none' && isLong(silentSince));
+  return { reachable, ignoredAsUnreachable: !reachable && isAwayForLong, silentSince, since };
+}
+
+function silenceOf({ name }: KnownNode, nodeProxy: NodeProxy | undefined, clock: Clock): number {
+  const isSilent = nodeProxy !== undefined && !isObserved(nodeProxy);
+  const since = clock.since('answer', name, isSilent ? `${nodeProxy.metadata.generation}` : '');
+  return isSilent ? since : Infinity;
+}
+
+/** On whatever spec; the API server's default says -1. */
+function hasReported(nodeProxy: NodeProxy | undefined): boolean {
+  return (nodeProxy?.status?.observedGeneration ?? -1) >= 0;
 }
 
 function reportOf(nodeProxy: NodeProxy | undefined): Pick<NodeOutcome, 'drifted' | 'mode'> {

@@ -45,7 +45,10 @@ type Unchanged = ReadonlyMap<string, string>;
 interface Plan {
   /** Revisions that a node may stay with until the rollout reaches it. */
   readonly kept: readonly string[];
-  /** What a node gets that was never assigned any: nothing while paused before anything was ever completed. */
+  /**
+   * What a node gets that was never assigned any: nothing while paused before anything was ever completed, by this
+   * ProxyConfig or the one that it was made anew for.
+   */
   readonly base: string | undefined;
   /** The revision that nodes are moved to; undefined stops. */
   readonly goal: string | undefined;
@@ -66,8 +69,9 @@ function planOf(situation: Situation, rollout: Rollout): Plan {
     limit: 0,
     isRollback: false,
   };
-  if (config.spec.paused) return { ...stopped, base: stable };
-  const base = stable ?? revision;
+  const completed = stable ?? situation.inherited;
+  if (config.spec.paused) return { ...stopped, base: completed };
+  const base = completed ?? revision;
   if (rollout.state === 'Failed') return { ...stopped, base, fallback: stable };
   if (isOver(rollout))
     return { kept: [base], base, goal: base, limit: Infinity, isRollback: rollout.state !== 'Complete' };
@@ -91,11 +95,16 @@ function stepLimit({ target, outcomes }: Situation, rollout: Rollout): number {
 /**
  * Writes that change nothing that a node runs, so that no budget holds them up: a NodeProxy that was deleted by hand, a
  * ProxyConfig or a Node that was made anew under its name. And a node that was never assigned anything: it gets what
- * was completed last.
+ * was completed last. A NodeProxy that was deleted comes back as it was also where the rollout has stopped and there is
+ * nothing else for its node.
  */
-function withoutChange({ node, assigned, belongs }: NodeOutcome, { kept, base }: Plan): [string, string][] {
+function withoutChange(
+  { node, assigned, belongs, phase }: NodeOutcome,
+  { kept, base, goal, fallback }: Plan,
+): [string, string][] {
   if (assigned === undefined) return base === undefined ? [] : [[node, base]];
-  return kept.includes(assigned) && !belongs ? [[node, assigned]] : [];
+  const comesBack = phase === 'New' && goal === undefined && fallback === undefined;
+  return !belongs && (comesBack || kept.includes(assigned)) ? [[node, assigned]] : [];
 }
 
 function movedNodes(
@@ -108,7 +117,10 @@ function movedNodes(
   const isElsewhere = ({ node, assigned }: NodeOutcome): boolean =>
     !unchanged.has(node) && assigned !== goal && assigned !== undefined;
   const candidates = outcomes.filter(isElsewhere);
-  const reached = outcomes.filter(({ node, assigned }) => (unchanged.get(node) ?? assigned) === goal).length;
+  // A node that never served takes no place in a step: it would pass none.
+  const reached = outcomes.filter(
+    ({ node, assigned, neverServed }) => !neverServed && (unchanged.get(node) ?? assigned) === goal,
+  ).length;
   // Nodes on a superseded revision go first: they run neither the old revision nor the new one.
   const inOrder = [
     ...candidates.filter(({ assigned }) => !kept.includes(assigned ?? '')),
@@ -131,7 +143,8 @@ function othersAreDone(situation: Situation, goal: string): boolean {
   const { outcomes } = situation;
   const hasFailed = ({ phase, assigned }: NodeOutcome): boolean => phase === 'Failed' && assigned === goal;
   return outcomes.every(
-    (outcome) => outcome.ignoredAsUnreachable || hasFailed(outcome) || isDone(outcome, goal, situation),
+    (outcome) =>
+      outcome.ignoredAsUnreachable || outcome.neverServed || hasFailed(outcome) || isDone(outcome, goal, situation),
   );
 }
 
@@ -151,7 +164,8 @@ function foreignNodes({ outcomes }: Situation, { kept, fallback, goal }: Plan, b
 /**
  * maxUnavailable, counted anew from the nodes in each reconciliation, not from what was assigned before: neither may so
  * many nodes be in change, nor may a node that serves be changed while so many do not. A node that does not serve
- * anyway is not held up by others that do not. Nodes that are ignored as unreachable count for neither.
+ * anyway is not held up by others that do not. Nodes that are ignored as unreachable, or never served, count for
+ * neither.
  *
  * In change: the agent has not reported on what it was assigned or is applying it, something is assigned to it in this
  * reconciliation, or it runs the goal for less than minReadySeconds.
@@ -170,7 +184,7 @@ class Budget {
     this.#goal = goal;
     this.#unchanged = unchanged;
     this.#max = portion(target.config.spec.rollout.maxUnavailable, outcomes.length);
-    const counted = outcomes.filter(({ ignoredAsUnreachable }) => !ignoredAsUnreachable);
+    const counted = outcomes.filter((outcome) => !outcome.ignoredAsUnreachable && !outcome.neverServed);
     this.#unavailable = counted.filter((outcome) => !this.isAvailable(outcome)).length;
     this.#changing = counted.filter((outcome) => this.#isInChange(outcome)).length;
   }

@@ -27,10 +27,18 @@ export interface Situation {
   readonly quietSince: number;
   /** Whether the configuration of a revision can still be had. */
   readonly hasRevision: (revision: string) => boolean;
+  /** What nodes serve from a ProxyConfig of the same name before this one (inherited.ts). */
+  readonly inherited?: string | undefined;
 }
 
 /** With `quietSince` from the clock: to be called once in a reconciliation, also where nothing else is asked. */
-export function situationOf({ target, outcomes, clock, hasRevision }: Omit<Situation, 'quietSince'>): Situation {
+export function situationOf({
+  target,
+  outcomes,
+  clock,
+  hasRevision,
+  inherited,
+}: Omit<Situation, 'quietSince'>): Situation {
   const { config, revision } = target;
   const { state, step, previousRevision } = config.status?.rollout ?? {};
   const changed = clock.since(
@@ -43,6 +51,7 @@ export function situationOf({ target, outcomes, clock, hasRevision }: Omit<Situa
     outcomes,
     clock,
     hasRevision,
+    inherited,
     quietSince: Math.max(changed, lastDoneAt({ target, outcomes, clock }) ?? changed),
   };
 }
@@ -137,15 +146,18 @@ function isStillChanging({ reachable, phase }: NodeOutcome): boolean {
   return reachable && phase === 'Changing';
 }
 
-/** Whether the current step is over: its pause has ended, or so many nodes as it sets are done. */
+/**
+ * Whether the current step is over: its pause has ended, or so many nodes as it sets are done, or all of them where
+ * fewer are in reach, but one at least.
+ */
 export function isStepOver(situation: Situation, rollout: Rollout): boolean {
   const { target, outcomes, clock } = situation;
   const { setNodes, pause } = target.config.spec.rollout.steps?.[(currentStep(rollout) ?? 0) - 1] ?? {};
   if (pause !== undefined) return clock.now >= (pauseEnds(situation, rollout) ?? Infinity);
-  const within = outcomes.filter(({ ignoredAsUnreachable }) => !ignoredAsUnreachable).length;
+  const within = outcomes.filter((outcome) => !outcome.ignoredAsUnreachable && !outcome.neverServed).length;
   return (
     outcomes.filter((outcome) => isDone(outcome, target.revision, situation)).length >=
-    Math.min(within, portion(setNodes ?? 0, outcomes.length))
+    Math.min(Math.max(1, within), portion(setNodes ?? 0, outcomes.length))
   );
 }
 
@@ -172,6 +184,7 @@ export function msUntilNextChange(situation: Situation, rollout: Rollout): numbe
   const due = [
     ...outcomes.map(({ readySince }) => readySince + minReadySeconds * 1000),
     ...outcomes.map(({ assignedSince }) => assignedSince + deadlineMs(target)),
+    ...outcomes.map(({ silentSince }) => silentSince + deadlineMs(target)),
     ...outcomes
       .filter(({ reachable }) => !reachable)
       .map(({ node }) => clock.since('reach', node, 'false') + deadlineMs(target)),

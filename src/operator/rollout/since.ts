@@ -16,7 +16,7 @@ export interface Clock {
 }
 
 /** What is remembered of nodes by their names, and of ProxyConfigs by their uids. */
-type Aspect = 'reach' | 'ready' | 'assigned' | 'rollout' | 'pause';
+type Aspect = 'reach' | 'answer' | 'ready' | 'assigned' | 'rollout' | 'pause';
 
 interface Seen {
   readonly value: string;
@@ -32,6 +32,7 @@ interface Seen {
 export class SinceTracker {
   readonly #seen: Readonly<Record<Aspect, Map<string, Seen>>> = {
     reach: new Map(),
+    answer: new Map(),
     ready: new Map(),
     assigned: new Map(),
     rollout: new Map(),

@@ -2,19 +2,22 @@
  * Sums what nodes report up into a ProxyConfig's status, so that `kubectl get pxc` and kstatus are right at any
  * moment.
  */
+import { bounded } from '../../api/bounded.ts';
 import { mergeConditions } from '../../api/conditions.ts';
+import { proxyconfigSchema } from '../../api/generated/schemas.ts';
 import type { ProxyConfigStatus } from '../../api/nodeConfig.ts';
+import { compare } from '../../api/resolvePolicy.ts';
 import type { NodeCounts, NodeOutcome } from '../rollout/nodeOutcome.ts';
 import type { Target } from '../rollout/resolve.ts';
 import { isOverdue, type Rollout, type Situation } from '../rollout/rolloutState.ts';
 import { conditionsOf, type Findings } from './statusConditions.ts';
 
-/** Bounds of the CRD: more would be refused, and nobody reads a list of 5,000 failures in a status. */
-const maxFailures = 10;
-const maxFailureMessage = 256;
-const maxReason = 64;
+const statusSchema = proxyconfigSchema.properties?.['status'] ?? {};
 
-/** The status as it should stand; equal input gives an equal status, so that an unchanged one is never written. */
+/**
+ * The status as it should stand, within the bounds of the CRD whatever nodes report; equal input gives an equal status,
+ * so that an unchanged one is never written.
+ */
 export function aggregateStatus(situation: Situation, rollout: Rollout): ProxyConfigStatus {
   const { target, outcomes, clock } = situation;
   const { config } = target;
@@ -22,7 +25,7 @@ export function aggregateStatus(situation: Situation, rollout: Rollout): ProxyCo
   const observedGeneration = config.metadata.generation ?? 0;
   const failures = allFailures(situation, rollout);
   const conditions = conditionsOf({ target, outcomes, nodes, rollout, failures });
-  return {
+  const status: ProxyConfigStatus = {
     observedGeneration,
     observedHash: target.revision,
     conditions: mergeConditions(config.status?.conditions, conditions, {
@@ -34,6 +37,7 @@ export function aggregateStatus(situation: Situation, rollout: Rollout): ProxyCo
     rollout,
     ...(failures.length > 0 ? { failures } : {}),
   };
+  return bounded(status, statusSchema);
 }
 
 function countNodes({ matched }: Target, outcomes: readonly NodeOutcome[]): NodeCounts {
@@ -53,23 +57,25 @@ function countNodes({ matched }: Target, outcomes: readonly NodeOutcome[]): Node
 
 /** Modes in force on this ProxyConfig's nodes, which on a node that refused a mode is the one before. */
 function modesOf(outcomes: readonly NodeOutcome[]): Pick<ProxyConfigStatus, 'modes'> {
-  const modes: Record<string, number> = {};
-  for (const { mode } of outcomes) if (mode) modes[mode] = (modes[mode] ?? 0) + 1;
-  // Server-side apply turns a map whose last entry goes into null, which the CRD refuses: without entries the field
+  const modes = new Map<string, number>();
+  for (const { mode } of outcomes) if (mode) modes.set(mode, (modes.get(mode) ?? 0) + 1);
+  // Those of most nodes first, because the CRD bounds their number. Server-side apply turns a map whose last entry goes into null, which the CRD refuses: without entries the field
   // itself goes.
-  return Object.keys(modes).length === 0 ? {} : { modes };
+  const byCount = [...modes].sort(([one, count], [other, otherCount]) => otherCount - count || compare(one, other));
+  return modes.size === 0 ? {} : { modes: Object.fromEntries(byCount) };
 }
 
 type Failure = Findings['failures'][number];
 
-/** What failed a rollout is remembered after the nodes have gone back, until there is another rollout. */
+/**
+ * One entry for each node; more than the CRD takes are left out by `bounded`, the last ones first. What failed a
+ * rollout is remembered after the nodes have gone back, until there is another rollout.
+ */
 function allFailures(situation: Situation, rollout: Rollout): Failure[] {
   const { status } = situation.target.config;
   const live = failuresOf(situation);
   if (!hasFailed(rollout) || !hasFailed(status?.rollout) || status?.rollout?.revision !== rollout.revision) return live;
-  const remembered = status.failures ?? [];
-  const known = new Set(remembered.map(({ node }) => node));
-  return [...remembered, ...live.filter(({ node }) => !known.has(node))].slice(0, maxFailures);
+  return uniqueByNode([...(status.failures ?? []), ...live]);
 }
 
 function hasFailed(rollout: ProxyConfigStatus['rollout']): boolean {
@@ -80,19 +86,26 @@ function hasFailed(rollout: ProxyConfigStatus['rollout']): boolean {
 function failuresOf(situation: Situation): Failure[] {
   const { outcomes } = situation;
   const withProblem = outcomes.filter(({ problem }) => problem !== undefined);
-  return [
+  return uniqueByNode([
     ...withProblem.filter(({ phase }) => phase === 'Failed').map(failureOf),
     ...outcomes.filter((outcome) => isOverdue(outcome, situation)).map((outcome) => lateness(outcome, situation)),
     ...withProblem.filter(({ phase }) => phase !== 'Failed').map(failureOf),
-  ].slice(0, maxFailures);
+  ]);
+}
+
+/** Of several failures of a node the first. */
+function uniqueByNode(failures: readonly Failure[]): Failure[] {
+  const byNode = new Map<string, Failure>();
+  for (const failure of failures) if (!byNode.has(failure.node)) byNode.set(failure.node, failure);
+  return [...byNode.values()];
 }
 
 function failureOf({ node, problem }: NodeOutcome): Failure {
   const { reason, message, since } = problem ?? { reason: 'Unknown' };
   return {
     node,
-    reason: reason.slice(0, maxReason),
-    ...(message ? { message: message.slice(0, maxFailureMessage) } : {}),
+    reason,
+    ...(message ? { message } : {}),
     ...(since ? { since } : {}),
   };
 }

@@ -25,10 +25,7 @@ type Verdict = {
   readonly message: string;
 };
 
-/** Characters of a message, as in the CRD (maxLength). */
-const maxMessage = 1024;
-
-/** All six conditions, always; each with a reason, and a message of at most 1024 characters. */
+/** All six conditions, always; each with a reason. Messages may be longer than the CRD allows. */
 export function conditionsOf(findings: Findings): ConditionNow[] {
   const verdict = verdictOf(findings);
   return [
@@ -49,7 +46,7 @@ function verdictOf(findings: Findings): Verdict {
     return {
       kind: 'stalled',
       reason: 'NodesUnreachable',
-      message: `no node is in reach (NotReady, or without a ready agent Pod): ${listed(outcomes)}`,
+      message: `no node is in reach (NotReady, or its agent is not ready or does not answer): ${listed(outcomes)}`,
     };
   }
   return verdicts[rollout.state](findings);
@@ -85,6 +82,9 @@ function completed(findings: Findings): Verdict {
   if (missing.length === 0) {
     const unreached = outcomes.filter((outcome) => !serves(outcome));
     if (unreached.length === 0) return { kind: 'ready', reason: 'AllNodesReady', message: progressOf(findings) };
+    const neverServed = unreached.filter((outcome) => outcome.neverServed && outcome.isAgentExpected);
+    if (neverServed.length > 0)
+      return { kind: 'stalled', reason: 'NodesNeverServed', message: neverMessage(findings, neverServed) };
     return {
       kind: 'ready',
       reason: 'AllReachableNodesReady',
@@ -94,6 +94,10 @@ function completed(findings: Findings): Verdict {
   if (failed[0]?.problem && failed.length === missing.length)
     return { kind: 'stalled', reason: failed[0].problem.reason, message: problemsMessage(failed) };
   return target.config.spec.paused ? paused(findings) : rollingOut(findings, missing);
+}
+
+function neverMessage(findings: Findings, nodes: readonly NodeOutcome[]): string {
+  return `${progressOf(findings)}; the agent has never served on ${listed(nodes)}: look at its Pod there`;
 }
 
 function paused(findings: Findings): Verdict {
@@ -177,7 +181,7 @@ function degraded({ outcomes, nodes }: Findings): ConditionNow {
   if (stale.length > 0)
     return condition('Degraded', true, {
       reason: 'AgentsNotReady',
-      message: `NotReady or without a ready agent Pod: ${listed(stale)}; their rules stand, their report may be old`,
+      message: `NotReady, or the agent is not ready or does not answer: ${listed(stale)}; their rules stand, their report may be old`,
     });
   return condition('Degraded', false, { reason: nodes.effective === 0 ? 'NoNodes' : 'AsExpected', message: '' });
 }
@@ -221,5 +225,5 @@ function condition(
   holds: boolean,
   { reason, message }: { reason: string; message: string },
 ): ConditionNow {
-  return { type, status: holds ? 'True' : 'False', reason, message: message.slice(0, maxMessage) };
+  return { type, status: holds ? 'True' : 'False', reason, message };
 }

@@ -44,6 +44,8 @@ export interface ClusterView {
   readonly revisions: ReadonlyMap<string, KnownRevision>;
   /** Names of nodes with a ready agent Pod. */
   readonly readyAgents: ReadonlySet<string>;
+  /** Names of nodes with agent Pods none of which is ready. A node without any may have an agent outside of a Pod. */
+  readonly unreadyAgents: ReadonlySet<string>;
 }
 
 interface ApiObject {
@@ -53,12 +55,22 @@ interface ApiNode extends ApiObject {
   readonly status?: { readonly nodeInfo?: { readonly operatingSystem?: string }; readonly conditions?: ApiConditions };
 }
 interface ApiPod extends ApiObject {
-  readonly spec: { readonly nodeName?: string };
+  readonly spec: { readonly nodeName?: string; readonly affinity?: DaemonAffinity };
   readonly status?: { readonly conditions?: ApiConditions };
 }
 interface ApiControllerRevision extends ApiObject {
   readonly revision: number;
   readonly data?: NodeConfig;
+}
+/** By which a DaemonSet says for which node it made a Pod, also before that is scheduled. */
+interface DaemonAffinity {
+  readonly nodeAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: {
+      readonly nodeSelectorTerms?: readonly {
+        readonly matchFields?: readonly { readonly key: string; readonly values?: readonly string[] }[];
+      }[];
+    };
+  };
 }
 type ApiConditions = readonly { readonly type: string; readonly status: string }[];
 
@@ -81,15 +93,21 @@ export function decodeNode(object: unknown): KnownNode {
   };
 }
 
-/** undefined for a Pod that is no agent, or stands on no node yet. */
+/** undefined for a Pod that is no agent, or is meant for no certain node. */
 export function decodeAgentPod(object: unknown): AgentPod | undefined {
   const { metadata, spec, status } = object as ApiPod;
   const isAgent = Object.entries(agentLabels).every(([name, value]) => metadata.labels?.[name] === value);
-  if (!isAgent || !spec.nodeName) return undefined;
+  const node = spec.nodeName || nodeMeantBy(spec.affinity);
+  if (!isAgent || !node) return undefined;
   const ready =
     !metadata.deletionTimestamp &&
     (status?.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True');
-  return { node: spec.nodeName, ready };
+  return { node, ready };
+}
+
+function nodeMeantBy({ nodeAffinity }: DaemonAffinity = {}): string | undefined {
+  const terms = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  return terms.flatMap(({ matchFields = [] }) => matchFields).find(({ key }) => key === 'metadata.name')?.values?.[0];
 }
 
 /** undefined for a ControllerRevision without our label: the namespace holds those of DaemonSets, too. */

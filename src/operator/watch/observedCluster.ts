@@ -23,13 +23,15 @@ export class ObservedCluster {
   /** What is known now. Its maps are live: whoever decides on them does so without an await in between. */
   view(): ClusterView {
     const agentPods = [...this.agentPods.byName.values()];
+    const readyAgents = new Set(agentPods.filter(({ ready }) => ready).map(({ node }) => node));
     return {
       nodes: this.nodes.byName,
       configs: this.configs.byName,
       nodeProxies: this.nodeProxies.byName,
       lostNodeProxies: this.nodeProxies.lost,
       revisions: this.revisions.byName,
-      readyAgents: new Set(agentPods.filter(({ ready }) => ready).map(({ node }) => node)),
+      readyAgents,
+      unreadyAgents: new Set(agentPods.map(({ node }) => node).filter((node) => !readyAgents.has(node))),
     };
   }
 

@@ -1,27 +1,38 @@
 /**
- * Records events on Services: what nodes do not serve of these, and why.
+ * Records events on Services: what nodes do not serve of these, and why. Beside the reconciliations, so that no node
+ * waits for an event.
  */
 import type { NodeProxy } from '../../api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../../api/generated/proxyConfig.ts';
 import { isNotFound } from '../../kube/apiError.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { EventRecorder } from '../../kube/events.ts';
+import { createWorkQueue } from '../../kube/workQueue.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { decodeExternalIPs, ServicesWithExternalIPs } from '../events/externalIPs.ts';
 import { quarantineNotes } from '../events/quarantine.ts';
+import type { KnownObjects } from '../watch/knownObjects.ts';
 import { eventOn, DueServiceEvents, type ServiceNote } from '../events/serviceEvents.ts';
 
 export interface ServiceEventWriterOptions {
   readonly client: Pick<KubeClient, 'get'>;
   readonly events: EventRecorder;
   readonly logger: Logger;
+  /** The NodeProxies that are known. */
+  readonly nodeProxies: KnownObjects<NodeProxy>;
 }
+
+const services = 'services';
+/** Milliseconds from some events to the next where there are many. */
+const moreEventsMs = 10_000;
 
 /** Knows the Services that are watched, and which events are recorded. */
 export class ServiceEventWriter {
   readonly #options: ServiceEventWriterOptions;
   readonly #externalIPs = new ServicesWithExternalIPs();
   readonly #due = new DueServiceEvents();
+  readonly #queue = createWorkQueue({ reconcile: (_key, signal) => this.#recordDue(signal) });
+  #governing: readonly ProxyConfig[] = [];
 
   constructor(options: ServiceEventWriterOptions) {
     this.#options = options;
@@ -33,13 +44,26 @@ export class ServiceEventWriter {
   }
 
   /**
-   * Records what is due of nodes that these ProxyConfigs govern, and of what these NodeProxies report. Returns whether
-   * nothing is left for a later call. Never throws for an event; a lost one is logged.
+   * From now on what is due is recorded of nodes that these ProxyConfigs govern, and of what NodeProxies report. Returns
+   * at once, and never throws for an event; a lost one is logged.
    */
-  async recordEvents(governing: readonly ProxyConfig[], nodeProxies: Iterable<NodeProxy>): Promise<boolean> {
-    const { due, hasMore } = this.#due.take([...this.#externalIPs.notes(governing), ...quarantineNotes(nodeProxies)]);
-    for (const note of due) await this.#recordEvent(note);
-    return !hasMore;
+  request(governing: readonly ProxyConfig[]): void {
+    this.#governing = governing;
+    this.#queue.add(services);
+  }
+
+  /** Resolves when no event is under way any more; none follows. */
+  stop(): Promise<void> {
+    return this.#queue.stop();
+  }
+
+  /** Resolves with milliseconds until more is to be recorded, or undefined. */
+  async #recordDue(signal: AbortSignal): Promise<number | undefined> {
+    const reported = quarantineNotes(this.#options.nodeProxies.byName.values());
+    const notes = [...this.#externalIPs.notes(this.#governing), ...reported];
+    const { due, hasMore } = this.#due.take(notes, performance.now());
+    for (const note of due) if (!signal.aborted) await this.#recordEvent(note);
+    return hasMore ? moreEventsMs : undefined;
   }
 
   /** An event is shown with the object whose uid it has; nodes report names. */

@@ -1,7 +1,6 @@
 /**
  * Writes a ProxyConfig's status: what became of it.
  */
-import type { ProxyConfigStatus } from '../../api/nodeConfig.ts';
 import type { ProxyConfig } from '../../api/generated/proxyConfig.ts';
 import { apiVersion, proxyConfigResource, statusPath } from '../../api/resources.ts';
 import type { SendOptions } from '../../kube/client.ts';
@@ -18,7 +17,7 @@ export interface StatusWrite {
  * Applies the status server-side, tied to the object that it was computed from: one that was decided on old knowledge
  * is refused instead of undoing a newer one. It takes over what other field managers own of the status.
  */
-export function statusWrite({ metadata }: ProxyConfig, status: ProxyConfigStatus): StatusWrite {
+export function statusWrite({ metadata }: ProxyConfig, status: object): StatusWrite {
   const { name, resourceVersion } = metadata;
   return {
     method: 'PATCH',
