@@ -33,9 +33,15 @@ describe('a rollout with nodes that never served', () => {
   });
 
   test('they take no place in a step that others are to take', () => {
-    const cluster = new SimulatedCluster(2, { rollout: { steps: [{ setNodes: 1 }, { pause: {} }] } });
-    cluster.setDown(0, true);
+    const cluster = new SimulatedCluster(1, {});
+    cluster.changeSpec({ masquerade: { bit: 15, all: false } }, { bad: [0], hanging: [] });
     cluster.run(120);
+    expect(cluster.state).toBe('Failed');
+    cluster.addNode();
+    cluster.setDown(1, true);
+    cluster.changeSpec({ masquerade: { bit: 16, all: false }, rollout: { steps: [{ setNodes: 1 }, { pause: {} }] } });
+    cluster.run(120);
+    expect(cluster.running()).toEqual([16, 16]);
     expect(cluster.config().status?.rollout?.step).toBe('2/2');
   });
 });
