@@ -14,7 +14,7 @@ export interface Difference {
 }
 
 const shapes = '0001-kube-proxys-names-and-shapes.md';
-const ranges = '0017-settings-of-one-ip-family.md';
+const ranges = '0015-settings-of-one-ip-family.md';
 
 const served: Expectation = { by: 'podA', seenFrom: gateways.podA };
 
