@@ -1,6 +1,10 @@
 /** What modes say of themselves, against what they would load on an empty node. */
 import { describe, expect, test } from '@jest/globals';
 import { iptablesMode } from '../../src/backend/iptables/iptablesMode.ts';
+import { ipvsContext } from '../../src/backend/ipvs/plan/context.ts';
+import { planAccessFilter } from '../../src/backend/ipvs/plan/rules.ts';
+import { FixedChains } from '../../src/netfilter/xtables/fixedChains.ts';
+import { fullTransaction } from '../../src/netfilter/xtables/transaction.ts';
 import { ipvsMode } from '../../src/backend/ipvs/ipvsMode.ts';
 import { flushNames, ownership, refusalOf, render } from '../../src/backend/registry.ts';
 import { proxyModes } from '../../src/api/nodeConfig.ts';
@@ -50,6 +54,16 @@ describe('registry', () => {
 
   test.each(ipFamilies)('sees that no mode serves on an empty node, %s', async (family) => {
     const view = await viewOf(new FakeKernel(family), family);
+    expect(names.filter((name) => declarations[name].isServing(view))).toEqual([]);
+  });
+
+  test.each(ipFamilies)('does not take the access filter of ipvs mode alone for its service, %s', async (family) => {
+    const kernel = new FakeKernel(family);
+    const chains = new FixedChains(planAccessFilter(ipvsContext(stateOf(family, []), [])));
+    const emptyNode = { variant: 'nft', missingJumps: chains.jumps, staleJumps: [], stale: () => [] } as const;
+    kernel.restore([...fullTransaction(chains, emptyNode)].join(''));
+    const view = await viewOf(kernel, family);
+    expect(view.chains.size).toBe(1);
     expect(names.filter((name) => declarations[name].isServing(view))).toEqual([]);
   });
 

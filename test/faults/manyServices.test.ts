@@ -18,7 +18,7 @@ const others = extraServices(300);
 const names = ['web', ...others.map(({ name }) => name)];
 const addresses = [web, ...others.map(({ address }) => address)];
 /** When to kill, in ms after an iptables-restore was seen that loads rules. */
-const moments = Array.from({ length: scaled(4, 20) }, (_, index) => index * scaled(50, 10));
+const moments = Array.from({ length: scaled(4, 20) }, (_, index) => index * scaled(25, 5));
 const minKilledWhileLoading = scaled(3, 10);
 
 describeWhere(['root', 'cluster', 'iptables'], 'Agent with 300 Services', () => {

@@ -3,7 +3,6 @@
  * bridge.
  */
 import type { ChainId, Jump, Table } from '../../../netfilter/xtables/chain.ts';
-import { ownJumps } from '../../../netfilter/xtables/compareTables.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
 import {
   canary,
@@ -57,10 +56,10 @@ export function isOwn({ table, name }: ChainId): boolean {
 }
 
 /**
- * Whether the rules of this mode lead packets: only it has KUBE-IPVS-FILTER, which may stand empty because somebody
- * else's rule leads there.
+ * Whether the rules of this mode lead packets. nat, which takes traffic over, is written last, and of its chains only
+ * this mode has KUBE-LOAD-BALANCER; it may stand empty because somebody else's rule leads there. KUBE-IPVS-FILTER says
+ * nothing of it: it stands before the first address does.
  */
-export function isServing(view: TablesView): boolean {
-  const rules = view.chains.get({ table: 'filter', name: accessFilter })?.rules ?? 0;
-  return rules > 0 || ownJumps(view).some(({ to }) => to === accessFilter);
+export function isServing({ chains }: TablesView): boolean {
+  return (chains.get({ table: 'nat', name: loadBalancer })?.rules ?? 0) > 0;
 }
