@@ -42,7 +42,7 @@ const rows: readonly Row[] = [
   {
     step: 'lint',
     refuses: 'a promise that nobody awaits',
-    copied: ['.oxlintrc.json', 'tsconfig.json', '.gitignore'],
+    copied: ['.oxlintrc.json', '.ci/ownKeys.ts', 'tsconfig.json', '.gitignore'],
     files: { 'src/x.ts': source },
     file: 'src/x.ts',
     broken: (text) => `${text}Promise.resolve(port);\n`,
