@@ -2,6 +2,7 @@
  * Has a listener see a sync without a kernel: what it chose, and that it succeeded or failed.
  */
 import type { ObservedLoop, SyncListener } from '../../src/agent/dataplane/syncListener.ts';
+import { statusBeforeFirstRun } from '../../src/agent/dataplane/syncStatus.ts';
 import type { QuarantinedService } from '../../src/backend/backend.ts';
 import { SyncError } from '../../src/netfilter/errors.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
@@ -46,18 +47,5 @@ export function syncWith(
 }
 
 function loopOf(family: IPFamily): ObservedLoop {
-  return {
-    status: {
-      family,
-      result: undefined,
-      configInForce: undefined,
-      error: undefined,
-      failures: 0,
-      drift: undefined,
-      drifts: 0,
-      lastDriftTime: undefined,
-      lastSuccess: undefined,
-      queuedSince: undefined,
-    },
-  };
+  return { status: statusBeforeFirstRun(family) };
 }

@@ -10,6 +10,8 @@ export interface Remembered {
   keys(): Iterable<ServiceKey>;
 }
 
+type Success = Pick<SyncResult, 'full' | 'quarantined'>;
+
 /** Belongs to one listener and one IP family. A Service of which there is nothing to remember costs nothing. */
 export class ChosenInSync<Value> {
   readonly #remembered: Remembered;
@@ -30,16 +32,21 @@ export class ChosenInSync<Value> {
    * Service that is not in it stays as it is. A Service that a full sync did not choose for is gone, but for one that
    * is left out of the rules: where it was left out before, nobody asks for it again.
    */
-  take({
-    full,
-    quarantined = [],
-  }: Pick<SyncResult, 'full' | 'quarantined'>): ReadonlyMap<ServiceKey, Value | undefined> {
+  take({ full, quarantined = [] }: Success): ReadonlyMap<ServiceKey, Value | undefined> {
     const chosen = this.#chosen;
     this.#chosen = new Map();
     if (!full) return chosen;
     const leftOut = new Set(quarantined.map(({ service }) => service));
     for (const key of this.#remembered.keys()) if (!chosen.has(key) && !leftOut.has(key)) chosen.set(key, undefined);
     return chosen;
+  }
+
+  /** As `take`; what is to be remembered is in the map afterwards, and nothing else. */
+  takeInto(remembered: Map<ServiceKey, Value>, result: Success): void {
+    for (const [key, value] of this.take(result)) {
+      if (value === undefined) remembered.delete(key);
+      else remembered.set(key, value);
+    }
   }
 
   /** The sync failed: nothing that it chose counts. */

@@ -37,7 +37,7 @@ import type { ServiceKey } from '../../model/service.ts';
 import { observedState, type ServiceState } from '../../model/serviceState.ts';
 import type { ServiceChange } from '../watch/store.ts';
 import { type Notify, notifier, type NotifierOptions } from './syncListener.ts';
-import type { SyncRun, SyncStatus } from './syncStatus.ts';
+import { statusBeforeFirstRun, type SyncRun, type SyncStatus } from './syncStatus.ts';
 
 export interface SyncLoopOptions extends NotifierOptions {
   readonly backend: Backend;
@@ -73,18 +73,7 @@ export class SyncLoop {
   constructor(options: SyncLoopOptions) {
     this.#options = options;
     this.#notify = notifier(options);
-    this.#status = {
-      family: options.family,
-      result: undefined,
-      configInForce: undefined,
-      error: undefined,
-      failures: 0,
-      drift: undefined,
-      drifts: 0,
-      lastDriftTime: undefined,
-      lastSuccess: undefined,
-      queuedSince: performance.now(),
-    };
+    this.#status = { ...statusBeforeFirstRun(options.family), queuedSince: performance.now() };
   }
 
   get backend(): Backend {

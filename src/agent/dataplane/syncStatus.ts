@@ -28,6 +28,22 @@ export interface SyncStatus {
   readonly queuedSince: number | undefined;
 }
 
+/** Of a loop that has not run, and that no change waits for. */
+export function statusBeforeFirstRun(family: IPFamily): SyncStatus {
+  return {
+    family,
+    result: undefined,
+    configInForce: undefined,
+    error: undefined,
+    failures: 0,
+    drift: undefined,
+    drifts: 0,
+    lastDriftTime: undefined,
+    lastSuccess: undefined,
+    queuedSince: undefined,
+  };
+}
+
 /** A run that succeeded. */
 export interface SyncRun {
   readonly result: SyncResult;

@@ -35,10 +35,7 @@ export class NoLocalEndpointsMetric implements SyncListener {
   }
 
   onSuccess(_loop: ObservedLoop, { result }: SyncRun): void {
-    for (const [key, counts] of this.#chosen.take(result)) {
-      if (counts === undefined) this.#services.delete(key);
-      else this.#services.set(key, counts);
-    }
+    this.#chosen.takeInto(this.#services, result);
     const all = [...this.#services.values()];
     for (const policy of ['internal', 'external'] as const)
       this.#metrics.noLocalEndpoints.set(

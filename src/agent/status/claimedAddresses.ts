@@ -1,6 +1,6 @@
 /**
- * Services that are not served at an address of theirs because it is another's (`model/addressClaims.ts`). The NodeProxy
- * names them beside those that are left out, and the operator writes an event on each.
+ * Services that are not served at an address of theirs because it is another's (`model/addressClaims.ts`). The
+ * NodeProxy names them beside those that are left out, and the operator writes an event on each.
  */
 import type { QuarantinedService } from '../../backend/backend.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
@@ -26,10 +26,7 @@ export class ClaimedAddresses implements SyncListener {
 
   onSuccess({ status: { family } }: ObservedLoop, { result }: SyncRun): void {
     const { services, chosen } = this.#claimed[family];
-    for (const [key, loss] of chosen.take(result)) {
-      if (loss === undefined) services.delete(key);
-      else services.set(key, loss);
-    }
+    chosen.takeInto(services, result);
   }
 
   onFailure({ status: { family } }: ObservedLoop): void {

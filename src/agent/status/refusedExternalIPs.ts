@@ -16,7 +16,7 @@ const maxNameLength = 60;
 
 /** Of one family: the Services that are refused an address, of whatever family that is. */
 class Refused {
-  readonly services = new Set<ServiceKey>();
+  readonly services = new Map<ServiceKey, true>();
   readonly chosen = new ChosenInSync<true>(this.services);
 }
 
@@ -30,10 +30,7 @@ export class RefusedExternalIPs implements SyncListener {
 
   onSuccess({ status: { family } }: ObservedLoop, { result }: SyncRun): void {
     const { services, chosen } = this.#refused[family];
-    for (const [key, isRefused] of chosen.take(result)) {
-      if (isRefused) services.add(key);
-      else services.delete(key);
-    }
+    chosen.takeInto(services, result);
   }
 
   onFailure({ status: { family } }: ObservedLoop): void {
@@ -42,7 +39,7 @@ export class RefusedExternalIPs implements SyncListener {
 
   /** For the NodeProxy: none where all are allowed. The condition does not keep the node from being Ready. */
   conditions(): readonly NodeConditionNow[] {
-    const services = new Set([...this.#refused.ipv4.services, ...this.#refused.ipv6.services]);
+    const services = new Set([...this.#refused.ipv4.services.keys(), ...this.#refused.ipv6.services.keys()]);
     if (services.size === 0) return [];
     const named = [...services]
       .sort()

@@ -1,14 +1,14 @@
 /**
- * How a node is assigned a revision: one NodeProxy per node, named as the node and owned by it, so that it goes with the
- * node.
+ * How a node is assigned a revision: one NodeProxy per node, named as the node and owned by it, so that it goes with
+ * the node.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { NodeProxy } from '../../api/generated/nodeProxy.ts';
 import type { OwnerReference } from '../../api/objectMeta.ts';
 import type { ProxyConfig } from '../../api/generated/proxyConfig.ts';
 import { apiVersion, nodeProxyResource, objectPath } from '../../api/resources.ts';
-import type { SendOptions } from '../../kube/client.ts';
 import type { KnownNode } from '../watch/clusterView.ts';
+import type { ObjectWrite } from './objectWriter.ts';
 
 /** Of all writes of the operator. */
 export const fieldManager = 'proxyconfig-operator';
@@ -20,12 +20,8 @@ export interface NodeAssignment {
   readonly revision: string;
 }
 
-/** One request, as data. */
-export interface NodeWrite {
+export interface NodeWrite extends ObjectWrite {
   readonly node: string;
-  readonly method: 'POST' | 'PATCH';
-  readonly path: string;
-  readonly options: SendOptions;
 }
 
 /**
