@@ -1,6 +1,6 @@
 /**
- * Nodes on which no agent can ever run, because there is no kernel of theirs to program. The agents' DaemonSet keeps off
- * the same labels (config/agent/daemonset.yaml); a test compares the two.
+ * Nodes on which no agent can ever run, because there is no kernel of theirs to program. The agents' DaemonSet keeps
+ * off the same labels (config/agent/daemonset.yaml); a test compares the two.
  */
 import { ownValue } from './ownValue.ts';
 

@@ -1,6 +1,7 @@
 /**
  * The eight parts of an IPv6 address, 0 to 65,535, or undefined when the text is none. Takes what ParseIPSloppy of
- * k8s.io/utils/net takes: any number of leading zeros, and an IPv4 address at the end; no zone. A test compares the two.
+ * k8s.io/utils/net takes: any number of leading zeros, and an IPv4 address at the end; no zone. A test compares the
+ * two.
  *
  * Not by ipaddr.js, which takes `::1.2.3.4` for `::ffff:1.2.3.4`, and refuses a part with a fifth digit.
  */

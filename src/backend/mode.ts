@@ -1,6 +1,6 @@
 /**
- * What a proxy mode says of itself. Everything outside of a mode's folder that depends on the mode asks its declaration,
- * so that a new mode is a folder and a line in the registry.
+ * What a proxy mode says of itself. Everything outside of a mode's folder that depends on the mode asks its
+ * declaration, so that a new mode is a folder and a line in the registry.
  */
 import type { IPFamily } from '../model/ipFamily.ts';
 import type { ServiceState } from '../model/serviceState.ts';

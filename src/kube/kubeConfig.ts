@@ -15,8 +15,8 @@ export interface KubeConfig {
   /** e.g. `https://10.0.0.1:6443`, without a slash at the end. */
   readonly server: string;
   /**
-   * Certificates that a new connection is made with. Files are read again each time, because kubelet and kubeadm replace
-   * them; the same object as before where nothing has changed, or something cannot be read just now.
+   * Certificates that a new connection is made with. Files are read again each time, because kubelet and kubeadm
+   * replace them; the same object as before where nothing has changed, or something cannot be read just now.
    */
   readonly tls: TlsOptions;
   /**

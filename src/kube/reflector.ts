@@ -2,8 +2,9 @@
  * Hands over the objects of one kind and every change of them: paged list, then watch, until it is stopped.
  *
  * What it promises: nothing is deleted on a failed list; a missed DELETE is found by the next list; an object of the
- * same name with another uid is another object; an object without name, uid or version stops nobody else; and whatever a watch loses without an error (an etcd restored from a
- * backup) is found by a new list, at least every five minutes. The handler is called synchronously and by one loop.
+ * same name with another uid is another object; an object without name, uid or version stops nobody else; and whatever
+ * a watch loses without an error (an etcd restored from a backup) is found by a new list, at least every five minutes.
+ * The handler is called synchronously and by one loop.
  */
 import { ApiError, errorFromStatus, isGone, isNotAnEvent, isUnreachable, retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff, pause } from './backoff.ts';

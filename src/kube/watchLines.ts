@@ -15,7 +15,8 @@ const maxLineLength = 16 * 1024 * 1024;
 
 /**
  * The events of a watch response, one JSON object per line, until the body ends. A last line without its end is a cut
- * connection and is dropped. Throws where a line is no event or longer than 16 Mi characters, and where the stream does.
+ * connection and is dropped. Throws where a line is no event or longer than 16 Mi characters, and where the stream
+ * does.
  */
 export async function* parseLines(response: Readable): AsyncGenerator<WatchEvent> {
   response.setEncoding('utf8');

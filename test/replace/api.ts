@@ -1,6 +1,6 @@
 /**
- * The API server of a node whose agent is replaced: the real one, or in a kernel that is too slow for that the server of
- * objects of the other checks there.
+ * The API server of a node whose agent is replaced: the real one, or in a kernel that is too slow for that the server
+ * of objects of the other checks there.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

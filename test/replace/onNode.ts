@@ -1,6 +1,6 @@
 /**
- * Runs on the node, in a network namespace or a kernel of its own: the agent of one build after that of the other, under
- * traffic. Prints a StepReport for each step, as a line of JSON.
+ * Runs on the node, in a network namespace or a kernel of its own: the agent of one build after that of the other,
+ * under traffic. Prints a StepReport for each step, as a line of JSON.
  *   node onNode.ts TASK.json
  */
 import { readFile } from 'node:fs/promises';

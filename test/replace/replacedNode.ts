@@ -29,8 +29,8 @@ import type { Build, ReplaceTask } from './task.ts';
 /** User Mode Linux on a busy machine takes up to a minute for what takes a second elsewhere. */
 const maxWaitMs = 120_000;
 /**
- * Of the node's own programs, first and last: apart from those that traffic and agents take. A connection that finds its
- * port taken was never tried.
+ * Of the node's own programs, first and last: apart from those that traffic and agents take. A connection that finds
+ * its port taken was never tried.
  */
 const ephemeralPorts = '11000 19999';
 /** How long traffic flows before and after what is done to the node. */
@@ -107,8 +107,8 @@ export class ReplacedNode {
   }
 
   /**
-   * Starts an agent that has nothing but the saved configuration: the API server is away, and knows no NodeProxy when it
-   * is back. Resolves to what is wrong when the agent serves.
+   * Starts an agent that has nothing but the saved configuration: the API server is away, and knows no NodeProxy when
+   * it is back. Resolves to what is wrong when the agent serves.
    */
   async startAgentWithSavedConfig(build: Build): Promise<readonly string[]> {
     const before = await this.rules();

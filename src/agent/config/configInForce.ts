@@ -1,6 +1,7 @@
 /**
- * @module How a configuration comes into force on this node, and what follows when it is: the config controller decides,
- * the dataplane makes the rules, the prober tries them, the saved copy and the settings of connection tracking follow.
+ * @module How a configuration comes into force on this node, and what follows when it is: the config controller
+ * decides, the dataplane makes the rules, the prober tries them, the saved copy and the settings of connection tracking
+ * follow.
  *
  * What the caller may rely on: all of it goes on whether anybody reads `facts` or not. `onChange` is only told.
  */

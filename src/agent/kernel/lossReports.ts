@@ -4,8 +4,8 @@
 /** One flush is many events: they are reported once, so long after the first. */
 const debounceMs = 10;
 /**
- * Other programs delete rules of their own beside ours, some all the time, and each report has the kernel read: of those
- * events there is one report in so long a time.
+ * Other programs delete rules of their own beside ours, some all the time, and each report has the kernel read: of
+ * those events there is one report in so long a time.
  */
 const othersIntervalMs = 5000;
 

@@ -15,9 +15,9 @@ export interface Verdict {
 const maxRefusedOfNone = 50;
 
 /**
- * Tries groups one after the other, and halves of halves of them, `accepts` saying whether some can be written together. Each refused Service costs
- * about twice the logarithm of their number in trials. When `isOverdue` is true no further trial begins, but not before
- * one was found and something was accepted: so each search gets further.
+ * Tries groups one after the other, and halves of halves of them, `accepts` saying whether some can be written
+ * together. Each refused Service costs about twice the logarithm of their number in trials. When `isOverdue` is true no
+ * further trial begins, but not before one was found and something was accepted: so each search gets further.
  *
  * Returns undefined when no single Service is to blame: nothing at all is accepted, every part of what is refused
  * together is accepted alone, or more than 50 are refused and none accepted. Throws what `accepts` throws.

@@ -3,8 +3,8 @@
  * (ModeWriter); how much is written, what is known afterwards and which Services are left out is decided here.
  *
  * The model. The caller gives a ServiceState and the keys of the Services that changed, or 'all'. When `sync` returns,
- * the kernel holds what the state asks for in this IP family, but for the Services in `quarantined`. When it throws, the
- * kernel may hold anything between before and after; the next sync, whatever it is asked for, writes everything.
+ * the kernel holds what the state asks for in this IP family, but for the Services in `quarantined`. When it throws,
+ * the kernel may hold anything between before and after; the next sync, whatever it is asked for, writes everything.
  *
  * What it is to do:
  *
@@ -47,8 +47,8 @@ export interface ModeWriter<Programs, Applied> {
   /** Makes the kernel equal to the work's state whatever it holds, and reads it back. Returns what it holds then. */
   writeAll(programs: Programs, work: SyncWork): Promise<Applied>;
   /**
-   * Writes what is different for these Services, without reading it back. `applied` is what the kernel holds before, and
-   * is changed on the way: after an error it describes nothing.
+   * Writes what is different for these Services, without reading it back. `applied` is what the kernel holds before,
+   * and is changed on the way: after an error it describes nothing.
    */
   writeChange(applied: Applied, changed: ReadonlySet<ServiceKey>, work: SyncWork): Promise<void>;
   /**

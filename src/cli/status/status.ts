@@ -1,6 +1,6 @@
 /**
- * @module `proxyconfig status`: the state of ProxyConfigs and of their nodes that are not as wanted; with --watch, as it
- * changes.
+ * @module `proxyconfig status`: the state of ProxyConfigs and of their nodes that are not as wanted; with --watch, as
+ * it changes.
  */
 import { once } from 'node:events';
 import { aborted } from '../../aborted.ts';

@@ -1,6 +1,6 @@
 /**
- * Number and hash of many rules, kept by adding and subtracting. The hash is the sum of the chains' own, so that it does
- * not depend on an order.
+ * Number and hash of many rules, kept by adding and subtracting. The hash is the sum of the chains' own, so that it
+ * does not depend on an order.
  */
 import type { Table } from './chain.ts';
 import type { FormattedChain } from './formattedChain.ts';

@@ -82,9 +82,9 @@ function* piecesOf(table: Table, source: TableSource, differences: Differences):
 }
 
 /**
- * How many lines a block should hold. The nft variant takes time by the square of what is in one block (measured, 1.8.9:
- * 10,000 Services take 61 s in one block, 3 s in blocks of 1,500 lines); the legacy one copies the whole table at every
- * COMMIT.
+ * How many lines a block should hold. The nft variant takes time by the square of what is in one block (measured,
+ * 1.8.9: 10,000 Services take 61 s in one block, 3 s in blocks of 1,500 lines); the legacy one copies the whole table
+ * at every COMMIT.
  */
 export function linesPerBlock({ variant, takesBlocks = true }: Pick<Differences, 'variant' | 'takesBlocks'>): number {
   return variant === 'nft' && takesBlocks ? 1500 : Number.POSITIVE_INFINITY;

@@ -59,8 +59,8 @@ function countNodes({ matched }: Target, outcomes: readonly NodeOutcome[]): Node
 function modesOf(outcomes: readonly NodeOutcome[]): Pick<ProxyConfigStatus, 'modes'> {
   const modes = new Map<string, number>();
   for (const { mode } of outcomes) if (mode) modes.set(mode, (modes.get(mode) ?? 0) + 1);
-  // Those of most nodes first, because the CRD bounds their number. Server-side apply turns a map whose last entry goes into null, which the CRD refuses: without entries the field
-  // itself goes.
+  // Those of most nodes first, because the CRD bounds their number. Server-side apply turns a map whose last entry goes
+  // into null, which the CRD refuses: without entries the field itself goes.
   const byCount = [...modes].sort(([one, count], [other, otherCount]) => otherCount - count || compare(one, other));
   return modes.size === 0 ? {} : { modes: Object.fromEntries(byCount) };
 }

@@ -44,8 +44,8 @@ export class ServiceEventWriter {
   }
 
   /**
-   * From now on what is due is recorded of nodes that these ProxyConfigs govern, and of what NodeProxies report. Returns
-   * at once, and never throws for an event; a lost one is logged.
+   * From now on what is due is recorded of nodes that these ProxyConfigs govern, and of what NodeProxies report.
+   * Returns at once, and never throws for an event; a lost one is logged.
    */
   request(governing: readonly ProxyConfig[]): void {
     this.#governing = governing;

@@ -1,6 +1,6 @@
 /**
- * One rule of another program's in a table that nft and iptables-nft share, and iptables-save shows nothing of the table
- * any more (1.8.9). What stands is read another way, and the node goes on serving.
+ * One rule of another program's in a table that nft and iptables-nft share, and iptables-save shows nothing of the
+ * table any more (1.8.9). What stands is read another way, and the node goes on serving.
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Backend } from '../../../src/backend/backend.ts';

@@ -19,8 +19,8 @@
  *    bridge goes when all rules have been found in place.
  * 4. `RulesWriter` compares before and after it writes.
  *
- * Concurrency: belongs to one backend, and one sync runs at a time. The other IP family's backend may run beside it: all
- * that both share is the device, which either may find made.
+ * Concurrency: belongs to one backend, and one sync runs at a time. The other IP family's backend may run beside it:
+ * all that both share is the device, which either may find made.
  */
 import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import type { ServiceKey } from '../../../model/service.ts';

@@ -11,8 +11,8 @@ import { readTables } from './readTables.ts';
 import { restore } from './restore.ts';
 
 /**
- * Removes all chains and jumps of ours, of every writer, and returns the names of what was removed. Chains that somebody
- * else's rules lead to stay, so that those rules stay byte for byte. Throws a SyncError.
+ * Removes all chains and jumps of ours, of every writer, and returns the names of what was removed. Chains that
+ * somebody else's rules lead to stay, so that those rules stay byte for byte. Throws a SyncError.
  */
 export async function removeAll(iptables: Iptables, ownership: Ownership): Promise<readonly string[]> {
   const { own, chains } = ofOurs(await readTables(iptables, ownership));
