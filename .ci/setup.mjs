@@ -41,6 +41,7 @@ const debianPackages = [
   { name: 'kmod', probe: 'modprobe', why: 'loading the modules of that kernel' },
   { name: 'ipvsadm', probe: 'ipvsadm', why: 'the ipvs proxy mode' },
   { name: 'python3', probe: '/usr/bin/python3', why: 'SCTP sockets in tests, which Node does not have' },
+  { name: 'python3-venv', probe: '/usr/share/doc/python3-venv', why: 'checkov, in the full tests' },
   { name: 'runc', probe: 'runc', why: 'containers of the local cluster' },
   { name: 'containernetworking-plugins', probe: '/usr/lib/cni/ptp', why: 'pod networks of the local cluster' },
   { name: 'buildah', probe: 'buildah', why: 'building images without a registry' },

@@ -37,6 +37,16 @@ const etcd: GoModule = { ...kubernetes, versionOf: 'go.etcd.io/etcd/server/v3' }
 
 const actionlint: GoModule = { folder: 'actionlint', versionOf: 'github.com/rhysd/actionlint', versionVariables: [] };
 const addresses: GoModule = { folder: 'addresses', versionOf: 'k8s.io/utils', versionVariables: [] };
+const kubeconform: GoModule = {
+  folder: 'kubeconform',
+  versionOf: 'github.com/yannh/kubeconform',
+  versionVariables: ['main.version'],
+};
+const kubeScore: GoModule = {
+  folder: 'kube-score',
+  versionOf: 'github.com/zegl/kube-score',
+  versionVariables: ['main.version'],
+};
 const health: GoModule = { folder: 'health', versionOf: 'sigs.k8s.io/cli-utils', versionVariables: [] };
 
 const programs = {
@@ -57,6 +67,16 @@ const programs = {
     module: actionlint,
     package: 'github.com/rhysd/actionlint/cmd/actionlint',
     versionArguments: ['-version'],
+  },
+  kubeconform: {
+    module: kubeconform,
+    package: 'github.com/yannh/kubeconform/cmd/kubeconform',
+    versionArguments: ['-v'],
+  },
+  'kube-score': {
+    module: kubeScore,
+    package: 'github.com/zegl/kube-score/cmd/kube-score',
+    versionArguments: ['version'],
   },
 } satisfies Record<string, Program>;
 

@@ -9,7 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { missingBinaries } from '../cluster/binaries.ts';
 
 /** Programs of the machine by name, `root`, or what is built here: actionlint, all programs of the local cluster. */
-export type Requirement = 'root' | 'cluster' | 'actionlint' | 'iptables' | 'netns' | 'uml' | 'faketime';
+export type Requirement = 'root' | 'cluster' | 'actionlint' | 'debian' | 'iptables' | 'netns' | 'uml' | 'faketime';
 
 const found = new Map<Requirement, string | undefined>();
 
@@ -30,6 +30,7 @@ const reasons: Record<Requirement, () => string | undefined> = {
     process.getuid?.() === 0 || succeeds('unshare', ['-Urnm', 'true'])
       ? undefined
       : 'needs root or unprivileged user namespaces',
+  debian: () => (succeeds('apt-get', ['--version']) ? undefined : "needs Debian's apt-get"),
   faketime: () => (succeeds('faketime', ['--version']) ? undefined : 'needs the Debian package faketime'),
   uml: () => (succeeds('linux.uml', ['--version']) ? undefined : 'needs the Debian package user-mode-linux'),
 };
