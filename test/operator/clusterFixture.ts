@@ -125,6 +125,27 @@ export class ClusterFixture {
     await this.kubectl(['apply', '-f', '-'], JSON.stringify(service));
   }
 
+  /** A Service with a load balancer that was given these addresses. */
+  async applyLoadBalancer(name: string, addresses: readonly string[], sourceRanges: readonly string[]): Promise<void> {
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name },
+      spec: { type: 'LoadBalancer', ports: [{ port: 80 }], loadBalancerSourceRanges: sourceRanges },
+    };
+    await this.kubectl(['apply', '-f', '-'], JSON.stringify(service));
+    const status = { status: { loadBalancer: { ingress: addresses.map((ip) => ({ ip })) } } };
+    await this.kubectl([
+      'patch',
+      'service',
+      name,
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      JSON.stringify(status),
+    ]);
+  }
+
   async labelNode(name: string, labels: Record<string, string | null>): Promise<void> {
     await this.client.send('PATCH', `/api/v1/nodes/${name}`, {
       contentType: mergePatch,

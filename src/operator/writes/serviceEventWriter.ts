@@ -9,8 +9,8 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import { createWorkQueue } from '../../kube/workQueue.ts';
 import type { Logger } from '../../observability/logger.ts';
-import { decodeExternalIPs, ServicesWithExternalIPs } from '../events/externalIPs.ts';
 import { quarantineNotes } from '../events/quarantine.ts';
+import { decodeServiceToNote, ServicesToNote } from '../events/servicesToNote.ts';
 import type { KnownObjects } from '../watch/knownObjects.ts';
 import { eventOn, DueServiceEvents, type ServiceNote } from '../events/serviceEvents.ts';
 
@@ -29,7 +29,7 @@ const moreEventsMs = 10_000;
 /** Knows the Services that are watched, and which events are recorded. */
 export class ServiceEventWriter {
   readonly #options: ServiceEventWriterOptions;
-  readonly #externalIPs = new ServicesWithExternalIPs();
+  readonly #services = new ServicesToNote();
   readonly #due = new DueServiceEvents();
   readonly #queue = createWorkQueue({ reconcile: (_key, signal) => this.#recordDue(signal) });
   #governing: readonly ProxyConfig[] = [];
@@ -40,7 +40,7 @@ export class ServiceEventWriter {
 
   /** `service`: as the API server gives it; undefined when it is deleted. Returns whether that is a change. */
   observe(uid: string, service: unknown): boolean {
-    return this.#externalIPs.observe(uid, service === undefined ? undefined : decodeExternalIPs(service));
+    return this.#services.observe(uid, service === undefined ? undefined : decodeServiceToNote(service));
   }
 
   /**
@@ -60,7 +60,7 @@ export class ServiceEventWriter {
   /** Resolves with milliseconds until more is to be recorded, or undefined. */
   async #recordDue(signal: AbortSignal): Promise<number | undefined> {
     const reported = quarantineNotes(this.#options.nodeProxies.byName.values());
-    const notes = [...this.#externalIPs.notes(this.#governing), ...reported];
+    const notes = [...this.#services.notes(this.#governing), ...reported];
     const { due, hasMore } = this.#due.take(notes, performance.now());
     for (const note of due) if (!signal.aborted) await this.#recordEvent(note);
     return hasMore ? moreEventsMs : undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { decodeExternalIPs, ServicesWithExternalIPs } from '../../src/operator/events/externalIPs.ts';
+import { decodeServiceToNote, ServicesToNote } from '../../src/operator/events/servicesToNote.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { ClusterFixture } from './clusterFixture.ts';
@@ -13,9 +13,17 @@ function serviceWith(name: string, externalIPs: readonly string[], spec: object 
   };
 }
 
-function servicesOf(...services: readonly unknown[]): ServicesWithExternalIPs {
-  const known = new ServicesWithExternalIPs();
-  for (const service of services.map(decodeExternalIPs)) if (service !== undefined) known.observe(service.uid, service);
+function balancerWith(addresses: readonly string[], ranges: readonly string[]): unknown {
+  return {
+    ...(serviceWith('a', [], { type: 'LoadBalancer', loadBalancerSourceRanges: ranges }) as object),
+    status: { loadBalancer: { ingress: addresses.map((ip) => ({ ip })) } },
+  };
+}
+
+function servicesOf(...services: readonly unknown[]): ServicesToNote {
+  const known = new ServicesToNote();
+  for (const service of services.map(decodeServiceToNote))
+    if (service !== undefined) known.observe(service.uid, service);
   return known;
 }
 
@@ -23,7 +31,7 @@ const closed = proxyConfig('closed', {});
 const open = proxyConfig('open', { externalIPs: { allowedCIDRs: ['0.0.0.0/0', '::/0'] } });
 const partly = proxyConfig('partly', { externalIPs: { allowedCIDRs: ['198.51.100.0/24'] } });
 
-describe('ServicesWithExternalIPs', () => {
+describe('ServicesToNote of external IPs', () => {
   const rows = [
     { name: 'all are allowed', service: serviceWith('a', ['198.51.100.1']), configs: [open, partly], notes: [] },
     { name: 'no node is governed', service: serviceWith('a', ['198.51.100.1']), configs: [], notes: [] },
@@ -71,11 +79,35 @@ describe('ServicesWithExternalIPs', () => {
   });
 });
 
+describe('ServicesToNote of source ranges', () => {
+  const both = ['192.0.2.1', '2001:db8::1'];
+  const refusedIPv6 =
+    'nobody is admitted at 2001:db8::1: spec.loadBalancerSourceRanges has no IPv6 range; add those that may come, ::/0 for all';
+  test.each([
+    { name: 'IPv4 alone', service: balancerWith(both, ['192.0.2.0/24']), notes: [refusedIPv6] },
+    {
+      name: 'IPv6 alone',
+      service: balancerWith(both, ['2001:db8::/64']),
+      notes: [refusedIPv6.replace('2001:db8::1', '192.0.2.1').replace('IPv6', 'IPv4').replace('::/0', '0.0.0.0/0')],
+    },
+    { name: 'both', service: balancerWith(both, ['192.0.2.0/24', '::/0']), notes: [] },
+    { name: 'none', service: balancerWith(both, []), notes: [] },
+    { name: 'of the only family', service: balancerWith(['192.0.2.1'], ['192.0.2.0/24']), notes: [] },
+    { name: 'without an address yet', service: balancerWith([], ['192.0.2.0/24']), notes: [] },
+  ])('$name', ({ service, notes }) => {
+    const services = servicesOf(service);
+    expect(services.notes([open])).toEqual(
+      notes.map((note) => expect.objectContaining({ reason: 'SourceRangesOfOneFamily', note }) as unknown),
+    );
+    expect(services.notes([])).toEqual([]);
+  });
+});
+
 const warning = (addresses: string): string =>
   `Warning ExternalIPsNotAllowed: not served: externalIPs ${addresses}, on nodes of ProxyConfig all; its spec.externalIPs.allowedCIDRs does not hold them`;
 
-describeWhere(['cluster'], 'ServiceEventWriter with external IPs, on a real API server', () => {
-  test('get one event for each change, and none again from the next operator', async () => {
+describeWhere(['cluster'], 'owners of Services, on a real API server', () => {
+  test('with external IPs get one event for each change, and none again from the next operator', async () => {
     const cluster = await ClusterFixture.start();
     let operator = await startOperator(cluster.client);
     const recorded = async (): Promise<string[]> =>
@@ -98,6 +130,35 @@ describeWhere(['cluster'], 'ServiceEventWriter with external IPs, on a real API 
       expect(await recorded()).toEqual([warning('203.0.113.7, 203.0.113.8'), warning('203.0.113.7')]);
       expect(await cluster.eventsAbout('shop')).toEqual([]);
       expect(await cluster.kubectl(['describe', 'service', 'bank'])).toContain('ExternalIPsNotAllowed');
+    } finally {
+      await stopOperator(operator);
+      await cluster.stop();
+    }
+  }, 120_000);
+
+  test('with source ranges of one family get an event, and one more with the next address', async () => {
+    const cluster = await ClusterFixture.start();
+    const operator = await startOperator(cluster.client);
+    const recorded = async (): Promise<string[]> =>
+      (await cluster.eventsAbout('web')).map(({ type, reason, note }) => `${type} ${reason}: ${note}`);
+    try {
+      await cluster.addNode('node-1');
+      await cluster.addConfig('all', {});
+      await cluster.governedBy('node-1', 'all');
+      for (const addresses of [
+        ['192.0.2.1', '2001:db8::1'],
+        ['192.0.2.1', '2001:db8::2'],
+      ]) {
+        await cluster.applyLoadBalancer('web', addresses, ['192.0.2.0/24']);
+        await waitFor(
+          `an event names ${addresses[1]}`,
+          async () =>
+            (await recorded()).some((line) =>
+              line.startsWith(`Warning SourceRangesOfOneFamily: nobody is admitted at ${addresses[1]}: `),
+            ),
+          { timeoutMs: 10_000 },
+        );
+      }
     } finally {
       await stopOperator(operator);
       await cluster.stop();
