@@ -11,14 +11,12 @@ import { iptablesMode } from './iptables/iptablesMode.ts';
 import { ipvsMode } from './ipvs/ipvsMode.ts';
 import type { FlushNames, ModeDeclaration, ToolInput } from './mode.ts';
 
-const modes: Record<ProxyMode, ModeDeclaration | undefined> = {
-  iptables: iptablesMode,
-  ipvs: ipvsMode,
-  nftables: undefined,
-  userspace: undefined,
-};
+const modes: ReadonlyMap<ProxyMode, ModeDeclaration> = new Map<ProxyMode, ModeDeclaration>([
+  ['iptables', iptablesMode],
+  ['ipvs', ipvsMode],
+]);
 
-const available = Object.values(modes).filter((mode) => mode !== undefined);
+const available = [...modes.values()];
 
 /** What any mode may have put into the tables of iptables. */
 export const ownership: Ownership = {
@@ -36,11 +34,10 @@ export const flushNames: FlushNames & { readonly shared: readonly string[] } = {
 
 /** Why a mode cannot run with this agent at all, or undefined when it has the mode. */
 export function refusalOf(mode: ProxyMode): Refusal | undefined {
-  if (modes[mode] !== undefined) return undefined;
-  const names = Object.keys(modes).filter((name) => modes[name as ProxyMode] !== undefined);
+  if (modes.has(mode)) return undefined;
   return {
     reason: 'ModeNotAvailable',
-    message: `this agent does not have mode ${mode}; set spec.mode to ${names.join(' or ')}`,
+    message: `this agent does not have mode ${mode}; set spec.mode to ${[...modes.keys()].join(' or ')}`,
   };
 }
 
@@ -69,11 +66,11 @@ export function render(state: ServiceState, ...others: readonly ServiceState[]):
 
 /** Where the mode serves NodePorts without `nodePorts.addresses`; on all addresses for a mode that is not here. */
 export function defaultNodePortAddresses(mode: ProxyMode): readonly string[] {
-  return modes[mode]?.defaultNodePortAddresses ?? [];
+  return modes.get(mode)?.defaultNodePortAddresses ?? [];
 }
 
 function modeOf(name: ProxyMode): ModeDeclaration {
-  const mode = modes[name];
+  const mode = modes.get(name);
   if (mode === undefined) throw new TypeError(refusalOf(name)?.message);
   return mode;
 }

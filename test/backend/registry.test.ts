@@ -7,7 +7,7 @@ import { FixedChains } from '../../src/netfilter/xtables/fixedChains.ts';
 import { fullTransaction } from '../../src/netfilter/xtables/transaction.ts';
 import { ipvsMode } from '../../src/backend/ipvs/ipvsMode.ts';
 import { flushNames, ownership, refusalOf, render } from '../../src/backend/registry.ts';
-import { proxyModes } from '../../src/api/nodeConfig.ts';
+import { type ProxyMode, proxyModes } from '../../src/api/nodeConfig.ts';
 import { ipFamilies, type IPFamily } from '../../src/model/ipFamily.ts';
 import { ownJumps } from '../../src/netfilter/xtables/compareTables.ts';
 import type { TablesView } from '../../src/netfilter/xtables/tables.ts';
@@ -74,7 +74,7 @@ describe('registry', () => {
   });
 
   test('says of a mode that is not here which ones are', () => {
-    const missing = proxyModes.filter((mode) => !names.some((name) => name === mode));
+    const missing = [...proxyModes, 'constructor' as ProxyMode].filter((mode) => !names.some((name) => name === mode));
     for (const mode of missing)
       expect(refusalOf(mode)).toEqual({
         reason: 'ModeNotAvailable',

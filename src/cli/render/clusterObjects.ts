@@ -3,6 +3,7 @@
  */
 import { withDefaults } from '../../api/defaults.ts';
 import type { ProxyConfig } from '../../api/generated/proxyConfig.ts';
+import { ownValue } from '../../api/ownValue.ts';
 import { apiVersion, proxyConfigResource } from '../../api/resources.ts';
 import { validateProxyConfig, type Violation } from '../../api/validation.ts';
 import { decodeEndpointSlice } from '../../model/decodeEndpointSlice.ts';
@@ -90,7 +91,7 @@ export function collectObjects(manifests: readonly Manifest[]): ClusterObjects {
   const ignored = new Map<string, number>();
   for (const manifest of manifests) {
     const kind = `${manifest.apiVersion} ${manifest.kind}`;
-    const decode = decoders[kind];
+    const decode = ownValue(decoders, kind);
     if (decode === undefined) ignored.set(kind, (ignored.get(kind) ?? 0) + 1);
     else collector.add(inDefaultNamespace(manifest), decode);
   }

@@ -3,6 +3,7 @@
  * they read objects that it stored, and `proxyconfig render` reads what people wrote.
  */
 import { isRecord } from '../../api/isRecord.ts';
+import { ownValue } from '../../api/ownValue.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -46,12 +47,12 @@ function omitEmpty({ podCIDR, ...spec }: Fields): Fields {
 
 /** Of these fields those that the object leaves empty. */
 function defaults(object: Fields, values: Fields): Fields {
-  return Object.fromEntries(Object.entries(values).filter(([name]) => (object[name] ?? '') === ''));
+  return Object.fromEntries(Object.entries(values).filter(([name]) => (ownValue(object, name) ?? '') === ''));
 }
 
 /** The object with a field changed that is an object itself; what is none is left for the decoder to report. */
 function within(object: Fields, name: string, change: (field: Fields) => Fields): Fields {
-  const field = object[name];
+  const field = ownValue(object, name);
   return isRecord(field) ? { ...object, [name]: change(field) } : object;
 }
 

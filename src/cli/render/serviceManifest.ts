@@ -4,6 +4,7 @@
  */
 import type { Violation } from '../../api/validation.ts';
 import { isRecord } from '../../api/isRecord.ts';
+import { ownValue } from '../../api/ownValue.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -31,7 +32,10 @@ function portProblems(
   { type, count }: { type: string; count: number },
 ): Violation[] {
   const protocol = port['protocol'] ?? 'TCP';
-  const hasSame = (field: string) => (other: Fields) => port[field] !== undefined && other[field] === port[field];
+  const hasSame = (field: string) => (other: Fields) => {
+    const value = ownValue(port, field);
+    return value !== undefined && ownValue(other, field) === value;
+  };
   const samePort = earlier.filter(hasSame('port')).some((other) => (other['protocol'] ?? 'TCP') === protocol);
   const rules = [
     {

@@ -2,6 +2,8 @@
  * A StatusView as lines for people: the screen that `proxyconfig status` shows, and the one line per change of
  * `--watch` in a pipe. Pure: styles become escape sequences, or nothing, only in screen.ts.
  */
+import { ownValue } from '../../api/ownValue.ts';
+import { compare } from '../../api/resolvePolicy.ts';
 import type { NodeProblem, ProxyConfigView, StatusView, UngovernedNode } from './view.ts';
 
 /** Names of node:util's styleText. */
@@ -65,7 +67,7 @@ function headLine({ name, mode, state, reason }: ProxyConfigView): Line {
   return [
     span(name, 'bold'),
     span(`  ${mode}  `),
-    span(state, stateStyles[state]),
+    span(state, ownValue(stateStyles, state)),
     span(reason === 'AllNodesReady' ? '' : ` (${reason})`, 'dim'),
   ];
 }
@@ -148,10 +150,10 @@ function progressOf({ state, step, startedAt }: ProxyConfigView['rollout'], now:
 
 /** The modes in force, where some node runs another than asked for. */
 function mixedModes({ mode, modes }: ProxyConfigView): string[] {
-  const names = Object.keys(modes).sort();
-  return names.every((name) => name === mode)
+  const inForce = Object.entries(modes).sort(([one], [other]) => compare(one, other));
+  return inForce.every(([name]) => name === mode)
     ? []
-    : [`in force: ${names.map((name) => `${name} ${modes[name]}`).join(', ')}`];
+    : [`in force: ${inForce.map(([name, nodes]) => `${name} ${nodes}`).join(', ')}`];
 }
 
 /** Without nodes that only have not answered yet: the bar counts them, and the message names the first. */
@@ -263,7 +265,7 @@ export function paragraph(
   const rows: string[] = [];
   for (const word of text.split(/\s+/).filter((part) => part !== '')) {
     const row = rows.at(-1);
-    if (row !== undefined && indent + row.length + 1 + word.length <= width) rows[rows.length - 1] = `${row} ${word}`;
+    if (row !== undefined && indent + row.length + 1 + word.length <= width) rows.splice(-1, 1, `${row} ${word}`);
     else rows.push(word);
   }
   return rows.map((row) => [span(`${' '.repeat(indent)}${row}`, style)]);

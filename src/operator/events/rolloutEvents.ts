@@ -5,6 +5,7 @@
  */
 import { findCondition } from '../../api/conditions.ts';
 import type { ProxyConfigStatus } from '../../api/nodeConfig.ts';
+import { ownValue } from '../../api/ownValue.ts';
 
 /** `message` becomes the note of the event. */
 export interface StatusEvent {
@@ -47,7 +48,7 @@ function rolloutEvent(
   { rollout: is, conditions, observedGeneration }: ProxyConfigStatus,
 ): StatusEvent | undefined {
   if (is?.state === undefined || isUnchanged(before?.rollout, is)) return undefined;
-  const event = eventByState[is.state];
+  const event = ownValue(eventByState, is.state);
   const why = findCondition(conditions, 'Ready')?.message;
   return event && { ...event, message: `revision ${is.revision} of generation ${observedGeneration}: ${why}` };
 }

@@ -7,15 +7,13 @@ import type { ServiceRecord } from '../../model/service.ts';
 import { familiesWithoutRange } from '../../model/servicePorts.ts';
 import { short } from './short.ts';
 
-const words = { ipv4: 'IPv4', ipv6: 'IPv6' } as const;
-const everybody = { ipv4: '0.0.0.0/0', ipv6: '::/0' } as const;
-
 /** undefined where each family in which the Service has load balancer addresses has a range, or none has. */
 export function sourceRangesNote(
   service: Pick<ServiceRecord, 'loadBalancerIPs' | 'loadBalancerSourceRanges'>,
 ): string | undefined {
   const [family] = familiesWithoutRange(service);
   if (family === undefined) return undefined;
+  const [name, everybody] = family === 'ipv4' ? ['IPv4', '0.0.0.0/0'] : ['IPv6', '::/0'];
   const addresses = service.loadBalancerIPs.filter((address) => familyOf(address) === family);
-  return `nobody is admitted at ${short(addresses)}: spec.loadBalancerSourceRanges has no ${words[family]} range; add those that may come, ${everybody[family]} for all`;
+  return `nobody is admitted at ${short(addresses)}: spec.loadBalancerSourceRanges has no ${name} range; add those that may come, ${everybody} for all`;
 }

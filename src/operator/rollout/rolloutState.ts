@@ -76,8 +76,11 @@ export function lastCompleted(rollout: RolloutStatus | undefined): string | unde
 /** Whether the API server has all of a status that assignments follow from; before that, none is made. */
 export function isRecorded(rollout: Rollout, status: ProxyConfigStatus | undefined): boolean {
   const recorded = status?.rollout;
-  return (['revision', 'previousRevision', 'state', 'step'] as const).every(
-    (field) => rollout[field] === recorded?.[field],
+  return (
+    rollout.revision === recorded?.revision &&
+    rollout.previousRevision === recorded.previousRevision &&
+    rollout.state === recorded.state &&
+    rollout.step === recorded.step
   );
 }
 
@@ -152,7 +155,7 @@ function isStillChanging({ reachable, phase }: NodeOutcome): boolean {
  */
 export function isStepOver(situation: Situation, rollout: Rollout): boolean {
   const { target, outcomes, clock } = situation;
-  const { setNodes, pause } = target.config.spec.rollout.steps?.[(currentStep(rollout) ?? 0) - 1] ?? {};
+  const { setNodes, pause } = stepOf({ target }, rollout) ?? {};
   if (pause !== undefined) return clock.now >= (pauseEnds(situation, rollout) ?? Infinity);
   const within = outcomes.filter((outcome) => !outcome.ignoredAsUnreachable && !outcome.neverServed).length;
   return (
@@ -166,7 +169,7 @@ export function isStepOver(situation: Situation, rollout: Rollout): boolean {
  * One that began in the future, by a clock that was set back since, counts from where this process first saw it.
  */
 function pauseEnds({ target, clock }: Situation, rollout: Rollout): number | undefined {
-  const { pause } = target.config.spec.rollout.steps?.[(currentStep(rollout) ?? 0) - 1] ?? {};
+  const { pause } = stepOf({ target }, rollout) ?? {};
   if (pause?.seconds === undefined) return undefined;
   const seen = clock.since(
     'pause',
@@ -199,6 +202,13 @@ export function msUntilNextChange(situation: Situation, rollout: Rollout): numbe
 export function currentStep({ step }: Rollout): number | undefined {
   return step === undefined ? undefined : Number.parseInt(step, 10);
 }
+
+/** The step that the rollout is in; undefined without steps, and where its number is none of them. */
+export function stepOf({ target }: Pick<Situation, 'target'>, rollout: Rollout): Step | undefined {
+  const number = currentStep(rollout) ?? 0;
+  return number > 0 ? target.config.spec.rollout.steps?.at(number - 1) : undefined;
+}
+type Step = NonNullable<Situation['target']['config']['spec']['rollout']['steps']>[number];
 
 /** When a node last became done, by the operator's clock; undefined while none is. */
 export function lastDoneAt({

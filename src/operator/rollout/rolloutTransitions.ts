@@ -38,6 +38,7 @@
  */
 import { toSeconds } from '../../api/conditions.ts';
 import type { ProxyConfig } from '../../api/generated/proxyConfig.ts';
+import { ownValue } from '../../api/ownValue.ts';
 import type { NodeOutcome } from './nodeOutcome.ts';
 import {
   currentStep,
@@ -51,6 +52,7 @@ import {
   lastCompleted,
   lastDoneAt,
   portion,
+  stepOf,
   type Rollout,
   type Situation,
 } from './rolloutState.ts';
@@ -58,28 +60,35 @@ import {
 /** The state after the one in the status, or the same; `revision` and `state` are always there. Never throws. */
 export function nextRollout(situation: Situation): Rollout {
   const rollout = begun(situation);
-  return transitions[rollout.state](situation, rollout);
+  return (transitions.get(rollout.state) ?? advanced)(situation, rollout);
 }
 
 const stay = (_situation: Situation, rollout: Rollout): Rollout => rollout;
 
-const transitions: Record<Rollout['state'], (situation: Situation, rollout: Rollout) => Rollout> = {
-  Idle: advanced,
-  Progressing: advanced,
-  Paused: advanced,
-  Complete: stay,
-  RolledBack: stay,
-  Failed: (situation, rollout) => (isComplete(situation) ? ended(rollout, 'Complete', situation) : rollout),
-  RollingBack: (situation, rollout) => {
-    if (!canRollBack(situation, rollout)) return ended(rollout, 'Failed', situation);
-    return isRolledBack(situation, rollout) ? ended(rollout, 'RolledBack', situation) : rollout;
-  },
-};
+type Transition = (situation: Situation, rollout: Rollout) => Rollout;
 
+const transitions: ReadonlyMap<Rollout['state'], Transition> = new Map<Rollout['state'], Transition>([
+  ['Idle', advanced],
+  ['Progressing', advanced],
+  ['Paused', advanced],
+  ['Complete', stay],
+  ['RolledBack', stay],
+  ['Failed', (situation, rollout) => (isComplete(situation) ? ended(rollout, 'Complete', situation) : rollout)],
+  [
+    'RollingBack',
+    (situation, rollout) => {
+      if (!canRollBack(situation, rollout)) return ended(rollout, 'Failed', situation);
+      return isRolledBack(situation, rollout) ? ended(rollout, 'RolledBack', situation) : rollout;
+    },
+  ],
+]);
+
+/** A state that another version of the operator wrote, and this one does not know, is begun anew. */
 function begun(situation: Situation): Rollout {
   const { config, revision } = situation.target;
   const { rollout: before, observedGeneration } = config.status ?? {};
   if (before?.revision !== revision || before.state === undefined || before.state === 'Idle') return started(situation);
+  if (!transitions.has(before.state)) return started(situation);
   const hasGivenUp = before.state === 'RolledBack' || before.state === 'Failed';
   return hasGivenUp && observedGeneration !== config.metadata.generation
     ? started(situation)
@@ -122,7 +131,7 @@ function afterFailure(situation: Situation, rollout: Rollout): Rollout | undefin
   // Few failures may be tolerated, but not that they use up the budget and nothing progresses.
   const isStuck = failed.length > 0 && hasStalled(situation);
   const hasFailedEnough = isStuck || failed.length >= portion(maxFailures, outcomes.length);
-  return hasFailedEnough ? failureResponses[onFailure](situation, rollout, failed) : undefined;
+  return hasFailedEnough ? ownValue(failureResponses, onFailure)?.(situation, rollout, failed) : undefined;
 }
 
 type FailureResponse = (situation: Situation, rollout: Rollout, failed: readonly NodeOutcome[]) => Rollout | undefined;
@@ -151,7 +160,7 @@ function continued(situation: Situation, rollout: Rollout, failed: readonly Node
 function stepped(situation: Situation, rollout: Rollout): Rollout {
   const steps = situation.target.config.spec.rollout.steps ?? [];
   const index = currentStep(rollout);
-  const step = index === undefined ? undefined : steps[index - 1];
+  const step = stepOf(situation, rollout);
   if (index === undefined || step === undefined) return { ...withoutStepAndEnd(rollout), state: 'Progressing' };
   const current: Rollout = {
     ...rollout,

@@ -30,14 +30,7 @@ interface Seen {
  * what has not changed.
  */
 export class SinceTracker {
-  readonly #seen: Readonly<Record<Aspect, Map<string, Seen>>> = {
-    reach: new Map(),
-    answer: new Map(),
-    ready: new Map(),
-    assigned: new Map(),
-    rollout: new Map(),
-    pause: new Map(),
-  };
+  readonly #seen = new Map<Aspect, Map<string, Seen>>();
   #generation = 0;
 
   /** The clock of one reconciliation; a subject that the one before did not ask for is forgotten. */
@@ -47,7 +40,7 @@ export class SinceTracker {
     return {
       now,
       since: (what, subject, value) => {
-        const seen = this.#seen[what];
+        const seen = this.#of(what);
         const known = seen.get(subject);
         if (known?.value !== value) {
           seen.set(subject, { value, at: now, asked });
@@ -59,8 +52,14 @@ export class SinceTracker {
     };
   }
 
+  #of(what: Aspect): Map<string, Seen> {
+    const seen = this.#seen.get(what) ?? new Map<string, Seen>();
+    this.#seen.set(what, seen);
+    return seen;
+  }
+
   #forget(): void {
-    for (const seen of Object.values(this.#seen)) {
+    for (const seen of this.#seen.values()) {
       for (const [subject, { asked }] of seen) if (asked !== this.#generation) seen.delete(subject);
     }
   }

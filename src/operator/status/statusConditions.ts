@@ -4,9 +4,10 @@
  */
 import type { ConditionNow } from '../../api/conditions.ts';
 import type { ProxyConfigStatus } from '../../api/nodeConfig.ts';
+import { ownValue } from '../../api/ownValue.ts';
 import type { NodeCounts, NodeOutcome } from '../rollout/nodeOutcome.ts';
 import type { Target } from '../rollout/resolve.ts';
-import { currentStep, type Rollout } from '../rollout/rolloutState.ts';
+import { stepOf, type Rollout } from '../rollout/rolloutState.ts';
 
 type Failure = NonNullable<ProxyConfigStatus['failures']>[number];
 
@@ -49,7 +50,7 @@ function verdictOf(findings: Findings): Verdict {
       message: `no node is in reach (NotReady, or its agent is not ready or does not answer): ${listed(outcomes)}`,
     };
   }
-  return verdicts[rollout.state](findings);
+  return (ownValue(verdicts, rollout.state) ?? underway)(findings);
 }
 
 const verdicts: Record<Rollout['state'], (findings: Findings) => Verdict> = {
@@ -107,8 +108,7 @@ function paused(findings: Findings): Verdict {
 function underway(findings: Findings): Verdict {
   const { target, outcomes, rollout } = findings;
   if (target.config.spec.paused) return paused(findings);
-  const index = currentStep(rollout);
-  const pause = index === undefined ? undefined : target.config.spec.rollout.steps?.[index - 1]?.pause;
+  const pause = stepOf({ target }, rollout)?.pause;
   if (rollout.state === 'Paused' && pause?.seconds !== undefined) {
     return {
       kind: 'reconciling',

@@ -5,6 +5,7 @@ import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { ObjectMeta } from '../../api/objectMeta.ts';
 import type { NodeProxy } from '../../api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../../api/generated/proxyConfig.ts';
+import { ownValue } from '../../api/ownValue.ts';
 import { proxyConfigResource, revisionLabel } from '../../api/resources.ts';
 
 /** What matters of a Node. */
@@ -96,7 +97,7 @@ export function decodeNode(object: unknown): KnownNode {
 /** undefined for a Pod that is no agent, or is meant for no certain node. */
 export function decodeAgentPod(object: unknown): AgentPod | undefined {
   const { metadata, spec, status } = object as ApiPod;
-  const isAgent = Object.entries(agentLabels).every(([name, value]) => metadata.labels?.[name] === value);
+  const isAgent = Object.entries(agentLabels).every(([name, value]) => ownValue(metadata.labels, name) === value);
   const node = spec.nodeName || nodeMeantBy(spec.affinity);
   if (!isAgent || !node) return undefined;
   const ready =
@@ -113,7 +114,7 @@ function nodeMeantBy({ nodeAffinity }: DaemonAffinity = {}): string | undefined 
 /** undefined for a ControllerRevision without our label: the namespace holds those of DaemonSets, too. */
 export function decodeRevision(object: unknown): KnownRevision | undefined {
   const { metadata, revision: number, data } = object as ApiControllerRevision;
-  const revision = metadata.labels?.[revisionLabel];
+  const revision = ownValue(metadata.labels, revisionLabel);
   const owner = metadata.ownerReferences?.find(({ kind }) => kind === proxyConfigResource.kind)?.uid;
   if (revision === undefined || owner === undefined || data === undefined || metadata.deletionTimestamp !== undefined)
     return undefined;
