@@ -5,14 +5,18 @@
  * agent does without for its memory's sake, see src/kube/kubeConfig.ts.
  */
 import type https from 'node:https';
+import { isDeepStrictEqual } from 'node:util';
 import { KubeConfig as UserConfig } from '@kubernetes/client-node';
 import { UsageError } from '../config.ts';
-import type { KubeConfig } from '../kube/kubeConfig.ts';
+import type { KubeConfig, TlsOptions } from '../kube/kubeConfig.ts';
 
 /** A KubeConfig with the name of the context that it comes from. */
 export interface UserKubeConfig extends KubeConfig {
   readonly context: string;
-  /** Has credentials asked for again, because a token has run out; those in hand stay until there are new ones. */
+  /**
+   * Has files read and credentials asked for again, because a token has run out or certificates were replaced; those in
+   * hand stay until there are new ones. The server stays the same.
+   */
   refresh(): void;
 }
 
@@ -37,25 +41,26 @@ export async function loadUserKubeConfig({
     throw new UsageError(
       'no cluster: give --kubeconfig FILE or --context NAME, or set one with kubectl config use-context',
     );
-  let options = await credentials(config);
+  let current = await credentials(config);
   return {
     server: cluster.server.replace(/\/+$/, ''),
     context: config.getCurrentContext(),
-    tls: {
-      ca: text(options.ca),
-      cert: text(options.cert),
-      key: text(options.key),
-      servername: options.servername,
-      rejectUnauthorized: options.rejectUnauthorized ?? true,
+    get tls() {
+      return current.tls;
     },
-    token: () => bearer(options),
+    token: () => current.token,
     refresh: () => {
-      credentials(config).then(
-        (fresh) => (options = fresh),
-        () => undefined,
-      );
+      readAgain()
+        .then(({ tls, token }) => (current = { token, tls: isDeepStrictEqual(tls, current.tls) ? current.tls : tls }))
+        .catch(() => undefined);
     },
   };
+
+  async function readAgain(): Promise<Credentials> {
+    const fresh = readConfig(kubeconfig);
+    useContext(fresh, config.getCurrentContext());
+    return credentials(fresh);
+  }
 }
 
 function readConfig(file: string | undefined): UserConfig {
@@ -79,10 +84,22 @@ function useContext(config: UserConfig, context: string): void {
   config.setCurrentContext(context);
 }
 
-async function credentials(config: UserConfig): Promise<https.RequestOptions> {
+interface Credentials {
+  readonly tls: TlsOptions;
+  readonly token: string | undefined;
+}
+
+async function credentials(config: UserConfig): Promise<Credentials> {
   const options: https.RequestOptions = {};
   await config.applyToHTTPSOptions(options);
-  return options;
+  const tls = {
+    ca: text(options.ca),
+    cert: text(options.cert),
+    key: text(options.key),
+    servername: options.servername,
+    rejectUnauthorized: options.rejectUnauthorized ?? true,
+  };
+  return { tls, token: bearer(options) };
 }
 
 function bearer({ headers }: https.RequestOptions): string | undefined {

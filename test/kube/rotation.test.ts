@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { loadUserKubeConfig } from '../../src/cli/userKubeConfig.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { type KubeConfigSource, loadKubeConfig } from '../../src/kube/kubeConfig.ts';
 import { type Authority, type Certificate, createAuthority } from '../cluster/certificates.ts';
@@ -193,5 +194,26 @@ describeWhere(['cluster', 'faketime'], 'rotation of certificates', () => {
     await refused();
     await inline(authorities[1]);
     await get();
+  });
+
+  test("a person's authority and client certificate are used once they are asked for again", async () => {
+    const files = async (name: string, authority: Authority): Promise<void> => {
+      const { cert, key } = await pem(await authority.issue(name, { commonName: name }));
+      await replaceFile('ca.crt', await authorityOf(authority));
+      await replaceFile('client.crt', cert);
+      await replaceFile('client.key', key);
+      const user = { 'client-certificate': inDirectory('client.crt'), 'client-key': inDirectory('client.key') };
+      await kubeconfig(user, { server: address() });
+    };
+    await files('first', authorities[0]);
+    const user = await loadUserKubeConfig({ kubeconfig: inDirectory('config') });
+    client = createKubeClient(user);
+    await get();
+    await rotateServer();
+    await files('second', authorities[1]);
+    await refused();
+    user.refresh();
+    await served();
+    expect(clients).toEqual(['first', 'second']);
   });
 });

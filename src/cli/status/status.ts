@@ -128,7 +128,8 @@ class StatusWatch implements StatusListener {
   onError(error: unknown): void {
     const { client, user } = this.#run;
     const problem = explained(error, client);
-    if (isUnauthorized(error)) user.refresh();
+    // A server whose certificate is not accepted counts as out of reach.
+    if (isUnauthorized(error) || isUnreachable(error)) user.refresh();
     if (this.#read === undefined && !isUnreachable(error) && !isBusy(error)) this.#fail(problem);
     else this.#warn(`${problem.message}; trying again${this.#read === undefined ? '' : ', what is shown may be old'}`);
   }
