@@ -1,7 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import { applySettings, conntrackSettings, settingsCondition } from '../../src/agent/conntrack/conntrackSettings.ts';
+import { builtIn } from '../../src/agent/config/desiredConfig.ts';
+import {
+  applySettings,
+  ConntrackSettings,
+  conntrackSettings,
+  settingsCondition,
+} from '../../src/agent/conntrack/conntrackSettings.ts';
 import { builtInConfig } from '../../src/api/defaults.ts';
 import type { Sysctls } from '../../src/system/sysctl.ts';
+import { silentLogger } from '../support/silentLogger.ts';
+import { until } from '../support/until.ts';
 
 const { conntrack: defaults } = builtInConfig();
 
@@ -127,5 +135,40 @@ describe('settingsCondition', () => {
         message: expect.stringMatching(/nf_conntrack_max = 1000 \(is 500\).*Mount/),
       },
     ]);
+  });
+});
+
+describe('ConntrackSettings', () => {
+  test('tries again what the kernel refused, until somebody has mended it, and says so', async () => {
+    const [readOnly, warnings, seen]: [string[], unknown[], number[]] = [['nf_conntrack_udp_timeout'], [], []];
+    const kernel = kernelWith(
+      { nf_conntrack_max: 5_000_000, nf_conntrack_buckets: 5_000_000, nf_conntrack_udp_timeout: 1 },
+      readOnly,
+    );
+    const settings = new ConntrackSettings({
+      sysctls: kernel,
+      logger: { ...silentLogger, warn: (message) => warnings.push(message) },
+      onStatusChange: () => seen.push(settings.conditions().length),
+      retryMs: 5,
+    });
+    const conntrack = {
+      ...defaults,
+      tcpEstablishedTimeoutSeconds: 0,
+      tcpCloseWaitTimeoutSeconds: 0,
+      udpTimeoutSeconds: 30,
+    };
+    settings.apply({ ...builtIn(), config: { ...builtInConfig(), conntrack } });
+    try {
+      await until('it is refused', () => seen.length === 1);
+      readOnly.length = 0;
+      await until('it is written', () => seen.length === 2);
+    } finally {
+      await settings.stop();
+    }
+    expect({ seen, warnings: warnings.length, written: kernel.values['nf_conntrack_udp_timeout'] }).toEqual({
+      seen: [1, 0],
+      warnings: 1,
+      written: 30,
+    });
   });
 });

@@ -99,7 +99,7 @@ export class ConfigInForce {
   async stop(graceMs: number): Promise<void> {
     // Both at once, so that a change of mode that is under way is canceled.
     await Promise.all([this.#configController?.stop(), this.dataplane.stop(graceMs)]);
-    await this.#prober.stop();
+    await Promise.all([this.#prober.stop(), this.#conntrackSettings.stop()]);
     await this.#saved.stop();
   }
 
@@ -112,7 +112,7 @@ export class ConfigInForce {
   #onInForceChange(): void {
     const { inForce, isProbing } = this.dataplane.status;
     if (inForce !== undefined) {
-      void this.#conntrackSettings.apply(inForce);
+      this.#conntrackSettings.apply(inForce);
       if (isProbing !== true) this.#saved.save(inForce);
     }
     this.#observe();

@@ -2,6 +2,8 @@
  * The kernel settings of `spec.conntrack`. The size of the table is only ever raised, and 0 leaves a setting as it is.
  */
 import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { Logger } from '../../observability/logger.ts';
@@ -83,13 +85,17 @@ export interface ConntrackSettingsOptions {
   readonly logger: Logger;
   /** The conditions may have changed. */
   readonly onStatusChange: () => void;
+  /** Until settings that the kernel refused are tried again, in milliseconds; default 60,000. */
+  readonly retryMs?: number;
 }
 
-/** Applies the settings of the configuration in force, and keeps which of them the kernel refused. */
+/** Applies the settings of the configuration in force until the kernel has them all, and keeps which it refuses. */
 export class ConntrackSettings {
   readonly #options: ConntrackSettingsOptions;
-  #applied: DesiredConfig | undefined;
-  #conditions: readonly NodeConditionNow[] = [];
+  #wanted: DesiredConfig | undefined;
+  #abort = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #refused: readonly string[] = [];
 
   constructor(options: ConntrackSettingsOptions) {
     this.#options = options;
@@ -97,26 +103,49 @@ export class ConntrackSettings {
 
   /** `ConntrackSettings` where some were refused. */
   conditions(): readonly NodeConditionNow[] {
-    return this.#conditions;
+    return settingsCondition(this.#refused);
   }
 
   /**
-   * Applies a configuration once; later calls with the same object do nothing. To be called when its rules are in the
-   * kernel: they load the module nf_conntrack, without which the settings do not exist. Never throws.
+   * Applies a configuration in the background; later calls with the same object do nothing. To be called when its rules
+   * are in the kernel: they load the module nf_conntrack, without which the settings do not exist. Never throws.
    */
-  async apply(inForce: DesiredConfig): Promise<void> {
-    if (inForce === this.#applied) return;
-    this.#applied = inForce;
-    const { sysctls, logger, onStatusChange } = this.#options;
-    try {
-      const refused = await applySettings(conntrackSettings(inForce.config.conntrack), sysctls);
-      if (inForce !== this.#applied) return;
-      if (refused.length > 0)
-        logger.warn('conntrack settings that the kernel does not let the agent write', { refused });
-      this.#conditions = settingsCondition(refused);
-      onStatusChange();
-    } catch (error) {
-      logger.error('the conntrack settings could not be applied', { error });
+  apply(inForce: DesiredConfig): void {
+    if (inForce === this.#wanted) return;
+    this.#wanted = inForce;
+    this.#abort.abort();
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#running = this.#running.then(() => this.#applyUntilTaken(inForce, abort.signal));
+  }
+
+  /** Resolves when nothing is being applied any more; nothing follows. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  /** Somebody may mend what the kernel refuses. */
+  async #applyUntilTaken({ config }: DesiredConfig, signal: AbortSignal): Promise<void> {
+    const { sysctls, logger, retryMs = 60_000 } = this.#options;
+    while (!signal.aborted) {
+      try {
+        const refused = await applySettings(conntrackSettings(config.conntrack), sysctls);
+        if (signal.aborted) return;
+        this.#setRefused(refused);
+        if (refused.length === 0) return;
+      } catch (error) {
+        logger.error('the conntrack settings could not be applied', { error, retryInMs: retryMs });
+      }
+      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  #setRefused(refused: readonly string[]): void {
+    const { logger, onStatusChange } = this.#options;
+    if (isDeepStrictEqual(refused, this.#refused)) return;
+    this.#refused = refused;
+    if (refused.length > 0) logger.warn('conntrack settings that the kernel does not let the agent write', { refused });
+    onStatusChange();
   }
 }
