@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { hostInUrl } from '../cluster/addresses.ts';
 import { type Cluster, up } from '../cluster/cluster.ts';
 import { productImage } from '../cluster/images.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -44,7 +45,7 @@ describeWhere(['root', 'cluster'], 'the life of an installation', () => {
     await Promise.all([admin.installKubeProxy(), admin.apply('test/e2e/manifests/web.yaml')]);
     await admin.rolledOut('default', 'deployment/web');
     await waitFor('kube-proxy serves it', async () => (await whoAnswers()).size === 1, { timeoutMs: 30_000 });
-    traffic = startTraffic(cluster, `http://${admin.node.ipv4}:30080/`);
+    traffic = startTraffic(cluster, `http://${hostInUrl(admin.node.address)}:30080/`);
     await nothingIsLost();
   }, 300_000);
   afterAll(async () => {
@@ -75,7 +76,7 @@ describeWhere(['root', 'cluster'], 'the life of an installation', () => {
       '--silent',
       '--header',
       'Connection: close',
-      `http://${admin.node.ipv4}:30080/?[1-40]`,
+      `http://${hostInUrl(admin.node.address)}:30080/?[1-40]`,
     ]);
     return new Set(stdout.split('\n').filter((line) => line !== ''));
   }
@@ -198,7 +199,11 @@ describeWhere(['root', 'cluster'], 'the life of an installation', () => {
         '-o',
         'jsonpath={.items[*].status.podIP}',
       );
-      const agent = await cluster.outside.exec(['curl', '--silent', `http://${admin.node.ipv4}:10249/metrics`]);
+      const agent = await cluster.outside.exec([
+        'curl',
+        '--silent',
+        `http://${hostInUrl(admin.node.address)}:10249/metrics`,
+      ]);
       const operators = await admin.node.exec([
         'curl',
         '--silent',
