@@ -9,7 +9,15 @@ import { spawnSync } from 'node:child_process';
 import { missingBinaries } from '../cluster/binaries.ts';
 
 /** Programs of the machine by name, `root`, or what is built here: actionlint, all programs of the local cluster. */
-export type Requirement = 'root' | 'cluster' | 'actionlint' | 'iptables' | 'netns' | 'uml' | 'faketime';
+export type Requirement =
+  | 'root'
+  | 'cluster'
+  | 'actionlint'
+  | 'iptables'
+  | 'netns'
+  | 'uml'
+  | 'faketime'
+  | 'systemd-analyze';
 
 const found = new Map<Requirement, string | undefined>();
 
@@ -31,6 +39,8 @@ const reasons: Record<Requirement, () => string | undefined> = {
       ? undefined
       : 'needs root or unprivileged user namespaces',
   faketime: () => (succeeds('faketime', ['--version']) ? undefined : 'needs the Debian package faketime'),
+  'systemd-analyze': () =>
+    succeeds('systemd-analyze', ['--version']) ? undefined : 'needs the Debian package systemd',
   uml: () => (succeeds('linux.uml', ['--version']) ? undefined : 'needs the Debian package user-mode-linux'),
 };
 
