@@ -4,7 +4,7 @@
  */
 import { familyOf, ipFamilies, type IPFamily } from '../../src/model/ipFamily.ts';
 import { hostInUrl } from '../cluster/addresses.ts';
-import type { Cluster, ExecResult } from '../cluster/cluster.ts';
+import type { Cluster, ClusterNode, ExecResult } from '../cluster/cluster.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 interface Target {
@@ -48,12 +48,22 @@ export const ways: readonly Way[] = [
   },
 ];
 
-/** Waits until the answer is right; throws with the last one where it never is. */
-export async function answers(cluster: Cluster, way: Way): Promise<void> {
-  const url = way.url(await targetIn(cluster));
+/**
+ * Waits until the answer is right, of a node or from it, the first by default; throws with the last one where it never
+ * is.
+ */
+export async function answers(cluster: Cluster, way: Way, node = firstNode(cluster)): Promise<void> {
+  const url = way.url(await targetIn(cluster, node));
   let last: ExecResult | undefined;
   const isRight = async (): Promise<boolean> => {
-    last = await ask(cluster, way.from, ['curl', '--silent', '--show-error', '--max-time', '5', url]);
+    last = await ask({ ...cluster, nodes: [node] }, way.from, [
+      'curl',
+      '--silent',
+      '--show-error',
+      '--max-time',
+      '5',
+      url,
+    ]);
     return last.exitCode === 0 && way.answer.test(last.stdout);
   };
   const explain = (): string => JSON.stringify(last);
@@ -74,14 +84,17 @@ export async function podsBehind({ outside }: Cluster, url: string): Promise<Set
   return new Set(stdout.split('\n').filter((line) => line !== ''));
 }
 
-async function targetIn({ kubectl, nodes: [node] }: Cluster): Promise<Target> {
+async function targetIn({ kubectl }: Cluster, node: ClusterNode): Promise<Target> {
   const { stdout } = await kubectl(['get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}']);
-  return { node: hostInUrl(node?.address ?? ''), clusterIP: hostInUrl(stdout) };
+  return { node: hostInUrl(node.address), clusterIP: hostInUrl(stdout) };
+}
+
+function firstNode({ nodes: [node] }: Cluster): ClusterNode {
+  if (node === undefined) throw new Error('the cluster has no node');
+  return node;
 }
 
 function ask(cluster: Cluster, from: Place, command: readonly string[]): Promise<ExecResult> {
   if (from === 'a Pod') return cluster.kubectl(['exec', 'client', '--', ...command]);
-  const machine = from === 'outside' ? cluster.outside : cluster.nodes[0];
-  if (machine === undefined) throw new Error('the cluster has no node');
-  return machine.exec(command);
+  return (from === 'outside' ? cluster.outside : firstNode(cluster)).exec(command);
 }
