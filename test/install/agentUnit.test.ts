@@ -58,10 +58,31 @@ describeWhere(['root', 'systemd-analyze'], 'the unit of an agent without a Pod, 
   });
 });
 
-describe('the unit of an agent without a Pod', () => {
-  test('has the capabilities of an agent in a Pod', () => {
-    const [, names = ''] = directivesOf(agentUnit, 'Service').find(([name]) => name === 'CapabilityBoundingSet') ?? [];
+const [, capabilities = ''] =
+  directivesOf(agentUnit, 'Service').find(([name]) => name === 'CapabilityBoundingSet') ?? [];
+
+describe('the capabilities of an agent without a Pod', () => {
+  test('are those of an agent in a Pod', () => {
     const inPod = agentPod.containers.flatMap(({ securityContext }) => securityContext.capabilities.add);
-    expect(names.split(' ')).toEqual(inPod.map((name) => `CAP_${name}`));
+    expect(capabilities.split(' ')).toEqual(inPod.map((name) => `CAP_${name}`));
   });
 });
+
+describeWhere(['root', 'iptables'], 'the capabilities of an agent without a Pod, to legacy iptables', () => {
+  test('are enough', async () => {
+    expect(await listWith(capabilities.split(' '))).toBe(0);
+  });
+
+  test.each(capabilities.split(' '))('are not without %s', async (missing) => {
+    expect(await listWith(capabilities.split(' ').filter((name) => name !== missing))).not.toBe(0);
+  });
+});
+
+/** The exit status of a list of the nat table, in a network namespace of its own. */
+async function listWith(names: readonly string[]): Promise<number | undefined> {
+  const set = ['-all', ...names.map((name) => name.replace('CAP_', '+').toLowerCase())].join();
+  const setpriv = ['setpriv', '--inh-caps=-all', `--bounding-set=${set}`];
+  const list = ['iptables-legacy', '--table=nat', '--list', '--numeric'];
+  const { exitCode } = await execa('unshare', ['--net', ...setpriv, ...list], { reject: false });
+  return exitCode;
+}
