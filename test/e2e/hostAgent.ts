@@ -4,17 +4,17 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { ensureBinaries } from '../cluster/binaries.ts';
 import type { Cluster, ClusterNode } from '../cluster/cluster.ts';
+import { imageTags } from '../cluster/imageTags.ts';
 import { runOnNode } from '../cluster/namespaces.ts';
 import { agentUnit, directivesOf, kubeconfigScript } from '../install/agentUnit.ts';
 import { prepareSandbox } from '../install/unitSandbox.ts';
 
-const repository = resolve(import.meta.dirname, '../..');
 /** On the node, a directory of its own disk: what the host has installed, and how it looks to the service. */
 const stage = '/var/lib/host';
 const kubeconfigPath = '/etc/proxyconfig/kubeconfig';
@@ -40,13 +40,15 @@ export class Host {
     this.#sandbox = sandbox;
   }
 
-  /** The product must have been built. */
+  /** The node must have the product's image. */
   static async prepare(cluster: Cluster, node: ClusterNode): Promise<Host> {
     // The machine sees the node's files through the root of its first process.
     const directory = `/proc/${node.pid}/root${stage}`;
-    await mkdir(join(directory, 'bin'), { recursive: true });
-    await cp(join(repository, 'dist'), join(directory, 'opt/proxyconfig'), { recursive: true });
-    await cp(process.execPath, join(directory, 'bin/node'));
+    await mkdir(join(directory, 'image'), { recursive: true });
+    const { ctr } = await ensureBinaries({ which: ['ctr'] });
+    const mount = ['--namespace', 'k8s.io', 'images', 'mount', imageTags.product, `${stage}/image`];
+    const { exitCode, stderr } = await node.exec([ctr, ...mount]);
+    if (exitCode !== 0) throw new Error(`the image's files are not to be had on ${node.name}: ${stderr}`);
     await writeFile(join(directory, 'kubeconfig'), await kubeconfigFor(cluster, node), { mode: 0o600 });
     await writeFile(join(directory, 'installed.sh'), installed);
     return new Host(node, await prepareSandbox(directivesOf(agentUnit, 'Service'), directory, stage));
@@ -76,15 +78,13 @@ export class Host {
   }
 }
 
-/** The host's /usr/local/bin and /etc/proxyconfig are in a mount namespace of their own: the machine's stay as they are. */
+/** The image's files and the kubeconfig are on the host in a mount namespace of their own: the machine's stay as is. */
 const installed = `set -eu
 mkdir -p ${stage}/etc ${stage}/work
 mount -t overlay -o lowerdir=/etc,upperdir=${stage}/etc,workdir=${stage}/work overlay /etc
 mkdir -p ${dirname(kubeconfigPath)}
 cp -p ${stage}/kubeconfig ${kubeconfigPath}
-mount -t tmpfs host /usr/local/bin
-ln -s ${stage}/bin/node /usr/local/bin/node
-ln -s ${stage}/opt/proxyconfig/proxyconfig.js /usr/local/bin/proxyconfig
+for directory in /opt /usr/local/bin; do mount --bind "${stage}/image$directory" "$directory"; done
 exec "$@"
 `;
 const onHost = ['unshare', '--mount', 'sh', `${stage}/installed.sh`];

@@ -1,6 +1,6 @@
 /**
- * Agents that no Pod holds, on a cluster where no Pod of an agent is: one by hand, as its help shows, one with the rights
- * of the unit for systemd. All from docs/installing.md.
+ * Agents that no Pod holds, on a cluster where no Pod of an agent is: one by hand, as its help shows, one with the
+ * rights of the unit for systemd. All from docs/installing.md.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,7 @@
 /**
- * @module The life of an installation on a cluster that kube-proxy serves, under traffic all the time: over to agents by a
- * label, an upgrade and back, kube-proxy once more, uninstalled. Not one connection fails, and one is open throughout,
- * until the node is cleaned up. Then once more, where no kube-proxy is.
+ * @module The life of an installation on a cluster that kube-proxy serves, under traffic all the time: over to agents
+ * by a label, an upgrade and back, kube-proxy once more, uninstalled. Not one connection fails, and one is open
+ * throughout, until the node is cleaned up. Then once more, where no kube-proxy is.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -25,7 +25,7 @@ const secondSynMs = 1000;
 /** In a cluster of that family; `primary` is the family of the Services in it. */
 export function describeInstallation(family: NetworkFamily): void {
   const primary = networkFamilies[family][0];
-  describeWhere(['root', 'cluster'], `the life of an installation, ${primary}`, () => {
+  describeWhere(['root', 'cluster'], `the life of an installation, family ${family}`, () => {
     let cluster: Cluster;
     let admin: Administrator;
     let traffic: Traffic;

@@ -8,7 +8,7 @@ import { describeWhere } from '../support/requirements.ts';
 import { agentUnit, directivesOf, unitName } from './agentUnit.ts';
 import { agentPod } from './agentPod.ts';
 
-/** In tenths: "OK", and a little more than 25 for checks that newer versions add. A service without restrictions has 96. */
+/** In tenths: "OK", and more than 25 for the checks that newer versions add. A service without restrictions has 96. */
 const maxExposure = 30;
 
 describeWhere(['root', 'systemd-analyze'], 'the unit of an agent without a Pod, to systemd', () => {
