@@ -52,6 +52,7 @@ const debianPackages = [
   { name: 'procps', probe: 'sysctl', why: 'kernel settings inside of namespaces' },
   { name: 'openssl', probe: 'openssl', why: 'certificates of the local cluster' },
   { name: 'faketime', probe: 'faketime', why: 'programs with a wrong clock in tests' },
+  { name: 'systemd', probe: 'systemd-analyze', why: 'reading the unit of an agent without a Pod; it is not started' },
   { name: 'redis-tools', probe: 'redis-cli', why: "the demo's Redis client outside of the cluster" },
   { name: 'curl', probe: 'curl', why: "the demo's HTTP client outside of the cluster" },
 ];

@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { serviceRanges, podRanges } from '../cluster/controlPlane.ts';
+import { serviceRanges, podRanges } from '../cluster/addresses.ts';
 
 export const variants = ['nft', 'legacy'] as const;
 export type Variant = (typeof variants)[number];
@@ -137,8 +137,8 @@ function wire(pid: number): string {
 function setUp(variant: Variant, { ipv4, ipv6 }: Addresses): string {
   return `
     ip link set lo up; ip addr add ${ipv4}/24 dev eth0; ip -6 addr add ${ipv6}/64 dev eth0 nodad; ip link set eth0 up
-    ip link add nowhere type veth peer name nobody; ip link set nobody up; ip link set nowhere arp off up; ip route add ${serviceRanges[0]} dev nowhere
-    ip route add local ${podRanges[0]} dev lo
+    ip link add nowhere type veth peer name nobody; ip link set nobody up; ip link set nowhere arp off up; ip route add ${serviceRanges.ipv4} dev nowhere
+    ip route add local ${podRanges.ipv4} dev lo
     mkdir /run/tools
     for family in iptables ip6tables; do for tool in '' -save -restore; do ln -s /usr/sbin/xtables-${variant}-multi /run/tools/$family$tool; done; done`;
 }

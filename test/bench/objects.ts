@@ -1,7 +1,7 @@
 /**
  * The objects that benchmarks are fed with: Services of as many endpoints as asked for, by number.
  */
-import { podRanges } from '../cluster/controlPlane.ts';
+import { podRanges } from '../cluster/addresses.ts';
 import { targetPort } from './node.ts';
 
 export const namespace = 'bench';
@@ -62,7 +62,7 @@ export function sliceOf(index: number, { endpoints = usualEndpoints, last }: Sli
 
 /** What the agent on the node `ours` is to run, as the operator would say it. */
 export function nodeProxyOf(config: object) {
-  const localTraffic = { detect: 'ClusterCIDR', clusterCIDRs: [podRanges[0]] };
+  const localTraffic = { detect: 'ClusterCIDR', clusterCIDRs: [podRanges.ipv4] };
   const spec = {
     configRef: { name: 'bench', uid: 'bench', generation: 1 },
     revision: JSON.stringify(config).length.toString(16),

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { podRanges } from '../cluster/controlPlane.ts';
+import { podRanges } from '../cluster/addresses.ts';
 import type { Ground, SideName } from './ground.ts';
 import type { BenchNode, Variant } from './node.ts';
 import { cpuSeconds } from './processTree.ts';
@@ -75,7 +75,7 @@ function commandOf(
     `--kubeconfig=${server.kubeconfig}`,
     '--hostname-override=kube-proxy',
     '--conntrack-max-per-core=0',
-    `--cluster-cidr=${podRanges[0]}`,
+    `--cluster-cidr=${podRanges.ipv4}`,
   ];
   return [kubeProxy, ...flags, ...kubeProxyFlags];
 }

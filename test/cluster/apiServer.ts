@@ -9,6 +9,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clusterNetwork, hostInUrl } from './addresses.ts';
 import { ensureBinaries } from './binaries.ts';
 import { apiServerArguments, etcdArguments } from './controlPlane.ts';
 import type { ControlPlaneKeys } from './controlPlane.ts';
@@ -51,6 +52,8 @@ export interface ApiServer {
 
 const directoryPrefix = 'proxyconfig-apiserver-';
 const readyTimeoutMs = 60_000;
+/** Without nodes, these are the Services' alone. */
+const { serviceRanges, apiServerService } = clusterNetwork(1);
 
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
   const binaries = await ensureBinaries({ progress: options.progress, which: ['etcd', 'kube-apiserver', 'kubectl'] });
@@ -123,7 +126,7 @@ class BareApiServer {
       peerUrl: `http://127.0.0.1:${peerPort}`,
     };
     const [keys, etcdDaemon] = await Promise.all([
-      createKeys(join(directory, 'pki'), [this.#address, '127.0.0.1']),
+      createKeys(join(directory, 'pki'), [this.#address, '127.0.0.1', ...apiServerService]),
       this.#startDaemon('etcd', this.#settings.binaries.etcd, etcdArguments(etcd)),
     ]);
     this.#keys = keys;
@@ -148,6 +151,7 @@ class BareApiServer {
       bindAddress: this.#address,
       advertiseAddress: this.#address,
       port: this.#port,
+      serviceRanges,
       keys: this.#requireKeys(),
       certificateDirectory: join(directory, 'pki'),
       // Nobody starts the controllers that give a namespace its service account, and no pod is ever run.
@@ -225,8 +229,4 @@ function isRunning(pid: number): boolean {
 
 function namespacePath(netns: string): string {
   return netns.includes('/') ? netns : `/run/netns/${netns}`;
-}
-
-function hostInUrl(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
 }

@@ -2,9 +2,10 @@
  * `npm run cluster`: the local cluster by hand.
  * @module
  */
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { networkFamilies, type NetworkFamily } from './addresses.ts';
 import { attach, defaultClusterName, down, up } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
 import { ensureBinaries } from './binaries.ts';
@@ -15,6 +16,7 @@ import { progressReporter } from './progress.ts';
 const examples = `
 Examples:
   npm run cluster -- up --nodes 3           start a cluster; it stays until "down"
+  npm run cluster -- up --family ipv6       one without IPv4: machines, Pods and Services
   npm run cluster -- kubectl get pods -A    ask it
   npm run cluster -- exec node1 nft list ruleset
   npm run cluster -- exec outside curl -s 10.89.0.11:30080
@@ -27,17 +29,29 @@ interface NameOption {
   readonly name: string;
 }
 
-async function bringUp({ nodes, name }: NameOption & { readonly nodes: number }): Promise<number> {
+interface UpSettings {
+  readonly nodes: number;
+  readonly family: NetworkFamily;
+}
+
+async function bringUp({ nodes, family, name }: NameOption & UpSettings): Promise<number> {
   const running = await attach(name);
   if (running) {
-    console.log(`cluster "${name}" is already up with ${running.nodes.length} nodes`);
+    console.log(`cluster "${name}" is already up with ${running.nodes.length} nodes, family ${running.family}`);
     explainUse(running);
     return 0;
   }
   const progress = progressReporter();
   const interruption = abortOnSignals();
   try {
-    const cluster = await up({ nodes, name, detached: true, progress: progress.line, signal: interruption.signal });
+    const cluster = await up({
+      nodes,
+      family,
+      name,
+      detached: true,
+      progress: progress.line,
+      signal: interruption.signal,
+    });
     progress.line(`cluster "${name}" is up`);
     explainUse(cluster);
     return 0;
@@ -67,14 +81,14 @@ function abortOnSignals(): { signal: AbortSignal; exitCode: () => number } {
 function explainUse(cluster: Cluster): void {
   const command =
     cluster.name === defaultClusterName ? 'npm run cluster --' : `npm run cluster -- --name ${cluster.name}`;
-  const machines = [...cluster.nodes, { name: 'outside', ...cluster.outside.addresses }];
+  const machines = [...cluster.nodes, cluster.outside];
   console.log(`
   export KUBECONFIG=${cluster.kubeconfig}
   ${command} kubectl get pods -A
   ${command} exec node1 ip route
   ${command} down
 
-${machines.map(({ name, ipv4, ipv6 }) => `  ${name.padEnd(8)} ${ipv4.padEnd(12)} ${ipv6}`).join('\n')}
+${machines.map(({ name, addresses }) => `  ${name.padEnd(8)} ${addresses.map((address) => address.padEnd(12)).join(' ')}`.trimEnd()).join('\n')}
   logs     ${cluster.logs}`);
 }
 
@@ -134,6 +148,12 @@ function nodeCount(text: string): number {
   return count;
 }
 
+function familyOption(): Option {
+  return new Option('--family <family>', 'what machines, Pods and Services have addresses of')
+    .choices(Object.keys(networkFamilies))
+    .default('dual' satisfies NetworkFamily);
+}
+
 /** Subcommands take the name before or after their own. */
 function chosen(program: Command, options: Partial<NameOption> = {}): NameOption {
   return { name: options.name ?? program.opts<NameOption>().name };
@@ -158,9 +178,10 @@ function addLifeCycle(program: Command): void {
     .command('up')
     .description('start a cluster that stays until "down"')
     .option('--nodes <count>', 'how many nodes', nodeCount, 2)
+    .addOption(familyOption())
     .option(nameFlag, 'which cluster')
-    .action((options: Partial<NameOption> & { nodes: number }) =>
-      finish(bringUp({ nodes: options.nodes, ...chosen(program, options) })),
+    .action((options: Partial<NameOption> & UpSettings) =>
+      finish(bringUp({ ...options, ...chosen(program, options) })),
     );
   program
     .command('down')

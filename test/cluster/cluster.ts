@@ -6,6 +6,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { NetworkFamily } from './addresses.ts';
 import { ensureBinaries } from './binaries.ts';
 import { cacheDirectory } from './cacheDirectory.ts';
 import { createCluster } from './clusterHandle.ts';
@@ -23,6 +24,8 @@ export type { KubectlResult } from './kubectl.ts';
 export interface UpOptions {
   /** How many nodes; 2 by default. */
   readonly nodes?: number | undefined;
+  /** What machines, Pods and Services have addresses of; both by default. */
+  readonly family?: NetworkFamily | undefined;
   readonly progress?: ((line: string) => void) | undefined;
   /**
    * Archives of further images that every node starts with: unpacked once and cached, where loadImage() does it on each
@@ -45,6 +48,7 @@ export async function up(options: UpOptions = {}): Promise<Cluster> {
   const {
     name = defaultClusterName,
     nodes = defaultNodes,
+    family = 'dual',
     detached = false,
     images = [],
     progress = () => {},
@@ -53,7 +57,7 @@ export async function up(options: UpOptions = {}): Promise<Cluster> {
   checkRequirements();
   return withLock(cacheDirectory('locks', `cluster-${name}`), async () => {
     await clearTheWay(name, progress);
-    const work = constructCluster({ name, nodes, detached, images, progress, signal });
+    const work = constructCluster({ name, nodes, family, detached, images, progress, signal });
     try {
       return await unlessAborted(work, signal);
     } catch (error) {

@@ -3,7 +3,8 @@
  * @module
  */
 import { join } from 'node:path';
-import { apiServerPort, controlPlaneAddress } from './addresses.ts';
+import { apiServerPort, apiServerUrl } from './addresses.ts';
+import type { ClusterNetwork } from './addresses.ts';
 import type { Binaries } from './binaries.ts';
 import type { Certificate } from './certificates.ts';
 import type { ClusterPaths } from './clusterState.ts';
@@ -20,11 +21,11 @@ import { waitFor } from '../support/waitFor.ts';
 
 /** The namespaces are the cluster's own, and so are all ports. */
 const etcdUrls = { clientUrl: 'http://127.0.0.1:2379', peerUrl: 'http://127.0.0.1:2380' };
-const insideUrl = `https://${controlPlaneAddress.ipv4}:${apiServerPort}`;
 const readyTimeoutMs = 90_000;
 
 export interface ControlPlaneContext {
   readonly paths: ClusterPaths;
+  readonly network: ClusterNetwork;
   readonly binaries: Binaries;
 }
 
@@ -35,12 +36,13 @@ export async function startEtcd(context: ControlPlaneContext): Promise<void> {
 
 /** Starts kube-apiserver and waits until it serves. */
 export async function startApiServer(context: ControlPlaneContext): Promise<void> {
-  const { paths, binaries } = context;
+  const { paths, network, binaries } = context;
   const settings = {
     etcdUrl: etcdUrls.clientUrl,
     bindAddress: '::',
-    advertiseAddress: controlPlaneAddress.ipv4,
+    advertiseAddress: network.controlPlane.address,
     port: apiServerPort,
+    serviceRanges: network.serviceRanges,
     keys: existingKeys(paths.keys),
     certificateDirectory: paths.keys,
   };
@@ -61,25 +63,30 @@ export async function stopApiServer(paths: ClusterPaths): Promise<void> {
 
 export async function startControllers(context: ControlPlaneContext): Promise<void> {
   const keys = existingKeys(context.paths.keys);
+  const { podRanges } = context.network;
   const [manager, scheduler] = await together([
     controllerKubeconfig(context, keys, 'kube-controller-manager'),
     controllerKubeconfig(context, keys, 'kube-scheduler'),
   ]);
   await together([
-    startProgram(context, 'kube-controller-manager', controllerManagerArguments({ kubeconfig: manager, keys })),
+    startProgram(
+      context,
+      'kube-controller-manager',
+      controllerManagerArguments({ kubeconfig: manager, podRanges, keys }),
+    ),
     startProgram(context, 'kube-scheduler', schedulerArguments(scheduler)),
   ]);
 }
 
 /** Opens the door from this machine, and writes how to get through it. */
-export async function openToMachine({ paths }: ControlPlaneContext, keys: ControlPlaneKeys): Promise<void> {
+export async function openToMachine({ paths, network }: ControlPlaneContext, keys: ControlPlaneKeys): Promise<void> {
   const enter = enterControlPlane(rootPid(paths));
   const forward = { enter, host: '127.0.0.1', port: apiServerPort, log: join(paths.logs, 'forward.log') };
   const [port, client] = await together([startForward(forward), adminCertificate(keys)]);
   const authority = keys.authority.certificate;
   await together([
     writeKubeconfig(paths.kubeconfig, { server: `https://127.0.0.1:${port}`, authority, client }),
-    writeKubeconfig(paths.insideKubeconfig, { server: insideUrl, authority, client }),
+    writeKubeconfig(paths.insideKubeconfig, { server: apiServerUrl(network), authority, client }),
   ]);
 }
 
@@ -88,13 +95,13 @@ function adminCertificate({ authority }: ControlPlaneKeys): Promise<Certificate>
 }
 
 async function controllerKubeconfig(
-  { paths }: ControlPlaneContext,
+  { paths, network }: ControlPlaneContext,
   { authority }: ControlPlaneKeys,
   name: string,
 ): Promise<string> {
   const client = await authority.issue(name, { commonName: `system:${name}` });
   return writeKubeconfig(join(paths.state, `${name}.kubeconfig`), {
-    server: insideUrl,
+    server: apiServerUrl(network),
     authority: authority.certificate,
     client,
   });

@@ -5,8 +5,8 @@
 import { execa } from 'execa';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { apiServerPort, controlPlaneAddress, outsideAddress } from './addresses.ts';
-import type { DualStackAddress, NodeAddress } from './addresses.ts';
+import { apiServerPort, apiServerUrl } from './addresses.ts';
+import type { ClusterNetwork, MachineAddress, NodeAddress, NetworkFamily } from './addresses.ts';
 import type { Binaries } from './binaries.ts';
 import { startApiServer, stopApiServer } from './clusterControlPlane.ts';
 import { clusterPaths, tearDown } from './clusterState.ts';
@@ -32,18 +32,18 @@ export interface ExecResult {
 
 export type Exec = (argv: readonly string[], options?: ExecOptions) => Promise<ExecResult>;
 
-export interface ClusterNode extends DualStackAddress {
-  readonly name: string;
-  /** IPv4 first. */
-  readonly podCIDRs: string[];
-  /** A process of this machine that all of the node's namespaces belong to. */
+interface Machine extends MachineAddress {
+  /** A process of this machine that all of its namespaces belong to. */
   readonly pid: number;
-  /** Runs a program in the node's namespaces; does not throw when it fails. */
+  /** Runs a program in its namespaces; does not throw when it fails. */
   readonly exec: Exec;
 }
 
+export interface ClusterNode extends Machine, NodeAddress {}
+
 export interface Cluster {
   readonly name: string;
+  readonly family: NetworkFamily;
   /** Path of an administrator's kubeconfig, for this machine. */
   readonly kubeconfig: string;
   /** The same for programs in a node: it names the API server's own address. */
@@ -52,7 +52,7 @@ export interface Cluster {
   readonly apiServer: { readonly host: string; readonly port: number; readonly url: string };
   readonly nodes: readonly ClusterNode[];
   /** A client outside of the cluster: reaches the nodes, has no routes to pods and Services. */
-  readonly outside: { readonly exec: Exec; readonly addresses: DualStackAddress; readonly pid: number };
+  readonly outside: Machine;
   /** Does not throw when kubectl fails: look at `exitCode`. */
   readonly kubectl: Kubectl;
   /** Directory with one log file for each program of the cluster. */
@@ -67,35 +67,34 @@ export interface Cluster {
 
 export function createCluster(state: ClusterState, binaries: Binaries): Cluster {
   const paths = clusterPaths(state.name);
-  const nodes = state.nodes.map((node) => clusterNode(node, paths));
-  const outsidePid = recordedPid(paths, outsideAddress.name);
-  const { ipv4, ipv6 } = outsideAddress;
+  const { network } = state;
+  const nodes = network.nodes.map((node) => ({ ...node, ...machine(paths, node, runOnNode) }));
   return {
     name: state.name,
+    family: network.family,
     kubeconfig: paths.kubeconfig,
     insideKubeconfig: paths.insideKubeconfig,
-    apiServer: apiServerAddress(),
+    apiServer: apiServerAddress(network),
     nodes,
-    outside: { exec: execWith(enterNetwork(outsidePid)), addresses: { ipv4, ipv6 }, pid: outsidePid },
+    outside: machine(paths, network.outside, enterNetwork),
     kubectl: kubectlFor([binaries.kubectl], paths.kubeconfig, join(paths.state, 'kubectl-cache')),
     logs: paths.logs,
     loadImage: async (archive) => {
       await Promise.all(nodes.map(({ pid }) => importImage(binaries.ctr, pid, archive)));
     },
     stopApiServer: () => stopApiServer(paths),
-    startApiServer: () => startApiServer({ paths, binaries }),
+    startApiServer: () => startApiServer({ paths, network, binaries }),
     down: () => tearDown(state.name),
   };
 }
 
-function clusterNode({ name, ipv4, ipv6, podCIDRs }: NodeAddress, paths: ClusterPaths): ClusterNode {
-  const pid = recordedPid(paths, name);
-  return { name, ipv4, ipv6, podCIDRs: [...podCIDRs], pid, exec: execWith(runOnNode(pid)) };
+function machine(paths: ClusterPaths, address: MachineAddress, enter: (pid: number) => string[]): Machine {
+  const pid = recordedPid(paths, address.name);
+  return { ...address, pid, exec: execWith(enter(pid)) };
 }
 
-function apiServerAddress(): Cluster['apiServer'] {
-  const host = controlPlaneAddress.ipv4;
-  return { host, port: apiServerPort, url: `https://${host}:${apiServerPort}` };
+function apiServerAddress(network: ClusterNetwork): Cluster['apiServer'] {
+  return { host: network.controlPlane.address, port: apiServerPort, url: apiServerUrl(network) };
 }
 
 function execWith(enter: readonly string[]): Exec {

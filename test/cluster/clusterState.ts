@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { NodeAddress } from './addresses.ts';
+import type { ClusterNetwork } from './addresses.ts';
 import { cacheDirectory } from './cacheDirectory.ts';
 import { removeControlGroup } from './cgroups.ts';
 import { isAlive, killRecorded, readRecord } from './recordedProcess.ts';
@@ -33,7 +33,7 @@ export interface ClusterState {
   readonly name: string;
   /** The process that the cluster ends with; none when it stays until it is taken down. */
   readonly owner?: RecordedProcess;
-  readonly nodes: readonly NodeAddress[];
+  readonly network: ClusterNetwork;
   /** Set when everything serves. */
   readonly isReady: boolean;
 }
@@ -66,7 +66,7 @@ export async function createState(state: ClusterState): Promise<ClusterPaths> {
     paths.keys,
     paths.logs,
     dirname(paths.record('any')),
-    ...state.nodes.map(({ name }) => paths.node(name)),
+    ...state.network.nodes.map(({ name }) => paths.node(name)),
   ];
   await Promise.all(directories.map((directory) => mkdir(directory, { recursive: true })));
   writeState(state);

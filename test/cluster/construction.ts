@@ -8,8 +8,8 @@
  * @module
  */
 import { join } from 'node:path';
-import { controlPlaneAddress, nodeAddresses, outsideAddress } from './addresses.ts';
-import type { NodeAddress } from './addresses.ts';
+import { clusterNetwork } from './addresses.ts';
+import type { ClusterNetwork, NetworkFamily, NodeAddress } from './addresses.ts';
 import { ensureBinaries } from './binaries.ts';
 import type { Binaries } from './binaries.ts';
 import { createCluster } from './clusterHandle.ts';
@@ -36,6 +36,7 @@ import { together, unlessAborted } from './together.ts';
 export interface ConstructionOptions {
   readonly name: string;
   readonly nodes: number;
+  readonly family: NetworkFamily;
   readonly detached: boolean;
   readonly progress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -43,7 +44,7 @@ export interface ConstructionOptions {
 }
 
 interface Site {
-  readonly state: ClusterState;
+  readonly network: ClusterNetwork;
   readonly paths: ClusterPaths;
   readonly binaries: Binaries;
   readonly imageStore: string;
@@ -64,9 +65,10 @@ const readyTimeout = '120s';
 export async function constructCluster(options: ConstructionOptions): Promise<Cluster> {
   const { name, detached } = options;
   const owner = detached ? {} : { owner: ownRecord() };
-  const state: ClusterState = { name, nodes: nodeAddresses(options.nodes), isReady: false, ...owner };
+  const network = clusterNetwork(options.nodes, options.family);
+  const state: ClusterState = { name, network, isReady: false, ...owner };
   const site = await prepareSite(state, options);
-  const nodes = await startMachines(site, {
+  const nodes = await startMachines(site, name, {
     paths: site.paths,
     pause: await pauseProgram(),
     diesWithParent: !detached,
@@ -82,11 +84,12 @@ export async function constructCluster(options: ConstructionOptions): Promise<Cl
 
 async function prepareSite(state: ClusterState, { progress, signal, images }: ConstructionOptions): Promise<Site> {
   const paths = await createState(state);
-  const serverAddresses = [controlPlaneAddress.ipv4, controlPlaneAddress.ipv6, '127.0.0.1', '::1'];
+  const { network } = state;
+  const serverAddresses = [...network.controlPlane.addresses, ...network.apiServerService, '127.0.0.1', '::1'];
   // What is being built for the cache may go on until this process ends; it is no part of the cluster.
   const programs = unlessAborted(preparePrograms(progress, images), signal);
   const [prepared, keys] = await together([programs, createKeys(paths.keys, serverAddresses)]);
-  return { state, paths, ...prepared, keys, progress, signal };
+  return { network, paths, ...prepared, keys, progress, signal };
 }
 
 /** Made once and cached: the programs, and the images as every node's containerd starts with them. */
@@ -102,49 +105,49 @@ async function preparePrograms(
 }
 
 /** All namespaces, and the wires between them. */
-async function startMachines(site: Site, holders: HolderOptions): Promise<NodeSite[]> {
-  const { state, progress } = site;
-  progress(
-    `making namespaces for the control plane, ${state.nodes.map(({ name }) => name).join(', ')} and a client outside`,
-  );
-  const machines = [controlPlaneMachine, ...state.nodes, outsideAddress];
-  const settings = state.nodes.map((node): NodeSettings => ({ ...site, cluster: state.name, node, machines }));
+async function startMachines(site: Site, cluster: string, holders: HolderOptions): Promise<NodeSite[]> {
+  const { network, progress } = site;
+  const names = network.nodes.map(({ name }) => name);
+  progress(`making namespaces for the control plane, ${names.join(', ')} and a client outside`);
+  const settings = network.nodes.map((node): NodeSettings => ({ ...site, cluster, node }));
   const [root] = await together([startRoot(holders), ...settings.map(prepareNode)]);
   const [outside, ...nodePids] = await together([
     startOutside(root, holders),
-    ...state.nodes.map(({ name }) => startNodeNamespaces(root, name, holders)),
+    ...names.map((name) => startNodeNamespaces(root, name, holders)),
   ]);
   const nodes = settings.map((node, index): NodeSite => ({
     settings: node,
     address: node.node,
     pid: nodePids[index] ?? 0,
   }));
-  await connect(root, outside, nodes);
+  await connect(network, root, outside, nodes);
   return nodes;
 }
 
-const controlPlaneMachine = { name: 'control-plane', ...controlPlaneAddress };
-
-async function connect(root: number, outside: number, nodes: readonly NodeSite[]): Promise<void> {
-  const addresses = nodes.map(({ address }) => address);
+async function connect(
+  network: ClusterNetwork,
+  root: number,
+  outside: number,
+  nodes: readonly NodeSite[],
+): Promise<void> {
   const machines = [
-    { name: outsideAddress.name, pid: outside },
+    { name: network.outside.name, pid: outside },
     ...nodes.map(({ address, pid }) => ({ name: address.name, pid })),
   ];
-  await applyWiring(root, controlPlaneWiring(machines, addresses));
+  await applyWiring(root, controlPlaneWiring(machines, network));
   await together([
-    applyWiring(outside, outsideWiring(outsideAddress)),
-    ...nodes.map(({ address, pid }) => applyWiring(pid, nodeWiring(address, addresses))),
+    applyWiring(outside, outsideWiring(network.outside)),
+    ...nodes.map(({ address, pid }) => applyWiring(pid, nodeWiring(address, network))),
   ]);
 }
 
 async function startControlPlane(site: Site): Promise<void> {
-  const { keys, progress, state } = site;
+  const { keys, progress, network } = site;
   progress('starting etcd and kube-apiserver');
   await together([startEtcd(site), openToMachine(site, keys)]);
   await startApiServer(site);
   progress('kube-apiserver is ready; starting the controllers');
-  await together([startControllers(site), create(adminKubectl(site), clusterManifests(state.nodes))]);
+  await together([startControllers(site), create(adminKubectl(site), clusterManifests(network))]);
 }
 
 async function startRuntimes({ progress }: Site, nodes: readonly NodeSite[]): Promise<void> {

@@ -4,10 +4,6 @@
  */
 import type { Authority, Certificate, ServiceAccountKey } from './certificates.ts';
 
-/** Wide enough for the ClusterIPs that the documents on kube-proxy use as examples. */
-export const serviceRanges = ['10.96.0.0/12', 'fd00:10:96::/112'] as const;
-export const podRanges = ['10.244.0.0/16', 'fd00:10:244::/48'] as const;
-
 /** Names of the API server in its certificate, besides its addresses. */
 export const apiServerNames = [
   'localhost',
@@ -16,8 +12,6 @@ export const apiServerNames = [
   'kubernetes.default.svc',
   'kubernetes.default.svc.cluster.local',
 ];
-/** The first address of each Service range is the API server's own ClusterIP. */
-export const apiServerServiceAddresses = ['10.96.0.1', 'fd00:10:96::1'];
 
 export interface ControlPlaneKeys {
   readonly authority: Authority;
@@ -52,6 +46,7 @@ export interface ApiServerSettings {
   readonly bindAddress: string;
   readonly advertiseAddress: string;
   readonly port: number;
+  readonly serviceRanges: readonly string[];
   readonly keys: ControlPlaneKeys;
   /** For what it writes by itself. */
   readonly certificateDirectory: string;
@@ -76,7 +71,7 @@ export function apiServerArguments(settings: ApiServerSettings): string[] {
     `--service-account-key-file=${serviceAccount.publicKey}`,
     `--service-account-signing-key-file=${serviceAccount.privateKey}`,
     '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
-    `--service-cluster-ip-range=${serviceRanges.join(',')}`,
+    `--service-cluster-ip-range=${settings.serviceRanges.join(',')}`,
     '--authorization-mode=Node,RBAC',
     '--enable-admission-plugins=NodeRestriction',
     '--enable-aggregator-routing=true',
@@ -88,6 +83,7 @@ export function apiServerArguments(settings: ApiServerSettings): string[] {
 
 export interface ControllerSettings {
   readonly kubeconfig: string;
+  readonly podRanges: readonly string[];
   readonly keys: ControlPlaneKeys;
 }
 
@@ -95,7 +91,7 @@ export interface ControllerSettings {
 const requestRate = ['--kube-api-qps=500', '--kube-api-burst=1000'];
 
 /** Periods are left at their defaults; there is nobody to elect a leader against. */
-export function controllerManagerArguments({ kubeconfig, keys }: ControllerSettings): string[] {
+export function controllerManagerArguments({ kubeconfig, podRanges, keys }: ControllerSettings): string[] {
   return [
     `--kubeconfig=${kubeconfig}`,
     `--authentication-kubeconfig=${kubeconfig}`,

@@ -6,7 +6,7 @@ import {
   existingAuthority,
   serviceAccountKey,
 } from './certificates.ts';
-import { apiServerNames, apiServerServiceAddresses } from './controlPlane.ts';
+import { apiServerNames } from './controlPlane.ts';
 import type { ControlPlaneKeys } from './controlPlane.ts';
 
 const serverFile = 'apiserver';
@@ -18,7 +18,7 @@ export async function createKeys(directory: string, addresses: readonly string[]
   const authority = await createAuthority(directory);
   const serverRequest = {
     commonName: 'kube-apiserver',
-    addresses: [...addresses, ...apiServerServiceAddresses],
+    addresses,
     names: apiServerNames,
   };
   const kubeletClientRequest = { commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] };

@@ -2,8 +2,8 @@
  * What the API server holds when the cluster is up: its nodes and its DNS. Pure.
  * @module
  */
-import { apiServerPort, controlPlaneAddress, dnsServiceAddress } from './addresses.ts';
-import type { NodeAddress } from './addresses.ts';
+import { apiServerPort } from './addresses.ts';
+import type { ClusterNetwork, NodeAddress } from './addresses.ts';
 import { imageTags } from './imageTags.ts';
 
 type Manifest = Record<string, unknown>;
@@ -25,8 +25,9 @@ const corefile = `.:53 {
 `;
 
 /** One list for one `kubectl create`. */
-export function clusterManifests(nodes: readonly NodeAddress[]): string {
-  const items = [...nodes.map(nodeManifest), ...dnsAccess(), dnsConfiguration(), dnsDeployment(), dnsService()];
+export function clusterManifests(network: ClusterNetwork): string {
+  const dns = [...dnsAccess(), dnsConfiguration(), dnsDeployment(network), dnsService(network)];
+  const items = [...network.nodes.map(nodeManifest), ...dns];
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
 }
 
@@ -69,8 +70,8 @@ function dnsConfiguration(): Manifest {
   };
 }
 
-function dnsDeployment(): Manifest {
-  const template = { metadata: { labels: dnsLabels }, spec: dnsPod() };
+function dnsDeployment(network: ClusterNetwork): Manifest {
+  const template = { metadata: { labels: dnsLabels }, spec: dnsPod(network) };
   const spec = { replicas: 1, selector: { matchLabels: dnsLabels }, template };
   return {
     apiVersion: 'apps/v1',
@@ -81,9 +82,9 @@ function dnsDeployment(): Manifest {
 }
 
 /** Reaches the API server by its own address: no Service works until the proxy under test runs. */
-function dnsPod(): Manifest {
+function dnsPod({ controlPlane }: ClusterNetwork): Manifest {
   const env = [
-    { name: 'KUBERNETES_SERVICE_HOST', value: controlPlaneAddress.ipv4 },
+    { name: 'KUBERNETES_SERVICE_HOST', value: controlPlane.address },
     { name: 'KUBERNETES_SERVICE_PORT', value: String(apiServerPort) },
   ];
   const container = {
@@ -109,12 +110,12 @@ function dnsPod(): Manifest {
   };
 }
 
-function dnsService(): Manifest {
+function dnsService({ dnsService: clusterIPs }: ClusterNetwork): Manifest {
   const ports = [
     { name: 'dns', port: 53, protocol: 'UDP' },
     { name: 'dns-tcp', port: 53, protocol: 'TCP' },
   ];
-  const clusterIPs = [dnsServiceAddress.ipv4, dnsServiceAddress.ipv6];
-  const spec = { selector: dnsLabels, clusterIP: clusterIPs[0], clusterIPs, ipFamilyPolicy: 'RequireDualStack', ports };
+  const ipFamilyPolicy = clusterIPs.length > 1 ? 'RequireDualStack' : 'SingleStack';
+  const spec = { selector: dnsLabels, clusterIP: clusterIPs[0], clusterIPs, ipFamilyPolicy, ports };
   return { apiVersion: 'v1', kind: 'Service', metadata: { name: 'kube-dns', namespace, labels: dnsLabels }, spec };
 }

@@ -3,8 +3,9 @@
  * machine's. Pure: batches for `ip -batch`, and sysctls, in the order to apply them.
  * @module
  */
-import { controlPlaneAddress, machinePrefixLengths } from './addresses.ts';
-import type { DualStackAddress, MachineAddress, NodeAddress } from './addresses.ts';
+import { familyOf } from '../../src/model/ipFamily.ts';
+import { machinePrefixLengths } from './addresses.ts';
+import type { ClusterNetwork, MachineAddress, NodeAddress } from './addresses.ts';
 
 export const bridge = 'br0';
 /** Every machine's only interface to the others. */
@@ -32,29 +33,21 @@ export interface Cable {
   readonly pid: number;
 }
 
-export function controlPlaneWiring(machines: readonly Cable[], nodes: readonly NodeAddress[]): Wiring {
+export function controlPlaneWiring(machines: readonly Cable[], { controlPlane, nodes }: ClusterNetwork): Wiring {
   const cables = machines.flatMap(({ name, pid }) => [
     `link add ${name} type veth peer name ${uplink} netns ${pid}`,
     `link set ${name} master ${bridge} up`,
   ]);
-  const links = [
-    'link set lo up',
-    `link add ${bridge} type bridge`,
-    ...addressLines(controlPlaneAddress, bridge),
-    ...cables,
-  ];
+  const links = ['link set lo up', `link add ${bridge} type bridge`, ...addressLines(controlPlane, bridge), ...cables];
   return { links: [...links, ...nodes.flatMap(podRouteLines)], sysctls: routerSysctls };
 }
 
 /**
  * A node forwards for its pods, knows where each other node's pods are, and leaves the rest to the bridge's machine.
  */
-export function nodeWiring(self: NodeAddress, nodes: readonly NodeAddress[]): Wiring {
+export function nodeWiring(self: NodeAddress, { controlPlane, nodes }: ClusterNetwork): Wiring {
   const others = nodes.filter(({ name }) => name !== self.name);
-  const defaults = [
-    `route add default via ${controlPlaneAddress.ipv4}`,
-    `route add default via ${controlPlaneAddress.ipv6}`,
-  ];
+  const defaults = controlPlane.addresses.map((address) => `route add default via ${address}`);
   return { links: [...machineLines(self), ...defaults, ...others.flatMap(podRouteLines)], sysctls: routerSysctls };
 }
 
@@ -68,14 +61,15 @@ function machineLines(self: MachineAddress): string[] {
 }
 
 /** `nodad`: an IPv6 address that is still being checked for duplicates cannot be listened on. */
-function addressLines({ ipv4, ipv6 }: DualStackAddress, device: string): string[] {
-  return [
-    `addr add ${ipv4}/${machinePrefixLengths.ipv4} dev ${device}`,
-    `addr add ${ipv6}/${machinePrefixLengths.ipv6} dev ${device} nodad`,
-    `link set ${device} up`,
-  ];
+function addressLines({ addresses }: MachineAddress, device: string): string[] {
+  const lines = addresses.map((address) => {
+    const family = familyOf(address);
+    const check = family === 'ipv6' ? ' nodad' : '';
+    return `addr add ${address}/${machinePrefixLengths[family]} dev ${device}${check}`;
+  });
+  return [...lines, `link set ${device} up`];
 }
 
-function podRouteLines({ podCIDRs, ipv4, ipv6 }: NodeAddress): string[] {
-  return [`route add ${podCIDRs[0]} via ${ipv4}`, `route add ${podCIDRs[1]} via ${ipv6}`];
+function podRouteLines({ podCIDRs, addresses }: NodeAddress): string[] {
+  return podCIDRs.map((podCIDR, index) => `route add ${podCIDR} via ${addresses[index]}`);
 }

@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
-import { apiServerPort, controlPlaneAddress } from './addresses.ts';
-import type { MachineAddress, NodeAddress } from './addresses.ts';
+import { apiServerUrl, primaryOf } from './addresses.ts';
+import type { ClusterNetwork, NodeAddress } from './addresses.ts';
 import type { Binaries } from './binaries.ts';
 import { createControlGroup } from './cgroups.ts';
 import { clusterControlGroup } from './clusterState.ts';
@@ -28,14 +28,14 @@ export interface NodeSettings {
   readonly binaries: Binaries;
   readonly keys: ControlPlaneKeys;
   readonly node: NodeAddress;
-  readonly machines: readonly MachineAddress[];
+  readonly network: ClusterNetwork;
   /** A containerd's data with images in it, from imageStore(). */
   readonly imageStore: string;
 }
 
 /** Writes all that the node's programs read; before its namespaces are made, which show these files to it. */
 export async function prepareNode(settings: NodeSettings): Promise<void> {
-  const { node, paths, keys } = settings;
+  const { node, network, paths, keys } = settings;
   const directory = paths.node(node.name);
   const cni = join(directory, 'cni');
   await mkdir(cni, { recursive: true });
@@ -45,7 +45,7 @@ export async function prepareNode(settings: NodeSettings): Promise<void> {
       join(directory, 'containerd.toml'),
       containerdConfiguration({ pauseImage: imageTags.pause, cniDirectory: cni }),
     ),
-    writeFile(join(directory, 'hosts'), hostsFile(settings.machines)),
+    writeFile(join(directory, 'hosts'), hostsFile([network.controlPlane, ...network.nodes, network.outside])),
     writeFile(join(directory, 'resolv.conf'), ''),
     copyFile(keys.authority.certificate, join(directory, 'ca.crt')),
     writeKubeletFiles(settings),
@@ -55,17 +55,16 @@ export async function prepareNode(settings: NodeSettings): Promise<void> {
 }
 
 async function writeKubeletFiles(settings: NodeSettings): Promise<void> {
-  const { node, paths, keys } = settings;
+  const { node, network, paths, keys } = settings;
   const directory = paths.node(node.name);
   const client = await keys.authority.issue(`kubelet-${node.name}`, {
     commonName: `system:node:${node.name}`,
     organizations: ['system:nodes'],
-    addresses: [node.ipv4, node.ipv6],
+    addresses: node.addresses,
     names: [node.name],
   });
-  const server = `https://${controlPlaneAddress.ipv4}:${apiServerPort}`;
   await writeKubeconfig(join(directory, 'kubelet.kubeconfig'), {
-    server,
+    server: apiServerUrl(network),
     authority: keys.authority.certificate,
     client,
   });
@@ -74,6 +73,7 @@ async function writeKubeletFiles(settings: NodeSettings): Promise<void> {
     ...client,
     cgroupRoot: `/${controlGroup(settings)}`,
     resolvConf: join(directory, 'resolv.conf'),
+    clusterDNS: primaryOf(network.dnsService),
   });
   await writeFile(join(directory, 'kubelet.yaml'), configuration);
 }
@@ -105,7 +105,7 @@ export async function startKubelet({ node, paths, binaries }: NodeSettings, node
     `--config=${join(directory, 'kubelet.yaml')}`,
     `--kubeconfig=${join(directory, 'kubelet.kubeconfig')}`,
     `--hostname-override=${node.name}`,
-    `--node-ip=${node.ipv4},${node.ipv6}`,
+    `--node-ip=${node.addresses.join(',')}`,
   ];
   return startDaemon({
     name: 'kubelet',

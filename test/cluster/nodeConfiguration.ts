@@ -3,7 +3,7 @@
  * @module
  */
 import { stringify } from 'yaml';
-import { dnsServiceAddress } from './addresses.ts';
+import { familyOf } from '../../src/model/ipFamily.ts';
 import type { MachineAddress, NodeAddress } from './addresses.ts';
 import { cniPluginDirectories } from './requirements.ts';
 
@@ -72,13 +72,15 @@ address = '${socket}.ttrpc'
 `;
 }
 
+const everywhere = { ipv4: '0.0.0.0/0', ipv6: '::/0' } as const;
+
 /** Pods are routed, never masqueraded: what rewrites addresses in this cluster is the proxy under test. */
 export function cniConfiguration({ podCIDRs }: NodeAddress): string {
   const ipam = {
     type: 'host-local',
     dataDir: '/run/cni-ipam',
     ranges: podCIDRs.map((subnet) => [{ subnet }]),
-    routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
+    routes: podCIDRs.map((subnet) => ({ dst: everywhere[familyOf(subnet)] })),
   };
   const plugins = [
     ...withoutDuplicateDetection,
@@ -103,10 +105,13 @@ export interface KubeletSettings {
   readonly key: string;
   readonly cgroupRoot: string;
   readonly resolvConf: string;
+  /** Address of the DNS Service. */
+  readonly clusterDNS: string;
 }
 
 /** Close to the defaults, except for what protects a disk that is not the cluster's own. */
-export function kubeletConfiguration({ authority, certificate, key, cgroupRoot, resolvConf }: KubeletSettings): string {
+export function kubeletConfiguration(settings: KubeletSettings): string {
+  const { authority, certificate, key, cgroupRoot, resolvConf, clusterDNS } = settings;
   return stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -119,7 +124,7 @@ export function kubeletConfiguration({ authority, certificate, key, cgroupRoot, 
     cgroupRoot,
     failCgroupV1: false,
     failSwapOn: false,
-    clusterDNS: [dnsServiceAddress.ipv4],
+    clusterDNS: [clusterDNS],
     clusterDomain: 'cluster.local',
     resolvConf,
     evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
@@ -130,7 +135,7 @@ export function kubeletConfiguration({ authority, certificate, key, cgroupRoot, 
 }
 
 export function hostsFile(machines: readonly MachineAddress[]): string {
-  const lines = machines.flatMap(({ name, ipv4, ipv6 }) => [`${ipv4}\t${name}`, `${ipv6}\t${name}`]);
+  const lines = machines.flatMap(({ name, addresses }) => addresses.map((address) => `${address}\t${name}`));
   return ['127.0.0.1\tlocalhost', '::1\tlocalhost', ...lines, ''].join('\n');
 }
 

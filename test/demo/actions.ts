@@ -42,7 +42,7 @@ export const rolledOut = (...workload: readonly string[]): Step =>
 
 export const redisChain = 'KUBE-SVC-FWZO4IPCTY5IWGE6';
 export const redisCli = (...words: readonly string[]): Action =>
-  outside((scene) => ['redis-cli', '-h', node(scene, 0).ipv4, '-p', '31269', ...words]);
+  outside((scene) => ['redis-cli', '-h', node(scene, 0).address, '-p', '31269', ...words]);
 export const manyRequests = (host: string, count: number): readonly string[] => [
   'curl',
   '-s',
@@ -53,7 +53,7 @@ export const manyRequests = (host: string, count: number): readonly string[] => 
   'Connection: close',
   `http://${host}/?[1-${count}]`,
 ];
-export const myappRequests = outside((scene) => manyRequests(`${node(scene, 0).ipv4}:30080`, 60));
+export const myappRequests = outside((scene) => manyRequests(`${node(scene, 0).address}:30080`, 60));
 /** The lines of the node's nat table that hold a text, as an administrator looks for them. */
 export const natLinesWith = (text: string): Action => onNode(['sh', '-c', `iptables-save -t nat | grep -- '${text}'`]);
 export const endpointAddresses = (service: string, namespace: string): Action =>

@@ -3,6 +3,7 @@
  *
  * The test of the whole product runs the same steps as assertions (test/e2e).
  */
+import { addressIn } from '../cluster/addresses.ts';
 import { liveChanges, outage } from './changes.ts';
 import {
   type Chapter,
@@ -90,14 +91,14 @@ const nginx: Chapter = {
     rolledOut('deployment/nginx'),
     served(
       'From outside, through the NodePort',
-      outside((scene) => manyRequests(`${node(scene, 0).ipv4}:32110`, 300)),
+      outside((scene) => manyRequests(`${node(scene, 0).address}:32110`, 300)),
       evenSpread(3),
     ),
     served('From the node, through the cluster IP', onNode(manyRequests(nginxVIP, 300)), evenSpread(3)),
     served('From a pod, through the cluster IP', inClientPod(manyRequests(nginxVIP, 300)), evenSpread(3)),
     served(
       'From outside through IPv6 as well',
-      outside((scene) => manyRequests(`[${node(scene, 0).ipv6}]:32111`, 60)),
+      outside((scene) => manyRequests(`[${addressIn('ipv6', node(scene, 0))}]:32111`, 60)),
       evenSpread(3),
     ),
   ],

@@ -68,3 +68,14 @@ export function tableBelow(page: string, heading: string): string[][] {
 export function codeIn(text: string): string[] {
   return [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
 }
+
+/** The blocks of code in a language below a heading, up to the next heading of any level. */
+export function codeBelow(page: string, heading: string, language: string): string[] {
+  const [, below = ''] = `\n${readFileSync(page, 'utf8')}`.split(`\n${heading}\n`);
+  const blocks = [...below.matchAll(/^## .*$|^```(\w+)\n([^]*?)^```$/gm)];
+  const next = blocks.findIndex(([text]) => text.startsWith('## '));
+  return blocks
+    .slice(0, next < 0 ? undefined : next)
+    .filter(([, of]) => of === language)
+    .map(([, , code = '']) => code);
+}

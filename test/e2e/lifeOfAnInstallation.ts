@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
+import type { IPFamily } from '../../src/model/ipFamily.ts';
 import { cachedPath } from '../cluster/binaryCatalog.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { buildImage } from '../cluster/images.ts';
@@ -143,8 +144,15 @@ export class Administrator {
     });
   }
 
-  /** With the directory of an overlay that has this cluster's address, moves nodes by label and is measured. */
-  async withOverlay<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  /** Installs the product with these components and a ProxyConfig for every node; waits for the operator alone. */
+  async install(components: readonly string[]): Promise<void> {
+    await this.withOverlay(components, (directory) => this.kubectl('apply', '-k', directory));
+    await this.apply('test/demo/manifests/proxyconfig.yaml');
+    await this.rolledOut('proxyconfig-system', 'deployment/proxyconfig-operator');
+  }
+
+  /** With the directory of an overlay that has this cluster's address and these components. */
+  async withOverlay<T>(components: readonly string[], use: (directory: string) => Promise<T>): Promise<T> {
     const directory = await mkdtemp(join(tmpdir(), 'proxyconfig-overlay-'));
     const { host, port } = this.#cluster.apiServer;
     const literals = [`KUBERNETES_SERVICE_HOST=${host}`, `KUBERNETES_SERVICE_PORT=${port}`];
@@ -152,7 +160,7 @@ export class Administrator {
       apiVersion: 'kustomize.config.k8s.io/v1beta1',
       kind: 'Kustomization',
       resources: [relative(directory, repository)],
-      components: ['replace-kube-proxy', 'prometheus'].map((name) => relative(directory, component(name))),
+      components: components.map((name) => relative(directory, component(name))),
       configMapGenerator: [
         { name: 'proxyconfig-api-server', namespace: 'proxyconfig-system', behavior: 'merge', literals },
       ],
@@ -190,6 +198,13 @@ export class Administrator {
     const output = await this.kubectl('logs', pod);
     await this.kubectl('delete', 'pod', pod, '--now');
     return output;
+  }
+
+  /** Adds rules, in save format, to those of the node. */
+  async restore(family: IPFamily, rules: string): Promise<void> {
+    const program = family === 'ipv6' ? 'ip6tables-restore' : 'iptables-restore';
+    const { exitCode, stderr } = await this.node.exec([program, '--noflush'], { input: rules });
+    if (exitCode !== 0) throw new Error(stderr);
   }
 
   /** Every rule and chain of the node, without what counts packets. */

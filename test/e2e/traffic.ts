@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from '../cluster/cluster.ts';
 
 export interface Counts {
@@ -21,6 +22,8 @@ export interface Counts {
 export interface Traffic {
   /** Since its start. */
   counts(): Promise<Counts>;
+  /** The same, as soon as so many were answered since the last of these calls, or any failed. */
+  furtherCounts(answers: number): Promise<Counts>;
   stop(): Promise<void>;
 }
 
@@ -39,12 +42,23 @@ export function startTraffic(cluster: Pick<Cluster, 'outside'>, url: string): Tr
   );
   const ended = once(program, 'close');
   const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
+  const counts = async (): Promise<Counts> => {
+    program.stdin.write('\n');
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error('the traffic has ended by itself');
+    return JSON.parse(value) as Counts;
+  };
+  let answeredSoFar = 0;
   return {
-    counts: async () => {
-      program.stdin.write('\n');
-      const { value, done } = await lines.next();
-      if (done === true) throw new Error('the traffic has ended by itself');
-      return JSON.parse(value) as Counts;
+    counts,
+    furtherCounts: async (answers) => {
+      let now = await counts();
+      while (now.answered < answeredSoFar + answers && now.failed === 0) {
+        await pause(100);
+        now = await counts();
+      }
+      answeredSoFar = now.answered;
+      return now;
     },
     stop: async () => {
       program.stdin.end();

@@ -9,7 +9,16 @@ import { spawnSync } from 'node:child_process';
 import { missingBinaries } from '../cluster/binaries.ts';
 
 /** Programs of the machine by name, `root`, or what is built here: actionlint, all programs of the local cluster. */
-export type Requirement = 'root' | 'cluster' | 'actionlint' | 'debian' | 'iptables' | 'netns' | 'uml' | 'faketime';
+export type Requirement =
+  | 'root'
+  | 'cluster'
+  | 'actionlint'
+  | 'debian'
+  | 'iptables'
+  | 'netns'
+  | 'uml'
+  | 'faketime'
+  | 'systemd-analyze';
 
 const found = new Map<Requirement, string | undefined>();
 
@@ -32,6 +41,8 @@ const reasons: Record<Requirement, () => string | undefined> = {
       : 'needs root or unprivileged user namespaces',
   debian: () => (succeeds('apt-get', ['--version']) ? undefined : "needs Debian's apt-get"),
   faketime: () => (succeeds('faketime', ['--version']) ? undefined : 'needs the Debian package faketime'),
+  'systemd-analyze': () =>
+    succeeds('systemd-analyze', ['--version']) ? undefined : 'needs the Debian package systemd',
   uml: () => (succeeds('linux.uml', ['--version']) ? undefined : 'needs the Debian package user-mode-linux'),
 };
 

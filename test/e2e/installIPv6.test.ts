@@ -1,0 +1,4 @@
+/** Without IPv4 but 127.0.0.1: control plane, kubelets, Pods, Services, probes and metrics. */
+import { describeInstallation } from './installation.ts';
+
+describeInstallation('ipv6');
