@@ -31,7 +31,11 @@ const item = (resourceVersion: number, spec: string, name: string): Item => ({
 const seen =
   (resourceVersion: number, spec: string, name = 'a'): Step =>
   (known) =>
-    known.observe({ name, resourceVersion: String(resourceVersion), object: item(resourceVersion, spec, name) });
+    known.observe({
+      name,
+      resourceVersion: String(resourceVersion),
+      record: known.decode(item(resourceVersion, spec, name)),
+    });
 
 /** The watch says that an object is deleted; of that it brings no resourceVersion. */
 const gone =

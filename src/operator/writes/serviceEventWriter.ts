@@ -9,7 +9,7 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import { createWorkQueue } from '../../kube/workQueue.ts';
 import type { Logger } from '../../observability/logger.ts';
-import { decodeExternalIPs, ServicesWithExternalIPs } from '../events/externalIPs.ts';
+import { ServicesWithExternalIPs, type ServiceWithExternalIPs } from '../events/externalIPs.ts';
 import { quarantineNotes } from '../events/quarantine.ts';
 import type { KnownObjects } from '../watch/knownObjects.ts';
 import { eventOn, DueServiceEvents, type ServiceNote } from '../events/serviceEvents.ts';
@@ -38,9 +38,9 @@ export class ServiceEventWriter {
     this.#options = options;
   }
 
-  /** `service`: as the API server gives it; undefined when it is deleted. Returns whether that is a change. */
-  observe(uid: string, service: unknown): boolean {
-    return this.#externalIPs.observe(uid, service === undefined ? undefined : decodeExternalIPs(service));
+  /** `service`: undefined when it is deleted, or has no external IPs any more. Returns whether that is a change. */
+  observe(uid: string, service: ServiceWithExternalIPs | undefined): boolean {
+    return this.#externalIPs.observe(uid, service);
   }
 
   /**
