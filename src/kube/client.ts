@@ -10,6 +10,7 @@ import { createConnectionPool } from './connectionPool.ts';
 import { ApiError, errorFromStatus, unreachable } from './apiError.ts';
 import { fieldOf } from './fieldOf.ts';
 import type { KubeConfig } from './kubeConfig.ts';
+import { type OnItem, readListBody } from './listBody.ts';
 import { parseLines, type WatchEvent } from './watchLines.ts';
 
 /** Requests to one API server; every method may be called at any time, and many at once. */
@@ -22,6 +23,11 @@ export interface KubeClient {
    * the signal fires.
    */
   get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>;
+  /**
+   * As `get`, for a page of a list, whose items are handed to `onItem` one by one as they come and are not in what it
+   * resolves with. They may be another kind's, or those of a page that fails in the end.
+   */
+  list(path: string, query: Query, options: ListOptions): Promise<unknown>;
   /** The body of the response to a write, taken to be a `T`. Throws ApiError as `get` does. */
   send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options?: SendOptions): Promise<T>;
   /**
@@ -31,6 +37,11 @@ export interface KubeClient {
   watch(path: string, query: Query, signal: AbortSignal): AsyncIterable<WatchEvent>;
   /** Closes the idle connections; the client is not to be used afterwards. */
   close(): Promise<void>;
+}
+
+export interface ListOptions {
+  readonly onItem: OnItem;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Parameters of a request's URL; one that is undefined is left out. */
@@ -99,16 +110,17 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
     });
   }
 
+  /** `read`: the JSON of the body of a response that is no failure. */
   async function request<T>(
     exchange: Omit<Exchange, 'signal'> & { readonly signal?: AbortSignal | undefined },
+    read: (response: http.IncomingMessage) => Promise<unknown> = parsedBody,
   ): Promise<T> {
     const timeout = AbortSignal.timeout(requestTimeoutMs);
     const signal = exchange.signal === undefined ? timeout : AbortSignal.any([exchange.signal, timeout]);
     try {
       const response = await open({ ...exchange, signal });
-      const body = await text(response);
-      if (isFailure(response)) throw refusal(response, body);
-      return answered(exchange.method, JSON.parse(body)) as T;
+      if (isFailure(response)) throw refusal(response, await text(response));
+      return answered(exchange.method, await read(response)) as T;
     } catch (error) {
       throw classify(exchange, error);
     }
@@ -131,6 +143,8 @@ export function createKubeClient(config: KubeConfig, options: KubeClientOptions 
   return {
     server: config.server,
     get: (path, query, signal) => request({ method: 'GET', path, query, signal }),
+    list: (path, query, { onItem, signal }) =>
+      request({ method: 'GET', path, query, signal }, (response) => readListBody(response, onItem)),
     send: (method, path, { body, contentType, query } = {}) =>
       request({ method, path, query, contentType, body: body === undefined ? undefined : JSON.stringify(body) }),
     watch,
@@ -153,6 +167,10 @@ function answered(method: Method, body: unknown): unknown {
   const isRefused = fieldOf(body, 'kind') === 'Status' && (method === 'GET' || fieldOf(body, 'status') === 'Failure');
   if (isRefused) throw errorFromStatus(body, 0);
   return body;
+}
+
+async function parsedBody(response: http.IncomingMessage): Promise<unknown> {
+  return JSON.parse(await text(response));
 }
 
 const isFailure = (response: http.IncomingMessage): boolean => (response.statusCode ?? 0) > 299;

@@ -9,8 +9,10 @@
 import { ApiError, errorFromStatus, isGone, isNotAnEvent, isUnreachable, retryAfterMs } from './apiError.ts';
 import { type Backoff, createBackoff, pause } from './backoff.ts';
 import type { KubeClient, Query } from './client.ts';
+import { listPages, type ReadPage } from './listPages.ts';
+import { PageSize } from './pageSize.ts';
 import { isOlderVersion } from './resourceVersion.ts';
-import { keyOf, type ListPage, type ObjectVersion, versionOf, WatchedKind } from './watchedKind.ts';
+import { keyOf, type ObjectVersion, versionOf, WatchedKind } from './watchedKind.ts';
 import type { WatchEvent } from './watchLines.ts';
 
 export interface ReflectorOptions<Item> {
@@ -28,7 +30,7 @@ export interface ReflectorOptions<Item> {
 }
 
 export interface ReflectorTiming {
-  /** Objects per page of a list. */
+  /** Max number of objects on a page of a list; large ones are asked for in fewer (pageSize.ts). */
   readonly pageSize: number;
   /** The maximum time from one list to the next; shortened by up to a tenth, so that agents do not list in step. */
   readonly relistMs: number;
@@ -74,19 +76,22 @@ export function createReflector<Item>(options: ReflectorOptions<Item>): Reflecto
   return new ListWatch(options);
 }
 
-/** A list of more pages is none: 1,000,000 objects of the default size. */
-const maxPages = 2000;
-/** Pages in a row without an object that was not on one before; a server may leave some empty (it filters late). */
-const maxIdlePages = 100;
-
 /** What is remembered of an object: resourceVersion and uid in one text, which takes the least memory. */
 type Known = string;
+
+/** What was made of an object from a list or a watch; without `item` where it is of no interest, or known already. */
+interface Observed<Item> {
+  readonly key: string | undefined;
+  readonly version: ObjectVersion | undefined;
+  readonly item: Item | undefined;
+}
 
 class ListWatch<Item> implements Reflector {
   readonly synced: Promise<void>;
   readonly #options: ReflectorOptions<Item>;
   readonly #timing: ReflectorTiming;
   readonly #kind: WatchedKind;
+  readonly #pageSize: PageSize;
   readonly #known = new Map<string, Known>();
   readonly #stop = new AbortController();
   readonly #errorBackoff: Backoff;
@@ -101,7 +106,8 @@ class ListWatch<Item> implements Reflector {
     this.#options = options;
     this.#kind = new WatchedKind(options.path);
     this.#timing = { ...defaultTiming, ...options.timing };
-    const { retryMinMs: minMs, retryMaxMs, reconnectMaxMs } = this.#timing;
+    const { pageSize, retryMinMs: minMs, retryMaxMs, reconnectMaxMs } = this.#timing;
+    this.#pageSize = new PageSize(pageSize);
     this.#errorBackoff = createBackoff({ minMs, maxMs: retryMaxMs });
     this.#unreachableBackoff = createBackoff({ minMs, maxMs: reconnectMaxMs });
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -145,43 +151,30 @@ class ListWatch<Item> implements Reflector {
   async #list(): Promise<void> {
     const seen = new Set<string>();
     let resourceVersion = '';
-    let [pages, newAt] = [0, 0];
-    for (let next: Promise<ListPage> | undefined = this.#page(undefined); next !== undefined;) {
-      const page: ListPage = await next;
+    for await (const page of this.#pages(seen)) {
       if (this.#stop.signal.aborted) return;
       ({ resourceVersion } = page);
-      pages += 1;
-      const before = seen.size;
-      // The server makes the next page while this one is decoded.
-      next = page.continueToken === undefined ? undefined : this.#page(page.continueToken);
-      if (isOlderVersion(resourceVersion, this.#resourceVersion)) this.#forgetVersions();
-      for (const item of page.items) this.#takeItem(item, seen);
-      if (seen.size > before) newAt = pages;
-      if (next !== undefined && (pages >= maxPages || pages - newAt >= maxIdlePages)) throw this.#kind.endless(pages);
+      if (isOlderVersion(resourceVersion, this.#resourceVersion)) {
+        // What was taken for known may be another object: everything is read again.
+        this.#forgetVersions();
+        return this.#list();
+      }
+      for (const observed of page.items) this.#observe(observed);
     }
-
+    // An object with a name alone stays as it is known: it is there.
     for (const key of this.#known.keys()) if (!seen.has(key)) this.#drop(key);
     this.#resourceVersion = resourceVersion;
     this.#listIsDue = false;
+    this.#pageSize.completed();
     this.#relistAt = performance.now() + this.#timing.relistMs * (0.9 + Math.random() / 10);
     this.#markSynced();
   }
 
-  #page(token: string | undefined): Promise<ListPage> {
-    const query = { ...this.#options.query, limit: this.#timing.pageSize, continue: token };
-    const page = this.#options.client
-      .get<unknown>(this.#options.path, query, this.#stop.signal)
-      .then((body) => this.#kind.page(body));
-    // It is awaited later, or not at all when the list ends before.
-    page.catch(() => undefined);
-    return page;
-  }
-
-  /** An object with a name alone stays as it is known: it is there. */
-  #takeItem(item: unknown, seen: Set<string>): void {
-    const key = keyOf(item);
-    if (key !== undefined) seen.add(key);
-    this.#observe(versionOf(item), item);
+  #pages(seen: Set<string>): AsyncIterable<ReadPage<Observed<Item>>> {
+    const { client, path, query } = this.#options;
+    const read = (object: unknown): Observed<Item> => this.#read(object);
+    const [kind, pageSize, { signal }] = [this.#kind, this.#pageSize, this.#stop];
+    return listPages({ client, path, query, kind, pageSize, read, seen, signal });
   }
 
   /** History went back, so an equal resourceVersion means no equal object: everything is handed over again. */
@@ -221,16 +214,23 @@ class ListWatch<Item> implements Reflector {
   #receive(event: WatchEvent): void {
     if (event.type === 'ERROR') throw errorFromStatus(event.object, 0);
     const object = this.#kind.objectOf(event);
-    const version = versionOf(object);
-    const resourceVersion = version?.resourceVersion ?? this.#kind.bookmarkedVersion(event) ?? this.#resourceVersion;
+    const resourceVersion =
+      versionOf(object)?.resourceVersion ?? this.#kind.bookmarkedVersion(event) ?? this.#resourceVersion;
     if (isOlderVersion(resourceVersion, this.#resourceVersion))
       throw new HistoryWentBack(this.#resourceVersion, resourceVersion);
     if (event.type === 'DELETED') this.#drop(keyOf(object));
-    else if (event.type !== 'BOOKMARK') this.#observe(version, object);
+    else if (event.type !== 'BOOKMARK') this.#observe(this.#read(object));
     this.#resourceVersion = resourceVersion;
   }
 
-  #observe(version: ObjectVersion | undefined, object: unknown): void {
+  /** Changes nothing of what is known: what it is read from may yet turn out to be no list. */
+  #read(object: unknown): Observed<Item> {
+    const version = versionOf(object);
+    const isNews = version !== undefined && this.#known.get(version.key) !== knownAs(version);
+    return { key: keyOf(object), version, item: isNews ? this.#decode(object) : undefined };
+  }
+
+  #observe({ version, item }: Observed<Item>): void {
     if (version === undefined) {
       this.#options.onError?.(withoutMetadata(this.#options.path), 0);
       return;
@@ -239,7 +239,6 @@ class ListWatch<Item> implements Reflector {
     const [known, current] = [this.#known.get(key), knownAs(version)];
     if (known === current) return;
     if (known !== undefined && uidOf(known) !== uid) this.#drop(key);
-    const item = this.#decode(object);
     if (item === undefined) {
       this.#drop(key);
       return;

@@ -1,8 +1,9 @@
 /**
  * The body of a watch response as events.
  */
-import type { Readable } from 'node:stream';
 import { fieldOf } from './fieldOf.ts';
+import { JsonText } from './jsonText.ts';
+import { LongTexts } from './longTexts.ts';
 
 /** metav1.WatchEvent; the `object` of an ERROR is a Status, that of a BOOKMARK has only a resourceVersion. */
 export interface WatchEvent {
@@ -10,24 +11,22 @@ export interface WatchEvent {
   readonly object: unknown;
 }
 
-/** In characters. etcd takes objects of at most 1.5 MB (--max-request-bytes), so an API server sends nothing longer. */
-const maxLineLength = 16 * 1024 * 1024;
-
 /**
  * The events of a watch response, one JSON object per line, until the body ends. A last line without its end is a cut
- * connection and is dropped. Throws where a line is no event or longer than 16 Mi characters, and where the stream
- * does.
+ * connection and is dropped. Long texts are cut (longTexts.ts). Throws where a line is no event or longer than 16 MiB,
+ * and where the stream does.
  */
-export async function* parseLines(response: Readable): AsyncGenerator<WatchEvent> {
-  response.setEncoding('utf8');
-  let rest = '';
-  for await (const chunk of response as AsyncIterable<string>) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    if (rest.length > maxLineLength) throw new Error(`a watch event is longer than ${maxLineLength} characters`);
-    for (const line of lines) {
-      if (line !== '') yield eventOf(JSON.parse(line));
+export async function* parseLines(response: AsyncIterable<Buffer>): AsyncGenerator<WatchEvent> {
+  const texts = new LongTexts();
+  const line = new JsonText();
+  for await (const chunk of response) {
+    let rest = texts.cut(chunk);
+    for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n')) {
+      line.add(rest.subarray(0, end));
+      rest = rest.subarray(end + 1);
+      if (!line.isBlank()) yield eventOf(line.take().value);
     }
+    line.add(rest);
   }
 }
 

@@ -6,12 +6,11 @@ import { ApiError } from './apiError.ts';
 import { fieldOf, textOf } from './fieldOf.ts';
 import type { WatchEvent } from './watchLines.ts';
 
-/** One page of a list; what its items are is not known yet. */
+/** What one page of a list says of itself. */
 export interface ListPage {
   readonly resourceVersion: string;
   /** Of the next page; undefined in the last one. */
   readonly continueToken: string | undefined;
-  readonly items: readonly unknown[];
 }
 
 /** What tells an object from every other, and from itself at another time. */
@@ -36,7 +35,7 @@ export class WatchedKind {
   }
 
   /**
-   * The page in the body of a response. Throws an ApiError with the reason NotAList where it is none of this kind's, or
+   * The page in the body of a response, of which the items are not looked at. Throws an ApiError with the reason NotAList where it is none of this kind's, or
    * says nothing of its version.
    */
   page(body: unknown): ListPage {
@@ -47,7 +46,7 @@ export class WatchedKind {
     const resourceVersion = textOf(metadata, 'resourceVersion');
     if (!Array.isArray(items)) throw this.#invalid('NotAList', 'has no items');
     if (resourceVersion === undefined) throw this.#invalid('NotAList', 'has no resourceVersion');
-    return { resourceVersion, continueToken: textOf(metadata, 'continue'), items };
+    return { resourceVersion, continueToken: textOf(metadata, 'continue') };
   }
 
   /** The object of a watch's event that is no ERROR. Throws an ApiError: NotAnEvent where it is of another kind. */

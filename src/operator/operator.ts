@@ -46,14 +46,15 @@ import type { KubeClient } from '../kube/client.ts';
 import { retryOnConflict } from '../kube/retryOnConflict.ts';
 import { createWorkQueue } from '../kube/workQueue.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { ObservedObject, KnownObjects } from './watch/knownObjects.ts';
+import type { KnownObjects } from './watch/knownObjects.ts';
 import { ObjectWriter, type WrittenKind } from './writes/objectWriter.ts';
 import { ObservedCluster } from './watch/observedCluster.ts';
-import { OperatorBase, type WatchedObject } from './operatorBase.ts';
+import { OperatorBase, type WatchedResource } from './operatorBase.ts';
 import type { OperatorMetrics } from './operatorMetrics.ts';
 import { reconcile, type Reconciliation } from './reconcile.ts';
 import type { StatusUpdate } from './status/statusUpdate.ts';
 import { controllerRevisionsPath, operatorNamespace, type RevisionWrite } from './rollout/revisions.ts';
+import { decodeServiceToNote } from './events/servicesToNote.ts';
 import { ServiceEventWriter } from './writes/serviceEventWriter.ts';
 import { SinceTracker } from './rollout/since.ts';
 import { ConfigStatusWriter } from './writes/configStatusWriter.ts';
@@ -134,16 +135,17 @@ export class ProxyConfigOperator extends OperatorBase {
 
   protected override async init(): Promise<void> {
     const { nodes, configs, nodeProxies, revisions, agentPods } = this.#observed;
-    const into = (known: KnownObjects<unknown>) => (observed: ObservedObject) => this.#observe(observed, known);
     const apps = { group: 'apps', version: 'v1', namespace: operatorNamespace };
     // Only an event hangs on it: nodes need not wait where it may not be read.
-    void this.watch({ ...core, plural: 'services' }, (service) => this.#observeService(service));
+    void this.watch({ ...core, plural: 'services' }, decodeServiceToNote, ({ uid, record }) => {
+      if (this.#serviceEvents.observe(uid, record)) this.#enqueue();
+    });
     await Promise.all([
-      this.watch(proxyConfigResource, into(configs)),
-      this.watch({ ...apps, plural: 'controllerrevisions' }, into(revisions)),
-      this.watch(nodeProxyResource, into(nodeProxies)),
-      this.watch({ ...core, plural: 'nodes' }, into(nodes)),
-      this.watch({ ...core, plural: 'pods', namespace: operatorNamespace }, into(agentPods)),
+      this.#watchInto(configs, proxyConfigResource),
+      this.#watchInto(revisions, { ...apps, plural: 'controllerrevisions' }),
+      this.#watchInto(nodeProxies, nodeProxyResource),
+      this.#watchInto(nodes, { ...core, plural: 'nodes' }),
+      this.#watchInto(agentPods, { ...core, plural: 'pods', namespace: operatorNamespace }),
     ]);
     this.#synced = true;
     this.#options.logger.info('everything is listed', {
@@ -188,12 +190,10 @@ export class ProxyConfigOperator extends OperatorBase {
     }
   }
 
-  #observe(observed: ObservedObject, known: KnownObjects<unknown>): void {
-    if (known.observe(observed)) this.#enqueue();
-  }
-
-  #observeService({ uid, object }: WatchedObject): void {
-    if (this.#serviceEvents.observe(uid, object)) this.#enqueue();
+  #watchInto<Kept>(known: KnownObjects<Kept>, resource: WatchedResource): Promise<void> {
+    return this.watch(resource, known.decode, (observed) => {
+      if (known.observe(observed)) this.#enqueue();
+    });
   }
 
   #enqueue(): void {

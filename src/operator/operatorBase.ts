@@ -10,7 +10,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { ObservedObject } from './watch/knownObjects.ts';
-import { metaOf, deletedObjectOf } from './watch/watchedObject.ts';
+import { decodedObjectOf, deletedObjectOf, metaOf } from './watch/watchedObject.ts';
 
 export interface OperatorBaseOptions {
   readonly client: KubeClient;
@@ -27,10 +27,13 @@ export interface WatchedResource {
   readonly namespace?: string;
 }
 
-/** What a watch brought of one object; without `object`, that it is deleted. */
-export interface WatchedObject extends ObservedObject {
+/** What a watch brought of one object; without `record`, that it is deleted or of no interest any more. */
+export interface WatchedObject<Kept> extends ObservedObject<Kept> {
   readonly uid: string;
 }
+
+/** What is kept of an object; undefined for nothing. */
+type Decode<Kept> = (object: unknown) => Kept | undefined;
 
 type OnEvent = (event: ResourceEvent) => Promise<void>;
 type ApiObject = ResourceEvent['object'];
@@ -42,6 +45,8 @@ const noFinalizer = 'no finalizer stands on a ProxyConfig: deleting one never re
 export abstract class OperatorBase extends operatorModule.default {
   readonly #options: OperatorBaseOptions;
   readonly #reflectors: Reflector[] = [];
+  /** By path. */
+  readonly #decoders = new Map<string, Decode<unknown>>();
 
   constructor(options: OperatorBaseOptions) {
     super(options.logger);
@@ -50,13 +55,15 @@ export abstract class OperatorBase extends operatorModule.default {
 
   /**
    * Calls `observe` for each object of the first list and then for each change; equal objects of a later list are left
-   * out. Resolves when the first list has been handed over; never rejects, but tries again. Goes on until
-   * `stopWatching`.
+   * out, and those of which `decode` keeps nothing. Resolves when the first list has been handed over; never rejects, but
+   * tries again. Goes on until `stopWatching`. To be called once for a kind.
    */
-  protected watch(
+  protected watch<Kept>(
     { group, version, plural, namespace }: WatchedResource,
-    observe: (observed: WatchedObject) => void,
+    decode: Decode<Kept>,
+    observe: (observed: WatchedObject<Kept>) => void,
   ): Promise<void> {
+    this.#decoders.set(this.getCustomResourceApiUri(group, version, plural, namespace), decode);
     return this.watchResource(group, version, plural, async (event) => observe(observedOf(event)), namespace);
   }
 
@@ -80,10 +87,15 @@ export abstract class OperatorBase extends operatorModule.default {
         logger.error('cannot decode an object', { id, error: cause }),
       );
     };
+    const path = this.getCustomResourceApiUri(group, version, plural, namespace);
+    const decode = this.#decoders.get(path) ?? ((object) => object);
     const reflector = createReflector<ApiObject>({
       client,
-      path: this.getCustomResourceApiUri(group, version, plural, namespace),
-      decode: (object) => object as ApiObject,
+      path,
+      decode: (object) => {
+        const record = decode(object);
+        return record === undefined ? undefined : decodedObjectOf(object as ApiObject, record);
+      },
       handler: {
         onAdd: (_id, object) => notify(ResourceEventType.Added, object),
         onUpdate: (_id, object) => notify(ResourceEventType.Modified, object),
@@ -134,9 +146,10 @@ export abstract class OperatorBase extends operatorModule.default {
   }
 }
 
-function observedOf({ type, meta: { name, resourceVersion }, object }: ResourceEvent): WatchedObject {
-  const uid = object.metadata?.uid ?? '';
-  return { name, uid, resourceVersion, ...(type === ResourceEventType.Deleted ? {} : { object }) };
+/** `Kept` is what the decoder of the kind makes. */
+function observedOf<Kept>({ meta: { name, resourceVersion }, object }: ResourceEvent): WatchedObject<Kept> {
+  const { metadata, record } = object as ApiObject & { readonly record?: Kept };
+  return { name, uid: metadata?.uid ?? '', resourceVersion, record };
 }
 
 function unused(method: string, instead: string): Promise<never> {

@@ -6,7 +6,7 @@ import { runAgent } from '../../src/agent/runAgent.ts';
 import { builtIn } from '../../src/agent/config/desiredConfig.ts';
 import type { AgentConfig } from '../../src/config.ts';
 import { ApiError } from '../../src/kube/apiError.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
+import type { KubeClient, ListOptions } from '../../src/kube/client.ts';
 import type { WatchEvent } from '../../src/kube/watchLines.ts';
 import { until } from '../support/until.ts';
 import { node, service, slice } from '../support/objects.ts';
@@ -29,14 +29,19 @@ class GatedApi implements KubeClient {
   readonly asked: string[] = [];
   readonly #gates = new Map<string, PromiseWithResolvers<readonly object[]>>();
 
-  async get<T>(url: string, _query?: object, signal?: AbortSignal): Promise<T> {
+  get(): Promise<never> {
+    return Promise.reject(new Error('no single object is to be read'));
+  }
+
+  async list(url: string, _query: object, { onItem, signal }: ListOptions): Promise<object> {
     const kind = pluralIn(url);
     this.asked.push(kind);
     const cut = new Promise<never>((_resolve, reject) =>
       signal?.addEventListener('abort', () => reject(new Error('cut'))),
     );
     const items = await Promise.race([this.#gate(kind).promise, cut]);
-    return { ...types[kind], kind: `${types[kind]?.kind}List`, metadata: { resourceVersion: '1' }, items } as T;
+    for (const item of items) onItem(item, 1000);
+    return { ...types[kind], kind: `${types[kind]?.kind}List`, metadata: { resourceVersion: '1' }, items: [] };
   }
 
   open(kind: string, ...items: readonly object[]): void {

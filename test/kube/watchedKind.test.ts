@@ -41,8 +41,9 @@ describeWhere(['cluster'], 'WatchedKind, against a real API server', () => {
     ...ours,
   ])('an empty list of %s is a list, and its bookmark an event, of the kind that the path names', async (path) => {
     const kind = new WatchedKind(path);
-    const { resourceVersion, items } = kind.page(await client.get(path, none));
-    expect({ isVersion: /^\d+$/.test(resourceVersion), items }).toEqual({ isVersion: true, items: [] });
+    const items: unknown[] = [];
+    const page = kind.page(await client.list(path, none, { onItem: (item) => items.push(item) }));
+    expect({ isVersion: /^\d+$/.test(page.resourceVersion), items }).toEqual({ isVersion: true, items: [] });
     const initialEvents = { sendInitialEvents: true, resourceVersion: '', resourceVersionMatch: 'NotOlderThan' };
     const query = { ...none, ...initialEvents, allowWatchBookmarks: true, timeoutSeconds: 30 };
     const stop = new AbortController();

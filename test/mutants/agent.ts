@@ -37,6 +37,22 @@ export const agentMutants: readonly Mutant[] = [
     killer: 'a list that is answered with a list of another kind deletes nothing',
   },
   {
+    name: 'a page has as many objects as it may, however large they are',
+    file: 'src/kube/pageSize.ts',
+    find: 'Math.max(1, Math.min(fitting, this.#bound))',
+    replace: 'this.#bound',
+    test: 'test/kube/listPages.test.ts',
+    killer: 'asks for a page when it has read the one before, and for fewer objects where these are large',
+  },
+  {
+    name: 'a quotation mark in a text of an item ends it',
+    file: 'src/kube/listBody.ts',
+    find: 'isEscaped = byte === backslash',
+    replace: 'isEscaped = false',
+    test: 'test/kube/listBody.test.ts',
+    killer: 'brackets and commas in texts',
+  },
+  {
     name: 'a Retry-After of a day is waited for',
     file: 'src/kube/apiError.ts',
     find: 'Math.min(value, maxRetryAfterSeconds)',

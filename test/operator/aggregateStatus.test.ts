@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { clock, proxyConfig, situation, type Report } from './objects.ts';
+import { clock, proxyConfig, situation, type Report, unchangedFor } from './objects.ts';
 import { statusOf, statusRows, withStatus } from './statusRows.ts';
 
 describe('aggregateStatus', () => {
@@ -30,7 +30,7 @@ describe('aggregateStatus', () => {
   });
 
   describe('of nodes that are out of reach for longer than the deadline', () => {
-    const late = { ...clock, since: () => clock.now - 86_400_000 };
+    const late = unchangedFor(86_400_000);
     test.each<{ name: string; b: Report; away: object; reason: string; holds: string }>([
       {
         name: 'one that has served',

@@ -115,6 +115,14 @@ export class ClusterFixture {
     });
   }
 
+  /** With all that the garbage collector would delete. */
+  async deleteNode(name: string): Promise<void> {
+    for (const path of [`/api/v1/nodes/${name}`, `${pods}/agent-${name}`, `${ours}/nodeproxies/${name}`])
+      await this.client.send('DELETE', path, { query: { gracePeriodSeconds: 0 } }).catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
+  }
+
   async applyService(name: string, externalIPs: readonly string[]): Promise<void> {
     const service = {
       apiVersion: 'v1',

@@ -17,7 +17,7 @@ export class FleetOfAgents {
   readonly reports: { readonly bit: number; readonly at: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #reporting: Promise<void> = Promise.resolve();
-  /** Max number of nodes that were assigned something else than they ran at the same time. */
+  /** Max number of nodes that were assigned something else than they ran at the same time; a new node runs nothing. */
   maxChanging = 0;
 
   constructor(cluster: ClusterFixture) {
@@ -56,7 +56,8 @@ export class FleetOfAgents {
     );
     this.maxChanging = Math.max(
       this.maxChanging,
-      unreported.filter((nodeProxy) => bitOf(nodeProxy) !== this.#bits.get(nodeProxy.metadata.name)).length,
+      unreported.filter((nodeProxy) => ![undefined, bitOf(nodeProxy)].includes(this.#bits.get(nodeProxy.metadata.name)))
+        .length,
     );
     for (const nodeProxy of unreported) {
       const { metadata } = nodeProxy;

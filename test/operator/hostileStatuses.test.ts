@@ -7,7 +7,7 @@ import type { ProxyConfigStatus } from '../../src/api/nodeConfig.ts';
 import type { Clock } from '../../src/operator/rollout/since.ts';
 import { reconcile } from '../../src/operator/reconcile.ts';
 import { anyOf, violationsOfStatus } from '../api/anyStatus.ts';
-import { node, now, proxyConfig, reported, situation, targetOf } from './objects.ts';
+import { node, proxyConfig, reported, situation, targetOf, unchangedFor } from './objects.ts';
 
 type Status = NonNullable<NodeProxy['status']>;
 
@@ -15,7 +15,7 @@ const statusSchema = nodeproxySchema.properties?.['status'] ?? {};
 /** Any that the API server takes from an agent: it refuses those beyond the bounds. */
 const anyReport = anyOf(statusSchema).map((status) => bounded(status, statusSchema) as Status);
 /** Everything has been as it is for longer than any deadline. */
-const late: Clock = { now: now.getTime(), since: () => now.getTime() - 100_000_000 };
+const late = unchangedFor(100_000_000);
 
 /** The status of a ProxyConfig, assigned to nodes a, b, … that report this. */
 function statusAfter(reports: readonly Status[], clock: Clock): ProxyConfigStatus {
@@ -34,7 +34,7 @@ describe('what agents report', () => {
   test('never makes a status that the API server refuses', () => {
     fc.assert(
       fc.property(fc.array(anyReport, { maxLength: 20 }), fc.boolean(), (reports, isLate) => {
-        const clock = isLate ? late : { ...late, since: () => now.getTime() };
+        const clock = isLate ? late : unchangedFor(0);
         expect(violationsOfStatus(statusAfter(reports, clock), proxyconfigSchema)).toEqual([]);
       }),
     );

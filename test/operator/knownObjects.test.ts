@@ -22,16 +22,20 @@ interface Row {
   readonly known: Readonly<Record<string, string>>;
 }
 
-const item = (resourceVersion: number, spec: string, name: string): Item => ({
+const item = (resourceVersion: number | string, spec: string, name: string): Item => ({
   metadata: { name, resourceVersion: String(resourceVersion) },
   spec,
 });
 
 /** The watch brings an object. */
 const seen =
-  (resourceVersion: number, spec: string, name = 'a'): Step =>
+  (resourceVersion: number | string, spec: string, name = 'a'): Step =>
   (known) =>
-    known.observe({ name, resourceVersion: String(resourceVersion), object: item(resourceVersion, spec, name) });
+    known.observe({
+      name,
+      resourceVersion: String(resourceVersion),
+      record: known.decode(item(resourceVersion, spec, name)),
+    });
 
 /** The watch says that an object is deleted; of that it brings no resourceVersion. */
 const gone =
@@ -41,7 +45,7 @@ const gone =
 
 /** The API server responds to a write. */
 const written =
-  (resourceVersion: number, spec: string, name = 'a'): Step =>
+  (resourceVersion: number | string, spec: string, name = 'a'): Step =>
   (known) =>
     known.observeResponse?.(item(resourceVersion, spec, name));
 
@@ -125,6 +129,12 @@ describe('WrittenObjects', () => {
       steps: [seen(4, 'x'), written(5, 'y')],
       changed: [true, true],
       known: { a: 'y@5' },
+    },
+    {
+      name: 'tells numbers apart that are longer than exact ones of JavaScript',
+      steps: [seen('9007199254740992', 'x'), written('9007199254740993', 'y'), seen('9007199254740992', 'x')],
+      changed: [true, true, false],
+      known: { a: 'y@9007199254740993' },
     },
     {
       name: 'sees no change when the watch brings the write itself',

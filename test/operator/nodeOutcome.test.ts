@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { outcomesOf } from '../../src/operator/rollout/nodeOutcome.ts';
 import type { Clock } from '../../src/operator/rollout/since.ts';
-import { clock, node, now, reported, targetOf, type Report } from './objects.ts';
+import { clock, node, reported, targetOf, type Report, unchangedFor } from './objects.ts';
 
 const here = node('a');
 const before = targetOf();
@@ -31,7 +31,7 @@ describe('outcomesOf', () => {
 
   const minute = 60_000;
   /** Things have been as they are for so long; the deadline is ten minutes. */
-  const since = (minutes: number): Clock => ({ now: now.getTime(), since: () => now.getTime() - minutes * minute });
+  const since = (minutes: number): Clock => unchangedFor(minutes * minute);
   test.each<{ name: string; pod: string; report: Report; minutes?: number; ready?: boolean; reach: string }>([
     { name: 'an agent Pod that is ready', pod: 'ready', report: 'none', reach: 'in reach' },
     { name: 'an agent Pod that is not ready, whatever was reported', pod: 'unready', report: 'applied', reach: 'away' },

@@ -48,10 +48,14 @@ export function targetOf(traits: ConfigTraits = {}, name = 'all'): Target {
   return target;
 }
 
-/**
- * A clock for which everything has been as it is for a minute: longer than minReadySeconds, shorter than the deadline.
- */
-export const clock: Clock = { now: now.getTime(), since: () => now.getTime() - 60_000 };
+/** A clock for which everything has been as it is for so many milliseconds. */
+export function unchangedFor(ms: number): Clock {
+  const since = now.getTime() - ms;
+  return { now: now.getTime(), since: () => since, lastSteady: (_node, holds) => (holds ? now.getTime() : since) };
+}
+
+/** A minute is longer than minReadySeconds, and shorter than the deadline. */
+export const clock = unchangedFor(60_000);
 
 /** What an agent says of its node; `assigned` alone is a NodeProxy that no agent has reported on. */
 export type Report =

@@ -96,10 +96,10 @@ describeWhere(['cluster'], "ProxyConfigOperator's writes", () => {
     const events: string[] = [];
     const client: KubeClient = {
       ...cluster.client,
-      get: async (path, query) => {
+      list: async (path, query, options) => {
         if (path.endsWith('/nodeproxies')) await gate.promise;
         events.push(`listed ${path}`);
-        return cluster.client.get(path, query);
+        return cluster.client.list(path, query, options);
       },
       send: (method, path, options) => {
         events.push(`${method} ${path}`);

@@ -15,7 +15,7 @@ export type AssignedConfig = Pick<NodeProxy['spec'], 'revision'> & { readonly bi
 export class RolloutInvariants {
   readonly #cluster: Pick<
     SimulatedCluster,
-    'nodes' | 'configs' | 'nodeProxies' | 'assigned' | 'downSince' | 'now' | 'governing'
+    'nodes' | 'configs' | 'nodeProxies' | 'assigned' | 'downSince' | 'reach' | 'now' | 'governing'
   >;
   /** By ProxyConfig, the revision that was completed last. */
   readonly #completed = new Map<string, string>();
@@ -66,14 +66,14 @@ export class RolloutInvariants {
   #checkBudget(name: string, config: ProxyConfig): void {
     const own = this.#governedBy(config);
     const max = portion(config.spec.rollout.maxUnavailable, own.length);
-    const isCounted = (other: string): boolean => !this.#isLongDown(other, config) && !this.#neverServed(other);
+    const isCounted = (other: string): boolean => !this.#isIgnored(other, config) && !this.#neverServed(other);
     const others = own.filter((other) => other !== name && isCounted(other));
     const idle = others.filter((other) => !this.#isServing(other));
     if (this.#isServing(name) && idle.length >= max)
       throw new Error(`${name} is changed while ${idle.join(', ')} of at most ${max} do not serve`);
     const changing = others.filter((other) => this.#isInChange(other));
     const isRollback = ['RollingBack', 'RolledBack'].includes(config.status?.rollout?.state ?? '');
-    if (!isRollback && !this.#isInChange(name) && !this.#isLongDown(name, config) && changing.length >= max)
+    if (!isRollback && !this.#isInChange(name) && !this.#isIgnored(name, config) && changing.length >= max)
       throw new Error(`${name} is changed while ${changing.join(', ')} of at most ${max} are in change`);
   }
 
@@ -85,7 +85,10 @@ export class RolloutInvariants {
     const taken = (config.spec.rollout.steps ?? []).slice(0, Number.parseInt(step, 10));
     const allowed = portion(taken.findLast(({ setNodes }) => setNodes !== undefined)?.setNodes ?? 0, own.length);
     const assigned = own.filter(
-      (other) => this.#cluster.assigned.get(other)?.revision === revision && !this.#neverServed(other),
+      (other) =>
+        this.#cluster.assigned.get(other)?.revision === revision &&
+        !this.#neverServed(other) &&
+        !this.#isUnsteady(other, config),
     );
     if (assigned.length >= allowed)
       throw new Error(
@@ -115,9 +118,20 @@ export class RolloutInvariants {
     return this.#cluster.downSince.has(name) && this.#cluster.nodeProxies.get(name)?.status?.revision === undefined;
   }
 
-  #isLongDown(name: string, { spec }: ProxyConfig): boolean {
-    const { downSince, now } = this.#cluster;
-    return now - (downSince.get(name) ?? now) >= spec.rollout.progressDeadlineSeconds * 1000;
+  /** Nobody waits for it any more. */
+  #isIgnored(name: string, config: ProxyConfig): boolean {
+    const isAway = this.#cluster.downSince.has(name) || this.#isInChange(name);
+    return isAway && this.#isUnsteady(name, config);
+  }
+
+  /** For the whole deadline it has not been in reach for as long without a break. */
+  #isUnsteady(name: string, { spec }: ProxyConfig): boolean {
+    const { reach, now } = this.#cluster;
+    const deadlineMs = spec.rollout.progressDeadlineSeconds * 1000;
+    const turns = reach.get(name) ?? [];
+    const ends = turns.map(({ at, isUp }, index) => ({ isUp, at, end: turns[index + 1]?.at ?? now }));
+    const steady = ends.filter(({ isUp, at, end }) => isUp && end - at >= deadlineMs).map(({ end }) => end);
+    return now - Math.max(turns[0]?.at ?? now, ...steady) >= deadlineMs;
   }
 }
 

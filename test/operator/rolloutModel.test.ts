@@ -6,6 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { scaled } from '../support/scale.ts';
+import { comeAndGo, flip } from './unsteadyNodes.ts';
 import { configNames, SimulatedCluster, type Quality } from './simulatedCluster.ts';
 
 type Action = (cluster: SimulatedCluster) => void;
@@ -107,6 +108,24 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
     arbitrary: fc.nat(7).map((index) => named(`node ${index} deleted`, (cluster) => cluster.deleteNode(index))),
   },
   { weight: 1, arbitrary: fc.constant(named('node added', (cluster) => cluster.addNode())) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(fc.nat(7), fc.constantFrom(1, 5), fc.constantFrom(20, 100))
+      .map(([index, times, seconds]) =>
+        named(`node ${index} down and up ${times} times for ${seconds} s`, (cluster) =>
+          flip(cluster, index, times, seconds),
+        ),
+      ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.constantFrom(1, 3), fc.constantFrom(5, 60))
+      .map(([times, seconds]) =>
+        named(`a node comes for ${seconds} s, ${times} times`, (cluster) => comeAndGo(cluster, times, seconds)),
+      ),
+  },
 );
 
 const rolloutSpec: fc.Arbitrary<Partial<RolloutSpec>> = fc.record({

@@ -42,6 +42,15 @@ const ofPool: Record<ConfigName, Traits> = {
   pool: { nodeSelector: { matchLabels: poolLabels }, priority: 1 },
 };
 
+/** What an agent reports of the revision that its node holds. */
+function reportOf({ metadata }: NodeProxy, revision: string, serves: boolean): NonNullable<NodeProxy['status']> {
+  const [status, reason] = serves ? (['True', 'Synced'] as const) : (['False', 'RestoreFailed'] as const);
+  const conditions = [{ type: 'Ready', status, reason, message: '', lastTransitionTime: 'whenever' }];
+  return { observedGeneration: metadata.generation ?? 0, state: serves ? 'Ready' : 'Degraded', revision, conditions };
+}
+
+const numbered = (index: number): string => `node-${String(index).padStart(2, '0')}`;
+
 export class SimulatedCluster {
   readonly nodes = new Map<string, KnownNode>();
   readonly nodeProxies = new Map<string, NodeProxy>();
@@ -50,6 +59,8 @@ export class SimulatedCluster {
   /** What each node's kernel holds, whatever objects there are; undefined for a node that nobody knows anything of. */
   readonly assigned = new Map<string, AssignedConfig>();
   readonly downSince = new Map<string, number>();
+  /** Since it was made, when each node came into reach (up) or went out of it. */
+  readonly reach = new Map<string, { readonly at: number; readonly isUp: boolean }[]>();
   readonly #lost = new Map<string, NodeProxy>();
   readonly #qualities = new Map<number, Quality>();
   readonly #invariants = new RolloutInvariants(this);
@@ -121,9 +132,12 @@ export class SimulatedCluster {
     this.#invariants.forget(name);
   }
 
+  /** Its name is free; the UID of a name that is taken again is the same. */
   addNode(): void {
-    const name = `node-${String(this.nodes.size).padStart(2, '0')}`;
-    this.nodes.set(name, node(name));
+    let index = this.nodes.size;
+    while (this.nodes.has(numbered(index))) index += 1;
+    this.nodes.set(numbered(index), node(numbered(index)));
+    this.reach.set(numbered(index), [{ at: this.now, isUp: true }]);
   }
 
   /** Into the pool, or out of it. */
@@ -136,7 +150,8 @@ export class SimulatedCluster {
   deleteNode(index: number): void {
     const name = this.#nameOf(index);
     if (name === undefined || this.nodes.size === 1) return;
-    for (const map of [this.nodes, this.nodeProxies, this.#lost, this.downSince, this.assigned]) map.delete(name);
+    for (const map of [this.nodes, this.nodeProxies, this.#lost, this.downSince, this.reach, this.assigned])
+      map.delete(name);
   }
 
   deleteNodeProxy(index: number): void {
@@ -150,8 +165,12 @@ export class SimulatedCluster {
 
   setDown(index: number, isDown: boolean): void {
     const name = this.#nameOf(index) ?? '';
-    if (!isDown) this.downSince.delete(name);
-    else if (!this.downSince.has(name)) this.downSince.set(name, this.now);
+    if (isDown === this.downSince.has(name)) return;
+    if (isDown) this.downSince.set(name, this.now);
+    else this.downSince.delete(name);
+    this.reach.get(name)?.push({ at: this.now, isUp: !isDown });
+    // A watch tells the operator of it, who has no time to write.
+    this.reconcile(0);
   }
 
   /** Every agent in reach reports on what it was assigned. */
@@ -172,20 +191,7 @@ export class SimulatedCluster {
     const index = [...this.nodes.keys()].indexOf(name);
     if (hanging.includes(index)) return;
     const serves = isWell && !bad.includes(index);
-    const ready = {
-      type: 'Ready',
-      status: serves ? 'True' : 'False',
-      reason: serves ? 'Synced' : 'RestoreFailed',
-      message: '',
-      lastTransitionTime: 'whenever',
-    } as const;
-    const status = {
-      observedGeneration: nodeProxy.metadata.generation ?? 0,
-      state: serves ? 'Ready' : 'Degraded',
-      revision: assigned.revision,
-      conditions: [ready],
-    } as const;
-    this.nodeProxies.set(name, { ...nodeProxy, status: { ...status, conditions: [ready] } });
+    this.nodeProxies.set(name, { ...nodeProxy, status: reportOf(nodeProxy, assigned.revision, serves) });
   }
 
   // What the operator does.
@@ -227,7 +233,7 @@ export class SimulatedCluster {
       this.reconcile();
       this.agentsReport();
       this.reconcile();
-      this.now += this.writes === before ? 30_000 : 5000;
+      this.now = Math.min(end, this.now + (this.writes === before ? 30_000 : 5000));
     }
   }
 

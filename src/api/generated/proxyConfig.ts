@@ -272,8 +272,8 @@ export interface ProxyConfig {
     rollout: {
       /**
        * How many governed nodes may be in change, not ready or out of reach at once, as a number or a percentage
-       * (rounded up). A node that has been out of reach (NotReady, or without a ready agent) for
-       * progressDeadlineSeconds no longer counts and gets its revision last.
+       * (rounded up). A node that is out of reach (NotReady, or without a ready agent) no longer counts and gets its
+       * revision last when it was not in reach for progressDeadlineSeconds without a break since at least as long.
        */
       maxUnavailable: number | string;
       /** Seconds for which a node must have been Ready with the new revision before it counts as done. */

@@ -631,7 +631,7 @@ export const proxyconfigSchema: CrdSchema = {
               "x-kubernetes-int-or-string": true,
               "maxLength": 4,
               "default": "10%",
-              "description": "How many governed nodes may be in change, not ready or out of reach at once, as a number or a percentage (rounded up). A node that has been out of reach (NotReady, or without a ready agent) for progressDeadlineSeconds no longer counts and gets its revision last."
+              "description": "How many governed nodes may be in change, not ready or out of reach at once, as a number or a percentage (rounded up). A node that is out of reach (NotReady, or without a ready agent) no longer counts and gets its revision last when it was not in reach for progressDeadlineSeconds without a break since at least as long."
             },
             "minReadySeconds": {
               "type": "integer",

@@ -3,6 +3,7 @@
  */
 import type { NodeProxy } from '../../api/generated/nodeProxy.ts';
 import type { ProxyConfig } from '../../api/generated/proxyConfig.ts';
+import type { ObjectMeta } from '../../api/objectMeta.ts';
 import { nodeProxyResource, proxyConfigResource } from '../../api/resources.ts';
 import { isGone } from '../../kube/apiError.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -35,6 +36,23 @@ export interface StatusListener {
   onError(error: unknown): void;
   /** Both kinds can be read again after an error. */
   onRecovered(): void;
+}
+
+interface ApiObject {
+  readonly metadata: ObjectMeta;
+}
+
+/** Without annotations and managedFields, which may be most of an object's size and are in no status. */
+function withoutBulk<Item extends ApiObject>(object: Item): Item {
+  const {
+    annotations: _annotations,
+    managedFields: _managedFields,
+    ...metadata
+  } = object.metadata as ObjectMeta & {
+    readonly annotations?: unknown;
+    readonly managedFields?: unknown;
+  };
+  return { ...object, metadata };
 }
 
 /** A source that does nothing before `start`. */
@@ -73,7 +91,7 @@ class WatchedStatus implements StatusSource {
     await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
   }
 
-  #reflect<Item>(path: string, into: Map<string, Item>): Reflector {
+  #reflect<Item extends ApiObject>(path: string, into: Map<string, Item>): Reflector {
     const keep = (key: string, item: Item): void => {
       into.set(key, item);
       this.#listener.onChange();
@@ -81,7 +99,7 @@ class WatchedStatus implements StatusSource {
     return createReflector<Item>({
       client: this.#client,
       path,
-      decode: (object) => object as Item,
+      decode: (object) => withoutBulk(object as Item),
       handler: {
         onAdd: ({ key }, item) => keep(key, item),
         onUpdate: ({ key }, item) => keep(key, item),

@@ -26,7 +26,13 @@ export interface NodeOutcome {
    * NodeProxy: an agent need not run in a Pod. Else its rules stand, but what is known of them is old.
    */
   readonly reachable: boolean;
-  /** Out of reach for so long that nothing waits for it any more. */
+  /** Milliseconds since the epoch by the operator's clock; Infinity while it is out of reach. */
+  readonly inReachSince: number;
+  /** When it had last been in reach for a whole progressDeadlineSeconds without a break; now where it has. */
+  readonly steadyAt: number;
+  /** That is as long ago, or longer: it comes and goes, or is away. */
+  readonly unsteady: boolean;
+  /** Unsteady, and out of reach or silent for as long: nothing waits for it any more. */
   readonly ignoredAsUnreachable: boolean;
   /** Out of reach, and no agent has ever had anything in force there, as far as its NodeProxy says. */
   readonly neverServed: boolean;
@@ -94,6 +100,9 @@ function nodeOutcome(observation: Observation, clock: Clock): NodeOutcome {
     belongs,
     phase,
     reachable: reach.reachable,
+    inReachSince: reach.reachable ? reach.since : Infinity,
+    steadyAt: reach.steadyAt,
+    unsteady: reach.unsteady,
     ignoredAsUnreachable: reach.ignoredAsUnreachable,
     neverServed: !reach.reachable && !observation.hasServed,
     isAgentExpected: observation.agentPod !== 'none',
@@ -106,21 +115,26 @@ function nodeOutcome(observation: Observation, clock: Clock): NodeOutcome {
   };
 }
 
-type Reach = Pick<NodeOutcome, 'reachable' | 'ignoredAsUnreachable' | 'silentSince'> & { readonly since: number };
+type Reach = Pick<NodeOutcome, 'reachable' | 'steadyAt' | 'unsteady' | 'ignoredAsUnreachable' | 'silentSince'> & {
+  readonly since: number;
+};
 
 /**
  * Without an agent Pod a node is in reach for as long as its agent answers, and then for the deadline; one that never
  * has is not.
  */
 function reachOf({ target, node, nodeProxy, agentPod }: Observation, clock: Clock): Reach {
-  const isLong = (since: number): boolean =>
-    clock.now - since >= target.config.spec.rollout.progressDeadlineSeconds * 1000;
+  const deadlineMs = target.config.spec.rollout.progressDeadlineSeconds * 1000;
+  const isLong = (since: number): boolean => clock.now - since >= deadlineMs;
   const silentSince = silenceOf(node, nodeProxy, clock);
   const answers = hasReported(nodeProxy) && !isLong(silentSince);
   const reachable = node.ready && (agentPod === 'ready' || (agentPod === 'none' && answers));
   const since = clock.since('reach', node.name, String(reachable));
-  const isAwayForLong = isLong(since) || (agentPod === 'none' && isLong(silentSince));
-  return { reachable, ignoredAsUnreachable: !reachable && isAwayForLong, silentSince, since };
+  const steadyAt = clock.lastSteady(node.name, reachable, deadlineMs);
+  const unsteady = isLong(steadyAt);
+  const isAway = !reachable && agentPod === 'none' && isLong(silentSince);
+  const ignoredAsUnreachable = isAway || (unsteady && (!reachable || isLong(silentSince)));
+  return { reachable, steadyAt, unsteady, ignoredAsUnreachable, silentSince, since };
 }
 
 function silenceOf({ name }: KnownNode, nodeProxy: NodeProxy | undefined, clock: Clock): number {

@@ -14,6 +14,7 @@ import {
   isSettled,
   portion,
   stableRevision,
+  takesSteps,
   type Rollout,
   type Situation,
 } from './rolloutState.ts';
@@ -117,14 +118,16 @@ function movedNodes(
   const isElsewhere = ({ node, assigned }: NodeOutcome): boolean =>
     !unchanged.has(node) && assigned !== goal && assigned !== undefined;
   const candidates = outcomes.filter(isElsewhere);
-  // A node that never served takes no place in a step: it would pass none.
   const reached = outcomes.filter(
-    ({ node, assigned, neverServed }) => !neverServed && (unchanged.get(node) ?? assigned) === goal,
+    (outcome) => takesSteps(outcome) && (unchanged.get(outcome.node) ?? outcome.assigned) === goal,
   ).length;
-  // Nodes on a superseded revision go first: they run neither the old revision nor the new one.
+  // Nodes on a superseded revision go first: they run neither the old revision nor the new one. Of each those go first
+  // that have been in reach the longest time; those that come and go are last, and in no step.
+  const steady = candidates.filter(({ unsteady }) => !unsteady).sort((one, other) => other.steadyAt - one.steadyAt);
   const inOrder = [
-    ...candidates.filter(({ assigned }) => !kept.includes(assigned ?? '')),
-    ...candidates.filter(({ assigned }) => kept.includes(assigned ?? '')),
+    ...steady.filter(({ assigned }) => !kept.includes(assigned ?? '')),
+    ...steady.filter(({ assigned }) => kept.includes(assigned ?? '')),
+    ...(limit === Infinity ? candidates.filter(({ unsteady }) => unsteady) : []),
   ];
   const chosen: NodeOutcome[] = [];
   for (const outcome of inOrder) {
@@ -132,20 +135,17 @@ function movedNodes(
     if (isRollback && !budget.isAvailable(outcome)) chosen.push(outcome);
     else if (outcome.reachable && budget.admits(outcome)) chosen.push(outcome);
   }
-  const rest = othersAreDone(situation, goal)
-    ? candidates.filter((outcome) => outcome.ignoredAsUnreachable && !chosen.includes(outcome))
-    : [];
-  return [...chosen, ...rest].slice(0, Math.max(0, limit - reached)).map(({ node }) => ({ node, revision: goal }));
+  const isAway = (outcome: NodeOutcome): boolean =>
+    outcome.ignoredAsUnreachable && !outcome.reachable && !chosen.includes(outcome);
+  const rest = limit === Infinity && othersAreDone(situation, goal) ? candidates.filter(isAway) : [];
+  return [...chosen, ...rest].map(({ node }) => ({ node, revision: goal }));
 }
 
 /** Nodes that have been out of reach for long come last, when the revision has proved itself on all others. */
 function othersAreDone(situation: Situation, goal: string): boolean {
   const { outcomes } = situation;
   const hasFailed = ({ phase, assigned }: NodeOutcome): boolean => phase === 'Failed' && assigned === goal;
-  return outcomes.every(
-    (outcome) =>
-      outcome.ignoredAsUnreachable || outcome.neverServed || hasFailed(outcome) || isDone(outcome, goal, situation),
-  );
+  return outcomes.every((outcome) => !takesSteps(outcome) || hasFailed(outcome) || isDone(outcome, goal, situation));
 }
 
 /**

@@ -150,17 +150,30 @@ function isStillChanging({ reachable, phase }: NodeOutcome): boolean {
 }
 
 /**
- * Whether the current step is over: its pause has ended, or so many nodes as it sets are done, or all of them where
- * fewer are in reach, but one at least.
+ * Whether a node takes a place in a step and may pass it: not one that never served, is away for long or comes and goes,
+ * for what is seen of it proves nothing.
+ */
+export function takesSteps({ ignoredAsUnreachable, neverServed, unsteady }: NodeOutcome): boolean {
+  return !ignoredAsUnreachable && !neverServed && !unsteady;
+}
+
+/** Done, and in reach all the time that it takes to be: a report may be older than what became of the node since. */
+function isProven(outcome: NodeOutcome, { target, clock }: Situation): boolean {
+  return isDone(outcome, target.revision, { target, clock }) && isSettled(outcome.inReachSince, { target, clock });
+}
+
+/**
+ * Whether the current step is over: its pause has ended, or so many nodes as it sets are done and in reach, or all of
+ * them where fewer are, but one at least.
  */
 export function isStepOver(situation: Situation, rollout: Rollout): boolean {
   const { target, outcomes, clock } = situation;
   const { setNodes, pause } = stepOf({ target }, rollout) ?? {};
   if (pause !== undefined) return clock.now >= (pauseEnds(situation, rollout) ?? Infinity);
-  const within = outcomes.filter((outcome) => !outcome.ignoredAsUnreachable && !outcome.neverServed).length;
+  const within = outcomes.filter(takesSteps);
   return (
-    outcomes.filter((outcome) => isDone(outcome, target.revision, situation)).length >=
-    Math.min(Math.max(1, within), portion(setNodes ?? 0, outcomes.length))
+    within.filter((outcome) => isProven(outcome, situation)).length >=
+    Math.min(Math.max(1, within.length), portion(setNodes ?? 0, outcomes.length))
   );
 }
 
@@ -186,6 +199,9 @@ export function msUntilNextChange(situation: Situation, rollout: Rollout): numbe
   const { minReadySeconds } = target.config.spec.rollout;
   const due = [
     ...outcomes.map(({ readySince }) => readySince + minReadySeconds * 1000),
+    ...outcomes.map(({ inReachSince }) => inReachSince + minReadySeconds * 1000),
+    ...outcomes.map(({ inReachSince }) => inReachSince + deadlineMs(target)),
+    ...outcomes.map(({ steadyAt }) => steadyAt + deadlineMs(target)),
     ...outcomes.map(({ assignedSince }) => assignedSince + deadlineMs(target)),
     ...outcomes.map(({ silentSince }) => silentSince + deadlineMs(target)),
     ...outcomes

@@ -20,7 +20,7 @@
  *     RolledBack and Failed it starts the same revision anew only where the spec's generation has changed since.
  *  3. Idle, Progressing and Paused are left as soon as the nodes allow it (`advanced`, in this order: no node, all
  *     done, spec.paused, failures, steps). A node that is done has been Ready for minReadySeconds; one that is out of
- *     reach for progressDeadlineSeconds is neither waited for nor counted as failed; one that is silent for as long,
+ *     reach for progressDeadlineSeconds, or comes and goes, is neither waited for nor counted as failed; one that is silent for as long,
  *     while nothing else has progressed either, is overdue and counts as failed.
  *  4. maxFailures failed nodes, or fewer when nothing has progressed for progressDeadlineSeconds because they use up
  *     maxUnavailable, are what `onFailure` says: Rollback, Pause (state Failed) or Continue, which is Complete when the

@@ -13,10 +13,25 @@ export interface Clock {
    * seen with it for the first time.
    */
   since(what: Aspect, subject: string, value: string): number;
+  /**
+   * When something had last held for `ms` without a break, `now` where it has: by that a node that is in reach for some
+   * minutes, and again for some, is told from one that is in reach. What holds when it is seen for the first time is
+   * taken to have held for long; what does not, to have held until then.
+   */
+  lastSteady(subject: string, holds: boolean, ms: number): number;
 }
 
 /** What is remembered of nodes by their names, and of ProxyConfigs by their uids. */
 type Aspect = 'reach' | 'answer' | 'ready' | 'assigned' | 'rollout' | 'pause';
+
+/** Since when something holds or not, and when it had last held for long. */
+interface Steadiness {
+  holds: boolean;
+  at: number;
+  lastSteady: number;
+  /** As in Seen. */
+  asked: number;
+}
 
 interface Seen {
   readonly value: string;
@@ -31,6 +46,7 @@ interface Seen {
  */
 export class SinceTracker {
   readonly #seen = new Map<Aspect, Map<string, Seen>>();
+  readonly #steadiness = new Map<string, Steadiness>();
   #generation = 0;
 
   /** The clock of one reconciliation; a subject that the one before did not ask for is forgotten. */
@@ -49,6 +65,7 @@ export class SinceTracker {
         known.asked = asked;
         return known.at;
       },
+      lastSteady: (subject, holds, ms) => this.#lastSteady(subject, { holds, ms, now }),
     };
   }
 
@@ -58,8 +75,17 @@ export class SinceTracker {
     return seen;
   }
 
+  #lastSteady(subject: string, { holds, ms, now }: { holds: boolean; ms: number; now: number }): number {
+    const known = this.#steadiness.get(subject) ?? { holds, at: holds ? -Infinity : now, lastSteady: now, asked: 0 };
+    this.#steadiness.set(subject, known);
+    known.asked = this.#generation;
+    if (known.holds && now - known.at >= ms) known.lastSteady = now;
+    if (known.holds !== holds) Object.assign(known, { holds, at: now });
+    return known.lastSteady;
+  }
+
   #forget(): void {
-    for (const seen of this.#seen.values()) {
+    for (const seen of [...this.#seen.values(), this.#steadiness]) {
       for (const [subject, { asked }] of seen) if (asked !== this.#generation) seen.delete(subject);
     }
   }

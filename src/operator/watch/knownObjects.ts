@@ -3,12 +3,14 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ObjectMeta } from '../../api/objectMeta.ts';
+import { isOlderVersion } from '../../kube/resourceVersion.ts';
 
-/** What a watch brought of an object; without `object`, that it is deleted. */
-export interface ObservedObject {
+/** What a watch brought of an object, decoded; without `record`, that it is deleted or of no interest any more. */
+export interface ObservedObject<Kept> {
   readonly name: string;
+  /** Empty where it is deleted. */
   readonly resourceVersion: string;
-  readonly object?: unknown;
+  readonly record?: Kept | undefined;
 }
 
 /** An object in the API server's response to a read or a write of it. */
@@ -16,13 +18,14 @@ export interface ResponseObject {
   readonly metadata: { readonly name: string; readonly resourceVersion: string };
 }
 
-/** Of a kind that the operator only reads. Keeps what `decode` makes of an object; nothing where that is undefined. */
+/** Of a kind that the operator only reads. */
 export class KnownObjects<Kept> {
   readonly #byName = new Map<string, Kept>();
-  readonly #decode: (object: unknown) => Kept | undefined;
+  /** What is kept of an object; undefined for nothing. */
+  readonly decode: (object: unknown) => Kept | undefined;
 
   constructor(decode: (object: unknown) => Kept | undefined) {
-    this.#decode = decode;
+    this.decode = decode;
   }
 
   /** Live: it changes with each observation. */
@@ -34,8 +37,7 @@ export class KnownObjects<Kept> {
    * Takes what a watch brought. Returns whether what is known has changed: Nodes and Pods are written all the time for
    * reasons that nothing here depends on.
    */
-  observe({ name, object }: ObservedObject): boolean {
-    const record = object === undefined ? undefined : this.#decode(object);
+  observe({ name, record }: ObservedObject<Kept>): boolean {
     if (isDeepStrictEqual(record, this.#byName.get(name))) return false;
     if (record === undefined) this.#byName.delete(name);
     else this.#byName.set(name, record);
@@ -44,19 +46,19 @@ export class KnownObjects<Kept> {
 
   /** As `observe`, of the response to a write or a read of the object. */
   observeResponse(response: ResponseObject): boolean {
-    return this.observe({ ...response.metadata, object: response });
+    return this.observe({ ...response.metadata, record: this.decode(response) });
   }
 }
 
 /**
  * Of a kind that the operator writes: its watch brings objects as they were before, when the response to the write is
- * known already. Such an observation changes nothing; resourceVersions are compared as numbers (KEP-5504).
+ * known already. Such an observation changes nothing; resourceVersions are compared as numbers of any length (KEP-5504).
  */
 export class WrittenObjects<Kept extends { readonly metadata: ObjectMeta }> extends KnownObjects<Kept> {
   /** resourceVersions, by name. */
   readonly #written = new Map<string, string>();
 
-  override observe(observed: ObservedObject): boolean {
+  override observe(observed: ObservedObject<Kept>): boolean {
     return !this.#isStale(observed) && super.observe(observed);
   }
 
@@ -67,16 +69,16 @@ export class WrittenObjects<Kept extends { readonly metadata: ObjectMeta }> exte
   override observeResponse(response: ResponseObject): boolean {
     const { name, resourceVersion } = response.metadata;
     const known = this.byName.get(name)?.metadata.resourceVersion;
-    if (known !== undefined && Number(known) >= Number(resourceVersion)) return false;
+    if (known !== undefined && (known === resourceVersion || isOlderVersion(resourceVersion, known))) return false;
     this.#written.set(name, resourceVersion);
-    return super.observe({ name, resourceVersion, object: response });
+    return super.observe({ name, resourceVersion, record: this.decode(response) });
   }
 
   /** True for what was so before this process itself changed it: going back to it would be to decide twice. */
-  #isStale({ name, resourceVersion, object }: ObservedObject): boolean {
+  #isStale({ name, resourceVersion }: ObservedObject<Kept>): boolean {
     const written = this.#written.get(name);
     if (written === undefined) return false;
-    if (object !== undefined && Number(resourceVersion) < Number(written)) return true;
+    if (isOlderVersion(resourceVersion, written)) return true;
     this.#written.delete(name);
     return false;
   }

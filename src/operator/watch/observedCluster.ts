@@ -49,9 +49,9 @@ class KnownNodeProxies extends WrittenObjects<NodeProxy> {
     return this.#lost;
   }
 
-  override observe(observed: ObservedObject): boolean {
+  override observe(observed: ObservedObject<NodeProxy>): boolean {
     const known = this.byName.get(observed.name);
-    if (observed.object !== undefined) this.#lost.delete(observed.name);
+    if (observed.record !== undefined) this.#lost.delete(observed.name);
     else if (known !== undefined) this.#lost.set(observed.name, known);
     return super.observe(observed);
   }

@@ -3,10 +3,16 @@
  */
 import type { ObjectIdentity } from '../../kube/reflector.ts';
 
-interface Identified {
+/** An object as far as it is named here. */
+export interface Identified {
   readonly apiVersion?: string;
   readonly kind?: string;
-  readonly metadata?: { readonly name?: string; readonly namespace?: string; readonly resourceVersion?: string };
+  readonly metadata?: {
+    readonly name?: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly resourceVersion?: string;
+  };
 }
 
 interface Meta {
@@ -22,6 +28,15 @@ interface Meta {
 export function metaOf(id: string, { apiVersion = '', kind = '', metadata }: Identified): Meta {
   const { name = '', namespace, resourceVersion = '' } = metadata ?? {};
   return { id, name, resourceVersion, apiVersion, kind, ...(namespace ? { namespace } : {}) };
+}
+
+/** What the base class needs of an object, and what was made of it. */
+export function decodedObjectOf<Kept>(
+  { apiVersion = '', kind = '', metadata }: Identified,
+  record: Kept,
+): Required<Pick<Identified, 'apiVersion' | 'kind' | 'metadata'>> & { readonly record: Kept } {
+  const { name = '', namespace, uid = '', resourceVersion = '' } = metadata ?? {};
+  return { apiVersion, kind, metadata: { name, uid, resourceVersion, ...(namespace ? { namespace } : {}) }, record };
 }
 
 /** Of a deleted object only its identity is left. */

@@ -10,7 +10,7 @@ import type { EventRecorder } from '../../kube/events.ts';
 import { createWorkQueue } from '../../kube/workQueue.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { quarantineNotes } from '../events/quarantine.ts';
-import { decodeServiceToNote, ServicesToNote } from '../events/servicesToNote.ts';
+import { ServicesToNote, type ServiceToNote } from '../events/servicesToNote.ts';
 import type { KnownObjects } from '../watch/knownObjects.ts';
 import { eventOn, DueServiceEvents, type ServiceNote } from '../events/serviceEvents.ts';
 
@@ -38,9 +38,9 @@ export class ServiceEventWriter {
     this.#options = options;
   }
 
-  /** `service`: as the API server gives it; undefined when it is deleted. Returns whether that is a change. */
-  observe(uid: string, service: unknown): boolean {
-    return this.#services.observe(uid, service === undefined ? undefined : decodeServiceToNote(service));
+  /** `service`: undefined when it is deleted, or nothing is to be said of it any more. Returns whether that is a change. */
+  observe(uid: string, service: ServiceToNote | undefined): boolean {
+    return this.#services.observe(uid, service);
   }
 
   /**

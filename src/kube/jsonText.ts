@@ -1,0 +1,49 @@
+/** JSON from the API server, whose bytes come in pieces cut anywhere. */
+import { maxObjectLength } from './maxObjectLength.ts';
+
+/** Of an index within the chunk. */
+export function byteAt(chunk: Buffer, index: number): number {
+  // oxlint-disable-next-line own/keys -- no key that somebody else chose
+  return chunk[index] ?? 0;
+}
+
+/** One value after the other. The pieces are copied into one buffer, which is used again and again. */
+export class JsonText {
+  #buffer = Buffer.allocUnsafe(64 * 1024);
+  #bytes = 0;
+
+  /** Throws where it gets too long. */
+  add(piece: Buffer): void {
+    const bytes = this.#bytes + piece.length;
+    if (bytes > maxObjectLength) throw new Error(`the answer has an object longer than ${maxObjectLength} bytes`);
+    if (bytes > this.#buffer.length) this.#grow(bytes);
+    piece.copy(this.#buffer, this.#bytes);
+    this.#bytes = bytes;
+  }
+
+  /** Its value and length, and begins anew. */
+  take(): { readonly value: unknown; readonly bytes: number } {
+    const [text, bytes] = [this.#text(), this.#bytes];
+    this.#bytes = 0;
+    return { value: JSON.parse(text), bytes };
+  }
+
+  isBlank(): boolean {
+    return this.#text().trim() === '';
+  }
+
+  /** Its last characters. */
+  tail(): string {
+    return this.#text(Math.max(0, this.#bytes - 100));
+  }
+
+  #grow(minBytes: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(minBytes, 2 * this.#buffer.length));
+    this.#buffer.copy(larger, 0, 0, this.#bytes);
+    this.#buffer = larger;
+  }
+
+  #text(from = 0): string {
+    return this.#buffer.toString('utf8', from, this.#bytes);
+  }
+}
