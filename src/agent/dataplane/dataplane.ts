@@ -20,7 +20,7 @@
  *     is complete before it takes over. When its first runs fail, the mode before is started again and kept, even if
  *     its own first run fails: its loops retry.
  *  3. After a switch the phase is Probing, and the objects of the mode before stay, or can be written again.
- *     `handleProbeResult` ends the phase: on success other modes are drained and removed (`otherModesRemoval.ts`), on
+ *     `handleProbeResult` ends the phase: on success other modes are drained and removed (`leftoversRemoval.ts`), on
  *     failure `onRequeue` asks for the same configuration to be accepted again, and that call rolls back. The same
  *     configuration is then refused for ten minutes, because each try moves connections from one mode to the other.
  *  4. A family whose preflight refuses is left out and named in `status.unserved`. But where no family can run, or
@@ -42,7 +42,7 @@ import type { DesiredConfig } from '../config/desiredConfig.ts';
 import { type Backends, type MakeBackend, ModeReplacement } from './modeReplacement.ts';
 import { type FailedSwitch, nextStep, phaseAfterResync, switchFailure, type SwitchPhase } from './modeSwitch.ts';
 import type { ProbeResult } from '../healthcheck/probe.ts';
-import type { RemovalTiming } from './otherModesRemoval.ts';
+import type { RemovalTiming } from './leftoversRemoval.ts';
 import type { Store } from '../watch/store.ts';
 import type { ObservedLoop, SyncListener } from './syncListener.ts';
 

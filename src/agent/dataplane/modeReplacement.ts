@@ -14,7 +14,7 @@ import type { Backend, Refusal } from '../../backend/backend.ts';
 import { ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import { FamilySyncLoops, type FamilySyncLoopsOptions } from './familySyncLoops.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
-import { type OtherMode, OtherModesRemoval, type RemovalTiming } from './otherModesRemoval.ts';
+import { type OtherMode, LeftoversRemoval, type RemovalTiming } from './leftoversRemoval.ts';
 import { asSyncError } from './syncLoop.ts';
 
 /** Makes the backend of a mode, or a Refusal for a mode that this program does not have. */
@@ -39,7 +39,7 @@ const prepareTimeoutMs = 120_000;
 
 export class ModeReplacement {
   readonly #options: ModeReplacementOptions;
-  readonly #removal: OtherModesRemoval;
+  readonly #removal: LeftoversRemoval;
   #syncLoops: FamilySyncLoops | undefined;
   /** Loops of a mode whose first runs are awaited. */
   #next: FamilySyncLoops | undefined;
@@ -50,7 +50,7 @@ export class ModeReplacement {
   constructor(options: ModeReplacementOptions) {
     this.#options = options;
     const { logger, onStatusChange, timing } = options;
-    this.#removal = new OtherModesRemoval({ logger, onStatusChange, ...(timing && { timing }) });
+    this.#removal = new LeftoversRemoval({ logger, onStatusChange, ...(timing && { timing }) });
   }
 
   /** The loops that serve; undefined before `start`. */

@@ -38,7 +38,7 @@ export interface RemovalOptions {
 
 const defaultTiming: RemovalTiming = { settleMs: 3000, pollMs: 5000, retryMs: 30_000 };
 
-export class OtherModesRemoval {
+export class LeftoversRemoval {
   readonly #options: RemovalOptions;
   readonly #timing: RemovalTiming;
   #abort = new AbortController();
