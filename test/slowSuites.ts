@@ -15,6 +15,7 @@ export const slowSuites: readonly Suite[] = [
   { name: 'test/faults/brokenTools.test.ts', seconds: 126, computes: false },
   { name: 'test/operator/clockSkew.test.ts', seconds: 116, computes: false },
   { name: 'test/e2e/install.test.ts', seconds: 107, computes: false },
+  { name: 'test/faults/leftovers.test.ts', seconds: 105, computes: false },
   { name: 'test/e2e/cluster.test.ts', seconds: 95, computes: false },
   { name: 'test/agent/agent.test.ts', seconds: 70, computes: false },
   { name: 'test/uml/iptables.test.ts', seconds: 52, computes: true },

@@ -101,6 +101,22 @@ export const agentMutants: readonly Mutant[] = [
     killer: 'does not take the new mode for one that no longer serves',
   },
   {
+    name: 'what another proxy has written again is taken for gone',
+    file: 'src/agent/dataplane/leftoversRemoval.ts',
+    find: 'isGone: !isBack,',
+    replace: 'isGone: true,',
+    test: 'test/agent/leftoversRemoval.test.ts',
+    killer: 'knows a proxy that is not seen by what comes back',
+  },
+  {
+    name: 'rules of a proxy that runs are removed',
+    file: 'src/agent/dataplane/leftoversRemoval.ts',
+    find: 'isDryRun: true',
+    replace: 'isDryRun: false',
+    test: 'test/agent/leftoversRemoval.test.ts',
+    killer: 'removes nothing while another proxy runs',
+  },
+  {
     name: 'what a failed sync chose counts',
     file: 'src/agent/dataplane/chosenInSync.ts',
     find: '  discard(): void {\n    this.#chosen = new Map();',

@@ -16,7 +16,10 @@ import type { Store } from '../watch/store.ts';
 import { type ConfigDecision, ConfigController } from './configController.ts';
 import { SavedConfig } from './savedConfig.ts';
 
-export interface ConfigInForceOptions extends Pick<DataplaneOptions, 'makeBackend' | 'listeners' | 'timing'> {
+export interface ConfigInForceOptions extends Pick<
+  DataplaneOptions,
+  'makeBackend' | 'otherProxies' | 'listeners' | 'timing'
+> {
   readonly store: Store;
   readonly stateDirectory: string;
   readonly sysctls: Sysctls;

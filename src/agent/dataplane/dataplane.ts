@@ -32,23 +32,25 @@
  * the store's events reach the loops that serve and those about to. `stop` may be called during `accept`: a change of
  * mode that is under way is then neither completed nor rolled back.
  */
-import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../../backend/backend.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import { familiesOf } from '../../model/nodeAddresses.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { DataplaneStatus, UnservedFamily } from './dataplaneStatus.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
-import { type Backends, type MakeBackend, ModeReplacement } from './modeReplacement.ts';
+import { preflightFamilies } from './familyPreflight.ts';
+import type { MakeBackend } from './leftovers.ts';
+import { type Backends, ModeReplacement } from './modeReplacement.ts';
 import { type FailedSwitch, nextStep, phaseAfterResync, switchFailure, type SwitchPhase } from './modeSwitch.ts';
 import type { ProbeResult } from '../healthcheck/probe.ts';
-import type { RemovalTiming } from './leftoversRemoval.ts';
+import type { OtherProxies, RemovalTiming } from './leftoversRemoval.ts';
 import type { Store } from '../watch/store.ts';
 import type { ObservedLoop, SyncListener } from './syncListener.ts';
 
 export interface DataplaneOptions {
   readonly store: Store;
   readonly makeBackend: MakeBackend;
+  readonly otherProxies: OtherProxies;
   /** Called in this order, after `inForce` was brought up to date. */
   readonly listeners: readonly SyncListener[];
   readonly logger: Logger;
@@ -103,10 +105,8 @@ export class Dataplane {
     const { node } = this.#options.store;
     if (node === undefined)
       return { reason: 'NodeUnknown', message: 'this Node does not exist; check --node against kubectl get nodes' };
-    const { backends, unserved } = await this.#preflight(
-      desired.config,
-      familiesOf(node, this.#options.store.families),
-    );
+    const backendFor = this.#modes.backendFor.bind(this.#modes);
+    const { backends, unserved } = await preflightFamilies(desired.config, this.#wantedFamilies, backendFor);
     // One family is better than none, unless one that is served already would stop.
     const refused = unserved.find(
       ({ family }) => backends.size === 0 || this.#modes.syncLoops?.loop(family) !== undefined,
@@ -194,21 +194,6 @@ export class Dataplane {
     await this.#modes.stop(graceMs);
   }
 
-  async #preflight(
-    config: NodeConfig,
-    families: readonly IPFamily[],
-  ): Promise<{ backends: Map<IPFamily, Backend>; unserved: UnservedFamily[] }> {
-    const backends = new Map<IPFamily, Backend>();
-    const unserved: UnservedFamily[] = [];
-    for (const family of families) {
-      const backend = this.#modes.backendFor(config.mode, family);
-      const why = 'reason' in backend ? backend : await backend.preflight(config);
-      if (why !== undefined) unserved.push({ family, why });
-      else if (!('reason' in backend)) backends.set(family, backend);
-    }
-    return { backends, unserved };
-  }
-
   async #start(desired: DesiredConfig, backends: Backends): Promise<void> {
     await this.#modes.start(desired, backends);
     this.#phase = { phase: 'Serving', config: desired };
@@ -276,7 +261,7 @@ export class Dataplane {
   #updateInForce(): void {
     if (this.#modes.syncLoops?.isInForce !== true) return;
     this.#inForce = this.#modes.syncLoops.desired;
-    if (this.#phase.phase === 'Serving') this.#modes.drainAndRemoveOthers(this.#phase.config);
+    if (this.#phase.phase === 'Serving') this.#modes.removeLeftovers(this.#phase.config, this.#wantedFamilies);
     this.#announceInForce();
   }
 
@@ -285,6 +270,12 @@ export class Dataplane {
     if (inForce === this.#announced.inForce && isProbing === this.#announced.isProbing) return;
     this.#announced = { inForce, isProbing };
     this.#options.onInForceChange?.();
+  }
+
+  /** Those that the node has, and those of Services. */
+  get #wantedFamilies(): readonly IPFamily[] {
+    const { node, families } = this.#options.store;
+    return node === undefined ? [] : familiesOf(node, families);
   }
 
   #onNodeChange(): void {

@@ -50,6 +50,11 @@ export class FamilySyncLoops {
     return this.#loops.get(family);
   }
 
+  /** By family, what its loop runs. */
+  get backends(): ReadonlyMap<IPFamily, Backend> {
+    return new Map([...this.#loops].map(([family, { backend }]) => [family, backend]));
+  }
+
   backend(family: IPFamily): Backend | undefined {
     return this.#loops.get(family)?.backend;
   }

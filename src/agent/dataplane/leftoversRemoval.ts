@@ -1,22 +1,18 @@
 /**
- * Removes the modes that no longer serve from the kernel, while another mode serves: first their connections drain,
- * then their objects are deleted. Each backend finds its objects in the kernel each time, so it does not matter which
- * agent, or which proxy, made them.
+ * Removes from the kernel what no longer serves, while the mode in force does: first its connections drain, then its
+ * objects are deleted. Objects are found in the kernel each time, so it does not matter which agent, or which proxy,
+ * made them.
+ *
+ * A proxy that still runs is let be: while one is seen, nothing is removed, and where what was removed comes back, one
+ * runs that is not seen. The condition says so, until it is gone.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { shortened } from '../../api/bounded.ts';
 import type { NodeConditionNow } from '../../api/nodeConditions.ts';
-import type { NodeConfig, ProxyMode } from '../../api/nodeConfig.ts';
-import type { Backend } from '../../backend/backend.ts';
+import type { NodeConfig } from '../../api/nodeConfig.ts';
+import type { DrainRequest, Leftovers } from '../../backend/backend.ts';
 import { SyncError } from '../../netfilter/errors.ts';
-import type { IPFamily } from '../../model/ipFamily.ts';
 import type { Logger } from '../../observability/logger.ts';
-
-/** A mode that does not serve, in one family. */
-export interface OtherMode {
-  readonly mode: ProxyMode;
-  readonly family: IPFamily;
-  readonly backend: Backend;
-}
 
 /** All in ms. */
 export interface RemovalTiming {
@@ -24,19 +20,40 @@ export interface RemovalTiming {
   readonly settleMs: number;
   /** Between two steps while connections drain. Default 5,000. */
   readonly pollMs: number;
-  /** After a step that failed. Default 30,000. */
+  /** After a step that failed, or that another proxy stood in the way of. Default 30,000. */
   readonly retryMs: number;
+  /**
+   * Until it is looked whether what was removed came back. Default 70,000: kube-proxy looks for its canary every 30 s
+   * (iptables.syncPeriod), and then writes everything.
+   */
+  readonly recheckMs: number;
+}
+
+/** Proxies beside this program. */
+export interface OtherProxies {
+  /** Where one is seen that runs on this node, in words for a condition; undefined where none is. Never throws. */
+  readonly findRunning: () => Promise<string | undefined>;
+  /** What one may have left in a mode that this program does not have. */
+  readonly leftovers: readonly Leftovers[];
 }
 
 export interface RemovalOptions {
   readonly logger: Logger;
   /** `conditions` changed. */
   readonly onStatusChange: () => void;
+  readonly findOtherProxy: OtherProxies['findRunning'];
   /** For tests. */
   readonly timing?: Partial<RemovalTiming>;
 }
 
-const defaultTiming: RemovalTiming = { settleMs: 3000, pollMs: 5000, retryMs: 30_000 };
+const defaultTiming: RemovalTiming = { settleMs: 3000, pollMs: 5000, retryMs: 30_000, recheckMs: 70_000 };
+const maxMessage = 256;
+
+/** What came of a step for one of the leftovers. */
+interface Outcome {
+  readonly isGone: boolean;
+  readonly condition?: NodeConditionNow | undefined;
+}
 
 export class LeftoversRemoval {
   readonly #options: RemovalOptions;
@@ -45,29 +62,31 @@ export class LeftoversRemoval {
   #running: Promise<void> = Promise.resolve();
   #condition: NodeConditionNow | undefined;
   #remaining = 0;
+  /** Names of what was removed, which a proxy that runs writes again. */
+  #removedBefore = new Map<Leftovers, Set<string>>();
 
   constructor(options: RemovalOptions) {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
   }
 
-  /** What is left of modes that no longer serve, and why; `OldModeRemoved` is False while there is anything. */
+  /** What is left of what no longer serves, and why; `OldModeRemoved` is False while there is anything. */
   get conditions(): readonly NodeConditionNow[] {
     return this.#condition === undefined ? [] : [this.#condition];
   }
 
-  /** Whether nothing is left of the modes given to `start`. */
+  /** Whether nothing is left of what was given to `start`. */
   get isDone(): boolean {
     return this.#remaining === 0;
   }
 
-  /** Removes these modes in the background, in place of those of an earlier call. */
-  start(modes: readonly OtherMode[], migration: NodeConfig['migration']): void {
+  /** Removes all of these in the background, in place of those of an earlier call. */
+  start(leftovers: readonly Leftovers[], migration: NodeConfig['migration']): void {
     this.#abort.abort();
     const abort = new AbortController();
     this.#abort = abort;
-    this.#remaining = modes.length;
-    this.#running = this.#running.then(() => this.#run(modes, migration, abort.signal));
+    this.#remaining = leftovers.length;
+    this.#running = this.#running.then(() => this.#run(leftovers, migration, abort.signal));
   }
 
   /** Resolves when the running step has ended. What is left in the kernel stays, and `isDone` as it is. */
@@ -77,74 +96,106 @@ export class LeftoversRemoval {
     this.#condition = undefined;
   }
 
+  /** Ends when a look at everything that was removed has found none of it again. */
   async #run(
-    modes: readonly OtherMode[],
+    leftovers: readonly Leftovers[],
     { drainTimeoutSeconds }: NodeConfig['migration'],
     signal: AbortSignal,
   ): Promise<void> {
-    const { settleMs } = this.#timing;
+    const { settleMs, recheckMs } = this.#timing;
     const deadline = performance.now() + drainTimeoutSeconds * 1000;
-    let remaining = modes;
+    this.#removedBefore = new Map();
+    let due = leftovers;
     let waitMs = drainTimeoutSeconds === 0 ? 0 : settleMs;
-    while (remaining.length > 0) {
+    let isRechecked = false;
+    while (due.length > 0) {
       const untilDeadline = deadline - performance.now();
       await sleep(untilDeadline > 0 ? Math.min(waitMs, untilDeadline) : waitMs, undefined, { signal }).catch(
         () => undefined,
       );
       if (signal.aborted) return;
       const drains = performance.now() < deadline;
-      ({ remaining, waitMs } = await this.#step(remaining, { drains, signal }, drainTimeoutSeconds));
+      ({ due, waitMs } = await this.#step(due, { drains, signal }, drainTimeoutSeconds));
       if (signal.aborted) return;
-      this.#remaining = remaining.length;
+      this.#remaining = due.length;
+      if (due.length > 0 || isRechecked) continue;
+      [due, waitMs, isRechecked] = [[...this.#removedBefore.keys()], recheckMs, true];
     }
   }
 
-  /** One backend after the other: both families of ipvs mode share the device kube-ipvs0. */
+  /** One after the other: both families of ipvs mode share the device kube-ipvs0. */
   async #step(
-    modes: readonly OtherMode[],
-    request: { drains: boolean; signal: AbortSignal },
+    leftovers: readonly Leftovers[],
+    request: Pick<DrainRequest, 'drains' | 'signal'>,
     limitSeconds: number,
-  ): Promise<{ remaining: readonly OtherMode[]; waitMs: number }> {
-    const remaining: OtherMode[] = [];
+  ): Promise<{ due: readonly Leftovers[]; waitMs: number }> {
+    const due: Leftovers[] = [];
     let condition: NodeConditionNow | undefined;
-    for (const each of modes) {
-      const leftover = await this.#drainAndRemove(each, request, limitSeconds);
-      if (leftover !== undefined) remaining.push(each);
-      condition ??= leftover;
+    const otherProxy = await this.#options.findOtherProxy();
+    for (const each of leftovers) {
+      const outcome =
+        otherProxy === undefined
+          ? await this.#drainAndRemove(each, request, limitSeconds)
+          : await this.#lookAt(each, request, otherProxy);
+      if (!outcome.isGone) due.push(each);
+      condition ??= outcome.condition;
     }
-    this.#setCondition(condition);
-    return { remaining, waitMs: condition?.reason === 'RemovalFailed' ? this.#timing.retryMs : this.#timing.pollMs };
+    if (!request.signal.aborted) this.#setCondition(condition);
+    const isDraining = condition?.reason === 'Draining';
+    return { due, waitMs: isDraining ? this.#timing.pollMs : this.#timing.retryMs };
   }
 
   async #drainAndRemove(
-    { mode, family, backend }: OtherMode,
-    request: { drains: boolean; signal: AbortSignal },
+    leftovers: Leftovers,
+    request: Pick<DrainRequest, 'drains' | 'signal'>,
     limitSeconds: number,
-  ): Promise<NodeConditionNow | undefined> {
-    const { logger } = this.#options;
+  ): Promise<Outcome> {
+    const { of, family } = leftovers;
     try {
-      const { removed, draining } = (await backend.drainAndRemove?.(request)) ?? { removed: [], draining: 0 };
+      const { removed, draining } = await leftovers.remove(request);
+      const isBack = this.#remember(leftovers, removed);
       if (removed.length > 0)
-        logger.info('removed what another mode had left', {
-          mode,
+        this.#options.logger.info('removed what no longer serves', {
+          of,
           family,
           objects: removed.length,
           first: removed.slice(0, 10),
         });
-      return draining === 0
-        ? undefined
-        : removalCondition(
-            'Draining',
-            `Connections made in mode ${mode} go on; what they need goes when they end, ${limitSeconds} s after the change at the latest.`,
-          );
+      if (draining > 0) return { isGone: false, condition: drainingCondition(of, limitSeconds) };
+      return { isGone: !isBack, condition: isBack ? otherProxyCondition(removed) : undefined };
     } catch (error) {
-      if (request.signal.aborted) return undefined;
-      logger.warn('what another mode left could not be removed', { mode, family, error });
-      return removalCondition(
-        'RemovalFailed',
-        `What mode ${mode} left could not be removed, and is tried again: ${error instanceof SyncError ? error.message : 'the agent log says why'}`,
-      );
+      return this.#failed(leftovers, error, request.signal);
     }
+  }
+
+  /** Whether some of it had been removed before. */
+  #remember(leftovers: Leftovers, removed: readonly string[]): boolean {
+    if (removed.length === 0) return false;
+    const before = this.#removedBefore.get(leftovers) ?? new Set();
+    const isBack = removed.some((name) => before.has(name));
+    this.#removedBefore.set(leftovers, new Set([...before, ...removed]));
+    return isBack;
+  }
+
+  async #lookAt(
+    leftovers: Leftovers,
+    request: Pick<DrainRequest, 'drains' | 'signal'>,
+    otherProxy: string,
+  ): Promise<Outcome> {
+    try {
+      const { removed } = await leftovers.remove({ ...request, isDryRun: true });
+      return { isGone: false, condition: removed.length > 0 ? otherProxyCondition(removed, otherProxy) : undefined };
+    } catch (error) {
+      return this.#failed(leftovers, error, request.signal);
+    }
+  }
+
+  #failed({ of, family }: Leftovers, error: unknown, signal: AbortSignal): Outcome {
+    if (signal.aborted) return { isGone: true };
+    this.#options.logger.warn('what no longer serves could not be removed', { of, family, error });
+    const why = error instanceof SyncError ? error.message : 'the agent log says why';
+    const message = `What ${of} left could not be removed, and is tried again: ${why}`;
+    return { isGone: false, condition: removalCondition('RemovalFailed', message) };
   }
 
   #setCondition(condition: NodeConditionNow | undefined): void {
@@ -154,6 +205,24 @@ export class LeftoversRemoval {
   }
 }
 
+function drainingCondition(of: string, limitSeconds: number): NodeConditionNow {
+  return removalCondition(
+    'Draining',
+    `Connections made in ${of} go on; what they need goes when they end, ${limitSeconds} s after the change at the latest.`,
+  );
+}
+
+/** Without `seen`, the objects came back after they had been removed. */
+function otherProxyCondition(objects: readonly string[], seen?: string): NodeConditionNow {
+  const what = `what it made (objects: ${objects.length}, such as ${objects[0]})`;
+  return removalCondition(
+    'OtherProxyRuns',
+    seen === undefined
+      ? `Another proxy runs on this node: ${what} came back after it had been removed. Stop it, and that goes.`
+      : `Another proxy runs on this node (${seen}), and ${what} stands beside ours. Stop it, and that goes.`,
+  );
+}
+
 function removalCondition(reason: string, message: string): NodeConditionNow {
-  return { type: 'OldModeRemoved', status: 'False', reason, message };
+  return { type: 'OldModeRemoved', status: 'False', reason, message: shortened(message, maxMessage) };
 }

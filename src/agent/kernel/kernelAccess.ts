@@ -4,9 +4,11 @@
 import { createBackend, flushNames, refusalOf } from '../../backend/registry.ts';
 import { type Conntrack, conntrack } from '../../netfilter/conntrack/tools/conntrack.ts';
 import { sysctls, type Sysctls } from '../../system/sysctl.ts';
-import type { MakeBackend } from '../dataplane/modeReplacement.ts';
+import type { MakeBackend } from '../dataplane/leftovers.ts';
 import { startFlushMonitor, type StartFlushMonitor } from './flushMonitor.ts';
+import type { OtherProxies } from '../dataplane/leftoversRemoval.ts';
 import { readNodeAddresses, type ReadNodeAddresses } from './nodeAddresses.ts';
+import { otherProxies } from './otherProxies.ts';
 
 export interface KernelAccess {
   readonly makeBackend: MakeBackend;
@@ -14,6 +16,7 @@ export interface KernelAccess {
   readonly sysctls: Sysctls;
   readonly startFlushMonitor: StartFlushMonitor;
   readonly readNodeAddresses: ReadNodeAddresses;
+  readonly otherProxies: OtherProxies;
 }
 
 /** The real one. */
@@ -24,5 +27,6 @@ export function kernelAccess(): KernelAccess {
     sysctls: sysctls(),
     startFlushMonitor: (options) => startFlushMonitor(flushNames, options),
     readNodeAddresses,
+    otherProxies,
   };
 }

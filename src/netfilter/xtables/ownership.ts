@@ -11,4 +11,9 @@ export interface Ownership {
   readonly jumps: readonly Jump[];
   /** Names of chains of ours that stand beside the rules of another writer: who put them up takes them away. */
   readonly kept: ReadonlySet<string>;
+  /**
+   * By name of a chain that other programs may lead to, the name of the one without which it does nothing: that one, and
+   * the jumps to it, stay as long as they do.
+   */
+  readonly completedBy: ReadonlyMap<string, string>;
 }

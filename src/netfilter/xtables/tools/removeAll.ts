@@ -9,25 +9,44 @@ import { removalTransaction } from '../transaction.ts';
 import type { Iptables } from './iptables.ts';
 import { readTables } from './readTables.ts';
 import { restore } from './restore.ts';
+import type { VariantView, XtablesNode } from './variant.ts';
 
 /**
- * Removes all chains and jumps of ours, of every writer, and returns the names of what was removed. Chains that
- * somebody else's rules lead to stay, so that those rules stay byte for byte. Throws a SyncError.
+ * Removes all chains and jumps of ours, of every writer, and returns the names of what was removed, or in a dry run
+ * would be. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte, and with them what
+ * they do nothing without (`Ownership.completedBy`). Throws a SyncError.
  */
-export async function removeAll(iptables: Iptables, ownership: Ownership): Promise<readonly string[]> {
+export async function removeAll(
+  iptables: Iptables,
+  ownership: Ownership,
+  { isDryRun = false }: { readonly isDryRun?: boolean } = {},
+): Promise<readonly string[]> {
   const { own, chains } = ofOurs(await readTables(iptables, ownership));
   const input = removalTransaction(
     own,
     chains.map(({ table, name }) => ({ table, name, keep: false })),
   );
   if (input === '') return [];
-  await restore(iptables, { input: [input] });
-  await verifyNothingLeft(iptables, ownership);
+  if (!isDryRun) {
+    await restore(iptables, { input: [input] });
+    await verifyNothingLeft(iptables, ownership);
+  }
   const removed = [
     ...own.map(({ table, from, to }) => `jump ${from} -> ${to} of table ${table}`),
     ...chains.map(({ table, name }) => `chain ${name} of table ${table}`),
   ];
   return removed.map((what) => `${iptables.variant} ${what}`);
+}
+
+/** As `removeAll`, in all of these variants. */
+export async function removeFromVariants(
+  variants: readonly VariantView[],
+  { ownership }: Pick<XtablesNode, 'ownership'>,
+  options?: { readonly isDryRun?: boolean },
+): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const { iptables } of variants) removed.push(...(await removeAll(iptables, ownership, options)));
+  return removed;
 }
 
 async function verifyNothingLeft(iptables: Iptables, ownership: Ownership): Promise<void> {
@@ -38,11 +57,21 @@ async function verifyNothingLeft(iptables: Iptables, ownership: Ownership): Prom
   if (left !== undefined) throw verificationFailed('iptables-restore', `${left} is still there`);
 }
 
-/** What can go: jumps, and chains that nobody else's rule leads to. */
+/** What can go: jumps, and chains that nobody else's rule leads to; but for what completes such a chain. */
 function ofOurs(view: TablesView): { readonly own: readonly Reference[]; readonly chains: readonly ExistingChain[] } {
-  const own = ownJumps(view);
-  const isForeign = new ChainMap<true>();
-  for (const reference of view.references)
-    if (!own.includes(reference)) isForeign.set({ table: reference.table, name: reference.to }, true);
-  return { own, chains: [...view.chains.values()].filter((chain) => !isForeign.has(chain)) };
+  const jumps = ownJumps(view);
+  const stays = new ChainMap<true>();
+  for (const { table, to } of view.references.filter((reference) => !jumps.includes(reference))) {
+    stays.set({ table, name: to }, true);
+    const completion = view.ownership.completedBy.get(to);
+    if (completion !== undefined) stays.set({ table, name: completion }, true);
+  }
+  return {
+    own: jumps.filter(({ table, to }) => !isCompletion(view.ownership, to) || !stays.has({ table, name: to })),
+    chains: [...view.chains.values()].filter((chain) => !stays.has(chain)),
+  };
+}
+
+function isCompletion({ completedBy }: Ownership, name: string): boolean {
+  return [...completedBy.values()].includes(name);
 }
