@@ -21,6 +21,7 @@ export const slowSuites: readonly Suite[] = [
   { name: 'test/uml/iptables.test.ts', seconds: 52, computes: true },
   { name: 'test/faults/agent.test.ts', seconds: 49, computes: false },
   { name: 'test/uml/kubeProxy.test.ts', seconds: 47, computes: true },
+  { name: 'test/faults/lastService.test.ts', seconds: 45, computes: false },
   { name: 'test/operator/frozenLeader.test.ts', seconds: 45, computes: false },
   { name: 'test/operator/leader.test.ts', seconds: 35, computes: false },
   { name: 'test/cli/status.test.ts', seconds: 34, computes: true },

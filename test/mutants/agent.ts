@@ -95,10 +95,26 @@ export const agentMutants: readonly Mutant[] = [
   {
     name: 'a new mode is drained when its first run succeeds',
     file: 'src/agent/dataplane/dataplane.ts',
-    find: 'if (this.#modes.syncLoops?.loop(loop.status.family) === loop) this',
-    replace: 'this',
+    find: 'if (this.#modes.syncLoops?.loop(family) !== loop) return;',
+    replace: '',
     test: 'test/agent/modeChange.test.ts',
     killer: 'does not take the new mode for one that no longer serves',
+  },
+  {
+    name: 'a family whose last Service is gone keeps its loop',
+    file: 'src/agent/dataplane/dataplane.ts',
+    find: 'if (queuedSince === undefined && !this',
+    replace: 'if (queuedSince !== undefined && !this',
+    test: 'test/agent/idleFamily.test.ts',
+    killer: 'syncs that, then ends the loop',
+  },
+  {
+    name: 'a family that nothing asks for keeps a configuration from being in force',
+    file: 'src/agent/dataplane/familySyncLoops.ts',
+    find: '.filter(({ family }) => families.includes(family))',
+    replace: '',
+    test: 'test/agent/idleFamily.test.ts',
+    killer: 'is in force without it',
   },
   {
     name: 'what another proxy has written again is taken for gone',

@@ -24,7 +24,8 @@
  *     failure `onRequeue` asks for the same configuration to be accepted again, and that call rolls back. The same
  *     configuration is then refused for ten minutes, because each try moves connections from one mode to the other.
  *  4. A family whose preflight refuses is left out and named in `status.unserved`. But where no family can run, or
- *     where a family that is served already would be refused, the configuration is.
+ *     where a family that is served already would be refused, the configuration is. A family that only Services have is
+ *     served from the first to the last of them: then its loop ends, and its rules are leftovers.
  *  5. `inForce` is set only when each loop reports this configuration as the one of its last full run.
  *
  * Concurrency: `accept` must not be called while another call is pending; the config controller sees to that. The
@@ -33,42 +34,16 @@
  * mode that is under way is then neither completed nor rolled back.
  */
 import type { Backend, Refusal } from '../../backend/backend.ts';
-import type { IPFamily } from '../../model/ipFamily.ts';
+import { ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import { familiesOf } from '../../model/nodeAddresses.ts';
-import type { Logger } from '../../observability/logger.ts';
-import type { DataplaneStatus, UnservedFamily } from './dataplaneStatus.ts';
+import type { DataplaneOptions } from './dataplaneOptions.ts';
+import { type DataplaneStatus, idleFamilyCondition, type UnservedFamily } from './dataplaneStatus.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
 import { preflightFamilies } from './familyPreflight.ts';
-import type { MakeBackend } from './leftovers.ts';
 import { type Backends, ModeReplacement } from './modeReplacement.ts';
 import { type FailedSwitch, nextStep, phaseAfterResync, switchFailure, type SwitchPhase } from './modeSwitch.ts';
 import type { ProbeResult } from '../healthcheck/probe.ts';
-import type { OtherProxies, RemovalTiming } from './leftoversRemoval.ts';
-import type { Store } from '../watch/store.ts';
-import type { ObservedLoop, SyncListener } from './syncListener.ts';
-
-export interface DataplaneOptions {
-  readonly store: Store;
-  readonly makeBackend: MakeBackend;
-  readonly otherProxies: OtherProxies;
-  /** Called in this order, after `inForce` was brought up to date. */
-  readonly listeners: readonly SyncListener[];
-  readonly logger: Logger;
-  /**
-   * `accept` is to be called again with the configuration desired: the Node got an address of a family that is not
-   * served yet, or the first Service of one, or the probe of a new mode failed.
-   */
-  readonly onRequeue: () => void;
-  /**
-   * Another configuration is in force, or the one in force is no longer on probation (`isProbing`). Never called with
-   * one that is being given up.
-   */
-  readonly onInForceChange?: () => void;
-  /** `status` changed without a sync. */
-  readonly onStatusChange?: () => void;
-  /** For tests. */
-  readonly timing?: Partial<RemovalTiming>;
-}
+import type { ObservedLoop } from './syncListener.ts';
 
 export class Dataplane {
   readonly #options: DataplaneOptions;
@@ -90,7 +65,7 @@ export class Dataplane {
     options.store.listen({
       onChange: (change) => {
         for (const syncLoops of this.#modes.allSyncLoops) syncLoops.loop(change.family)?.enqueue(change);
-        if (change.kind === 'service' && this.#isNew(change.family)) options.onRequeue();
+        if (change.kind === 'service' && this.#isOtherwise(change.family)) options.onRequeue();
       },
       onNodeChange: () => this.#onNodeChange(),
     });
@@ -130,7 +105,7 @@ export class Dataplane {
         return undefined;
       case 'keep':
       case 'resync':
-        this.#resync(desired, backends, step.kind === 'resync');
+        await this.#resync(desired, backends, step.kind === 'resync');
         return undefined;
       case 'switch':
         return this.#switch(step.from, desired, backends);
@@ -145,14 +120,17 @@ export class Dataplane {
   }
 
   get status(): DataplaneStatus {
+    const wanted = this.#wantedFamilies;
+    const statuses = this.#modes.syncLoops?.statuses ?? [];
+    const idle = idleFamilyCondition(statuses.filter(({ family }) => !wanted.includes(family)));
     return {
       accepted: this.#modes.syncLoops?.desired,
       inForce: this.#inForce,
-      families: this.#modes.syncLoops?.statuses ?? [],
+      families: statuses.filter(({ family }) => wanted.includes(family)),
       unserved: this.#unserved,
       isProbing: this.#phase.phase === 'Probing',
       areOthersRemoved: this.#modes.areOthersRemoved,
-      conditions: this.#modes.conditions,
+      conditions: [...this.#modes.conditions, idle].slice(0, 1).filter((condition) => condition !== undefined),
     };
   }
 
@@ -199,15 +177,18 @@ export class Dataplane {
     this.#phase = { phase: 'Serving', config: desired };
   }
 
-  #resync(desired: DesiredConfig, backends: Backends, hasChanged: boolean): void {
-    const { families = [] } = this.#modes.syncLoops ?? {};
+  async #resync(desired: DesiredConfig, backends: Backends, hasChanged: boolean): Promise<void> {
     if (hasChanged) {
       this.#failedSwitch = undefined;
       this.#phase = phaseAfterResync(this.#phase, desired);
       this.#modes.syncLoops?.assign(desired);
     }
-    for (const [family, backend] of backends)
-      if (!families.includes(family)) this.#modes.syncLoops?.start(family, backend);
+    const isNew = (family: IPFamily): boolean => this.#modes.syncLoops?.loop(family) === undefined;
+    if (![...backends.keys()].some(isNew)) return;
+    // What stands in a family that nobody asked for is being removed.
+    await this.#modes.pauseRemoval();
+    if (this.#modes.isStopped) return;
+    for (const [family, backend] of backends) if (isNew(family)) this.#modes.syncLoops?.start(family, backend);
   }
 
   /** The new mode is complete and read back before it takes over; if that fails, the one before serves again. */
@@ -255,11 +236,22 @@ export class Dataplane {
 
   /** A loop that is about to serve does not count: its first run is one of several. */
   #onSuccess(loop: ObservedLoop): void {
-    if (this.#modes.syncLoops?.loop(loop.status.family) === loop) this.#updateInForce();
+    const { family, queuedSince } = loop.status;
+    if (this.#modes.syncLoops?.loop(family) !== loop) return;
+    this.#updateInForce();
+    if (queuedSince === undefined && !this.#wantedFamilies.includes(family)) void this.#end(family);
+  }
+
+  /** The kernel holds no Service of a family that is not wanted any more: its rules go, and nothing follows it. */
+  async #end(family: IPFamily): Promise<void> {
+    await this.#modes.syncLoops?.end(family);
+    if (this.#wantedFamilies.includes(family)) this.#options.onRequeue();
+    this.#updateInForce();
+    this.#options.onStatusChange?.();
   }
 
   #updateInForce(): void {
-    if (this.#modes.syncLoops?.isInForce !== true) return;
+    if (this.#modes.syncLoops?.isInForce(this.#wantedFamilies) !== true) return;
     this.#inForce = this.#modes.syncLoops.desired;
     if (this.#phase.phase === 'Serving') this.#modes.removeLeftovers(this.#phase.config, this.#wantedFamilies);
     this.#announceInForce();
@@ -280,12 +272,13 @@ export class Dataplane {
 
   #onNodeChange(): void {
     for (const syncLoops of this.#modes.allSyncLoops) syncLoops.requestFull();
-    const { node } = this.#options.store;
-    if (node !== undefined && familiesOf(node).some((family) => this.#isNew(family))) this.#options.onRequeue();
+    if (ipFamilies.some((family) => this.#isOtherwise(family))) this.#options.onRequeue();
   }
 
-  #isNew(family: IPFamily): boolean {
+  /** Whether a family is wanted and not tried yet, or was tried in vain and is not wanted any more. */
+  #isOtherwise(family: IPFamily): boolean {
     const isServed = this.#modes.syncLoops?.families.includes(family);
-    return isServed === false && !this.#unserved.some((each) => each.family === family);
+    const isTried = this.#unserved.some((each) => each.family === family);
+    return isServed === false && isTried !== this.#wantedFamilies.includes(family);
   }
 }

@@ -11,7 +11,7 @@
 import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { ProxyMode } from '../../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../../backend/backend.ts';
-import type { IPFamily } from '../../model/ipFamily.ts';
+import { ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import { FamilySyncLoops, type FamilySyncLoopsOptions } from './familySyncLoops.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
 import { leftoversBeside, type MakeBackend, otherModes } from './leftovers.ts';
@@ -42,7 +42,7 @@ export class ModeReplacement {
   #syncLoops: FamilySyncLoops | undefined;
   /** Loops of a mode whose first runs are awaited. */
   #next: FamilySyncLoops | undefined;
-  /** The mode and families beside which all else is being removed, or has been. */
+  /** Mode, families served and families left as they are, beside which all else is being removed, or has been. */
   #removalFor: string | undefined;
   #isStopped = false;
 
@@ -105,8 +105,7 @@ export class ModeReplacement {
     { keepOnFailure = false }: { readonly keepOnFailure?: boolean } = {},
   ): Promise<Refusal | undefined> {
     await this.#syncLoops?.stop(stopGraceMs);
-    await this.#removal.stop();
-    this.#removalFor = undefined;
+    await this.pauseRemoval();
     const unprepared = await this.#prepare(desired);
     if (unprepared !== undefined && !keepOnFailure) return unprepared;
     if (this.#isStopped) return undefined;
@@ -121,15 +120,24 @@ export class ModeReplacement {
 
   /**
    * Drains and removes all that stands beside what the loops serve, in the background and once for each mode and set of
-   * families: there is no way back to it. `wanted`: families that are left as they are, also where none serves them.
+   * families: there is no way back to it. `wanted`: families that are left as they are, also where none serves them, as
+   * are those that have a loop.
    */
   removeLeftovers({ config: { mode, migration } }: DesiredConfig, wanted: readonly IPFamily[]): void {
-    const removalFor = [mode, ...wanted].join(' ');
+    const { families = [], backends = new Map() } = this.#syncLoops ?? {};
+    const kept = ipFamilies.filter((family) => wanted.includes(family) || families.includes(family));
+    const removalFor = [mode, ...families, 'of', ...kept].join(' ');
     if (this.#removalFor === removalFor || this.#isStopped) return;
     this.#removalFor = removalFor;
     const { makeBackend, otherProxies } = this.#options;
-    const leftovers = leftoversBeside({ mode, backends: this.#syncLoops?.backends ?? new Map(), wanted }, makeBackend);
+    const leftovers = leftoversBeside({ mode, backends, wanted: kept }, makeBackend);
     this.#removal.start([...leftovers, ...otherProxies.leftovers], migration);
+  }
+
+  /** Resolves when nothing is being removed; what is left goes on to go with the next `removeLeftovers`. */
+  async pauseRemoval(): Promise<void> {
+    await this.#removal.stop();
+    this.#removalFor = undefined;
   }
 
   /** Resolves when running syncs and the removal have ended; syncs are canceled after `graceMs`. The rules stay. */
