@@ -17,6 +17,8 @@ export interface ListeningSocket {
   readonly port: number;
   /** Of the socket: another one for each that is opened. */
   readonly inode: number;
+  /** Whether it is this process that has it open. */
+  readonly isOwn: boolean;
 }
 
 const files = [
@@ -36,12 +38,14 @@ const maxLines = 20_000;
  * which there may be hundreds of thousands: these are not read. What cannot be read has none. Never throws.
  */
 export async function readListeningSockets(): Promise<readonly ListeningSocket[]> {
-  const read = await Promise.all(files.map((each) => readSockets(each).catch(() => [])));
-  return read.flat();
+  const [own, ...read] = await Promise.all([ownInodes(), ...files.map((each) => readSockets(each).catch(() => []))]);
+  return read.flat().map((socket) => Object.assign(socket, { isOwn: own.has(socket.inode) }));
 }
 
-async function readSockets({ protocol, family, file }: (typeof files)[number]): Promise<ListeningSocket[]> {
-  const sockets: ListeningSocket[] = [];
+type Read = Omit<ListeningSocket, 'isOwn'>;
+
+async function readSockets({ protocol, family, file }: (typeof files)[number]): Promise<Read[]> {
+  const sockets: Read[] = [];
   const stream = createReadStream(file, 'latin1');
   await once(stream, 'open');
   let lines = 0;
@@ -65,8 +69,7 @@ function socketOf(local: string): Pick<ListeningSocket, 'address' | 'port'> {
   return { address, port: Number.parseInt(port, 16) };
 }
 
-/** The inodes of the sockets that this process has open. Never throws. */
-export async function ownSocketInodes(): Promise<ReadonlySet<number>> {
+async function ownInodes(): Promise<ReadonlySet<number>> {
   const directory = '/proc/self/fd';
   const names = await readdir(directory).catch(() => []);
   const links = await Promise.all(names.map((name) => readlink(`${directory}/${name}`).catch(() => '')));

@@ -98,6 +98,7 @@ beforeEach(async () => {
     logger,
     kernel: {
       otherProxies: noOtherProxies,
+      readListeningSockets: () => Promise.resolve([]),
       makeBackend: () => backend,
       conntrack: idleConntrack,
       sysctls: noSysctls,

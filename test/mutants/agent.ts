@@ -133,6 +133,22 @@ export const agentMutants: readonly Mutant[] = [
     killer: 'removes nothing while another proxy runs',
   },
   {
+    name: 'a program that listens on loopback alone is taken for one in conflict',
+    file: 'src/agent/status/portConflicts.ts',
+    find: ' || loopback.some((network) => cidrContains(network, own))',
+    replace: '',
+    test: 'test/agent/portConflicts.test.ts',
+    killer: 'a loopback address: false',
+  },
+  {
+    name: 'a port that is held is warned of at every look',
+    file: 'src/agent/status/portConflicts.ts',
+    find: '.filter(([key]) => !before.has(key))',
+    replace: '',
+    test: 'test/agent/portConflicts.test.ts',
+    killer: 'warns once for each program that listens',
+  },
+  {
     name: 'what a failed sync chose counts',
     file: 'src/agent/dataplane/chosenInSync.ts',
     find: '  discard(): void {\n    this.#chosen = new Map();',

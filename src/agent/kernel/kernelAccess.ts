@@ -3,6 +3,7 @@
  */
 import { createBackend, flushNames, refusalOf } from '../../backend/registry.ts';
 import { type Conntrack, conntrack } from '../../netfilter/conntrack/tools/conntrack.ts';
+import { type ListeningSocket, readListeningSockets } from '../../system/listeningSockets.ts';
 import { sysctls, type Sysctls } from '../../system/sysctl.ts';
 import type { MakeBackend } from '../dataplane/leftovers.ts';
 import { startFlushMonitor, type StartFlushMonitor } from './flushMonitor.ts';
@@ -17,6 +18,7 @@ export interface KernelAccess {
   readonly startFlushMonitor: StartFlushMonitor;
   readonly readNodeAddresses: ReadNodeAddresses;
   readonly otherProxies: OtherProxies;
+  readonly readListeningSockets: () => Promise<readonly ListeningSocket[]>;
 }
 
 /** The real one. */
@@ -28,5 +30,6 @@ export function kernelAccess(): KernelAccess {
     startFlushMonitor: (options) => startFlushMonitor(flushNames, options),
     readNodeAddresses,
     otherProxies,
+    readListeningSockets,
   };
 }

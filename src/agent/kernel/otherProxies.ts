@@ -2,7 +2,7 @@
  * Other proxies on this node: whether one runs, and what one may have left that no mode of this program takes away.
  */
 import { leftoversOfUnavailable } from '../../backend/registry.ts';
-import { ownSocketInodes, readListeningSockets } from '../../system/listeningSockets.ts';
+import { readListeningSockets } from '../../system/listeningSockets.ts';
 import type { OtherProxies } from '../dataplane/leftoversRemoval.ts';
 
 /** On which kube-proxy listens where it is not told otherwise: /healthz, and /metrics. The agent does, too. */
@@ -15,9 +15,9 @@ export const otherProxies: OtherProxies = { findRunning: findKubeProxy, leftover
  * is none. A container does not see the node's processes, but the sockets of its network. Never throws.
  */
 async function findKubeProxy(): Promise<string | undefined> {
-  const [sockets, own] = [await readListeningSockets(), await ownSocketInodes()];
+  const sockets = await readListeningSockets();
   const port = kubeProxyPorts.find((each) =>
-    sockets.some((socket) => socket.protocol === 'TCP' && socket.port === each && !own.has(socket.inode)),
+    sockets.some((socket) => socket.protocol === 'TCP' && socket.port === each && !socket.isOwn),
   );
   return port === undefined ? undefined : `it listens on port ${port}`;
 }

@@ -10,6 +10,7 @@ import type { EventRecorder } from '../../kube/events.ts';
 import { createWorkQueue } from '../../kube/workQueue.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { decodeExternalIPs, ServicesWithExternalIPs } from '../events/externalIPs.ts';
+import { portConflictNotes } from '../events/portConflicts.ts';
 import { quarantineNotes } from '../events/quarantine.ts';
 import type { KnownObjects } from '../watch/knownObjects.ts';
 import { eventOn, DueServiceEvents, type ServiceNote } from '../events/serviceEvents.ts';
@@ -59,7 +60,8 @@ export class ServiceEventWriter {
 
   /** Resolves with milliseconds until more is to be recorded, or undefined. */
   async #recordDue(signal: AbortSignal): Promise<number | undefined> {
-    const reported = quarantineNotes(this.#options.nodeProxies.byName.values());
+    const nodeProxies = [...this.#options.nodeProxies.byName.values()];
+    const reported = [...quarantineNotes(nodeProxies), ...portConflictNotes(nodeProxies)];
     const notes = [...this.#externalIPs.notes(this.#governing), ...reported];
     const { due, hasMore } = this.#due.take(notes, performance.now());
     for (const note of due) if (!signal.aborted) await this.#recordEvent(note);
