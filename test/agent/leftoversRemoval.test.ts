@@ -44,22 +44,22 @@ describe('LeftoversRemoval', () => {
       logger: silentLogger,
       onStatusChange: () => void (changes += 1),
       findOtherProxy: () => Promise.resolve(running),
-      timing: { settleMs: 1, pollMs: 5, retryMs: 5, recheckMs: 20 },
+      timing: { settleMs: 1, pollMs: 5, retryMs: 5, recheckMs: [20, 20] },
     });
     removal.start(leftovers, migration);
   }
 
-  test('removes, looks once more, and then lets be', async () => {
+  test('removes, looks whether it came back, and then lets be', async () => {
     const chains = new Chains();
     start(chains);
     await until('they are removed', () => removal.isDone);
     expect(chains.names).toEqual([]);
-    await until('it looked once more', () => chains.removals === 2);
+    await until('it looked twice more', () => chains.removals === 3);
     expect(removal.conditions).toEqual([]);
     // What comes later is another's affair.
     chains.names = ['legacy chain KUBE-SERVICES of table nat'];
     await new Promise((resolve) => setTimeout(resolve, 60));
-    expect(chains.removals).toBe(2);
+    expect(chains.removals).toBe(3);
     expect(changes).toBe(0);
   });
 

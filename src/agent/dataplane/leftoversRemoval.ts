@@ -23,10 +23,11 @@ export interface RemovalTiming {
   /** After a step that failed, or that another proxy stood in the way of. Default 30,000. */
   readonly retryMs: number;
   /**
-   * Until it is looked whether what was removed came back. Default 70,000: kube-proxy looks for its canary every 30 s
-   * (iptables.syncPeriod), and then writes everything.
+   * From the removal to the looks whether what was removed came back. Default 70,000, 600,000 and 4,200,000: kube-proxy
+   * looks for its canary of iptables every 30 s (iptables.syncPeriod); in nftables mode it does not miss its table
+   * before the next change or its hourly full sync.
    */
-  readonly recheckMs: number;
+  readonly recheckMs: readonly number[];
 }
 
 /** Proxies beside this program. */
@@ -46,7 +47,12 @@ export interface RemovalOptions {
   readonly timing?: Partial<RemovalTiming>;
 }
 
-const defaultTiming: RemovalTiming = { settleMs: 3000, pollMs: 5000, retryMs: 30_000, recheckMs: 70_000 };
+const defaultTiming: RemovalTiming = {
+  settleMs: 3000,
+  pollMs: 5000,
+  retryMs: 30_000,
+  recheckMs: [70_000, 600_000, 4_200_000],
+};
 const maxMessage = 256;
 
 /** What came of a step for one of the leftovers. */
@@ -96,7 +102,7 @@ export class LeftoversRemoval {
     this.#condition = undefined;
   }
 
-  /** Ends when a look at everything that was removed has found none of it again. */
+  /** Ends when the last look at what was removed has found none of it again. */
   async #run(
     leftovers: readonly Leftovers[],
     { drainTimeoutSeconds }: NodeConfig['migration'],
@@ -107,7 +113,7 @@ export class LeftoversRemoval {
     this.#removedBefore = new Map();
     let due = leftovers;
     let waitMs = drainTimeoutSeconds === 0 ? 0 : settleMs;
-    let isRechecked = false;
+    const rechecks = [...recheckMs];
     while (due.length > 0) {
       const untilDeadline = deadline - performance.now();
       await sleep(untilDeadline > 0 ? Math.min(waitMs, untilDeadline) : waitMs, undefined, { signal }).catch(
@@ -118,8 +124,9 @@ export class LeftoversRemoval {
       ({ due, waitMs } = await this.#step(due, { drains, signal }, drainTimeoutSeconds));
       if (signal.aborted) return;
       this.#remaining = due.length;
-      if (due.length > 0 || isRechecked) continue;
-      [due, waitMs, isRechecked] = [[...this.#removedBefore.keys()], recheckMs, true];
+      if (due.length > 0 || rechecks.length === 0) continue;
+      due = [...this.#removedBefore.keys()];
+      waitMs = rechecks.shift() ?? 0;
     }
   }
 

@@ -136,9 +136,11 @@ export class PortConflicts implements SyncListener {
     const now = performance.now();
     const dueAt = Math.max(now, this.#lookedAt + afterMs);
     if (this.#isStopped || dueAt >= this.#dueAt) return;
+    const onError = (error: unknown): void =>
+      this.#options.logger.error('it is not known who listens on ports of Services', { error });
     clearTimeout(this.#timer);
     this.#dueAt = dueAt;
-    this.#timer = setTimeout(() => void (this.#looking = this.#look()), dueAt - now);
+    this.#timer = setTimeout(() => void (this.#looking = this.#look().catch(onError)), dueAt - now);
   }
 
   async #look(): Promise<void> {
