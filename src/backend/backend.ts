@@ -61,6 +61,8 @@ export interface Refusal {
 export interface RemovalRequest {
   /** Nothing is changed. */
   readonly isDryRun?: boolean;
+  /** Chains that other programs' rules lead to go on to work, not only to stand: what they need stays, too. */
+  readonly keepsShared?: boolean;
 }
 
 export interface DrainRequest extends RemovalRequest {

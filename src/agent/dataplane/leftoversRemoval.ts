@@ -159,7 +159,7 @@ export class LeftoversRemoval {
   ): Promise<Outcome> {
     const { of, family } = leftovers;
     try {
-      const { removed, draining } = await leftovers.remove(request);
+      const { removed, draining } = await leftovers.remove({ ...request, keepsShared: true });
       const isBack = this.#remember(leftovers, removed);
       if (removed.length > 0)
         this.#options.logger.info('removed what no longer serves', {
@@ -190,7 +190,7 @@ export class LeftoversRemoval {
     otherProxy: string,
   ): Promise<Outcome> {
     try {
-      const { removed } = await leftovers.remove({ ...request, isDryRun: true });
+      const { removed } = await leftovers.remove({ ...request, keepsShared: true, isDryRun: true });
       return { isGone: false, condition: removed.length > 0 ? otherProxyCondition(removed, otherProxy) : undefined };
     } catch (error) {
       return this.#failed(leftovers, error, request.signal);

@@ -12,8 +12,8 @@ export interface Ownership {
   /** Names of chains of ours that stand beside the rules of another writer: who put them up takes them away. */
   readonly kept: ReadonlySet<string>;
   /**
-   * By name of a chain that other programs may lead to, the name of the one without which it does nothing: that one, and
-   * the jumps to it, stay as long as they do.
+   * By name of a chain that other programs may lead to, the name of the one without which it does nothing. Where their
+   * rules are to go on to work, that one and the jumps to it stay as well.
    */
   readonly completedBy: ReadonlyMap<string, string>;
 }

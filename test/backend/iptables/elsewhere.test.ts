@@ -69,7 +69,7 @@ describe('removeElsewhere', () => {
     await load('legacy', '*nat\n:OTHERS - [0:0]\n-A OTHERS -p tcp -m tcp --dport 9999 -j KUBE-MARK-MASQ\nCOMMIT\n');
     const kept = (await saved('legacy')).filter((line) => isOfMasquerading.test(line));
     await backend.sync({ state: desired('nft'), changed: 'all', signal });
-    await backend.removeElsewhere?.();
+    await backend.removeElsewhere?.({ keepsShared: true });
     expect((await saved('legacy')).filter(isOurs)).toEqual(kept);
   });
 });

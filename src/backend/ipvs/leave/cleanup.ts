@@ -19,23 +19,24 @@ import type { RemovalRequest } from '../../backend.ts';
 import type { ServerName } from '../../../netfilter/ipvs/virtualServer.ts';
 
 /** Returns the names of what was removed, or in a dry run would be. Throws a SyncError. */
-export async function cleanUp(
-  node: XtablesNode,
-  { isDryRun = false }: RemovalRequest = {},
-): Promise<readonly string[]> {
+export async function cleanUp(node: XtablesNode, request: RemovalRequest = {}): Promise<readonly string[]> {
   const leftovers = await readLeftovers(node);
-  return isDryRun ? namesOf(leftovers, node) : removeLeftovers(leftovers, node);
+  return request.isDryRun === true ? namesOf(leftovers, node) : removeLeftovers(leftovers, node, request);
 }
 
 /**
  * Takes away what `readLeftovers` found, addresses first. Returns the names of what was removed; throws a SyncError.
  */
-export async function removeLeftovers(leftovers: KernelState, node: XtablesNode): Promise<readonly string[]> {
+export async function removeLeftovers(
+  leftovers: KernelState,
+  node: XtablesNode,
+  request: RemovalRequest,
+): Promise<readonly string[]> {
   const { addresses, hasDevice, servers } = leftovers;
   const { family, host } = node;
   return [
     ...(hasDevice ? await removeAddresses(node, [...addresses]) : []),
-    ...(await removeRules(node)),
+    ...(await removeRules(node, request)),
     ...(await removeSets(host, setNamesOf(leftovers, family))),
     ...(await removeServers(host, [...servers.keys()])),
   ];
@@ -75,10 +76,14 @@ async function removeAddresses({ family, host }: OnNode, own: readonly string[])
 }
 
 /** Chains of the same names are iptables mode's where that one serves. */
-async function removeRules(node: XtablesNode): Promise<readonly string[]> {
+async function removeRules(node: XtablesNode, { keepsShared = false }: RemovalRequest): Promise<readonly string[]> {
   const removed: string[] = [];
   for (const { iptables, view } of await readVariants(node)) {
-    removed.push(...(isServing(view) ? await removeAll(iptables, node.ownership) : await removeBridge(iptables, view)));
+    removed.push(
+      ...(isServing(view)
+        ? await removeAll(iptables, node.ownership, { keepsShared })
+        : await removeBridge(iptables, view)),
+    );
   }
   return removed;
 }

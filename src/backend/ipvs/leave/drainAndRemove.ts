@@ -23,17 +23,17 @@ import { serverAddress, setMembersOf } from '../../../netfilter/ipvs/virtualServ
  */
 export async function drainAndRemove(
   node: XtablesNode,
-  { drains, signal, isDryRun = false }: DrainRequest,
+  { drains, signal, ...request }: DrainRequest,
 ): Promise<DrainResult> {
   const leftovers = await readLeftovers(node);
-  if (isDryRun) return { removed: namesOf(leftovers, node), draining: 0 };
+  if (request.isDryRun === true) return { removed: namesOf(leftovers, node), draining: 0 };
   if (isEmpty(leftovers)) return { removed: [], draining: 0 };
   const { changes, busy } = planDrain(leftovers);
   if (drains && busy.length > 0) {
     await write(changes, node, signal);
     return { removed: [], draining: busy.length };
   }
-  const removed = await removeLeftovers(leftovers, node);
+  const removed = await removeLeftovers(leftovers, node, request);
   await endFlows(busy, node);
   return { removed, draining: 0 };
 }

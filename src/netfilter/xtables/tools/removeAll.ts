@@ -11,17 +11,22 @@ import { readTables } from './readTables.ts';
 import { restore } from './restore.ts';
 import type { VariantView, XtablesNode } from './variant.ts';
 
+export interface RemovalOptions {
+  readonly isDryRun?: boolean;
+  /** What completes a chain that stays (`Ownership.completedBy`) stays, too. */
+  readonly keepsShared?: boolean;
+}
+
 /**
  * Removes all chains and jumps of ours, of every writer, and returns the names of what was removed, or in a dry run
- * would be. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte, and with them what
- * they do nothing without (`Ownership.completedBy`). Throws a SyncError.
+ * would be. Chains that somebody else's rules lead to stay, so that those rules stay byte for byte. Throws a SyncError.
  */
 export async function removeAll(
   iptables: Iptables,
   ownership: Ownership,
-  { isDryRun = false }: { readonly isDryRun?: boolean } = {},
+  { isDryRun = false, keepsShared = false }: RemovalOptions = {},
 ): Promise<readonly string[]> {
-  const { own, chains } = ofOurs(await readTables(iptables, ownership));
+  const { own, chains } = ofOurs(await readTables(iptables, ownership), keepsShared);
   const input = removalTransaction(
     own,
     chains.map(({ table, name }) => ({ table, name, keep: false })),
@@ -29,7 +34,7 @@ export async function removeAll(
   if (input === '') return [];
   if (!isDryRun) {
     await restore(iptables, { input: [input] });
-    await verifyNothingLeft(iptables, ownership);
+    await verifyNothingLeft(iptables, ownership, keepsShared);
   }
   const removed = [
     ...own.map(({ table, from, to }) => `jump ${from} -> ${to} of table ${table}`),
@@ -42,28 +47,31 @@ export async function removeAll(
 export async function removeFromVariants(
   variants: readonly VariantView[],
   { ownership }: Pick<XtablesNode, 'ownership'>,
-  options?: { readonly isDryRun?: boolean },
+  options?: RemovalOptions,
 ): Promise<readonly string[]> {
   const removed: string[] = [];
   for (const { iptables } of variants) removed.push(...(await removeAll(iptables, ownership, options)));
   return removed;
 }
 
-async function verifyNothingLeft(iptables: Iptables, ownership: Ownership): Promise<void> {
-  const { own, chains } = ofOurs(await readTables(iptables, ownership));
+async function verifyNothingLeft(iptables: Iptables, ownership: Ownership, keepsShared: boolean): Promise<void> {
+  const { own, chains } = ofOurs(await readTables(iptables, ownership), keepsShared);
   const [jump] = own;
   const [chain] = chains;
   const left = jump === undefined ? chain && `chain ${chain.name} of table ${chain.table}` : `a jump to ${jump.to}`;
   if (left !== undefined) throw verificationFailed('iptables-restore', `${left} is still there`);
 }
 
-/** What can go: jumps, and chains that nobody else's rule leads to; but for what completes such a chain. */
-function ofOurs(view: TablesView): { readonly own: readonly Reference[]; readonly chains: readonly ExistingChain[] } {
+/** What can go: jumps, and chains that nobody else's rule leads to; with `keepsShared` but for what completes these. */
+function ofOurs(
+  view: TablesView,
+  keepsShared: boolean,
+): { readonly own: readonly Reference[]; readonly chains: readonly ExistingChain[] } {
   const jumps = ownJumps(view);
   const stays = new ChainMap<true>();
   for (const { table, to } of view.references.filter((reference) => !jumps.includes(reference))) {
     stays.set({ table, name: to }, true);
-    const completion = view.ownership.completedBy.get(to);
+    const completion = keepsShared ? view.ownership.completedBy.get(to) : undefined;
     if (completion !== undefined) stays.set({ table, name: completion }, true);
   }
   return {
