@@ -129,8 +129,8 @@ export interface Backend {
   cleanup(request?: RemovalRequest): Promise<readonly string[]>;
   /**
    * Removes the rules under our names, of whatever mode and writer, in the variants of iptables that this mode does not
-   * serve in, and returns the names of what was removed, or in a dry run would be. May be called at any time once a
-   * sync has succeeded. Throws a SyncError.
+   * serve in, and returns the names of what was removed, or in a dry run would be; not what `prepareTakeover` put up.
+   * May be called at any time once a sync has succeeded. Throws a SyncError.
    */
   removeElsewhere?(request?: RemovalRequest): Promise<readonly string[]>;
   /**

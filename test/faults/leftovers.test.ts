@@ -148,7 +148,7 @@ describeWhere(['root', 'cluster', 'iptables'], 'Agent on a node where another pr
     await serveWith('nft');
     await node.agent.end('SIGTERM');
     await load('legacy', leftovers);
-    await load('legacy', '*nat\n-A OTHERS -p tcp -m tcp --dport 9999 -j KUBE-MARK-MASQ\nCOMMIT\n');
+    await load('legacy', '*nat\n:OTHERS - [0:0]\n-A OTHERS -p tcp -m tcp --dport 9999 -j KUBE-MARK-MASQ\nCOMMIT\n');
     const kept = (await saved('legacy')).filter((line) => /POSTROUTING|KUBE-MARK-MASQ/.test(line));
     node.agent = node.host.startAgent();
     const stays = /KUBE-POSTROUTING|KUBE-MARK-MASQ/;

@@ -19,6 +19,14 @@ export const iptablesMutants: readonly Mutant[] = [
     killer: 'leaves what serves in nft',
   },
   {
+    name: 'the bridge of ipvs mode goes before its connections have ended',
+    file: 'src/netfilter/xtables/tools/removeAll.ts',
+    find: 'ownership: withoutKept(node.ownership)',
+    replace: 'ownership: node.ownership',
+    test: 'test/backend/iptables/elsewhere.test.ts',
+    killer: 'leaves the bridge of ipvs mode',
+  },
+  {
     name: 'nothing masquerades what another program marks',
     file: 'src/netfilter/xtables/tools/removeAll.ts',
     find: 'if (completion !== undefined) stays',

@@ -22,7 +22,7 @@ import { isRefusal, SyncError } from '../../netfilter/errors.ts';
 import { findDifference } from '../../netfilter/xtables/compareTables.ts';
 import type { Iptables } from '../../netfilter/xtables/tools/iptables.ts';
 import { readTables } from '../../netfilter/xtables/tools/readTables.ts';
-import { removeFromVariants } from '../../netfilter/xtables/tools/removeAll.ts';
+import { removeElsewhere, removeFromVariants } from '../../netfilter/xtables/tools/removeAll.ts';
 import { restore } from '../../netfilter/xtables/tools/restore.ts';
 import { readVariants, VariantSelector, type XtablesNode } from '../../netfilter/xtables/tools/variant.ts';
 import { restoreArguments } from '../../netfilter/xtables/transaction.ts';
@@ -104,8 +104,8 @@ class IptablesBackend implements Backend {
     return removeFromVariants(await readVariants(this.#node), this.#node, request);
   }
 
-  async removeElsewhere(request?: RemovalRequest): Promise<readonly string[]> {
-    return removeFromVariants(await readVariants(this.#node, this.#variants.selected), this.#node, request);
+  removeElsewhere(request?: RemovalRequest): Promise<readonly string[]> {
+    return removeElsewhere(this.#variants.selected, this.#node, request);
   }
 
   async drainAndRemove(request: DrainRequest): Promise<DrainResult> {

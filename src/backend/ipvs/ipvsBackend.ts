@@ -6,8 +6,8 @@
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import { findDifference as findRuleDifference } from '../../netfilter/xtables/compareTables.ts';
 import { readTables } from '../../netfilter/xtables/tools/readTables.ts';
-import { removeFromVariants } from '../../netfilter/xtables/tools/removeAll.ts';
-import { readVariants, type XtablesNode } from '../../netfilter/xtables/tools/variant.ts';
+import { removeElsewhere } from '../../netfilter/xtables/tools/removeAll.ts';
+import type { XtablesNode } from '../../netfilter/xtables/tools/variant.ts';
 import type {
   Backend,
   DrainRequest,
@@ -82,8 +82,8 @@ class IpvsBackend implements Backend {
     return drainAndRemove(this.#node, request);
   }
 
-  async removeElsewhere(request?: RemovalRequest): Promise<readonly string[]> {
-    return removeFromVariants(await readVariants(this.#node, this.#writer.variants), this.#node, request);
+  removeElsewhere(request?: RemovalRequest): Promise<readonly string[]> {
+    return removeElsewhere(this.#writer.variants, this.#node, request);
   }
 
   async cleanup(request?: RemovalRequest): Promise<readonly string[]> {

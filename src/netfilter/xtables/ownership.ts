@@ -17,3 +17,12 @@ export interface Ownership {
    */
   readonly completedBy: ReadonlyMap<string, string>;
 }
+
+/** But for the chains that whoever put them up takes away, and the jumps to them. */
+export function withoutKept(ownership: Ownership): Ownership {
+  return {
+    ...ownership,
+    isOwn: (chain) => !ownership.kept.has(chain.name) && ownership.isOwn(chain),
+    jumps: ownership.jumps.filter(({ to }) => !ownership.kept.has(to)),
+  };
+}

@@ -72,4 +72,13 @@ describe('removeElsewhere', () => {
     await backend.removeElsewhere?.({ keepsShared: true });
     expect((await saved('legacy')).filter(isOurs)).toEqual(kept);
   });
+
+  test('leaves the bridge of ipvs mode, which that takes away when its connections have ended', async () => {
+    const bridge = '*nat\n:KUBE-IPVS-DRAIN - [0:0]\n-A POSTROUTING -j KUBE-IPVS-DRAIN\nCOMMIT\n';
+    await load('legacy', bridge);
+    await load('legacy', renderIptables(desired('legacy')).input);
+    await backend.sync({ state: desired('nft'), changed: 'all', signal });
+    await backend.removeElsewhere?.();
+    expect((await saved('legacy')).filter(isOurs)).toEqual([':KUBE-IPVS-DRAIN -', '-A POSTROUTING -j KUBE-IPVS-DRAIN']);
+  });
 });

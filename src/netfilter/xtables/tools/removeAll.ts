@@ -2,14 +2,15 @@
  * Takes everything of ours out of the tables.
  */
 import { ownJumps } from '../compareTables.ts';
-import type { Ownership } from '../ownership.ts';
+import type { IptablesVariant } from '../chain.ts';
+import { type Ownership, withoutKept } from '../ownership.ts';
 import { ChainMap, type ExistingChain, type Reference, type TablesView } from '../tables.ts';
 import { verificationFailed } from '../../errors.ts';
 import { removalTransaction } from '../transaction.ts';
 import type { Iptables } from './iptables.ts';
 import { readTables } from './readTables.ts';
 import { restore } from './restore.ts';
-import type { VariantView, XtablesNode } from './variant.ts';
+import { readVariants, type VariantView, type XtablesNode } from './variant.ts';
 
 export interface RemovalOptions {
   readonly isDryRun?: boolean;
@@ -52,6 +53,16 @@ export async function removeFromVariants(
   const removed: string[] = [];
   for (const { iptables } of variants) removed.push(...(await removeAll(iptables, ownership, options)));
   return removed;
+}
+
+/** As `removeAll`, in all variants but these, and not what another writer keeps there (`Ownership.kept`). */
+export async function removeElsewhere(
+  serving: ReadonlySet<IptablesVariant>,
+  node: XtablesNode,
+  options?: RemovalOptions,
+): Promise<readonly string[]> {
+  const inPart = { ...node, ownership: withoutKept(node.ownership) };
+  return removeFromVariants(await readVariants(inPart, serving), inPart, options);
 }
 
 async function verifyNothingLeft(iptables: Iptables, ownership: Ownership, keepsShared: boolean): Promise<void> {
