@@ -92,13 +92,14 @@ export class Agent {
     const { nodeName } = config;
     this.#parts = parts;
     const report = (): void => this.#requestReport();
-    const { makeBackend, sysctls, conntrack, readNodeAddresses } = parts.kernel;
+    const { makeBackend, otherProxies, sysctls } = parts.kernel;
     const isHealthy = (): boolean => readyz(this.#health()).status === 200;
-    this.#syncListeners = createSyncListeners({ metrics, logger, isHealthy, conntrack, readNodeAddresses });
+    this.#syncListeners = createSyncListeners({ ...parts.kernel, metrics, logger, isHealthy, onStatusChange: report });
     this.#config = new ConfigInForce({
       store: this.#store,
       stateDirectory: config.stateDirectory,
       makeBackend,
+      otherProxies,
       sysctls,
       listeners: [...this.#syncListeners.all, { onSuccess: report, onFailure: report, onDrift: report }],
       logger,
@@ -212,6 +213,7 @@ export class Agent {
       decision,
       dataplane,
       invalidServices,
+      portConflicts: this.#syncListeners.portConflicts(),
       selfServedAddress: selfServedAddress(client.server, this.#store),
       probe,
       conditions: [conditions, this.#conntrackUse.conditions(), this.#syncListeners.conditions()].flat(),

@@ -1,6 +1,6 @@
 /**
  * @module What depends on the syncs beside the rules: metrics, log lines, stale UDP flows, health-check node ports, and
- * the condition `ExternalIPs`. Wiring only.
+ * the conditions `ExternalIPs` and `NodePorts`. Wiring only.
  *
  * All of them learn what a Service serves from the sync that writes it, and act when that has succeeded: nothing
  * invites traffic before the rules for it are in the kernel, no flow is ended while the rules still lead new packets to
@@ -21,6 +21,7 @@ import type { ReadNodeAddresses } from './kernel/nodeAddresses.ts';
 import { NoLocalEndpointsMetric } from './metrics/noLocalEndpoints.ts';
 import { createSyncMetrics } from './metrics/syncMetrics.ts';
 import { ClaimedAddresses } from './status/claimedAddresses.ts';
+import { type PortConflict, PortConflicts, type PortConflictsOptions } from './status/portConflicts.ts';
 import { RefusedExternalIPs } from './status/refusedExternalIPs.ts';
 
 export interface SyncListenersOptions {
@@ -30,15 +31,20 @@ export interface SyncListenersOptions {
   readonly isHealthy: () => boolean;
   readonly conntrack: Conntrack;
   readonly readNodeAddresses: ReadNodeAddresses;
+  readonly readListeningSockets: PortConflictsOptions['readListeningSockets'];
+  /** `conditions` or `portConflicts` changed without a sync. */
+  readonly onStatusChange: () => void;
 }
 
 export interface SyncListeners {
   /** In the order in which they are to be called. */
   readonly all: readonly SyncListener[];
-  /** For the NodeProxy: `ExternalIPs` where some are not allowed. */
+  /** For the NodeProxy: `ExternalIPs` where some are not allowed, `NodePorts` where others listen on some. */
   conditions(): readonly NodeConditionNow[];
   /** For the NodeProxy: Services that are not served at an address of theirs because it is another's. */
   claimed(): readonly QuarantinedService[];
+  /** For the NodeProxy: ports of Services that other programs listen on. */
+  portConflicts(): readonly PortConflict[];
   /** Resolves when flows are no longer ended and all health-check node ports are closed. */
   stop(): Promise<void>;
 }
@@ -50,6 +56,8 @@ export function createSyncListeners({
   isHealthy,
   conntrack,
   readNodeAddresses,
+  readListeningSockets,
+  onStatusChange,
 }: SyncListenersOptions): SyncListeners {
   const udpCleaners = ipFamilies.map(
     (family) => new UdpCleaner({ family, conntrack, readNodeAddresses, metrics, logger }),
@@ -57,6 +65,7 @@ export function createSyncListeners({
   const health = ipFamilies.map((family) => new ServiceHealth({ family, readNodeAddresses, isHealthy, logger }));
   const refusedExternalIPs = new RefusedExternalIPs();
   const claimedAddresses = new ClaimedAddresses();
+  const portConflicts = new PortConflicts({ readListeningSockets, readNodeAddresses, metrics, logger, onStatusChange });
   return {
     all: [
       createSyncMetrics({ metrics, startedAt: Date.now() }),
@@ -66,12 +75,14 @@ export function createSyncListeners({
       ...ipFamilies.map((family) => new NoLocalEndpointsMetric(family, metrics)),
       refusedExternalIPs,
       claimedAddresses,
+      portConflicts,
       { onSuccess: (_loop, { result }) => releaseGarbage(result) },
     ],
-    conditions: () => refusedExternalIPs.conditions(),
+    conditions: () => [...refusedExternalIPs.conditions(), ...portConflicts.conditions()],
     claimed: () => claimedAddresses.services(),
+    portConflicts: () => portConflicts.found,
     stop: async () => {
-      await Promise.all([...udpCleaners, ...health].map((listener) => listener.stop()));
+      await Promise.all([...udpCleaners, ...health, portConflicts].map((listener) => listener.stop()));
     },
   };
 }

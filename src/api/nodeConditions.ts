@@ -13,6 +13,7 @@ export const nodeConditionTypes = [
   'ConntrackTable',
   'Drifted',
   'ExternalIPs',
+  'NodePorts',
   'OldModeRemoved',
   'Ready',
 ] as const;

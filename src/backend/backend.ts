@@ -5,6 +5,7 @@
  * other. `sync` is called by one caller at a time and never before the caches have synced.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
+import type { IPFamily } from '../model/ipFamily.ts';
 import type { ServiceKey } from '../model/service.ts';
 import type { ServiceState } from '../model/serviceState.ts';
 
@@ -57,17 +58,33 @@ export interface Refusal {
   readonly message: string;
 }
 
-export interface DrainRequest {
+export interface RemovalRequest {
+  /** Nothing is changed. */
+  readonly isDryRun?: boolean;
+  /** Chains that other programs' rules lead to go on to work, not only to stand: what they need stays, too. */
+  readonly keepsShared?: boolean;
+}
+
+export interface DrainRequest extends RemovalRequest {
   /** What open connections need stays for now, and takes no new ones. */
   readonly drains: boolean;
   readonly signal: AbortSignal;
 }
 
 export interface DrainResult {
-  /** Names of what was removed, for a log. */
+  /** Names of what was removed, for a log; in a dry run of what would be, were nothing to drain. */
   readonly removed: readonly string[];
   /** Number of objects that stay because they still have connections; to be asked again while there are any. */
   readonly draining: number;
+}
+
+/** What a mode, or a proxy, may have left in one family, and what takes it away. */
+export interface Leftovers {
+  /** In words for a log and a condition: `mode ipvs`. */
+  readonly of: string;
+  readonly family: IPFamily;
+  /** Deleting what is absent is success. Throws a SyncError. */
+  readonly remove: (request: DrainRequest) => Promise<DrainResult>;
 }
 
 /**
@@ -105,8 +122,17 @@ export interface Backend {
    * What the rules in force count; undefined where none are in force, or they are being written. Throws a SyncError.
    */
   packetCounts?(signal: AbortSignal): Promise<PacketCounts | undefined>;
-  /** Removes every object of ours in the family and returns the names of what was removed. Throws a SyncError. */
-  cleanup(): Promise<readonly string[]>;
+  /**
+   * Removes every object of ours in the family and returns the names of what was removed, or in a dry run would be.
+   * Throws a SyncError.
+   */
+  cleanup(request?: RemovalRequest): Promise<readonly string[]>;
+  /**
+   * Removes the rules under our names, of whatever mode and writer, in the variants of iptables that this mode does not
+   * serve in, and returns the names of what was removed, or in a dry run would be; not what `prepareTakeover` put up.
+   * May be called at any time once a sync has succeeded. Throws a SyncError.
+   */
+  removeElsewhere?(request?: RemovalRequest): Promise<readonly string[]>;
   /**
    * Another mode is about to take over: puts up what keeps this mode's objects harmless, and their connections alive,
    * beside that mode's rules. Throws a SyncError. Where nothing of this mode would meet a packet then, there is nothing

@@ -2,14 +2,15 @@
  * @module The proxy modes that this agent has, and the way to each: the one list of them.
  */
 import type { ProxyMode } from '../api/nodeConfig.ts';
-import type { IPFamily } from '../model/ipFamily.ts';
+import { ipFamilies, type IPFamily } from '../model/ipFamily.ts';
 import type { ServiceState } from '../model/serviceState.ts';
 import type { Ownership } from '../netfilter/xtables/ownership.ts';
 import type { ToolHost } from '../system/command.ts';
-import type { Backend, Refusal } from './backend.ts';
+import type { Backend, Leftovers, Refusal } from './backend.ts';
 import { iptablesMode } from './iptables/iptablesMode.ts';
 import { ipvsMode } from './ipvs/ipvsMode.ts';
 import type { FlushNames, ModeDeclaration, ToolInput } from './mode.ts';
+import { removeTable } from './nftables/leave/removeTable.ts';
 
 const modes: ReadonlyMap<ProxyMode, ModeDeclaration> = new Map<ProxyMode, ModeDeclaration>([
   ['iptables', iptablesMode],
@@ -23,6 +24,7 @@ export const ownership: Ownership = {
   isOwn: (chain) => available.some((mode) => mode.ownership.isOwn(chain)),
   jumps: available.flatMap((mode) => mode.ownership.jumps),
   kept: new Set(available.flatMap((mode) => [...mode.ownership.kept])),
+  completedBy: new Map(available.flatMap((mode) => [...mode.ownership.completedBy])),
 };
 
 /** By what a flush of the rules of any mode is noticed. */
@@ -54,6 +56,15 @@ export function createBackend(mode: ProxyMode, family: IPFamily, host: ToolHost 
     ownership,
     isServedByOther: (view) => others.some((other) => other.isServing(view)),
   });
+}
+
+/** What a proxy in a mode that this program does not have may have left. */
+export function leftoversOfUnavailable(host: ToolHost = {}): readonly Leftovers[] {
+  return ipFamilies.map((family) => ({
+    of: 'mode nftables',
+    family,
+    remove: (request) => removeTable({ family, host }, request),
+  }));
 }
 
 /**

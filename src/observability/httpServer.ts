@@ -21,7 +21,10 @@ export interface HttpServerOptions {
   readonly routes: Readonly<Record<string, () => HttpResponse | Promise<HttpResponse>>>;
   /** For all other paths; default 404. */
   readonly fallback?: () => HttpResponse;
-  /** Called each time that the port cannot be listened on; the next try is `retryMs` later. */
+  /**
+   * Called when the port cannot be listened on, and not again for the same reason before it could be. It is tried every
+   * `retryMs`.
+   */
   readonly onUnavailable?: (error: Error) => void;
   /** Default 2000. */
   readonly retryMs?: number;
@@ -75,9 +78,12 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   server.setTimeout(responseTimeoutMs);
   limitConnections(server, maxConnections);
   let retry: NodeJS.Timeout | undefined;
+  let told: string | undefined;
   const listen = (): void => void server.listen({ ...address, backlog });
-  server.on('error', (error) => {
-    onUnavailable?.(error);
+  server.on('listening', () => (told = undefined));
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    if (told !== error.code) onUnavailable?.(error);
+    told = error.code;
     retry = setTimeout(listen, retryMs);
   });
   listen();

@@ -150,6 +150,11 @@ function instruments() {
       'Services that are left out or served in part, because something in them is invalid',
       [],
     ),
+    portConflicts: gauge(
+      'proxyconfig_port_conflicts',
+      'Ports of the node that a Service has and another program listens on; always 1',
+      ['namespace', 'service', 'port', 'protocol'],
+    ),
     drifts: counter('proxyconfig_drifts_total', 'Times that rules of ours were found missing', family),
     apiErrors: counter('proxyconfig_api_errors_total', 'Failed requests to the API server', ['resource']),
     refusedWrites: counter('proxyconfig_refused_writes_total', 'Statuses that the API server refused as they were', [

@@ -90,6 +90,8 @@ describe('SyncLoop with all its listeners', () => {
         isHealthy: () => true,
         conntrack: { listUdp: () => Promise.resolve(), deleteUdp: () => Promise.resolve(0) },
         readNodeAddresses: (record) => nodeAddressesOf([], record),
+        readListeningSockets: () => Promise.resolve([]),
+        onStatusChange: () => undefined,
       });
       const loop = new SyncLoop({
         family,

@@ -13,6 +13,7 @@ import { until } from '../support/until.ts';
 import { node, service } from '../support/objects.ts';
 import { RecordingBackend } from './recordingBackend.ts';
 import { silentLogger } from '../support/silentLogger.ts';
+import { noOtherProxies } from '../support/noOtherProxies.ts';
 
 let store: Store;
 let backends: Map<IPFamily, RecordingBackend>;
@@ -27,6 +28,7 @@ beforeEach(() => {
   made = [];
   dataplane = new Dataplane({
     store,
+    otherProxies: noOtherProxies,
     makeBackend: (mode, family) => {
       if (mode !== 'iptables') return { reason: 'ModeNotAvailable', message: `no ${mode} here` };
       made.push(`${mode} ${family}`);
@@ -243,6 +245,7 @@ describe('ConfigController', () => {
     store = new Store();
     dataplane = new Dataplane({
       store,
+      otherProxies: noOtherProxies,
       makeBackend: () => new RecordingBackend(),
       listeners: [],
       logger: silentLogger,

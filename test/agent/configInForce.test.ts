@@ -18,6 +18,7 @@ import { node, service } from '../support/objects.ts';
 import { silentLogger } from '../support/silentLogger.ts';
 import { until } from '../support/until.ts';
 import { RecordingBackend } from './recordingBackend.ts';
+import { noOtherProxies } from '../support/noOtherProxies.ts';
 
 class RemovableBackend extends RecordingBackend {
   drainAndRemove(): Promise<DrainResult> {
@@ -53,6 +54,7 @@ beforeEach(async () => {
   inForce = new ConfigInForce({
     store,
     stateDirectory,
+    otherProxies: noOtherProxies,
     makeBackend: (mode) => {
       if (mode !== 'iptables' && mode !== 'ipvs') return { reason: 'ModeNotAvailable', message: mode };
       const backend = new RemovableBackend();

@@ -13,6 +13,7 @@ import { node, service, slice } from '../support/objects.ts';
 import { nodeAddressesOf } from '../../src/model/nodeAddresses.ts';
 import { RecordingBackend } from './recordingBackend.ts';
 import { silentLogger } from '../support/silentLogger.ts';
+import { noOtherProxies } from '../support/noOtherProxies.ts';
 
 const types: Readonly<Record<string, { readonly apiVersion: string; readonly kind: string }>> = {
   services: { apiVersion: 'v1', kind: 'Service' },
@@ -101,6 +102,8 @@ beforeEach(async () => {
     client: api,
     logger,
     kernel: {
+      otherProxies: noOtherProxies,
+      readListeningSockets: () => Promise.resolve([]),
       makeBackend: () => backend,
       conntrack: idleConntrack,
       sysctls: noSysctls,

@@ -16,6 +16,9 @@ const quarantined = {
   'status.dataplane.quarantined[0]': { namespace: 'default', name: 'bad', reason: 'InvalidAddress' },
 };
 
+const conflict = { namespace: 'default', name: 'web', port: 30_080, protocol: 'TCP' };
+const inConflict = { 'status.dataplane.portConflicts[0]': conflict };
+
 export const nodeProxyRows: readonly Row[] = [
   {
     field: 'spec',
@@ -67,6 +70,14 @@ export const nodeProxyRows: readonly Row[] = [
   atMost('status.dataplane.quarantined[0].name', 63, quarantined),
   atMost('status.dataplane.quarantined[0].reason', 64, quarantined),
   atMost('status.dataplane.quarantined[0].message', 256, quarantined),
+  distinct('status.dataplane.portConflicts', 10, (index) => ({ ...conflict, port: 30_080 + index })),
+  ...Object.entries(conflict).map(([name, value]) =>
+    required(`status.dataplane.portConflicts[0].${name}`, value, inConflict),
+  ),
+  atMost('status.dataplane.portConflicts[0].namespace', 63, inConflict),
+  atMost('status.dataplane.portConflicts[0].name', 63, inConflict),
+  range('status.dataplane.portConflicts[0].port', 1, 65_535, inConflict),
+  oneOf('status.dataplane.portConflicts[0].protocol', ['TCP', 'UDP', 'SCTP'], inConflict),
   atMost('status.dataplane.lastError', 512),
   ...conditionRows({ count: 32, type: 64, reason: 64, message: 256 }),
 ];

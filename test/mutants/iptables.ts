@@ -11,6 +11,30 @@ const drift = 'test/backend/iptables/drift.test.ts';
 
 export const iptablesMutants: readonly Mutant[] = [
   {
+    name: 'what serves is removed like what stands elsewhere',
+    file: 'src/netfilter/xtables/tools/variant.ts',
+    find: 'if (but.has(iptables.variant)) continue;',
+    replace: '',
+    test: 'test/backend/iptables/elsewhere.test.ts',
+    killer: 'leaves what serves in nft',
+  },
+  {
+    name: 'the bridge of ipvs mode goes before its connections have ended',
+    file: 'src/netfilter/xtables/tools/removeAll.ts',
+    find: 'ownership: withoutKept(node.ownership)',
+    replace: 'ownership: node.ownership',
+    test: 'test/backend/iptables/elsewhere.test.ts',
+    killer: 'leaves the bridge of ipvs mode',
+  },
+  {
+    name: 'nothing masquerades what another program marks',
+    file: 'src/netfilter/xtables/tools/removeAll.ts',
+    find: 'if (completion !== undefined) stays',
+    replace: 'if (completion === null) stays',
+    test: 'test/backend/iptables/elsewhere.test.ts',
+    killer: 'leaves the chain that masquerades',
+  },
+  {
     name: 'every endpoint gets 1/n of what is left',
     file: 'src/backend/iptables/plan/servicePortRules.ts',
     find: 'value: 1 / left',

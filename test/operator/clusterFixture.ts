@@ -248,12 +248,17 @@ export class ClusterFixture {
   }
 
   /** The agent of the node reports that it serves all Services but these. */
-  async agentLeavesOut(node: string, quarantined: readonly object[]): Promise<void> {
+  agentLeavesOut(node: string, quarantined: readonly object[]): Promise<void> {
+    return this.agentReportsDataplane(node, { quarantinedCount: quarantined.length, quarantined });
+  }
+
+  /** Ready, with this of what stands in the kernel. */
+  async agentReportsDataplane(node: string, dataplane: object): Promise<void> {
     await this.#agentReports(node, ({ spec }) => ({
       state: 'Ready',
       mode: spec.config?.['mode'],
       revision: spec.revision,
-      dataplane: { quarantinedCount: quarantined.length, quarantined },
+      dataplane,
       conditions: [readyCondition('True', 'Synced', 'rules are in force')],
     }));
   }

@@ -17,6 +17,7 @@ import { node, serviceObject, sliceObjects } from '../support/serviceManifests.t
 import { configOf, services } from '../support/trafficServices.ts';
 import { assignedNodeProxy } from '../support/assignedNodeProxy.ts';
 import { until } from '../support/until.ts';
+import { noOtherProxies } from '../support/noOtherProxies.ts';
 
 /** In ms. A change of mode in User Mode Linux takes up to a minute on a busy machine. */
 export const maxWaitMs = 120_000;
@@ -57,6 +58,7 @@ export class Agent {
     const addToLog = this.#addToLog;
     this.dataplane = new Dataplane({
       store,
+      otherProxies: noOtherProxies,
       makeBackend: (mode, family) =>
         mode === 'iptables' || mode === 'ipvs'
           ? createBackend(mode, family, { run: (command) => this.#command(command) })

@@ -10,13 +10,17 @@ import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Sysctls } from '../../system/sysctl.ts';
 import { ConntrackSettings } from '../conntrack/conntrackSettings.ts';
-import { Dataplane, type DataplaneOptions } from '../dataplane/dataplane.ts';
+import { Dataplane } from '../dataplane/dataplane.ts';
+import type { DataplaneOptions } from '../dataplane/dataplaneOptions.ts';
 import { Prober, type ProberOptions, type ProbeResult } from '../healthcheck/probe.ts';
 import type { Store } from '../watch/store.ts';
 import { type ConfigDecision, ConfigController } from './configController.ts';
 import { SavedConfig } from './savedConfig.ts';
 
-export interface ConfigInForceOptions extends Pick<DataplaneOptions, 'makeBackend' | 'listeners' | 'timing'> {
+export interface ConfigInForceOptions extends Pick<
+  DataplaneOptions,
+  'makeBackend' | 'otherProxies' | 'listeners' | 'timing'
+> {
   readonly store: Store;
   readonly stateDirectory: string;
   readonly sysctls: Sysctls;

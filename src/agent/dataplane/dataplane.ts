@@ -20,11 +20,12 @@
  *     is complete before it takes over. When its first runs fail, the mode before is started again and kept, even if
  *     its own first run fails: its loops retry.
  *  3. After a switch the phase is Probing, and the objects of the mode before stay, or can be written again.
- *     `handleProbeResult` ends the phase: on success other modes are drained and removed (`otherModesRemoval.ts`), on
+ *     `handleProbeResult` ends the phase: on success other modes are drained and removed (`leftoversRemoval.ts`), on
  *     failure `onRequeue` asks for the same configuration to be accepted again, and that call rolls back. The same
  *     configuration is then refused for ten minutes, because each try moves connections from one mode to the other.
  *  4. A family whose preflight refuses is left out and named in `status.unserved`. But where no family can run, or
- *     where a family that is served already would be refused, the configuration is.
+ *     where a family that is served already would be refused, the configuration is. A family that only Services have is
+ *     served from the first to the last of them: then its loop ends, and its rules are leftovers.
  *  5. `inForce` is set only when each loop reports this configuration as the one of its last full run.
  *
  * Concurrency: `accept` must not be called while another call is pending; the config controller sees to that. The
@@ -32,41 +33,17 @@
  * the store's events reach the loops that serve and those about to. `stop` may be called during `accept`: a change of
  * mode that is under way is then neither completed nor rolled back.
  */
-import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../../backend/backend.ts';
-import type { IPFamily } from '../../model/ipFamily.ts';
+import { ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import { familiesOf } from '../../model/nodeAddresses.ts';
-import type { Logger } from '../../observability/logger.ts';
-import type { DataplaneStatus, UnservedFamily } from './dataplaneStatus.ts';
+import type { DataplaneOptions } from './dataplaneOptions.ts';
+import { type DataplaneStatus, idleFamilyCondition, type UnservedFamily } from './dataplaneStatus.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
-import { type Backends, type MakeBackend, ModeReplacement } from './modeReplacement.ts';
+import { preflightFamilies } from './familyPreflight.ts';
+import { type Backends, ModeReplacement } from './modeReplacement.ts';
 import { type FailedSwitch, nextStep, phaseAfterResync, switchFailure, type SwitchPhase } from './modeSwitch.ts';
 import type { ProbeResult } from '../healthcheck/probe.ts';
-import type { RemovalTiming } from './otherModesRemoval.ts';
-import type { Store } from '../watch/store.ts';
-import type { ObservedLoop, SyncListener } from './syncListener.ts';
-
-export interface DataplaneOptions {
-  readonly store: Store;
-  readonly makeBackend: MakeBackend;
-  /** Called in this order, after `inForce` was brought up to date. */
-  readonly listeners: readonly SyncListener[];
-  readonly logger: Logger;
-  /**
-   * `accept` is to be called again with the configuration desired: the Node got an address of a family that is not
-   * served yet, or the first Service of one, or the probe of a new mode failed.
-   */
-  readonly onRequeue: () => void;
-  /**
-   * Another configuration is in force, or the one in force is no longer on probation (`isProbing`). Never called with
-   * one that is being given up.
-   */
-  readonly onInForceChange?: () => void;
-  /** `status` changed without a sync. */
-  readonly onStatusChange?: () => void;
-  /** For tests. */
-  readonly timing?: Partial<RemovalTiming>;
-}
+import type { ObservedLoop } from './syncListener.ts';
 
 export class Dataplane {
   readonly #options: DataplaneOptions;
@@ -88,7 +65,7 @@ export class Dataplane {
     options.store.listen({
       onChange: (change) => {
         for (const syncLoops of this.#modes.allSyncLoops) syncLoops.loop(change.family)?.enqueue(change);
-        if (change.kind === 'service' && this.#isNew(change.family)) options.onRequeue();
+        if (change.kind === 'service' && this.#isOtherwise(change.family)) options.onRequeue();
       },
       onNodeChange: () => this.#onNodeChange(),
     });
@@ -103,10 +80,8 @@ export class Dataplane {
     const { node } = this.#options.store;
     if (node === undefined)
       return { reason: 'NodeUnknown', message: 'this Node does not exist; check --node against kubectl get nodes' };
-    const { backends, unserved } = await this.#preflight(
-      desired.config,
-      familiesOf(node, this.#options.store.families),
-    );
+    const backendFor = this.#modes.backendFor.bind(this.#modes);
+    const { backends, unserved } = await preflightFamilies(desired.config, this.#wantedFamilies, backendFor);
     // One family is better than none, unless one that is served already would stop.
     const refused = unserved.find(
       ({ family }) => backends.size === 0 || this.#modes.syncLoops?.loop(family) !== undefined,
@@ -130,7 +105,7 @@ export class Dataplane {
         return undefined;
       case 'keep':
       case 'resync':
-        this.#resync(desired, backends, step.kind === 'resync');
+        await this.#resync(desired, backends, step.kind === 'resync');
         return undefined;
       case 'switch':
         return this.#switch(step.from, desired, backends);
@@ -145,14 +120,17 @@ export class Dataplane {
   }
 
   get status(): DataplaneStatus {
+    const wanted = this.#wantedFamilies;
+    const statuses = this.#modes.syncLoops?.statuses ?? [];
+    const idle = idleFamilyCondition(statuses.filter(({ family }) => !wanted.includes(family)));
     return {
       accepted: this.#modes.syncLoops?.desired,
       inForce: this.#inForce,
-      families: this.#modes.syncLoops?.statuses ?? [],
+      families: statuses.filter(({ family }) => wanted.includes(family)),
       unserved: this.#unserved,
       isProbing: this.#phase.phase === 'Probing',
       areOthersRemoved: this.#modes.areOthersRemoved,
-      conditions: this.#modes.conditions,
+      conditions: [...this.#modes.conditions, idle].slice(0, 1).filter((condition) => condition !== undefined),
     };
   }
 
@@ -194,35 +172,23 @@ export class Dataplane {
     await this.#modes.stop(graceMs);
   }
 
-  async #preflight(
-    config: NodeConfig,
-    families: readonly IPFamily[],
-  ): Promise<{ backends: Map<IPFamily, Backend>; unserved: UnservedFamily[] }> {
-    const backends = new Map<IPFamily, Backend>();
-    const unserved: UnservedFamily[] = [];
-    for (const family of families) {
-      const backend = this.#modes.backendFor(config.mode, family);
-      const why = 'reason' in backend ? backend : await backend.preflight(config);
-      if (why !== undefined) unserved.push({ family, why });
-      else if (!('reason' in backend)) backends.set(family, backend);
-    }
-    return { backends, unserved };
-  }
-
   async #start(desired: DesiredConfig, backends: Backends): Promise<void> {
     await this.#modes.start(desired, backends);
     this.#phase = { phase: 'Serving', config: desired };
   }
 
-  #resync(desired: DesiredConfig, backends: Backends, hasChanged: boolean): void {
-    const { families = [] } = this.#modes.syncLoops ?? {};
+  async #resync(desired: DesiredConfig, backends: Backends, hasChanged: boolean): Promise<void> {
     if (hasChanged) {
       this.#failedSwitch = undefined;
       this.#phase = phaseAfterResync(this.#phase, desired);
       this.#modes.syncLoops?.assign(desired);
     }
-    for (const [family, backend] of backends)
-      if (!families.includes(family)) this.#modes.syncLoops?.start(family, backend);
+    const isNew = (family: IPFamily): boolean => this.#modes.syncLoops?.loop(family) === undefined;
+    if (![...backends.keys()].some(isNew)) return;
+    // What stands in a family that nobody asked for is being removed.
+    await this.#modes.pauseRemoval();
+    if (this.#modes.isStopped) return;
+    for (const [family, backend] of backends) if (isNew(family)) this.#modes.syncLoops?.start(family, backend);
   }
 
   /** The new mode is complete and read back before it takes over; if that fails, the one before serves again. */
@@ -270,13 +236,24 @@ export class Dataplane {
 
   /** A loop that is about to serve does not count: its first run is one of several. */
   #onSuccess(loop: ObservedLoop): void {
-    if (this.#modes.syncLoops?.loop(loop.status.family) === loop) this.#updateInForce();
+    const { family, queuedSince } = loop.status;
+    if (this.#modes.syncLoops?.loop(family) !== loop) return;
+    this.#updateInForce();
+    if (queuedSince === undefined && !this.#wantedFamilies.includes(family)) void this.#end(family);
+  }
+
+  /** The kernel holds no Service of a family that is not wanted any more: its rules go, and nothing follows it. */
+  async #end(family: IPFamily): Promise<void> {
+    await this.#modes.syncLoops?.end(family);
+    if (this.#wantedFamilies.includes(family)) this.#options.onRequeue();
+    this.#updateInForce();
+    this.#options.onStatusChange?.();
   }
 
   #updateInForce(): void {
-    if (this.#modes.syncLoops?.isInForce !== true) return;
+    if (this.#modes.syncLoops?.isInForce(this.#wantedFamilies) !== true) return;
     this.#inForce = this.#modes.syncLoops.desired;
-    if (this.#phase.phase === 'Serving') this.#modes.drainAndRemoveOthers(this.#phase.config);
+    if (this.#phase.phase === 'Serving') this.#modes.removeLeftovers(this.#phase.config, this.#wantedFamilies);
     this.#announceInForce();
   }
 
@@ -287,14 +264,21 @@ export class Dataplane {
     this.#options.onInForceChange?.();
   }
 
-  #onNodeChange(): void {
-    for (const syncLoops of this.#modes.allSyncLoops) syncLoops.requestFull();
-    const { node } = this.#options.store;
-    if (node !== undefined && familiesOf(node).some((family) => this.#isNew(family))) this.#options.onRequeue();
+  /** Those that the node has, and those of Services. */
+  get #wantedFamilies(): readonly IPFamily[] {
+    const { node, families } = this.#options.store;
+    return node === undefined ? [] : familiesOf(node, families);
   }
 
-  #isNew(family: IPFamily): boolean {
+  #onNodeChange(): void {
+    for (const syncLoops of this.#modes.allSyncLoops) syncLoops.requestFull();
+    if (ipFamilies.some((family) => this.#isOtherwise(family))) this.#options.onRequeue();
+  }
+
+  /** Whether a family is wanted and not tried yet, or was tried in vain and is not wanted any more. */
+  #isOtherwise(family: IPFamily): boolean {
     const isServed = this.#modes.syncLoops?.families.includes(family);
-    return isServed === false && !this.#unserved.some((each) => each.family === family);
+    const isTried = this.#unserved.some((each) => each.family === family);
+    return isServed === false && isTried !== this.#wantedFamilies.includes(family);
   }
 }

@@ -18,6 +18,9 @@ export interface FamilySyncLoopsOptions {
   readonly logger: Logger;
 }
 
+/** For the running step of a loop that ends; each tool has a time-out of its own. */
+const maxEndMs = 30_000;
+
 export class FamilySyncLoops {
   readonly #options: FamilySyncLoopsOptions;
   readonly #loops = new Map<IPFamily, SyncLoop>();
@@ -41,13 +44,21 @@ export class FamilySyncLoops {
     return [...this.#loops.keys()];
   }
 
-  /** Whether every family's rules were completely made from the desired configuration. */
-  get isInForce(): boolean {
-    return this.statuses.every(({ configInForce }) => configInForce === this.#desired.config);
+  /**
+   * Whether the rules of those of these families that have a loop were completely made from the desired configuration.
+   */
+  isInForce(families: readonly IPFamily[]): boolean {
+    const statuses = this.statuses.filter(({ family }) => families.includes(family));
+    return statuses.length > 0 && statuses.every(({ configInForce }) => configInForce === this.#desired.config);
   }
 
   loop(family: IPFamily): SyncLoop | undefined {
     return this.#loops.get(family);
+  }
+
+  /** By family, what its loop runs. */
+  get backends(): ReadonlyMap<IPFamily, Backend> {
+    return new Map([...this.#loops].map(([family, { backend }]) => [family, backend]));
   }
 
   backend(family: IPFamily): Backend | undefined {
@@ -66,6 +77,12 @@ export class FamilySyncLoops {
     const loop = new SyncLoop({ family, backend, state: () => this.#state(family), listeners, logger });
     this.#loops.set(family, loop);
     loop.start();
+  }
+
+  /** Stops the loop of a family for good; resolves when its running step has ended. The rules stay. */
+  async end(family: IPFamily): Promise<void> {
+    await this.#loops.get(family)?.stop(maxEndMs);
+    this.#loops.delete(family);
   }
 
   /** A full run of each loop is due. */

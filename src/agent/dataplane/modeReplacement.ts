@@ -3,28 +3,27 @@
  *
  * A replacement, in order: the loops that serve stop; the removal of other modes stops; all other modes are prepared
  * for the takeover (or removed, with `migration.strategy: Replace`); the new loops start, and their first runs are
- * awaited. Nothing of the mode before is removed until `drainAndRemoveOthers`, so that it can come back.
+ * awaited. Nothing of the mode before is removed until `removeLeftovers`, so that it can come back.
  *
  * Concurrency: `start` and `replace` must not overlap. `stop` may be called at any time; a `start` or `replace` that is
  * under way then starts no more loops.
  */
 import type { NodeConditionNow } from '../../api/nodeConditions.ts';
-import { type ProxyMode, proxyModes } from '../../api/nodeConfig.ts';
+import type { ProxyMode } from '../../api/nodeConfig.ts';
 import type { Backend, Refusal } from '../../backend/backend.ts';
 import { ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import { FamilySyncLoops, type FamilySyncLoopsOptions } from './familySyncLoops.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
-import { type OtherMode, OtherModesRemoval, type RemovalTiming } from './otherModesRemoval.ts';
+import { leftoversBeside, type MakeBackend, otherModes } from './leftovers.ts';
+import { LeftoversRemoval, type OtherProxies, type RemovalTiming } from './leftoversRemoval.ts';
 import { asSyncError } from './syncLoop.ts';
-
-/** Makes the backend of a mode, or a Refusal for a mode that this program does not have. */
-export type MakeBackend = (mode: ProxyMode, family: IPFamily) => Backend | Refusal;
 
 /** One backend for each family that is to be served. */
 export type Backends = ReadonlyMap<IPFamily, Backend>;
 
 export interface ModeReplacementOptions extends FamilySyncLoopsOptions {
   readonly makeBackend: MakeBackend;
+  readonly otherProxies: OtherProxies;
   /** `conditions` changed. */
   readonly onStatusChange: () => void;
   readonly timing?: Partial<RemovalTiming>;
@@ -39,18 +38,19 @@ const prepareTimeoutMs = 120_000;
 
 export class ModeReplacement {
   readonly #options: ModeReplacementOptions;
-  readonly #removal: OtherModesRemoval;
+  readonly #removal: LeftoversRemoval;
   #syncLoops: FamilySyncLoops | undefined;
   /** Loops of a mode whose first runs are awaited. */
   #next: FamilySyncLoops | undefined;
-  /** The mode for which all others are being removed, or have been. */
-  #removalFor: ProxyMode | undefined;
+  /** Mode, families served and families left as they are, beside which all else is being removed, or has been. */
+  #removalFor: string | undefined;
   #isStopped = false;
 
   constructor(options: ModeReplacementOptions) {
     this.#options = options;
-    const { logger, onStatusChange, timing } = options;
-    this.#removal = new OtherModesRemoval({ logger, onStatusChange, ...(timing && { timing }) });
+    const { logger, onStatusChange, otherProxies, timing } = options;
+    const findOtherProxy = otherProxies.findRunning;
+    this.#removal = new LeftoversRemoval({ logger, onStatusChange, findOtherProxy, ...(timing && { timing }) });
   }
 
   /** The loops that serve; undefined before `start`. */
@@ -67,12 +67,12 @@ export class ModeReplacement {
     return this.#isStopped;
   }
 
-  /** Whether nothing is left of other modes in the kernel. */
+  /** Whether nothing is left in the kernel of what no longer serves. */
   get areOthersRemoved(): boolean {
     return this.#removalFor !== undefined && this.#removal.isDone;
   }
 
-  /** What is left of modes that no longer serve. */
+  /** What is left of what no longer serves. */
   get conditions(): readonly NodeConditionNow[] {
     return this.#removal.conditions;
   }
@@ -105,8 +105,7 @@ export class ModeReplacement {
     { keepOnFailure = false }: { readonly keepOnFailure?: boolean } = {},
   ): Promise<Refusal | undefined> {
     await this.#syncLoops?.stop(stopGraceMs);
-    await this.#removal.stop();
-    this.#removalFor = undefined;
+    await this.pauseRemoval();
     const unprepared = await this.#prepare(desired);
     if (unprepared !== undefined && !keepOnFailure) return unprepared;
     if (this.#isStopped) return undefined;
@@ -120,12 +119,25 @@ export class ModeReplacement {
   }
 
   /**
-   * Drains and removes all modes but this one, in the background and once for each mode: there is no way back to them.
+   * Drains and removes all that stands beside what the loops serve, in the background and once for each mode and set of
+   * families: there is no way back to it. `wanted`: families that are left as they are, also where none serves them, as
+   * are those that have a loop.
    */
-  drainAndRemoveOthers({ config: { mode, migration } }: DesiredConfig): void {
-    if (this.#removalFor === mode || this.#isStopped) return;
-    this.#removalFor = mode;
-    this.#removal.start(this.#otherModes(mode), migration);
+  removeLeftovers({ config: { mode, migration } }: DesiredConfig, wanted: readonly IPFamily[]): void {
+    const { families = [], backends = new Map() } = this.#syncLoops ?? {};
+    const kept = ipFamilies.filter((family) => wanted.includes(family) || families.includes(family));
+    const removalFor = [mode, ...families, 'of', ...kept].join(' ');
+    if (this.#removalFor === removalFor || this.#isStopped) return;
+    this.#removalFor = removalFor;
+    const { makeBackend, otherProxies } = this.#options;
+    const leftovers = leftoversBeside({ mode, backends, wanted: kept }, makeBackend);
+    this.#removal.start([...leftovers, ...otherProxies.leftovers], migration);
+  }
+
+  /** Resolves when nothing is being removed; what is left goes on to go with the next `removeLeftovers`. */
+  async pauseRemoval(): Promise<void> {
+    await this.#removal.stop();
+    this.#removalFor = undefined;
   }
 
   /** Resolves when running syncs and the removal have ended; syncs are canceled after `graceMs`. The rules stay. */
@@ -146,25 +158,13 @@ export class ModeReplacement {
   }
 
   async #prepareTakeover(mode: ProxyMode): Promise<void> {
-    for (const { backend } of this.#otherModes(mode))
+    for (const { backend } of otherModes(mode, this.#options.makeBackend))
       await backend.prepareTakeover?.(AbortSignal.timeout(prepareTimeoutMs));
   }
 
   async #removeOthers(mode: ProxyMode): Promise<void> {
-    for (const { backend } of this.#otherModes(mode))
+    for (const { backend } of otherModes(mode, this.#options.makeBackend))
       await backend.drainAndRemove?.({ drains: false, signal: AbortSignal.timeout(prepareTimeoutMs) });
-  }
-
-  /** All modes but this one, in both families: also in one that the node does not have any more. */
-  #otherModes(mode: ProxyMode): readonly OtherMode[] {
-    return proxyModes
-      .filter((other) => other !== mode)
-      .flatMap((other) =>
-        ipFamilies.flatMap((family) => {
-          const backend = this.#options.makeBackend(other, family);
-          return 'reason' in backend ? [] : [{ mode: other, family, backend }];
-        }),
-      );
   }
 
   #createSyncLoops(desired: DesiredConfig, backends: Backends): FamilySyncLoops {

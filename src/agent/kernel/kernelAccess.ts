@@ -3,10 +3,13 @@
  */
 import { createBackend, flushNames, refusalOf } from '../../backend/registry.ts';
 import { type Conntrack, conntrack } from '../../netfilter/conntrack/tools/conntrack.ts';
+import { type ListeningSocket, readListeningSockets } from '../../system/listeningSockets.ts';
 import { sysctls, type Sysctls } from '../../system/sysctl.ts';
-import type { MakeBackend } from '../dataplane/modeReplacement.ts';
+import type { MakeBackend } from '../dataplane/leftovers.ts';
 import { startFlushMonitor, type StartFlushMonitor } from './flushMonitor.ts';
+import type { OtherProxies } from '../dataplane/leftoversRemoval.ts';
 import { readNodeAddresses, type ReadNodeAddresses } from './nodeAddresses.ts';
+import { otherProxies } from './otherProxies.ts';
 
 export interface KernelAccess {
   readonly makeBackend: MakeBackend;
@@ -14,6 +17,8 @@ export interface KernelAccess {
   readonly sysctls: Sysctls;
   readonly startFlushMonitor: StartFlushMonitor;
   readonly readNodeAddresses: ReadNodeAddresses;
+  readonly otherProxies: OtherProxies;
+  readonly readListeningSockets: () => Promise<readonly ListeningSocket[]>;
 }
 
 /** The real one. */
@@ -24,5 +29,7 @@ export function kernelAccess(): KernelAccess {
     sysctls: sysctls(),
     startFlushMonitor: (options) => startFlushMonitor(flushNames, options),
     readNodeAddresses,
+    otherProxies,
+    readListeningSockets,
   };
 }

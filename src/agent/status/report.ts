@@ -10,6 +10,7 @@ import type { QuarantinedService, Refusal } from '../../backend/backend.ts';
 import type { DataplaneStatus } from '../dataplane/dataplaneStatus.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
 import type { ProbeResult } from '../healthcheck/probe.ts';
+import type { PortConflict } from './portConflicts.ts';
 import type { SyncStatus } from '../dataplane/syncStatus.ts';
 
 export type NodeProxyStatus = NonNullable<NodeProxy['status']>;
@@ -19,6 +20,7 @@ const statusSchema = nodeproxySchema.properties?.['status'] ?? {};
 const maxMessage = 256;
 /** As many as the CRD takes. */
 const maxQuarantined = 10;
+const maxPortConflicts = 10;
 
 /** What a status is made from. */
 export interface Facts {
@@ -32,6 +34,8 @@ export interface Facts {
   readonly refusal: Refusal | undefined;
   /** Services that are not served, or not as their objects say; as `quarantinedServices` returns them. */
   readonly invalidServices: readonly QuarantinedService[];
+  /** Sorted. */
+  readonly portConflicts?: readonly PortConflict[];
   /** The API server's address where it is that of a Service that this agent itself programs. */
   readonly selfServedAddress: string | undefined;
   /** Further conditions, which do not keep the node from being Ready; messages of at most 256 bytes. */
@@ -74,7 +78,7 @@ export function nodeProxyStatus(facts: Facts, before: NodeProxyStatus | undefine
       ...inForceFields(inForce, before),
       agentVersion: facts.agentVersion,
       kernel: facts.kernel,
-      dataplane: dataplaneFields(dataplane, facts.invalidServices),
+      dataplane: dataplaneFields(dataplane, facts),
       conditions: mergeConditions(before?.conditions, conditions, { observedGeneration: facts.generation, now }),
     },
     statusSchema,
@@ -196,7 +200,7 @@ export function quarantinedServices(
 
 function dataplaneFields(
   { families }: DataplaneStatus,
-  invalid: readonly QuarantinedService[],
+  { invalidServices: invalid, portConflicts = [] }: Pick<Facts, 'invalidServices' | 'portConflicts'>,
 ): NodeProxyStatus['dataplane'] {
   const results = families.flatMap(({ result }) => result ?? []);
   const error = families.find((family) => family.error !== undefined)?.error;
@@ -211,8 +215,21 @@ function dataplaneFields(
     ...(lastDriftTime === undefined ? {} : { lastDriftTime: toSeconds(lastDriftTime) }),
     quarantinedCount: invalid.length,
     ...(invalid.length === 0 ? {} : { quarantined: invalid.slice(0, maxQuarantined).map(quarantined) }),
+    ...(portConflicts.length === 0
+      ? {}
+      : { portConflicts: portConflicts.slice(0, maxPortConflicts).map(portConflict) }),
     ...(error === undefined ? {} : { lastError: `${error.reason}: ${error.message}` }),
   };
+}
+
+function portConflict({ service, port, protocol }: PortConflict): {
+  namespace: string;
+  name: string;
+  port: number;
+  protocol: PortConflict['protocol'];
+} {
+  const [namespace = '', name = ''] = service.split('/');
+  return { namespace, name, port, protocol };
 }
 
 function quarantined({ service, reason, message }: QuarantinedService): {

@@ -10,7 +10,7 @@ import type { Store } from '../watch/store.ts';
 /** What a report is made from, beside what never changes. */
 export interface ReportInputs extends Pick<
   Facts,
-  'dataplane' | 'invalidServices' | 'selfServedAddress' | 'probe' | 'conditions'
+  'dataplane' | 'invalidServices' | 'portConflicts' | 'selfServedAddress' | 'probe' | 'conditions'
 > {
   readonly decision: ConfigDecision;
 }

@@ -10,7 +10,7 @@ import type { NodeConfig } from '../../api/nodeConfig.ts';
 import { AddressClaims } from '../../model/addressClaims.ts';
 import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
 import type { Decoded, Problem } from '../../model/fields.ts';
-import { familyOf, type IPFamily } from '../../model/ipFamily.ts';
+import { familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import type { NodeRecord } from '../../model/node.ts';
 import type { ServiceKey, ServiceRecord } from '../../model/service.ts';
 import { type ServiceState, serviceStateOf } from '../../model/serviceState.ts';
@@ -43,6 +43,8 @@ export class Store {
   #node: NodeRecord | undefined;
   #listener: StoreListener | undefined;
   readonly #services = new Map<ServiceKey, ServiceRecord>();
+  /** How many of them there are in a family. */
+  readonly #servicesOf = new Map<IPFamily, number>();
   /** Follows `#services`. */
   readonly #claims = new AddressClaims(this.#services);
   readonly #slicesOf = new Map<ServiceKey, readonly EndpointSliceRecord[]>();
@@ -73,8 +75,8 @@ export class Store {
   }
 
   /** The IP families of all Services. */
-  get families(): ReadonlySet<IPFamily> {
-    return familiesOf(this.#services.values());
+  get families(): readonly IPFamily[] {
+    return ipFamilies.filter((family) => (this.#servicesOf.get(family) ?? 0) > 0);
   }
 
   /** In no particular order. */
@@ -89,6 +91,8 @@ export class Store {
     if (record === undefined) this.#services.delete(key);
     else if (isDeepStrictEqual(record, before)) return;
     else this.#services.set(key, record);
+    this.#count(before, -1);
+    this.#count(record, 1);
     this.#report(key, [before, record]);
     for (const other of this.#claims.update(key, before, record)) this.#report(other, [this.#services.get(other)]);
   }
@@ -130,6 +134,11 @@ export class Store {
   state(family: IPFamily, node: NodeRecord, config: NodeConfig): ServiceState {
     const [services, slices, claims] = [this.#services, this.#slicesOf, this.#claims];
     return serviceStateOf({ services, slices, node, config, family, claims });
+  }
+
+  #count(record: ServiceRecord | undefined, change: 1 | -1): void {
+    for (const family of familiesOf([record]))
+      this.#servicesOf.set(family, (this.#servicesOf.get(family) ?? 0) + change);
   }
 
   #report(service: ServiceKey, records: readonly (ServiceRecord | undefined)[]): void {

@@ -105,6 +105,22 @@ export interface NodeProxy {
         /** Why, in a sentence with the remedy. */
         message?: string;
       }[];
+      /**
+       * The first ten ports of the node that a Service has, as a NodePort or for health checks, and another program
+       * listens on. NodePorts are served all the same.
+       *
+       * Items: One port of one Service.
+       */
+      portConflicts?: {
+        /** The Service's namespace. */
+        namespace: string;
+        /** The Service's name. */
+        name: string;
+        /** The port of the node. */
+        port: number;
+        /** Its protocol. */
+        protocol: 'TCP' | 'UDP' | 'SCTP';
+      }[];
       /** The last thing that went wrong; empty once all is well again. */
       lastError?: string;
     };

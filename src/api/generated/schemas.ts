@@ -1273,6 +1273,56 @@ export const nodeproxySchema: CrdSchema = {
                 }
               }
             },
+            "portConflicts": {
+              "type": "array",
+              "maxItems": 10,
+              "x-kubernetes-list-type": "map",
+              "x-kubernetes-list-map-keys": [
+                "namespace",
+                "name",
+                "port",
+                "protocol"
+              ],
+              "description": "The first ten ports of the node that a Service has, as a NodePort or for health checks, and another program listens on. NodePorts are served all the same.",
+              "items": {
+                "type": "object",
+                "required": [
+                  "namespace",
+                  "name",
+                  "port",
+                  "protocol"
+                ],
+                "description": "One port of one Service.",
+                "properties": {
+                  "namespace": {
+                    "type": "string",
+                    "maxLength": 63,
+                    "description": "The Service's namespace."
+                  },
+                  "name": {
+                    "type": "string",
+                    "maxLength": 63,
+                    "description": "The Service's name."
+                  },
+                  "port": {
+                    "type": "integer",
+                    "format": "int32",
+                    "minimum": 1,
+                    "maximum": 65535,
+                    "description": "The port of the node."
+                  },
+                  "protocol": {
+                    "type": "string",
+                    "enum": [
+                      "TCP",
+                      "UDP",
+                      "SCTP"
+                    ],
+                    "description": "Its protocol."
+                  }
+                }
+              }
+            },
             "lastError": {
               "type": "string",
               "maxLength": 512,

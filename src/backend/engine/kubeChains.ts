@@ -13,6 +13,9 @@ export const firewall = 'KUBE-PROXY-FIREWALL';
 export const forward = 'KUBE-FORWARD';
 export const postrouting = 'KUBE-POSTROUTING';
 
+/** What a packet is marked for is done to it at the end. Programs that map host ports lead to the mark, too. */
+export const completedBy: ReadonlyMap<string, string> = new Map([[markMasquerade, postrouting]]);
+
 export const natJumps: readonly Jump[] = [
   { table: 'nat', from: 'OUTPUT', to: services, onlyNew: false, comment: 'kubernetes service portals' },
   { table: 'nat', from: 'PREROUTING', to: services, onlyNew: false, comment: 'kubernetes service portals' },

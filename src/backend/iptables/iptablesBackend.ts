@@ -12,8 +12,9 @@
  *   try the rules of sample Services.
  *
  * Concurrency: no lock is held. `sync`, `findDrift`, `cleanup`, `drainAndRemove` and `handover` are called one at a
- * time by the sync loop of the family; `preflight` changes nothing and may run at any time, and `packetCounts` reads
- * only, and gives nothing while a sync writes. Between IP families nothing is shared.
+ * time by the sync loop of the family; `preflight` changes nothing and may run at any time, as may `removeElsewhere`,
+ * which leaves alone what a sync writes, and `packetCounts` reads only, and gives nothing while a sync writes. Between
+ * IP families nothing is shared.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import { InvalidRule } from '../../netfilter/checked.ts';
@@ -21,11 +22,20 @@ import { isRefusal, SyncError } from '../../netfilter/errors.ts';
 import { findDifference } from '../../netfilter/xtables/compareTables.ts';
 import type { Iptables } from '../../netfilter/xtables/tools/iptables.ts';
 import { readTables } from '../../netfilter/xtables/tools/readTables.ts';
-import { removeAll } from '../../netfilter/xtables/tools/removeAll.ts';
+import { removeElsewhere, removeFromVariants } from '../../netfilter/xtables/tools/removeAll.ts';
 import { restore } from '../../netfilter/xtables/tools/restore.ts';
 import { readVariants, VariantSelector, type XtablesNode } from '../../netfilter/xtables/tools/variant.ts';
 import { restoreArguments } from '../../netfilter/xtables/transaction.ts';
-import type { Backend, DrainResult, PacketCounts, Refusal, SyncRequest, SyncResult } from '../backend.ts';
+import type {
+  Backend,
+  DrainRequest,
+  DrainResult,
+  PacketCounts,
+  Refusal,
+  RemovalRequest,
+  SyncRequest,
+  SyncResult,
+} from '../backend.ts';
 import { refusalFrom } from '../engine/preflight.ts';
 import { sampleServiceState } from '../engine/sampleServices.ts';
 import { SyncEngine } from '../engine/syncEngine.ts';
@@ -89,17 +99,18 @@ class IptablesBackend implements Backend {
     return iptables && { invalidDropped: await countInvalidDropped(iptables, signal) };
   }
 
-  async cleanup(): Promise<readonly string[]> {
+  async cleanup(request?: RemovalRequest): Promise<readonly string[]> {
     this.#engine.forget();
-    const removed: string[] = [];
-    for (const { iptables } of await readVariants(this.#node))
-      removed.push(...(await removeAll(iptables, this.#node.ownership)));
-    return removed;
+    return removeFromVariants(await readVariants(this.#node), this.#node, request);
   }
 
-  async drainAndRemove(): Promise<DrainResult> {
+  removeElsewhere(request?: RemovalRequest): Promise<readonly string[]> {
+    return removeElsewhere(this.#variants.selected, this.#node, request);
+  }
+
+  async drainAndRemove(request: DrainRequest): Promise<DrainResult> {
     this.#engine.forget();
-    return { removed: await removeUnserved(this.#node, this.#isServedByOther), draining: 0 };
+    return { removed: await removeUnserved(this.#node, this.#isServedByOther, request), draining: 0 };
   }
 
   async handover(): Promise<readonly string[]> {

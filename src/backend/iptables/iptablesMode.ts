@@ -2,7 +2,7 @@
  * What iptables mode says of itself.
  */
 import type { ModeDeclaration } from '../mode.ts';
-import { canary } from '../engine/kubeChains.ts';
+import { canary, completedBy } from '../engine/kubeChains.ts';
 import { createIptablesBackend } from './iptablesBackend.ts';
 import { defaultNodePortAddresses } from './plan/context.ts';
 import { isOwn, isServing, jumps } from './plan/owned.ts';
@@ -11,7 +11,7 @@ import { renderIptables } from './plan/render.ts';
 export const iptablesMode: ModeDeclaration = {
   create: createIptablesBackend,
   render: (...states) => states.map(renderIptables),
-  ownership: { isOwn, jumps, kept: new Set() },
+  ownership: { isOwn, jumps, kept: new Set(), completedBy },
   isServing,
   flushes: { tables: ['filter', 'nat', 'mangle'], chains: [canary] },
   defaultNodePortAddresses,

@@ -6,8 +6,18 @@
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import { findDifference as findRuleDifference } from '../../netfilter/xtables/compareTables.ts';
 import { readTables } from '../../netfilter/xtables/tools/readTables.ts';
+import { removeElsewhere } from '../../netfilter/xtables/tools/removeAll.ts';
 import type { XtablesNode } from '../../netfilter/xtables/tools/variant.ts';
-import type { Backend, DrainRequest, DrainResult, Outdated, Refusal, SyncRequest, SyncResult } from '../backend.ts';
+import type {
+  Backend,
+  DrainRequest,
+  DrainResult,
+  Outdated,
+  Refusal,
+  RemovalRequest,
+  SyncRequest,
+  SyncResult,
+} from '../backend.ts';
 import { CommandCount } from '../engine/commandCount.ts';
 import { refusalFrom } from '../engine/preflight.ts';
 import { SyncEngine } from '../engine/syncEngine.ts';
@@ -72,8 +82,12 @@ class IpvsBackend implements Backend {
     return drainAndRemove(this.#node, request);
   }
 
-  async cleanup(): Promise<readonly string[]> {
+  removeElsewhere(request?: RemovalRequest): Promise<readonly string[]> {
+    return removeElsewhere(this.#writer.variants, this.#node, request);
+  }
+
+  async cleanup(request?: RemovalRequest): Promise<readonly string[]> {
     this.#engine.forget();
-    return cleanUp(this.#node);
+    return cleanUp(this.#node, request);
   }
 }

@@ -2,7 +2,7 @@
  * What ipvs mode says of itself.
  */
 import type { ModeDeclaration } from '../mode.ts';
-import { canary } from '../engine/kubeChains.ts';
+import { canary, completedBy } from '../engine/kubeChains.ts';
 import { createIpvsBackend } from './ipvsBackend.ts';
 import { defaultNodePortAddresses } from './plan/context.ts';
 import { bridge, bridgeJumps, isOwn, isServing, jumps } from './plan/owned.ts';
@@ -11,7 +11,7 @@ import { renderIpvs } from './plan/render.ts';
 export const ipvsMode: ModeDeclaration = {
   create: createIpvsBackend,
   render: renderIpvs,
-  ownership: { isOwn, jumps: [...jumps, ...bridgeJumps], kept: new Set([bridge]) },
+  ownership: { isOwn, jumps: [...jumps, ...bridgeJumps], kept: new Set([bridge]), completedBy },
   isServing,
   flushes: { tables: ['filter', 'nat', 'mangle'], chains: [canary] },
   defaultNodePortAddresses,

@@ -5,9 +5,12 @@ import type { NodeProxy } from '../../api/generated/nodeProxy.ts';
 import type { ServiceNote } from './serviceEvents.ts';
 
 /**
- * What a node reports is not trusted: it becomes part of a path on the API server only as the name that it must be.
+ * Whether a text is a name of a namespace or Service. What a node reports is not trusted: it becomes part of a path on
+ * the API server only as the name that it must be.
  */
-const namePattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+export function isObjectName(text: string): boolean {
+  return /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text);
+}
 
 /**
  * What the operator says of each reason, in its own words: it does not lend its name to an agent's. Of a reason that it
@@ -33,7 +36,7 @@ export function quarantineNotes(nodeProxies: Iterable<NodeProxy>): readonly Serv
   for (const { metadata, status } of nodeProxies) {
     for (const { namespace, name, reason } of status?.dataplane?.quarantined ?? []) {
       const sentence = sentences.get(reason);
-      if (sentence === undefined || !namePattern.test(namespace) || !namePattern.test(name)) continue;
+      if (sentence === undefined || !isObjectName(namespace) || !isObjectName(name)) continue;
       const key = `${namespace}/${name} ${reason}`;
       const note = `left out, or served in part: ${sentence}; ${where}`;
       const known = notes.get(key) ?? { service: { namespace, name }, reason, note, nodes: [] };

@@ -9,6 +9,7 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import { createWorkQueue } from '../../kube/workQueue.ts';
 import type { Logger } from '../../observability/logger.ts';
+import { portConflictNotes } from '../events/portConflicts.ts';
 import { quarantineNotes } from '../events/quarantine.ts';
 import { ServicesToNote, type ServiceToNote } from '../events/servicesToNote.ts';
 import type { KnownObjects } from '../watch/knownObjects.ts';
@@ -59,7 +60,8 @@ export class ServiceEventWriter {
 
   /** Resolves with milliseconds until more is to be recorded, or undefined. */
   async #recordDue(signal: AbortSignal): Promise<number | undefined> {
-    const reported = quarantineNotes(this.#options.nodeProxies.byName.values());
+    const nodeProxies = [...this.#options.nodeProxies.byName.values()];
+    const reported = [...quarantineNotes(nodeProxies), ...portConflictNotes(nodeProxies)];
     const notes = [...this.#services.notes(this.#governing), ...reported];
     const { due, hasMore } = this.#due.take(notes, performance.now());
     for (const note of due) if (!signal.aborted) await this.#recordEvent(note);

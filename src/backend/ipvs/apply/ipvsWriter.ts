@@ -26,6 +26,7 @@ import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import type { ServiceKey } from '../../../model/service.ts';
 import { SyncError, verificationFailed } from '../../../netfilter/errors.ts';
 import type { FixedChains } from '../../../netfilter/xtables/fixedChains.ts';
+import type { IptablesVariant } from '../../../netfilter/xtables/chain.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
 import { removeAll } from '../../../netfilter/xtables/tools/removeAll.ts';
 import { VariantSelector, type XtablesNode } from '../../../netfilter/xtables/tools/variant.ts';
@@ -76,6 +77,11 @@ export class IpvsWriter implements ModeWriter<Programs, AppliedState> {
   constructor(node: XtablesNode) {
     this.#node = node;
     this.#variants = new VariantSelector(node);
+  }
+
+  /** The variants of iptables that may have been written to. */
+  get variants(): ReadonlySet<IptablesVariant> {
+    return this.#variants.selected;
   }
 
   async open({ iptables: settings }: Pick<NodeConfig, 'iptables'>): Promise<Programs> {

@@ -9,7 +9,7 @@ import { CommandCount } from '../../engine/commandCount.ts';
 import { ToolLines } from '../apply/toolLines.ts';
 import type { ChangeSet } from '../plan/changeSet.ts';
 import { formatChangeSet } from '../plan/changeSet.ts';
-import { removeLeftovers } from './cleanup.ts';
+import { namesOf, removeLeftovers } from './cleanup.ts';
 import { planDrain } from '../plan/drain.ts';
 import { findTools } from '../apply/kernel.ts';
 import type { KernelState } from '../plan/kernelState.ts';
@@ -19,17 +19,21 @@ import { serverAddress, setMembersOf } from '../../../netfilter/ipvs/virtualServ
 
 /**
  * One step: drains what has connections and removes what has none; without any, or where `drains` is false, removes
- * everything and ends the flows that this cuts. Throws a SyncError.
+ * everything and ends the flows that this cuts. A dry run only names what stands. Throws a SyncError.
  */
-export async function drainAndRemove(node: XtablesNode, { drains, signal }: DrainRequest): Promise<DrainResult> {
+export async function drainAndRemove(
+  node: XtablesNode,
+  { drains, signal, ...request }: DrainRequest,
+): Promise<DrainResult> {
   const leftovers = await readLeftovers(node);
+  if (request.isDryRun === true) return { removed: namesOf(leftovers, node), draining: 0 };
   if (isEmpty(leftovers)) return { removed: [], draining: 0 };
   const { changes, busy } = planDrain(leftovers);
   if (drains && busy.length > 0) {
     await write(changes, node, signal);
     return { removed: [], draining: busy.length };
   }
-  const removed = await removeLeftovers(leftovers, node);
+  const removed = await removeLeftovers(leftovers, node, request);
   await endFlows(busy, node);
   return { removed, draining: 0 };
 }

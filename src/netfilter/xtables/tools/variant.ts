@@ -5,6 +5,7 @@
 import type { IPFamily } from '../../../model/ipFamily.ts';
 import type { ToolHost } from '../../../system/command.ts';
 import { runTool, SyncError, toolMissing } from '../../errors.ts';
+import type { IptablesVariant } from '../chain.ts';
 import type { Ownership } from '../ownership.ts';
 import type { TablesView } from '../tables.ts';
 import { findIptables, type Iptables } from './iptables.ts';
@@ -58,14 +59,18 @@ export interface VariantView {
 }
 
 /**
- * Every variant with what it holds. One that this process may not read is left out if another can be: it cannot have
- * written there either. Throws a SyncError where none can be read, and where one holds a table that cannot be: there it
- * may have written.
+ * Every variant but these with what it holds. One that this process may not read is left out if another can be: it
+ * cannot have written there either. Throws a SyncError where none can be read, and where one holds a table that cannot
+ * be: there it may have written.
  */
-export async function readVariants(node: XtablesNode): Promise<readonly VariantView[]> {
+export async function readVariants(
+  node: XtablesNode,
+  but: ReadonlySet<IptablesVariant> = new Set(),
+): Promise<readonly VariantView[]> {
   const read: VariantView[] = [];
   let failure: unknown;
   for (const iptables of await installedVariants(node)) {
+    if (but.has(iptables.variant)) continue;
     try {
       read.push({ iptables, view: await readTables(iptables, node.ownership) });
     } catch (error) {
@@ -73,7 +78,7 @@ export async function readVariants(node: XtablesNode): Promise<readonly VariantV
       failure ??= error;
     }
   }
-  if (read.length === 0 && failure !== undefined) throw failure;
+  if (read.length === 0 && but.size === 0 && failure !== undefined) throw failure;
   return read;
 }
 
@@ -105,6 +110,11 @@ export class VariantSelector {
 
   constructor(node: XtablesNode) {
     this.#node = node;
+  }
+
+  /** Those that were selected for some choice. */
+  get selected(): ReadonlySet<IptablesVariant> {
+    return new Set([...this.#selected.values()].map(({ variant }) => variant));
   }
 
   /** Throws a SyncError. */

@@ -1,5 +1,6 @@
 /** What a sync leaves in the kernel, of ours and of others. */
 import assert from 'node:assert/strict';
+import { createBackend } from '../../../../src/backend/registry.ts';
 import { renderIpvs } from '../../../../src/backend/ipvs/plan/render.ts';
 import { ipFamilies } from '../../../../src/model/ipFamily.ts';
 import { stateOf } from '../../../support/serviceManifests.ts';
@@ -116,9 +117,29 @@ export const syncChecks: readonly Check[] = [
     run: async (node) => {
       await syncAll(node, [web(1, { ports: [{ port: 80, nodePort: 30_080 }], spec: { type: 'NodePort' } })]);
       await node.tool('ipvsadm', ['-A', '-t', '203.0.113.200:80', '-s', 'lc']);
-      assert.notDeepEqual(await node.backend.cleanup(), []);
+      const before = await leftovers(node);
+      const named = await node.backend.cleanup({ isDryRun: true });
+      assert.equal(await leftovers(node), before);
+      assert.ok(named.includes('address 10.96.0.1 of kube-ipvs0'));
+      const removed = await node.backend.cleanup();
+      assert.deepEqual(
+        named.filter((name) => !removed.includes(name)),
+        [],
+      );
       assert.equal(await leftovers(node), '-A -t 203.0.113.200:80 -s lc');
       assert.deepEqual(await node.backend.cleanup(), []);
+    },
+  },
+  {
+    name: 'clean-up of one family leaves the other as it serves',
+    run: async (node) => {
+      await syncAll(node, [web(1)]);
+      const serving = await leftovers(node);
+      const six = createBackend('ipvs', 'ipv6', { run: node.run });
+      await six.sync({ state: stateOf('ipv6', [web(1)], { mode: 'ipvs' }), changed: 'all', signal });
+      assert.notDeepEqual(await six.cleanup(), []);
+      assert.equal(await leftovers(node), serving);
+      assert.match(await node.tool('ip', ['addr', 'show', 'kube-ipvs0']), /inet 10\.96\.0\.1\/32/);
     },
   },
 ];
