@@ -9,9 +9,13 @@ import { comment, newConnection } from '../../netfilter/xtables/rule.ts';
 export const markMasquerade = 'KUBE-MARK-MASQ';
 export const canary = 'KUBE-PROXY-CANARY';
 export const services = 'KUBE-SERVICES';
+export const externalServices = 'KUBE-EXTERNAL-SERVICES';
+export const nodePorts = 'KUBE-NODEPORTS';
 export const firewall = 'KUBE-PROXY-FIREWALL';
 export const forward = 'KUBE-FORWARD';
 export const postrouting = 'KUBE-POSTROUTING';
+/** Holds rules that are tried out; there only while a Service that the kernel refuses is searched for. */
+export const trial = 'KUBE-PROXY-TRIAL';
 
 export const natJumps: readonly Jump[] = [
   { table: 'nat', from: 'OUTPUT', to: services, onlyNew: false, comment: 'kubernetes service portals' },

@@ -22,12 +22,18 @@ import { fullTransaction, linesPerBlock } from '../../../netfilter/xtables/trans
 import { sampleServiceState } from '../../engine/sampleServices.ts';
 import type { ModeWriter } from '../../engine/syncEngine.ts';
 import type { Holdings, SyncWork } from '../../engine/syncWork.ts';
-import { isBucketChain } from '../plan/chainNames.ts';
-import type { FormattedServicePort } from '../plan/format.ts';
-import { omitsComments, planner, type Plan } from '../plan/plan.ts';
+import { isBucketChain } from '../../engine/serviceRules/chainNames.ts';
+import type { FormattedServicePort } from '../../engine/serviceRules/format.ts';
+import { omitsComments, type Plan } from '../../engine/serviceRules/plan.ts';
+import { ServiceChains } from '../../engine/serviceRules/serviceChains.ts';
+import {
+  changeTransaction,
+  sourceOf,
+  trialRemovalTransaction,
+  trialTransaction,
+} from '../../engine/serviceRules/transaction.ts';
+import { planner } from '../plan/plan.ts';
 import { renderIptables } from '../plan/render.ts';
-import { ServiceChains } from '../plan/serviceChains.ts';
-import { changeTransaction, sourceOf, trialRemovalTransaction, trialTransaction } from '../plan/transaction.ts';
 
 /** What the tables hold. */
 export interface AppliedTables {

@@ -6,20 +6,18 @@ import type { ChainId, Jump, Table } from '../../../netfilter/xtables/chain.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
 import {
   canary,
+  externalServices,
   filterJumps,
   firewall,
   forward,
   markMasquerade,
   natJumps,
+  nodePorts,
   postrouting,
   services,
+  trial,
 } from '../../engine/kubeChains.ts';
-import { isServiceChain } from './chainNames.ts';
-
-export const externalServices = 'KUBE-EXTERNAL-SERVICES';
-export const nodePorts = 'KUBE-NODEPORTS';
-/** Holds rules that are tried out; there only while a Service that the kernel refuses is searched for. */
-export const trial = 'KUBE-PROXY-TRIAL';
+import { isServiceChain } from '../../engine/serviceRules/chainNames.ts';
 
 const fixedChains: { readonly [table in Table]: readonly string[] } = {
   filter: [services, externalServices, nodePorts, firewall, forward, canary, trial],

@@ -1,5 +1,5 @@
 /**
- * Transactions of iptables mode, whole or as a change.
+ * Transactions of rules of Services, whole or as a change.
  *
  * A table's rules change in one atomic step at its COMMIT, two tables do not; the order of the blocks sees to it that
  * no Service address is without a rule in between.
@@ -18,9 +18,8 @@ import {
   type Differences,
   type TableSource,
 } from '../../../netfilter/xtables/transaction.ts';
-import { services } from '../../engine/kubeChains.ts';
+import { services, trial } from '../kubeChains.ts';
 import type { FormattedDispatchRule, FormattedServicePort } from './format.ts';
-import { trial } from './owned.ts';
 import type { Plan } from './plan.ts';
 import type { ChangeSet, Insertion, ServiceChains } from './serviceChains.ts';
 
