@@ -172,7 +172,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a restore that does nothing is believed',
-    file: 'src/backend/iptables/apply/tableWriter.ts',
+    file: 'src/backend/engine/apply/rulesWriter.ts',
     find: "if (difference !== undefined) throw verificationFailed('iptables-restore'",
     replace: "if (difference === '') throw verificationFailed('iptables-restore'",
     test: kernel,

@@ -18,9 +18,7 @@
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import { InvalidRule } from '../../netfilter/checked.ts';
 import { isRefusal, SyncError } from '../../netfilter/errors.ts';
-import { findDifference } from '../../netfilter/xtables/compareTables.ts';
 import type { Iptables } from '../../netfilter/xtables/tools/iptables.ts';
-import { readTables } from '../../netfilter/xtables/tools/readTables.ts';
 import { removeAll } from '../../netfilter/xtables/tools/removeAll.ts';
 import { restore } from '../../netfilter/xtables/tools/restore.ts';
 import { readVariants, VariantSelector, type XtablesNode } from '../../netfilter/xtables/tools/variant.ts';
@@ -45,13 +43,15 @@ class IptablesBackend implements Backend {
   readonly #node: XtablesNode;
   readonly #isServedByOther: BackendOptions['isServedByOther'];
   readonly #variants: VariantSelector;
+  readonly #writer: TableWriter;
   readonly #engine: SyncEngine<Iptables, AppliedTables>;
 
   constructor({ family, host, ownership, isServedByOther }: BackendOptions) {
     this.#node = { family, host, ownership };
     this.#isServedByOther = isServedByOther;
     this.#variants = new VariantSelector(this.#node);
-    this.#engine = new SyncEngine(new TableWriter(this.#variants, ownership));
+    this.#writer = new TableWriter(this.#variants, ownership);
+    this.#engine = new SyncEngine(this.#writer);
   }
 
   preflight(config: NodeConfig): Promise<Refusal | undefined> {
@@ -76,12 +76,7 @@ class IptablesBackend implements Backend {
 
   async findDrift(signal: AbortSignal): Promise<string | undefined> {
     const { applied } = this.#engine;
-    if (applied === undefined) return undefined;
-    const { iptables, chains, digests } = applied;
-    const view = await readTables(iptables, this.#node.ownership, signal);
-    const difference = findDifference(view, chains, digests);
-    if (difference === undefined) digests.learn(view);
-    return difference;
+    return applied && this.#writer.findDrift(applied, signal);
   }
 
   async packetCounts(signal: AbortSignal): Promise<PacketCounts | undefined> {
