@@ -140,7 +140,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'invalid packets are let through',
-    file: 'src/backend/iptables/plan/fixed.ts',
+    file: 'src/backend/engine/kubeChains.ts',
     find: '(tcpBeLiberal ? [] : [dropInvalid])',
     replace: '(tcpBeLiberal ? [dropInvalid] : [])',
     test: golden,

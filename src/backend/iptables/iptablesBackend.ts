@@ -16,19 +16,16 @@
  * only, and gives nothing while a sync writes. Between IP families nothing is shared.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
-import { InvalidRule } from '../../netfilter/checked.ts';
-import { isRefusal, SyncError } from '../../netfilter/errors.ts';
 import type { Iptables } from '../../netfilter/xtables/tools/iptables.ts';
 import { removeAll } from '../../netfilter/xtables/tools/removeAll.ts';
-import { restore } from '../../netfilter/xtables/tools/restore.ts';
 import { readVariants, VariantSelector, type XtablesNode } from '../../netfilter/xtables/tools/variant.ts';
-import { restoreArguments } from '../../netfilter/xtables/transaction.ts';
 import type { Backend, DrainResult, PacketCounts, Refusal, SyncRequest, SyncResult } from '../backend.ts';
+import { countInvalidDropped } from '../engine/apply/invalidDropped.ts';
+import { tryRules } from '../engine/apply/tryRules.ts';
 import { refusalFrom } from '../engine/preflight.ts';
 import { sampleServiceState } from '../engine/sampleServices.ts';
 import { SyncEngine } from '../engine/syncEngine.ts';
 import type { BackendOptions } from '../mode.ts';
-import { countInvalidDropped } from './apply/invalidDropped.ts';
 import { type AppliedTables, TableWriter } from './apply/tableWriter.ts';
 import { handOver } from './leave/handover.ts';
 import { removeUnserved } from './leave/removal.ts';
@@ -55,19 +52,10 @@ class IptablesBackend implements Backend {
   }
 
   preflight(config: NodeConfig): Promise<Refusal | undefined> {
-    return refusalFrom(async () => this.#tryConfig(await this.#variants.reselect(config.iptables?.backend), config));
-  }
-
-  /** Throws a SyncError where the tool does not take the rules that Services get under this configuration. */
-  async #tryConfig(iptables: Iptables, config: NodeConfig): Promise<void> {
-    try {
-      await test(iptables, renderIptables(sampleServiceState(config, this.#node.family)).input);
-    } catch (cause) {
-      if (!isRefusal(cause) && !(cause instanceof InvalidRule)) throw cause;
-      // A tool that takes no tables at all says nothing of the configuration.
-      await test(iptables, '*nat\nCOMMIT\n*filter\nCOMMIT\n');
-      throw new SyncError('ConfigRefused', configRefused, { cause });
-    }
+    return refusalFrom(async () => {
+      const sample = sampleServiceState(config, this.#node.family);
+      await tryRules(await this.#variants.reselect(config.iptables?.backend), () => renderIptables(sample).input);
+    });
   }
 
   sync(request: SyncRequest): Promise<SyncResult> {
@@ -101,11 +89,4 @@ class IptablesBackend implements Backend {
     this.#engine.forget();
     return handOver(this.#node);
   }
-}
-
-const configRefused =
-  'iptables-restore does not take the rules that Services get under this configuration; correct localTraffic or nodePorts.addresses';
-
-function test(iptables: Iptables, input: string): Promise<void> {
-  return restore(iptables, { args: ['--test', ...restoreArguments], input: [input] });
 }

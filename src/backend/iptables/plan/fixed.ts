@@ -5,12 +5,11 @@
  * Left out on purpose: KUBE-FIREWALL, which kubelet shares and which is only needed with `route_localnet`, never set
  * here (CVE-2020-8558).
  */
-import type { Chain } from '../../../netfilter/xtables/chain.ts';
 import {
   canaryChains,
   externalServices,
   firewall,
-  forward,
+  forwardChain,
   markChain,
   nodePorts,
   postroutingChain,
@@ -36,22 +35,6 @@ export function planFixed(context: RulesContext): DispatchPlan {
       { table: 'nat', name: services, rules: nodePortRules(context) },
     ],
   };
-}
-
-function forwardChain({ mark, tcpBeLiberal }: RulesContext): Chain {
-  const dropInvalid: Rule = { matches: [{ kind: 'connectionState', states: ['INVALID'] }], target: { kind: 'DROP' } };
-  const acceptMarked: Rule = {
-    matches: [comment('kubernetes forwarding rules'), { kind: 'mark', mark }],
-    target: { kind: 'ACCEPT' },
-  };
-  const acceptKnown: Rule = {
-    matches: [
-      comment('kubernetes forwarding conntrack rule'),
-      { kind: 'connectionState', states: ['RELATED', 'ESTABLISHED'] },
-    ],
-    target: { kind: 'ACCEPT' },
-  };
-  return { table: 'filter', name: forward, rules: [...(tcpBeLiberal ? [] : [dropInvalid]), acceptMarked, acceptKnown] };
 }
 
 const nodePortsComment = comment('kubernetes service nodeports; NOTE: this must be the last rule in this chain');

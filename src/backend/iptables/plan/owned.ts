@@ -7,8 +7,10 @@ import type { TablesView } from '../../../netfilter/xtables/tables.ts';
 import {
   canary,
   externalServices,
+  externalServicesJumps,
   filterJumps,
   firewall,
+  firewallJumps,
   forward,
   markMasquerade,
   natJumps,
@@ -26,19 +28,11 @@ const fixedChains: { readonly [table in Table]: readonly string[] } = {
 };
 
 export const jumps: readonly Jump[] = [
-  ...filterJumps(['INPUT', 'FORWARD'], {
-    to: externalServices,
-    onlyNew: true,
-    comment: 'kubernetes externally-visible service portals',
-  }),
+  ...externalServicesJumps,
   ...filterJumps(['INPUT'], { to: nodePorts, onlyNew: false, comment: 'kubernetes health check service ports' }),
   ...filterJumps(['FORWARD', 'OUTPUT'], { to: services, onlyNew: true, comment: 'kubernetes service portals' }),
   ...filterJumps(['FORWARD'], { to: forward, onlyNew: false, comment: 'kubernetes forwarding rules' }),
-  ...filterJumps(['INPUT', 'OUTPUT', 'FORWARD'], {
-    to: firewall,
-    onlyNew: true,
-    comment: 'kubernetes load balancer firewall',
-  }),
+  ...firewallJumps,
   ...natJumps,
 ];
 
