@@ -25,12 +25,12 @@ export async function cleanUp(node: XtablesNode): Promise<readonly string[]> {
  * Takes away what `readLeftovers` found, addresses first. Returns the names of what was removed; throws a SyncError.
  */
 export async function removeLeftovers(
-  { addresses, hasDevice, sets, hasSpareSet, servers }: KernelState,
+  { addresses, hasDevice, sets, formerSets, hasSpareSet, servers }: KernelState,
   node: XtablesNode,
 ): Promise<readonly string[]> {
   const { family, host } = node;
   const setNames = [
-    ...[...sets.keys()].map((id) => setName(id, family)),
+    ...[...sets.keys(), ...formerSets.keys()].map((id) => setName(id, family)),
     ...(hasSpareSet ? [spareSetName(family)] : []),
   ];
   return [
