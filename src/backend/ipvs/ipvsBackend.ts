@@ -5,8 +5,18 @@
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { XtablesNode } from '../../netfilter/xtables/tools/variant.ts';
-import type { Backend, DrainRequest, DrainResult, Outdated, Refusal, SyncRequest, SyncResult } from '../backend.ts';
+import type {
+  Backend,
+  DrainRequest,
+  DrainResult,
+  Outdated,
+  PacketCounts,
+  Refusal,
+  SyncRequest,
+  SyncResult,
+} from '../backend.ts';
 import { CommandCount } from '../engine/commandCount.ts';
+import { countInvalidDropped } from '../engine/apply/invalidDropped.ts';
 import { tryRules } from '../engine/apply/tryRules.ts';
 import { refusalFrom } from '../engine/preflight.ts';
 import { SyncEngine } from '../engine/syncEngine.ts';
@@ -63,6 +73,11 @@ class IpvsBackend implements Backend {
     const lines = new ToolLines({ tools: programs.tools, count: new CommandCount(), signal });
     await this.#engine.write(() => this.#writer.write(desired.finishDraining(kernel), lines));
     return undefined;
+  }
+
+  async packetCounts(signal: AbortSignal): Promise<PacketCounts | undefined> {
+    const programs = this.#engine.applied?.programs;
+    return programs && { invalidDropped: await countInvalidDropped(programs.iptables, signal) };
   }
 
   async prepareTakeover(signal: AbortSignal): Promise<void> {

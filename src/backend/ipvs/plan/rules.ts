@@ -9,7 +9,7 @@ import {
   canaryChains,
   externalServices,
   firewall,
-  forward,
+  forwardChain,
   markChain,
   markMasquerade,
   postroutingChain,
@@ -161,20 +161,6 @@ function hairpinRule(context: IpvsContext): Rule {
     comment('Kubernetes endpoints dst ip:port, source ip for solving hairpin purpose'),
     member(context, 'KUBE-LOOP-BACK', 'dst', 'dst', 'src'),
   );
-}
-
-function forwardChain({ mark: value }: IpvsContext): Chain {
-  return {
-    table: 'filter',
-    name: forward,
-    rules: [
-      rule(accept, comment('kubernetes forwarding rules'), { kind: 'mark', mark: value }),
-      rule(accept, comment('kubernetes forwarding conntrack rule'), {
-        kind: 'connectionState',
-        states: ['RELATED', 'ESTABLISHED'],
-      }),
-    ],
-  };
 }
 
 /** Policy Local without an endpoint here. */
