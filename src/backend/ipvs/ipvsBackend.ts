@@ -28,6 +28,7 @@ import { ToolLines } from './apply/toolLines.ts';
 import { buildBridge } from './leave/bridge.ts';
 import { cleanUp } from './leave/cleanup.ts';
 import { drainAndRemove } from './leave/drainAndRemove.ts';
+import { handOver } from './leave/handover.ts';
 import { findDifference, isOfOtherAddresses } from './plan/kernelState.ts';
 import { renderSample } from './plan/render.ts';
 
@@ -93,5 +94,10 @@ class IpvsBackend implements Backend {
   async cleanup(): Promise<readonly string[]> {
     this.#engine.forget();
     return cleanUp(this.#node);
+  }
+
+  async handover(): Promise<readonly string[]> {
+    this.#engine.forget();
+    return handOver(this.#node);
   }
 }

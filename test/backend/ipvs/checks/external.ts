@@ -109,6 +109,20 @@ export const externalChecks: readonly Check[] = [
     },
   },
   {
+    name: 'a hand-over to kube-proxy leaves no refusal that this one would not take back',
+    run: async (_node, network) => {
+      const pods = await network();
+      const node = nodeWith(pods.runOnNode);
+      await syncAll(node, [balanced(1, ['podA']), balanced(2)]);
+      const ask = asker(pods, 80);
+      assert.equal(await ask('client', loadBalancerIP(2).ipv4), 'REFUSED');
+      assert.deepEqual(await node.backend.handover?.(), ['legacy chain KUBE-EXTERNAL-SERVICES of table filter']);
+      assert.deepEqual(await ask('client', loadBalancerIP(1).ipv4), masqueraded);
+      assert.doesNotMatch(await node.tool('iptables-save', []), /KUBE-EXTERNAL-SERVICES/);
+      assert.deepEqual(await node.backend.handover?.(), []);
+    },
+  },
+  {
     name: 'what was local and nobody wants any more is known without memory: clean-up takes it, sets and all',
     run: async (node) => {
       await syncAll(node, [web(1)]);
