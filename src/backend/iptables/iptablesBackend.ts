@@ -6,8 +6,8 @@
  *
  * - A change is one run of iptables-restore. `ServiceChains` remembers what was committed last and gives a change as
  *   chains and single rules.
- * - An edited rule is noticed by the next periodic check, not only a missing one: `ChainDigests` keeps 8 bytes a chain of
- *   what iptables-save said at the last reading.
+ * - An edited rule is noticed by the next periodic check, not only a missing one: `ChainDigests` keeps 8 bytes a chain
+ *   of what iptables-save said at the last reading.
  * - A configuration that iptables does not take is refused before anything is changed: `preflight` and every full write
  *   try the rules of sample Services.
  *

@@ -1,10 +1,10 @@
 /**
- * Writes rules of Services into the kernel's tables, whole or as a change. A full write is read back, because no tool is
- * believed that it worked.
+ * Writes rules of Services into the kernel's tables, whole or as a change. A full write is read back, because no tool
+ * is believed that it worked.
  *
- * Only what differs is written: the rules that stand are compared in the words of iptables-save, so that a new agent, or
- * one in kube-proxy's place, leaves rules alone that stand. Where a version of the tool has other words, more is written
- * than need be.
+ * Only what differs is written: the rules that stand are compared in the words of iptables-save, so that a new agent,
+ * or one in kube-proxy's place, leaves rules alone that stand. Where a version of the tool has other words, more is
+ * written than need be.
  */
 import type { ServiceKey } from '../../../model/service.ts';
 import { verificationFailed } from '../../../netfilter/errors.ts';

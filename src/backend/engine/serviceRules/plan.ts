@@ -1,7 +1,7 @@
 /**
- * @module The rules of Services, which lead packets to endpoints by chains and DNAT: iptables mode serves by them alone,
- * ipvs mode what ip_vs must not serve. This folder has them as data: one Service port (`servicePortRules.ts`), all that
- * the kernel holds and what a change makes of it (`serviceChains.ts`), and the input of iptables-restore
+ * @module The rules of Services, which lead packets to endpoints by chains and DNAT: iptables mode serves by them
+ * alone, ipvs mode what ip_vs must not serve. This folder has them as data: one Service port (`servicePortRules.ts`),
+ * all that the kernel holds and what a change makes of it (`serviceChains.ts`), and the input of iptables-restore
  * (`transaction.ts`). `../apply` writes them.
  *
  * A Service's rules depend on that Service, the configuration and the node alone, so a change is planned at the cost of

@@ -24,8 +24,8 @@ import type { Plan } from './plan.ts';
 import type { ChangeSet, Insertion, ServiceChains } from './serviceChains.ts';
 
 /**
- * The whole plan, computed while it is read; `chains` is filled on the way. With another table than nat first the plan is
- * computed twice: what a table's dispatch holds is known when all Services are.
+ * The whole plan, computed while it is read; `chains` is filled on the way. With another table than nat first the plan
+ * is computed twice: what a table's dispatch holds is known when all Services are.
  *
  * A Service's chains are in one block, and the dispatch comes last, so that every Service is served by its old or its
  * new rules in between.

@@ -38,7 +38,9 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
     return this.#variants.select(iptables?.backend);
   }
 
-  /** Throws InvalidRule where the configuration itself cannot be written, else every Service would be left out for it. */
+  /**
+   * Throws InvalidRule where the configuration itself cannot be written, else every Service would be left out for it.
+   */
   async writeAll(iptables: Iptables, work: SyncWork): Promise<AppliedTables> {
     const { state } = work;
     renderIptables(sampleServiceState(state.config, state.family));

@@ -102,7 +102,9 @@ export class IpvsWriter implements ModeWriter<Programs, AppliedState> {
     return programs;
   }
 
-  /** Throws InvalidRule where the configuration itself cannot be written, else every Service would be left out for it. */
+  /**
+   * Throws InvalidRule where the configuration itself cannot be written, else every Service would be left out for it.
+   */
   async writeAll(programs: Programs, work: SyncWork): Promise<AppliedState> {
     const { state } = work;
     renderSample(state.config, state.family);

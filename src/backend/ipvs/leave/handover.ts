@@ -1,8 +1,8 @@
 /**
  * The way back to kube-proxy. In ipvs mode it does not know KUBE-EXTERNAL-SERVICES, whose refusals would then stay for
  * Services that have endpoints again. All other chains that it needs it writes anew, in either mode; those of single
- * Services it leaves standing, and nothing leads there. Their tree of dispatch is flattened by iptables mode's hand-over,
- * whichever mode made it.
+ * Services it leaves standing, and nothing leads there. Their tree of dispatch is flattened by iptables mode's
+ * hand-over, whichever mode made it.
  */
 import type { XtablesNode } from '../../../netfilter/xtables/tools/variant.ts';
 import { readVariants } from '../../../netfilter/xtables/tools/variant.ts';
