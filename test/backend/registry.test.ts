@@ -15,7 +15,7 @@ import { findIptables } from '../../src/netfilter/xtables/tools/iptables.ts';
 import { readTables } from '../../src/netfilter/xtables/tools/readTables.ts';
 import { stateOf } from '../support/serviceManifests.ts';
 import { FakeKernel } from './iptables/fakeKernel.ts';
-import { manyServices } from './iptables/services.ts';
+import { manyBalanced } from './iptables/services.ts';
 
 const declarations = { iptables: iptablesMode, ipvs: ipvsMode } as const;
 const names = ['iptables', 'ipvs'] as const;
@@ -29,7 +29,7 @@ async function viewOf(kernel: FakeKernel, family: IPFamily): Promise<TablesView>
 /** A node on which the rules of the mode were loaded; with a tree of dispatch where the mode has one. */
 function kernelIn(mode: (typeof names)[number], family: IPFamily): FakeKernel {
   const kernel = new FakeKernel(family);
-  const state = stateOf(family, manyServices(200), { mode });
+  const state = stateOf(family, manyBalanced(200), { mode });
   for (const { tool, input } of render(state)) if (tool.endsWith('tables-restore')) kernel.restore(input);
   return kernel;
 }

@@ -252,7 +252,7 @@ describe('proxyconfig render', () => {
 
     test('names its IPv6 sets as kube-proxy does', async () => {
       const { stdout } = await proxyconfig([...ipvs, '--family', 'ipv6', '--tool', 'ipset']);
-      expect(stdout).toContain('create KUBE-6-LOAD-BALANCER-SOURCE-CID hash:ip,port,net family inet6 ');
+      expect(stdout).toContain('create KUBE-6-NODE-PORT-LOCAL-SCTP-HAS hash:ip,port family inet6 ');
     });
   });
 

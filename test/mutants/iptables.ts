@@ -36,7 +36,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'every endpoint gets 1/n of what is left',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: 'value: 1 / left',
     replace: 'value: 1 / endpoints.length',
     test: golden,
@@ -44,7 +44,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'the first of several endpoints is preferred',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: 'const left = endpoints.length - index;',
     replace: 'const left = Math.max(1, endpoints.length - index - (endpoints.length > 2 && index === 0 ? 1 : 0));',
     test: shares,
@@ -52,7 +52,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'TCP over IPv6 is not refused by a reset',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: "context.family === 'ipv6' && port.protocol === 'TCP'",
     replace: "context.loopback === '' && port.protocol === 'TCP'",
     test: golden,
@@ -68,7 +68,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'the node is not let in where its address is named',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: '...ranges.map(allow),',
     replace: '...ranges.slice(1).map(allow),',
     test: packets,
@@ -76,7 +76,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a pod that reaches itself is not masqueraded',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: '{ matches: [...note(name), from(endpoint.address)], target: jumpTo(markMasquerade) },',
     replace: '',
     test: packets,
@@ -84,7 +84,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'traffic is dropped where it must be refused',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: "byReset ? 'resetTcp' : 'REJECT'",
     replace: "byReset ? 'resetTcp' : 'DROP'",
     test: packets,
@@ -92,7 +92,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'external traffic is not masqueraded',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: "[rule('masquerade traffic', [], markMasquerade)]",
     replace: '[]',
     test: packets,
@@ -100,7 +100,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'internal policy Local uses every endpoint',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: 'internalChain: chainFor(port.internalTrafficPolicy)',
     replace: "internalChain: chainFor('Cluster')",
     test: packets,
@@ -108,7 +108,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'external policy Local uses every endpoint',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: 'externalChain: chainFor(port.externalTrafficPolicy)',
     replace: "externalChain: chainFor('Cluster')",
     test: packets,
@@ -116,7 +116,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a client is not remembered',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: "[{ kind: 'rememberSource', list: chain }]",
     replace: '[]',
     test: packets,
@@ -124,7 +124,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'source ranges do not keep others out',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: "frontend(subject, address), { kind: 'DROP' }",
     replace: "frontend(subject, address), { kind: 'ACCEPT' }",
     test: packets,
@@ -132,7 +132,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'pods are masqueraded in place of strangers',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: '[context.podTraffic.isNotPod]',
     replace: '[context.podTraffic.isPod]',
     test: golden,
@@ -140,7 +140,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'masquerade.all is ignored',
-    file: 'src/backend/iptables/plan/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
     find: 'context.masqueradeAll || context.podTraffic === undefined ? []',
     replace: 'context.podTraffic === undefined ? []',
     test: golden,
@@ -164,7 +164,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'invalid packets are let through',
-    file: 'src/backend/iptables/plan/fixed.ts',
+    file: 'src/backend/engine/kubeChains.ts',
     find: '(tcpBeLiberal ? [] : [dropInvalid])',
     replace: '(tcpBeLiberal ? [dropInvalid] : [])',
     test: golden,
@@ -172,7 +172,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'chains of a Service that is gone stay',
-    file: 'src/backend/iptables/plan/serviceEntry.ts',
+    file: 'src/backend/engine/serviceRules/serviceEntry.ts',
     find: '    .filter(({ name }) => !kept.has(name))',
     replace: '    .filter(({ name }) => kept.has(name) && !kept.has(name))',
     test: apply,
@@ -180,7 +180,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'every chain of a changed Service is rewritten',
-    file: 'src/backend/iptables/plan/serviceEntry.ts',
+    file: 'src/backend/engine/serviceRules/serviceEntry.ts',
     find: 'known.get(name) !== digest',
     replace: 'known.get(name) !== undefined || digest > 0n',
     test: apply,
@@ -188,7 +188,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a new rule is put one place too late',
-    file: 'src/backend/iptables/plan/serviceChains.ts',
+    file: 'src/backend/engine/serviceRules/serviceChains.ts',
     find: 'return index + 1;',
     replace: 'return index + 2;',
     test: apply,
@@ -196,7 +196,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a restore that does nothing is believed',
-    file: 'src/backend/iptables/apply/tableWriter.ts',
+    file: 'src/backend/engine/apply/rulesWriter.ts',
     find: "if (difference !== undefined) throw verificationFailed('iptables-restore'",
     replace: "if (difference === '') throw verificationFailed('iptables-restore'",
     test: kernel,

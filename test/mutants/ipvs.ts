@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 
 const ipvsGolden = 'test/backend/ipvs/golden.test.ts';
 const ipvsLedger = 'test/backend/ipvs/desiredState.test.ts';
+const external = 'test/backend/ipvs/externalAddresses.test.ts';
 
 export const ipvsMutants: readonly Mutant[] = [
   {
@@ -30,12 +31,44 @@ export const ipvsMutants: readonly Mutant[] = [
     killer: 'a pod that asks itself',
   },
   {
-    name: "ipvs: an address of the node's own goes onto kube-ipvs0",
+    name: 'ipvs: a cluster IP that another device has goes onto kube-ipvs0',
     file: 'src/backend/ipvs/plan/servicePortObjects.ts',
-    find: 'virtual.filter((address) => !context.localAddresses.has(address))',
-    replace: 'virtual',
+    find: '.filter((address) => !context.localAddresses.has(address))',
+    replace: '',
     test: ipvsLedger,
-    killer: "an address of the node's own never goes onto kube-ipvs0",
+    killer: 'a cluster IP that another device has never goes onto kube-ipvs0',
+  },
+  {
+    name: 'ipvs: a load balancer IP becomes local',
+    file: 'src/backend/ipvs/plan/servicePortObjects.ts',
+    find: 'addresses: [port.clusterIP].filter(',
+    replace: 'addresses: [port.clusterIP, ...port.loadBalancerIPs].filter(',
+    test: external,
+    killer: "another node's, as the balancer's and as an external IP",
+  },
+  {
+    name: 'ipvs: an external address has no rules',
+    file: 'src/backend/ipvs/plan/externalRules.ts',
+    find: 'return address !== undefined && address !== clusterIP;',
+    replace: "return address === undefined && clusterIP === '';",
+    test: external,
+    killer: 'such addresses have the rules of iptables mode in any state of any Services',
+  },
+  {
+    name: 'ipvs: rules of other frontends are written as well',
+    file: 'src/backend/ipvs/plan/externalRules.ts',
+    find: 'address !== undefined && address !== clusterIP;',
+    replace: 'address !== clusterIP;',
+    test: external,
+    killer: 'has rules for the chains of the mode alone',
+  },
+  {
+    name: 'ipvs: rules that serve are taken for those of another mode',
+    file: 'src/backend/ipvs/plan/owned.ts',
+    find: '[nodePort, formerBalancer].some(',
+    replace: '[formerBalancer].some(',
+    test: 'test/backend/registry.test.ts',
+    killer: 'sees in the tables that mode ipvs serves, and no other, ipv4',
   },
   {
     name: 'ipvs: UDP real servers drain',

@@ -1,7 +1,7 @@
 /**
  * Packets to each kind of address that a Service has, from everywhere.
  */
-import { addresses, gateways } from '../support/network.ts';
+import { addresses, gateways, podPort } from '../support/network.ts';
 import { allowedExternalIPs, externalIP, externalLocal, nodePort, single, withExternalIP } from './manifests.ts';
 import { clusterIP, loadBalancerIP } from '../support/serviceManifests.ts';
 import { typeTable } from './typeTable.ts';
@@ -63,6 +63,32 @@ export const addressTable: readonly Scenario[] = [
     item: 'load balancer address',
     objects: [single('fronted', 103, { loadBalancerIP: loadBalancerIP(103), spec: { type: 'LoadBalancer' } })],
     rows: fromEach({ name: 'masqueraded whoever asks', to: loadBalancerIP(103) }, everywhere(masqueraded('podA'))),
+  },
+  {
+    name: 'a load balancer with the addresses of all nodes',
+    item: 'load balancer address',
+    objects: [
+      single('everywhere', 120, {
+        ports: [
+          { name: 'tcp', port: 4480, protocol: 'TCP' },
+          { name: 'udp', port: 4480, protocol: 'UDP' },
+        ],
+        loadBalancerIP: addresses.node,
+        otherBalancerIPs: [addresses.otherNode],
+        spec: { type: 'LoadBalancer' },
+      }),
+    ],
+    rows: [
+      ...fromEach({ name: "at the node's own", to: addresses.node, port: 4480 }, everywhere(masqueraded('podA'))),
+      ...fromEach(
+        { name: "at the other node's, which is routed here", to: addresses.otherNode, port: 4480 },
+        { 'pod here': masqueraded('podA'), 'pod elsewhere': masqueraded('podA'), 'this node': masqueraded('podA') },
+      ),
+      ...fromEach(
+        { name: 'the other node itself is still reached', to: addresses.otherNode, port: podPort },
+        { 'pod here': kept('otherNode'), 'pod elsewhere': kept('otherNode'), 'this node': kept('otherNode') },
+      ),
+    ],
   },
   {
     name: 'a load balancer that must see the packets itself',

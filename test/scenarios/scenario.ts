@@ -25,7 +25,7 @@ export interface PacketRow {
 }
 
 /** Who answers: a pod by its name, or by the second port that it listens on. */
-export type Answerer = PodName | 'node' | 'podB:8081' | 'podC:8081';
+export type Answerer = PodName | 'node' | 'otherNode' | 'podB:8081' | 'podC:8081';
 
 export type Expectation =
   | 'REFUSED'
@@ -99,7 +99,7 @@ export const sticky = (...alwaysOneOf: readonly Answerer[]): Answerers => ({ alw
 export const kept =
   (answerers: Answerers): Outcome =>
   (from) =>
-    seen(answerers, (by) => (by === from && by !== 'node' ? gateways[by] : addresses[from]));
+    seen(answerers, (by) => (by === from && by !== 'node' && by !== 'otherNode' ? gateways[by] : addresses[from]));
 /** The endpoint sees the node. */
 export const masqueraded =
   (answerers: Answerers): Outcome =>

@@ -147,7 +147,9 @@ export async function createNetwork({ sctp = false, isHere = false } = {}): Prom
       ...pods.map((pod) => hosts[pod].shell(podCommands(pod))),
     ]);
     await Promise.all(
-      [...pods, 'node' as const].map((name) => hosts[name].requests.send('listen', { name, port: podPort, sctp })),
+      [...pods, 'node' as const, 'otherNode' as const].map((name) =>
+        hosts[name].requests.send('listen', { name, port: podPort, sctp }),
+      ),
     );
     await Promise.all(
       (['podB', 'podC'] as const).map((name) =>

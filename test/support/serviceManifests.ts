@@ -47,6 +47,8 @@ export interface ServiceManifest {
   /** With a number as `targetPort` where it is not the pods' usual one. */
   readonly ports?: readonly Json[];
   readonly loadBalancerIP?: Addresses;
+  /** Further ones of its load balancer. */
+  readonly otherBalancerIPs?: readonly Addresses[];
   readonly ipMode?: 'VIP' | 'Proxy';
   /** Whatever else its spec says. */
   readonly spec?: Json;
@@ -70,11 +72,15 @@ export function serviceObject(manifest: ServiceManifest): Json {
     clusterIP: ip,
     ports = bothProtocols,
     loadBalancerIP: vip,
+    otherBalancerIPs = [],
     ipMode,
     spec,
   } = manifest;
-  const status = vip && {
-    status: { loadBalancer: { ingress: ipFamilies.map((family) => ({ ip: vip[family], ...(ipMode && { ipMode }) })) } },
+  const ips = [...(vip ? [vip] : []), ...otherBalancerIPs].flatMap((each) => ipFamilies.map((family) => each[family]));
+  const status = ips.length > 0 && {
+    status: {
+      loadBalancer: { ingress: ips.map((each) => (ipMode === undefined ? { ip: each } : { ip: each, ipMode })) },
+    },
   };
   return {
     apiVersion: 'v1',

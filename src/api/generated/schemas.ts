@@ -478,7 +478,7 @@ export const proxyconfigSchema: CrdSchema = {
             "strictARP": {
               "type": "boolean",
               "default": false,
-              "description": "true makes the node answer ARP only for addresses of the interface asked (arp_ignore 1, arp_announce 2). MetalLB in layer 2 mode and similar need it, because kube-ipvs0 holds every Service address on every node."
+              "description": "true makes the node answer ARP only for addresses of the interface asked (arp_ignore 1, arp_announce 2), so that nobody learns of a cluster IP on kube-ipvs0 by ARP. MetalLB in layer 2 mode needs it beside kube-proxy alone: here kube-ipvs0 holds no load balancer's address."
             },
             "excludeCIDRs": {
               "type": "array",

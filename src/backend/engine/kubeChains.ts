@@ -9,9 +9,13 @@ import { comment, newConnection } from '../../netfilter/xtables/rule.ts';
 export const markMasquerade = 'KUBE-MARK-MASQ';
 export const canary = 'KUBE-PROXY-CANARY';
 export const services = 'KUBE-SERVICES';
+export const externalServices = 'KUBE-EXTERNAL-SERVICES';
+export const nodePorts = 'KUBE-NODEPORTS';
 export const firewall = 'KUBE-PROXY-FIREWALL';
 export const forward = 'KUBE-FORWARD';
 export const postrouting = 'KUBE-POSTROUTING';
+/** Holds rules that are tried out; there only while a Service that the kernel refuses is searched for. */
+export const trial = 'KUBE-PROXY-TRIAL';
 
 /** What a packet is marked for is done to it at the end. Programs that map host ports lead to the mark, too. */
 export const completedBy: ReadonlyMap<string, string> = new Map([[markMasquerade, postrouting]]);
@@ -26,6 +30,20 @@ export const natJumps: readonly Jump[] = [
 export function filterJumps(hooks: readonly Jump['from'][], jump: Omit<Jump, 'table' | 'from'>): readonly Jump[] {
   return hooks.map((from): Jump => Object.assign({ table: 'filter', from } as const, jump));
 }
+
+/** Refusals of frontends that the outside world sees, where no rule of nat took the packet away from them. */
+export const externalServicesJumps = filterJumps(['INPUT', 'FORWARD'], {
+  to: externalServices,
+  onlyNew: true,
+  comment: 'kubernetes externally-visible service portals',
+});
+
+/** Drops what source ranges do not admit. */
+export const firewallJumps = filterJumps(['INPUT', 'OUTPUT', 'FORWARD'], {
+  to: firewall,
+  onlyNew: true,
+  comment: 'kubernetes load balancer firewall',
+});
 
 /**
  * `iptables -F` leaves empty chains standing, so the canary is not the chain but the rule in it. The one in mangle asks
@@ -66,6 +84,30 @@ export function postroutingChain({ mark }: Masquerading, first: readonly Rule[] 
       { matches: [comment('kubernetes service traffic requiring SNAT')], target: { kind: 'masquerade' } },
     ],
   };
+}
+
+interface Forwarding extends Masquerading {
+  readonly tcpBeLiberal: boolean;
+}
+
+/**
+ * Lets marked and established connections through. A packet that connection tracking takes for none of its own is not
+ * translated back; a client that saw it would reset its connection (kubernetes/kubernetes#74839), so it is dropped.
+ */
+export function forwardChain({ mark, tcpBeLiberal }: Forwarding): Chain {
+  const dropInvalid: Rule = { matches: [{ kind: 'connectionState', states: ['INVALID'] }], target: { kind: 'DROP' } };
+  const acceptMarked: Rule = {
+    matches: [comment('kubernetes forwarding rules'), { kind: 'mark', mark }],
+    target: { kind: 'ACCEPT' },
+  };
+  const acceptKnown: Rule = {
+    matches: [
+      comment('kubernetes forwarding conntrack rule'),
+      { kind: 'connectionState', states: ['RELATED', 'ESTABLISHED'] },
+    ],
+    target: { kind: 'ACCEPT' },
+  };
+  return { table: 'filter', name: forward, rules: [...(tcpBeLiberal ? [] : [dropInvalid]), acceptMarked, acceptKnown] };
 }
 
 /** Marks a packet for masquerading. */

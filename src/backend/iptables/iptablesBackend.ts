@@ -6,8 +6,8 @@
  *
  * - A change is one run of iptables-restore. `ServiceChains` remembers what was committed last and gives a change as
  *   chains and single rules.
- * - An edited rule is noticed by the next periodic check, not only a missing one: `ChainDigests` keeps 8 bytes a chain of
- *   what iptables-save said at the last reading.
+ * - An edited rule is noticed by the next periodic check, not only a missing one: `ChainDigests` keeps 8 bytes a chain
+ *   of what iptables-save said at the last reading.
  * - A configuration that iptables does not take is refused before anything is changed: `preflight` and every full write
  *   try the rules of sample Services.
  *
@@ -17,15 +17,9 @@
  * IP families nothing is shared.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
-import { InvalidRule } from '../../netfilter/checked.ts';
-import { isRefusal, SyncError } from '../../netfilter/errors.ts';
-import { findDifference } from '../../netfilter/xtables/compareTables.ts';
 import type { Iptables } from '../../netfilter/xtables/tools/iptables.ts';
-import { readTables } from '../../netfilter/xtables/tools/readTables.ts';
 import { removeElsewhere, removeFromVariants } from '../../netfilter/xtables/tools/removeAll.ts';
-import { restore } from '../../netfilter/xtables/tools/restore.ts';
 import { readVariants, VariantSelector, type XtablesNode } from '../../netfilter/xtables/tools/variant.ts';
-import { restoreArguments } from '../../netfilter/xtables/transaction.ts';
 import type {
   Backend,
   DrainRequest,
@@ -36,11 +30,12 @@ import type {
   SyncRequest,
   SyncResult,
 } from '../backend.ts';
+import { countInvalidDropped } from '../engine/apply/invalidDropped.ts';
+import { tryRules } from '../engine/apply/tryRules.ts';
 import { refusalFrom } from '../engine/preflight.ts';
 import { sampleServiceState } from '../engine/sampleServices.ts';
 import { SyncEngine } from '../engine/syncEngine.ts';
 import type { BackendOptions } from '../mode.ts';
-import { countInvalidDropped } from './apply/invalidDropped.ts';
 import { type AppliedTables, TableWriter } from './apply/tableWriter.ts';
 import { handOver } from './leave/handover.ts';
 import { removeUnserved } from './leave/removal.ts';
@@ -55,29 +50,22 @@ class IptablesBackend implements Backend {
   readonly #node: XtablesNode;
   readonly #isServedByOther: BackendOptions['isServedByOther'];
   readonly #variants: VariantSelector;
+  readonly #writer: TableWriter;
   readonly #engine: SyncEngine<Iptables, AppliedTables>;
 
   constructor({ family, host, ownership, isServedByOther }: BackendOptions) {
     this.#node = { family, host, ownership };
     this.#isServedByOther = isServedByOther;
     this.#variants = new VariantSelector(this.#node);
-    this.#engine = new SyncEngine(new TableWriter(this.#variants, ownership));
+    this.#writer = new TableWriter(this.#variants, ownership);
+    this.#engine = new SyncEngine(this.#writer);
   }
 
   preflight(config: NodeConfig): Promise<Refusal | undefined> {
-    return refusalFrom(async () => this.#tryConfig(await this.#variants.reselect(config.iptables?.backend), config));
-  }
-
-  /** Throws a SyncError where the tool does not take the rules that Services get under this configuration. */
-  async #tryConfig(iptables: Iptables, config: NodeConfig): Promise<void> {
-    try {
-      await test(iptables, renderIptables(sampleServiceState(config, this.#node.family)).input);
-    } catch (cause) {
-      if (!isRefusal(cause) && !(cause instanceof InvalidRule)) throw cause;
-      // A tool that takes no tables at all says nothing of the configuration.
-      await test(iptables, '*nat\nCOMMIT\n*filter\nCOMMIT\n');
-      throw new SyncError('ConfigRefused', configRefused, { cause });
-    }
+    return refusalFrom(async () => {
+      const sample = sampleServiceState(config, this.#node.family);
+      await tryRules(await this.#variants.reselect(config.iptables?.backend), () => renderIptables(sample).input);
+    });
   }
 
   sync(request: SyncRequest): Promise<SyncResult> {
@@ -86,12 +74,7 @@ class IptablesBackend implements Backend {
 
   async findDrift(signal: AbortSignal): Promise<string | undefined> {
     const { applied } = this.#engine;
-    if (applied === undefined) return undefined;
-    const { iptables, chains, digests } = applied;
-    const view = await readTables(iptables, this.#node.ownership, signal);
-    const difference = findDifference(view, chains, digests);
-    if (difference === undefined) digests.learn(view);
-    return difference;
+    return applied && this.#writer.findDrift(applied, signal);
   }
 
   async packetCounts(signal: AbortSignal): Promise<PacketCounts | undefined> {
@@ -117,11 +100,4 @@ class IptablesBackend implements Backend {
     this.#engine.forget();
     return handOver(this.#node);
   }
-}
-
-const configRefused =
-  'iptables-restore does not take the rules that Services get under this configuration; correct localTraffic or nodePorts.addresses';
-
-function test(iptables: Iptables, input: string): Promise<void> {
-  return restore(iptables, { args: ['--test', ...restoreArguments], input: [input] });
 }

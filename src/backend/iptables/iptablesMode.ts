@@ -4,8 +4,8 @@
 import type { ModeDeclaration } from '../mode.ts';
 import { canary, completedBy } from '../engine/kubeChains.ts';
 import { createIptablesBackend } from './iptablesBackend.ts';
-import { defaultNodePortAddresses } from './plan/context.ts';
 import { isOwn, isServing, jumps } from './plan/owned.ts';
+import { defaultNodePortAddresses } from './plan/plan.ts';
 import { renderIptables } from './plan/render.ts';
 
 export const iptablesMode: ModeDeclaration = {

@@ -4,8 +4,6 @@
  * (`engine/syncEngine.ts`).
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
-import { findDifference as findRuleDifference } from '../../netfilter/xtables/compareTables.ts';
-import { readTables } from '../../netfilter/xtables/tools/readTables.ts';
 import { removeElsewhere } from '../../netfilter/xtables/tools/removeAll.ts';
 import type { XtablesNode } from '../../netfilter/xtables/tools/variant.ts';
 import type {
@@ -13,12 +11,15 @@ import type {
   DrainRequest,
   DrainResult,
   Outdated,
+  PacketCounts,
   Refusal,
   RemovalRequest,
   SyncRequest,
   SyncResult,
 } from '../backend.ts';
 import { CommandCount } from '../engine/commandCount.ts';
+import { countInvalidDropped } from '../engine/apply/invalidDropped.ts';
+import { tryRules } from '../engine/apply/tryRules.ts';
 import { refusalFrom } from '../engine/preflight.ts';
 import { SyncEngine } from '../engine/syncEngine.ts';
 import type { BackendOptions } from '../mode.ts';
@@ -29,7 +30,9 @@ import { ToolLines } from './apply/toolLines.ts';
 import { buildBridge } from './leave/bridge.ts';
 import { cleanUp } from './leave/cleanup.ts';
 import { drainAndRemove } from './leave/drainAndRemove.ts';
+import { handOver } from './leave/handover.ts';
 import { findDifference, isOfOtherAddresses } from './plan/kernelState.ts';
+import { renderSample } from './plan/render.ts';
 
 /** The backend of one IP family. Runs nothing yet. */
 export function createIpvsBackend(options: BackendOptions): Backend {
@@ -48,7 +51,12 @@ class IpvsBackend implements Backend {
   }
 
   preflight(config: NodeConfig): Promise<Refusal | undefined> {
-    return refusalFrom(async () => tryKernel(await this.#writer.open(config), this.#node.family, config));
+    const { family } = this.#node;
+    return refusalFrom(async () => {
+      const programs = await this.#writer.open(config);
+      await tryKernel(programs, family, config);
+      await tryRules(programs.iptables, () => renderSample(config, family));
+    });
   }
 
   sync(request: SyncRequest): Promise<SyncResult> {
@@ -59,17 +67,20 @@ class IpvsBackend implements Backend {
   async findDrift(signal: AbortSignal): Promise<string | Outdated | undefined> {
     const { applied } = this.#engine;
     if (applied === undefined) return undefined;
-    const { desired, rules, programs } = applied;
+    const { desired, programs } = applied;
     const kernel = await readKernel(programs.tools, this.#node.family, signal);
     if (isOfOtherAddresses(kernel, desired.kernel))
       return { outdated: "the node's own addresses are different, which NodePorts are served on" };
-    const difference =
-      findDifference(kernel, desired.kernel) ??
-      findRuleDifference(await readTables(programs.iptables, this.#node.ownership, signal), rules);
+    const difference = findDifference(kernel, desired.kernel) ?? (await this.#writer.findRulesDrift(applied, signal));
     if (difference !== undefined || !desired.isDraining) return difference;
     const lines = new ToolLines({ tools: programs.tools, count: new CommandCount(), signal });
     await this.#engine.write(() => this.#writer.write(desired.finishDraining(kernel), lines));
     return undefined;
+  }
+
+  async packetCounts(signal: AbortSignal): Promise<PacketCounts | undefined> {
+    const programs = this.#engine.applied?.programs;
+    return programs && { invalidDropped: await countInvalidDropped(programs.iptables, signal) };
   }
 
   async prepareTakeover(signal: AbortSignal): Promise<void> {
@@ -89,5 +100,10 @@ class IpvsBackend implements Backend {
   async cleanup(request?: RemovalRequest): Promise<readonly string[]> {
     this.#engine.forget();
     return cleanUp(this.#node, request);
+  }
+
+  async handover(): Promise<readonly string[]> {
+    this.#engine.forget();
+    return handOver(this.#node);
   }
 }

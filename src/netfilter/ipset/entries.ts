@@ -6,7 +6,7 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import { checked } from '../checked.ts';
 import type { Socket } from '../socket.ts';
 
-export type SetType = 'bitmap:port' | 'hash:ip' | 'hash:ip,port' | 'hash:ip,port,ip' | 'hash:ip,port,net';
+export type SetType = 'bitmap:port' | 'hash:ip' | 'hash:ip,port' | 'hash:ip,port,ip';
 
 /** Only hash sets can be full: a bitmap has room for every port. */
 export function canBeFull(type: SetType): boolean {

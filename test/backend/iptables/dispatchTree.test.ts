@@ -6,10 +6,10 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { createBackend } from '../../../src/backend/registry.ts';
-import { DispatchTree } from '../../../src/backend/iptables/plan/dispatchTree.ts';
-import type { FormattedDispatchRule } from '../../../src/backend/iptables/plan/format.ts';
-import { octalDigits } from '../../../src/backend/iptables/plan/frontend.ts';
-import { isBucketChain } from '../../../src/backend/iptables/plan/chainNames.ts';
+import { DispatchTree } from '../../../src/backend/engine/serviceRules/dispatchTree.ts';
+import type { FormattedDispatchRule } from '../../../src/backend/engine/serviceRules/format.ts';
+import { octalDigits } from '../../../src/backend/engine/serviceRules/frontend.ts';
+import { isBucketChain } from '../../../src/backend/engine/serviceRules/chainNames.ts';
 import { cidrContains } from '../../../src/model/ipFamily.ts';
 import { scaled } from '../../support/scale.ts';
 import { FakeKernel } from './fakeKernel.ts';
@@ -110,7 +110,10 @@ describe('DispatchTree', () => {
   });
 
   describe('the worked example of its head', () => {
-    const head = readFileSync(new URL('../../../src/backend/iptables/plan/dispatchTree.ts', import.meta.url), 'utf8');
+    const head = readFileSync(
+      new URL('../../../src/backend/engine/serviceRules/dispatchTree.ts', import.meta.url),
+      'utf8',
+    );
     const [addressLines = [], chainLines = []] = [...head.matchAll(/^ \* ```\n([^`]*)^ \* ```$/gm)].map(
       ([, lines = '']) =>
         lines

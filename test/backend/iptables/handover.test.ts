@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Backend } from '../../../src/backend/backend.ts';
 import { createBackend } from '../../../src/backend/registry.ts';
 import { planState } from '../../../src/backend/iptables/plan/plan.ts';
-import { trialTransaction } from '../../../src/backend/iptables/plan/transaction.ts';
+import { trialTransaction } from '../../../src/backend/engine/serviceRules/transaction.ts';
 import { createEmptyNode, iptablesObstacle, type Network } from '../../support/network.ts';
 import { manyServices, plainService, signal, state } from './services.ts';
 

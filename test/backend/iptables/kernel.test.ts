@@ -11,7 +11,7 @@ import { createBackend } from '../../../src/backend/registry.ts';
 import { findProgram } from '../../../src/system/command.ts';
 import { iptablesObstacle } from '../../support/network.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
-import { servicePortChains } from '../../../src/backend/iptables/plan/chainNames.ts';
+import { servicePortChains } from '../../../src/backend/engine/serviceRules/chainNames.ts';
 import { nodeForEachTest } from './realNode.ts';
 import { keysOf, manyServices, plainService, servicesArbitrary, signal, state } from './services.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isServiceChain, nameHash, servicePortChains } from '../../../src/backend/iptables/plan/chainNames.ts';
+import { isServiceChain, nameHash, servicePortChains } from '../../../src/backend/engine/serviceRules/chainNames.ts';
 
 const vectors = [
   { text: 'ns1/svc1:p80tcp', hash: 'XPGD46QRK7WJZT7O' },

@@ -3,8 +3,8 @@
  * that many endpoints leave out, those of a tree of dispatch, and those of configurations that no scenario has.
  */
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
-import { ServiceChains } from '../../../src/backend/iptables/plan/serviceChains.ts';
-import { sourceOf } from '../../../src/backend/iptables/plan/transaction.ts';
+import { ServiceChains } from '../../../src/backend/engine/serviceRules/serviceChains.ts';
+import { sourceOf } from '../../../src/backend/engine/serviceRules/transaction.ts';
 import { FixedChains } from '../../../src/netfilter/xtables/fixedChains.ts';
 import { planState } from '../../../src/backend/iptables/plan/plan.ts';
 import { fullTransaction } from '../../../src/netfilter/xtables/transaction.ts';

@@ -26,6 +26,18 @@ export function plainService(index: number, pods: readonly PodName[] = ['podA', 
   };
 }
 
+/** The same, each with a load balancer IP. */
+export function manyBalanced(count: number): readonly ServiceManifest[] {
+  return manyServices(count).map((service, index) => Object.assign(service, balancedBy(index)));
+}
+
+export function balancedBy(index: number): Partial<ServiceManifest> {
+  return {
+    loadBalancerIP: { ipv4: `198.18.${index >> 8}.${index & 255}`, ipv6: `2001:db8:2::${index.toString(16)}` },
+    spec: { type: 'LoadBalancer' },
+  };
+}
+
 /** One Service in any of the shapes that lead to different rules. */
 function serviceArbitrary(index: number): fc.Arbitrary<ServiceManifest> {
   const policy = fc.constantFrom('Cluster', 'Local');

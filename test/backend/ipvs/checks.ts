@@ -3,6 +3,7 @@
  * each on a node of its own.
  */
 import { driftChecks } from './checks/drift.ts';
+import { externalChecks } from './checks/external.ts';
 import type { Check } from './checks/node.ts';
 import { packetChecks } from './checks/packets.ts';
 import { preflightChecks } from './checks/preflight.ts';
@@ -15,4 +16,5 @@ export const checks: readonly Check[] = [
   ...driftChecks,
   ...refusalChecks,
   ...packetChecks,
+  ...externalChecks,
 ];

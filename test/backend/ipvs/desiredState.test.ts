@@ -4,7 +4,7 @@ import { formatChangeSet } from '../../../src/backend/ipvs/plan/changeSet.ts';
 import type { KernelState } from '../../../src/backend/ipvs/plan/kernelState.ts';
 import type { ExistingServer } from '../../../src/netfilter/ipvs/serverReader.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
-import { clusterIP, loadBalancerIP } from '../../support/serviceManifests.ts';
+import { clusterIP } from '../../support/serviceManifests.ts';
 import { allLines, kernelWith, desiredStateOf, nodeAddress } from './desiredStates.ts';
 
 const tcp = [{ port: 80 }];
@@ -57,36 +57,25 @@ describe('DesiredState', () => {
       });
     });
 
-    test('an address that another Service still has stays', () => {
-      const external = { spec: { externalIPs: ['198.51.100.1'] } };
-      const one = desiredStateOf(undefined, { externalIPs: { allowedCIDRs: ['198.51.100.0/24'] } });
-      const other: ServiceManifest = {
-        name: 'other',
-        clusterIP: clusterIP(2),
-        ports: [{ port: 81, protocol: 'UDP' }],
-        ...external,
-      };
-      one.become([web(external), other]);
-      expect(allLines(one.become([web(external)])).filter((line) => line.includes('198.51.100.1'))).toEqual([
-        'del KUBE-EXTERNAL-IP 198.51.100.1,udp:81',
-        '-D -u 198.51.100.1:81',
-      ]);
+    test('an address that another port still has stays', () => {
+      const one = desiredStateOf();
+      const other: ServiceManifest = { name: 'other', clusterIP: clusterIP(1), ports: [{ port: 81, protocol: 'UDP' }] };
+      one.become([web(), other]);
+      expect(allLines(one.become([web()]))).toEqual(['del KUBE-CLUSTER-IP 10.96.0.1,udp:81', '-D -u 10.96.0.1:81']);
     });
 
     test('of two that claim the same address and port, the first by name has it, and then the other', () => {
-      const external = { spec: { externalIPs: ['198.51.100.1'] } };
-      const one = desiredStateOf(undefined, { externalIPs: { allowedCIDRs: ['198.51.100.0/24'] } });
-      const other = web({ name: 'zz', clusterIP: clusterIP(2), pods: ['podB'], ...external });
-      expect(one.become([other, web(external)]).servers).toContain('-a -t 198.51.100.1:80 -r 10.244.1.2:8080 -m -w 1');
-      expect(one.become([other]).servers).toContain('-a -t 198.51.100.1:80 -r 10.244.1.3:8080 -m -w 1');
+      const one = desiredStateOf();
+      const other = web({ name: 'zz', pods: ['podB'] });
+      expect(one.become([other, web()]).servers).toContain('-a -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1');
+      expect(one.become([other]).servers).toContain('-a -t 10.96.0.1:80 -r 10.244.1.3:8080 -m -w 1');
     });
 
-    test("an address of the node's own never goes onto kube-ipvs0", () => {
-      const { addresses, servers } = desiredStateOf().become([
-        web({ loadBalancerIP: { ipv4: nodeAddress, ipv6: loadBalancerIP(1).ipv6 }, spec: { type: 'LoadBalancer' } }),
-      ]);
-      expect(addresses).toEqual(['address replace 10.96.0.1/32 dev kube-ipvs0']);
-      expect(servers).toContain(`-A -t ${nodeAddress}:80 -s rr`);
+    test('a cluster IP that another device has never goes onto kube-ipvs0', () => {
+      const kernel = kernelWith({ localAddresses: [nodeAddress, clusterIP(1).ipv4] });
+      const { addresses, servers } = desiredStateOf(kernel).become([web()]);
+      expect(addresses).toEqual([]);
+      expect(servers).toContain('-A -t 10.96.0.1:80 -s rr');
     });
   });
 

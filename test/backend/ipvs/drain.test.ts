@@ -28,6 +28,7 @@ function leftovers(
     sets: new Map(
       Object.entries(sets).map(([id, entries]) => [id as SetId, { maxElements: 65_536, entries: new Set(entries) }]),
     ),
+    formerSets: new Map(),
     hasSpareSet: false,
   };
 }

@@ -111,8 +111,8 @@ describe('formatting for the tools refuses', () => {
     { name: 'a host name', format: () => socketEntry('KUBE-CLUSTER-IP', { ...socket, address: 'example.com' }) },
     { name: 'a port that is none', format: () => serverName({ ...socket, port: 65_536 }) },
     {
-      name: 'a line end in a source range',
-      format: () => socketEntry('KUBE-LOAD-BALANCER-SOURCE-CIDR', socket, '10.0.0.0/8\nflush'),
+      name: 'a line end in a source',
+      format: () => socketEntry('KUBE-LOOP-BACK', socket, '10.0.0.0/8\nflush'),
     },
     {
       name: 'an option in a real server',

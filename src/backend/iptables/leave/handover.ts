@@ -6,14 +6,13 @@
  */
 import { runTool, verificationFailed } from '../../../netfilter/errors.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
-import { services } from '../../engine/kubeChains.ts';
-import { trial } from '../plan/owned.ts';
-import { isBucketChain } from '../plan/chainNames.ts';
+import { services, trial } from '../../engine/kubeChains.ts';
+import { isBucketChain } from '../../engine/serviceRules/chainNames.ts';
+import { flatDispatchTransaction, trialRemovalTransaction } from '../../engine/serviceRules/transaction.ts';
 import type { ExistingChain } from '../../../netfilter/xtables/tables.ts';
 import { readVariants, type VariantView, type XtablesNode } from '../../../netfilter/xtables/tools/variant.ts';
 import { readTables } from '../../../netfilter/xtables/tools/readTables.ts';
 import { restore } from '../../../netfilter/xtables/tools/restore.ts';
-import { flatDispatchTransaction, trialRemovalTransaction } from '../plan/transaction.ts';
 
 /**
  * Returns the names of what was removed; none where nothing stands in kube-proxy's way. The agent must have been

@@ -5,22 +5,24 @@
  * Left out on purpose: KUBE-FIREWALL, which kubelet shares and which is only needed with `route_localnet`, never set
  * here (CVE-2020-8558).
  */
-import type { IptablesContext } from './context.ts';
-import type { Chain } from '../../../netfilter/xtables/chain.ts';
-import type { FixedPlan } from '../../../netfilter/xtables/fixedChains.ts';
-import { canaryChains, firewall, forward, markChain, postroutingChain, services } from '../../engine/kubeChains.ts';
-import { externalServices, jumps, nodePorts } from './owned.ts';
+import {
+  canaryChains,
+  externalServices,
+  firewall,
+  forwardChain,
+  markChain,
+  nodePorts,
+  postroutingChain,
+  services,
+} from '../../engine/kubeChains.ts';
+import type { RulesContext } from '../../engine/serviceRules/context.ts';
+import type { DispatchPlan } from '../../engine/serviceRules/plan.ts';
+import { jumps } from './owned.ts';
 import type { Match, Rule } from '../../../netfilter/xtables/rule.ts';
 import { comment, jumpTo, localDestination, notTo, to } from '../../../netfilter/xtables/rule.ts';
 
-/** A fixed plan, and the chains that the rules of Services are put into. */
-export interface DispatchPlan extends FixedPlan {
-  /** The rules here come after those of the Services. What is referred to comes first. */
-  readonly dispatch: readonly Chain[];
-}
-
 /** The fixed chains, and the dispatch chains with the rules that stay behind those of the Services. */
-export function planFixed(context: IptablesContext): DispatchPlan {
+export function planFixed(context: RulesContext): DispatchPlan {
   return {
     jumps,
     chains: [forwardChain(context), postroutingChain(context), markChain(context), ...canaryChains],
@@ -35,25 +37,9 @@ export function planFixed(context: IptablesContext): DispatchPlan {
   };
 }
 
-function forwardChain({ mark, tcpBeLiberal }: IptablesContext): Chain {
-  const dropInvalid: Rule = { matches: [{ kind: 'connectionState', states: ['INVALID'] }], target: { kind: 'DROP' } };
-  const acceptMarked: Rule = {
-    matches: [comment('kubernetes forwarding rules'), { kind: 'mark', mark }],
-    target: { kind: 'ACCEPT' },
-  };
-  const acceptKnown: Rule = {
-    matches: [
-      comment('kubernetes forwarding conntrack rule'),
-      { kind: 'connectionState', states: ['RELATED', 'ESTABLISHED'] },
-    ],
-    target: { kind: 'ACCEPT' },
-  };
-  return { table: 'filter', name: forward, rules: [...(tcpBeLiberal ? [] : [dropInvalid]), acceptMarked, acceptKnown] };
-}
-
 const nodePortsComment = comment('kubernetes service nodeports; NOTE: this must be the last rule in this chain');
 
-function nodePortRules({ nodePortNetworks, loopback }: IptablesContext): readonly Rule[] {
+function nodePortRules({ nodePortNetworks, loopback }: RulesContext): readonly Rule[] {
   if (nodePortNetworks === 'all') return [leadToNodePorts(localDestination, notTo(loopback))];
   // The kernel knows which addresses inside a network are the node's, also those it gets later.
   return nodePortNetworks.map((network) =>

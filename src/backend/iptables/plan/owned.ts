@@ -6,20 +6,20 @@ import type { ChainId, Jump, Table } from '../../../netfilter/xtables/chain.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
 import {
   canary,
+  externalServices,
+  externalServicesJumps,
   filterJumps,
   firewall,
+  firewallJumps,
   forward,
   markMasquerade,
   natJumps,
+  nodePorts,
   postrouting,
   services,
+  trial,
 } from '../../engine/kubeChains.ts';
-import { isServiceChain } from './chainNames.ts';
-
-export const externalServices = 'KUBE-EXTERNAL-SERVICES';
-export const nodePorts = 'KUBE-NODEPORTS';
-/** Holds rules that are tried out; there only while a Service that the kernel refuses is searched for. */
-export const trial = 'KUBE-PROXY-TRIAL';
+import { isServiceChain } from '../../engine/serviceRules/chainNames.ts';
 
 const fixedChains: { readonly [table in Table]: readonly string[] } = {
   filter: [services, externalServices, nodePorts, firewall, forward, canary, trial],
@@ -28,19 +28,11 @@ const fixedChains: { readonly [table in Table]: readonly string[] } = {
 };
 
 export const jumps: readonly Jump[] = [
-  ...filterJumps(['INPUT', 'FORWARD'], {
-    to: externalServices,
-    onlyNew: true,
-    comment: 'kubernetes externally-visible service portals',
-  }),
+  ...externalServicesJumps,
   ...filterJumps(['INPUT'], { to: nodePorts, onlyNew: false, comment: 'kubernetes health check service ports' }),
   ...filterJumps(['FORWARD', 'OUTPUT'], { to: services, onlyNew: true, comment: 'kubernetes service portals' }),
   ...filterJumps(['FORWARD'], { to: forward, onlyNew: false, comment: 'kubernetes forwarding rules' }),
-  ...filterJumps(['INPUT', 'OUTPUT', 'FORWARD'], {
-    to: firewall,
-    onlyNew: true,
-    comment: 'kubernetes load balancer firewall',
-  }),
+  ...firewallJumps,
   ...natJumps,
 ];
 

@@ -1,43 +1,17 @@
 /**
- * Everything that iptables mode puts into the kernel for one node and family. A Service's rules depend on that
- * Service, the configuration and the node alone, so a change is planned at the cost of the Services that it is about.
+ * Everything that iptables mode puts into the kernel for one node and family.
  */
-import type { ServiceKey } from '../../../model/service.ts';
 import type { ServicePort } from '../../../model/servicePort.ts';
 import type { ServiceState } from '../../../model/serviceState.ts';
-import { iptablesContext } from './context.ts';
-import type { DispatchPlan } from './fixed.ts';
+import { rulesContext } from '../../engine/serviceRules/context.ts';
+import type { FormattedServicePort } from '../../engine/serviceRules/format.ts';
+import { formatServicePort } from '../../engine/serviceRules/format.ts';
+import { type DispatchPlan, omitsComments, type Plan } from '../../engine/serviceRules/plan.ts';
+import { planServicePort } from '../../engine/serviceRules/servicePortRules.ts';
 import { planFixed } from './fixed.ts';
-import type { FormattedServicePort } from './format.ts';
-import { formatServicePort } from './format.ts';
-import { planServicePort } from './servicePortRules.ts';
 
-export interface Plan {
-  readonly fixed: DispatchPlan;
-  /** All Services. */
-  readonly keys: () => Iterable<ServiceKey>;
-  /**
-   * The rules of a Service, port by port; none when it is gone or has no address of the family. Computed when asked, so
-   * that 10,000 are never held at once. Throws InvalidRule where one holds something that must not reach the kernel.
-   */
-  readonly rulesOf: (key: ServiceKey) => readonly FormattedServicePort[];
-}
-
-/**
- * kube-proxy's largeClusterEndpointsThreshold: with more, it leaves comments out too, which are half of what the legacy
- * variant copies at each change.
- */
-const maxEndpointsWithComments = 1000;
-
-/** Whether there are so many endpoints that rules which each of them has go without comments. Asks no further. */
-export function omitsComments(state: Pick<ServiceState, 'keys' | 'ports'>): boolean {
-  let endpoints = 0;
-  for (const key of state.keys()) {
-    endpoints += state.ports(key).reduce((sum, port) => sum + port.clusterEndpoints.length, 0);
-    if (endpoints > maxEndpointsWithComments) return true;
-  }
-  return false;
-}
+/** Where NodePorts are served without `nodePorts.addresses`: on all addresses of the node. */
+export const defaultNodePortAddresses: readonly string[] = [];
 
 export interface Planner {
   readonly fixed: DispatchPlan;
@@ -46,7 +20,7 @@ export interface Planner {
 }
 
 export function planner(state: Pick<ServiceState, 'config' | 'node' | 'family'>, commentsOmitted: boolean): Planner {
-  const context = iptablesContext(state);
+  const context = rulesContext(state, defaultNodePortAddresses);
   return {
     fixed: planFixed(context),
     plan: (ports) => ports.map((port) => formatServicePort(planServicePort(port, context, commentsOmitted))),

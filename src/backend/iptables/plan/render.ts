@@ -4,9 +4,9 @@
 import type { ServiceState } from '../../../model/serviceState.ts';
 import { fullTransaction, restoreArguments, type Differences } from '../../../netfilter/xtables/transaction.ts';
 import type { ToolInput } from '../../mode.ts';
+import { ServiceChains } from '../../engine/serviceRules/serviceChains.ts';
+import { sourceOf } from '../../engine/serviceRules/transaction.ts';
 import { planState } from './plan.ts';
-import { ServiceChains } from './serviceChains.ts';
-import { sourceOf } from './transaction.ts';
 
 /** Of the state's family. Throws InvalidRule. */
 export function renderIptables(state: ServiceState): ToolInput {

@@ -13,7 +13,7 @@ import { CommandError, type ToolHost } from '../../../system/command.ts';
 import { findNetlinkAddresses, type NetlinkAddresses } from '../../../system/netlinkAddresses.ts';
 import { sysctls } from '../../../system/sysctl.ts';
 import type { KernelState } from '../plan/kernelState.ts';
-import { setIdsByName, spareSetName } from '../plan/sets.ts';
+import { formerSetIdsByName, setIdsByName, spareSetName } from '../plan/sets.ts';
 import { neededSysctls, release, sysctlNames } from '../plan/sysctls.ts';
 import { AddressReader } from './addressReader.ts';
 
@@ -67,9 +67,11 @@ export const commandsPerReading = 3;
 export async function readKernel(tools: Tools, family: IPFamily, signal?: AbortSignal): Promise<KernelState> {
   const servers = new ServerReader(family);
   const sets = new SetReader(setIdsByName(family));
+  const formerSets = new SetReader(formerSetIdsByName(family));
+  const readSets = (line: string): void => [sets, formerSets].forEach((reader) => reader.read(line));
   const addresses = new AddressReader(family);
   await runTool('ipvsadm', () => tools.ipvsadm.list((line) => servers.read(line), signal));
-  await runTool('ipset', () => tools.ipset.save((line) => sets.read(line), signal));
+  await runTool('ipset', () => tools.ipset.save(readSets, signal));
   await runTool('ip', () => tools.ip.show((line) => addresses.read(line), signal));
   return {
     hasDevice: addresses.hasDevice,
@@ -77,6 +79,7 @@ export async function readKernel(tools: Tools, family: IPFamily, signal?: AbortS
     localAddresses: [...new Set(addresses.others)].sort(),
     servers: servers.servers,
     sets: sets.sets,
+    formerSets: formerSets.sets,
     hasSpareSet: sets.names.has(spareSetName(family)),
   };
 }

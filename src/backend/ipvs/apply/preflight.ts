@@ -94,7 +94,6 @@ const setTypes: readonly { readonly id: SetId; readonly module: string; readonly
   { id: 'KUBE-IPVS-IPS', module: 'ip_set_hash_ip', option: 'CONFIG_IP_SET_HASH_IP' },
   { id: 'KUBE-CLUSTER-IP', module: 'ip_set_hash_ipport', option: 'CONFIG_IP_SET_HASH_IPPORT' },
   { id: 'KUBE-LOOP-BACK', module: 'ip_set_hash_ipportip', option: 'CONFIG_IP_SET_HASH_IPPORTIP' },
-  { id: 'KUBE-LOAD-BALANCER-SOURCE-CIDR', module: 'ip_set_hash_ipportnet', option: 'CONFIG_IP_SET_HASH_IPPORTNET' },
 ];
 
 function setTrials({ ipset }: Tools, family: IPFamily): readonly Trial[] {

@@ -3,18 +3,19 @@
  * mode until the last address is gone. No full sync takes them for its own.
  */
 import { runTool } from '../../../netfilter/errors.ts';
-import { differencesOf, findDifference, ownJumps } from '../../../netfilter/xtables/compareTables.ts';
+import { differencesOf, findDifference } from '../../../netfilter/xtables/compareTables.ts';
 import { FixedChains } from '../../../netfilter/xtables/fixedChains.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
 import { readTables } from '../../../netfilter/xtables/tools/readTables.ts';
 import { restore } from '../../../netfilter/xtables/tools/restore.ts';
 import { selectIptables, type XtablesNode } from '../../../netfilter/xtables/tools/variant.ts';
-import { fullTransaction, removalTransaction } from '../../../netfilter/xtables/transaction.ts';
+import { fullTransaction } from '../../../netfilter/xtables/transaction.ts';
 import { findTools } from '../apply/kernel.ts';
 import { bridge } from '../plan/owned.ts';
 import { bridgeSets, planBridge } from '../plan/rules.ts';
 import { definitionOf, firstMaxElements, setName } from '../plan/sets.ts';
+import { findRemoval } from './chainRemoval.ts';
 import { readLeftovers } from './leftovers.ts';
 
 /** Puts the bridge up where an address of this mode stands, and makes the sets that it asks. Throws a SyncError. */
@@ -40,13 +41,7 @@ async function putUp(iptables: Iptables, { family, ownership }: XtablesNode, sig
 
 /** The input of iptables-restore that takes the bridge away; undefined where it does not stand. */
 export function findBridge(view: TablesView): string | undefined {
-  const jumps = ownJumps(view).filter(({ to }) => to === bridge);
-  const chains = [...view.chains.values()].filter(({ name }) => name === bridge);
-  const input = removalTransaction(
-    jumps,
-    chains.map(({ table, name }) => ({ table, name, keep: false })),
-  );
-  return input === '' ? undefined : input;
+  return findRemoval(view, bridge);
 }
 
 /** Returns the names of what was removed. Throws a SyncError. */

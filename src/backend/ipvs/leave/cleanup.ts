@@ -54,8 +54,9 @@ export function namesOf(leftovers: KernelState, { family }: Pick<XtablesNode, 'f
   ];
 }
 
-function setNamesOf({ sets, hasSpareSet }: KernelState, family: IPFamily): readonly string[] {
-  return [...[...sets.keys()].map((id) => setName(id, family)), ...(hasSpareSet ? [spareSetName(family)] : [])];
+function setNamesOf({ sets, formerSets, hasSpareSet }: KernelState, family: IPFamily): readonly string[] {
+  const ids = [...sets.keys(), ...formerSets.keys()];
+  return [...ids.map((id) => setName(id, family)), ...(hasSpareSet ? [spareSetName(family)] : [])];
 }
 
 const nameOfAddress = (address: string): string => `address ${address} of ${deviceName}`;

@@ -38,8 +38,8 @@ export async function drainAndRemove(
   return { removed, draining: 0 };
 }
 
-function isEmpty({ hasDevice, sets, servers, hasSpareSet }: KernelState): boolean {
-  return !hasDevice && !hasSpareSet && sets.size === 0 && servers.size === 0;
+function isEmpty({ hasDevice, sets, formerSets, servers, hasSpareSet }: KernelState): boolean {
+  return !hasDevice && !hasSpareSet && sets.size + formerSets.size + servers.size === 0;
 }
 
 async function write(changes: ChangeSet, { family, host }: XtablesNode, signal: AbortSignal): Promise<void> {

@@ -16,7 +16,7 @@ import { SetReader } from '../../../netfilter/ipset/setReader.ts';
 import type { XtablesNode } from '../../../netfilter/xtables/tools/variant.ts';
 import type { KernelState } from '../plan/kernelState.ts';
 import type { ExistingSet } from '../../../netfilter/ipset/setReader.ts';
-import { type SetId, setIdsByName, spareSetName } from '../plan/sets.ts';
+import { type FormerSetId, formerSetIdsByName, type SetId, setIdsByName, spareSetName } from '../plan/sets.ts';
 import type { ServerName } from '../../../netfilter/ipvs/virtualServer.ts';
 import { serverAddress, setMembersOf } from '../../../netfilter/ipvs/virtualServer.ts';
 
@@ -25,47 +25,49 @@ export type OnNode = Pick<XtablesNode, 'family' | 'host'>;
 
 /** Throws a SyncError. */
 export async function readLeftovers({ family, host }: OnNode): Promise<KernelState> {
-  const { sets, names } = await readSets({ family, host });
+  const { sets, formerSets, hasSpareSet } = await readSets({ family, host });
   const { own, others, hasDevice } = await readAddresses({ family, host });
   const { servers } = await readServers({ family, host });
-  const isOurs = (name: ServerName): boolean => own.has(serverAddress(name)) || isInSets(name, sets);
+  const isOurs = (name: ServerName): boolean => own.has(serverAddress(name)) || isInSets(name, sets, formerSets);
   return {
     hasDevice,
     addresses: own,
     localAddresses: others,
     servers: new Map([...servers].filter(([name]) => isOurs(name))),
     sets,
-    hasSpareSet: names.has(spareSetName(family)),
+    formerSets,
+    hasSpareSet,
   };
 }
 
-const socketSets: readonly SetId[] = [
-  'KUBE-EXTERNAL-IP',
-  'KUBE-EXTERNAL-IP-LOCAL',
-  'KUBE-LOAD-BALANCER',
-  'KUBE-NODE-PORT-SCTP-HASH',
-];
+const formerSocketSets: readonly FormerSetId[] = ['KUBE-EXTERNAL-IP', 'KUBE-EXTERNAL-IP-LOCAL', 'KUBE-LOAD-BALANCER'];
 const portSets: readonly SetId[] = ['KUBE-NODE-PORT-TCP', 'KUBE-NODE-PORT-UDP'];
 
-function isInSets(name: ServerName, sets: ReadonlyMap<SetId, ExistingSet>): boolean {
+function isInSets(
+  name: ServerName,
+  sets: ReadonlyMap<SetId, ExistingSet>,
+  formerSets: ReadonlyMap<FormerSetId, ExistingSet>,
+): boolean {
   const { socket, port, protocol } = setMembersOf(name);
   const ofProtocol = portSets.filter((id) => id.endsWith(protocol));
   return (
-    socketSets.some((id) => sets.get(id)?.entries.has(socket)) ||
+    sets.get('KUBE-NODE-PORT-SCTP-HASH')?.entries.has(socket) === true ||
+    formerSocketSets.some((id) => formerSets.get(id)?.entries.has(socket)) ||
     ofProtocol.some((id) => sets.get(id)?.entries.has(port))
   );
 }
 
 /** A kernel without IP sets has none of ours. */
-async function readSets({ family, host }: OnNode): Promise<SetReader<SetId>> {
+async function readSets({ family, host }: OnNode): Promise<Pick<KernelState, 'sets' | 'formerSets' | 'hasSpareSet'>> {
   const ipset = await findIpset(host);
-  const reader = new SetReader(setIdsByName(family));
+  const sets = new SetReader(setIdsByName(family));
+  const formerSets = new SetReader(formerSetIdsByName(family));
   try {
-    await ipset?.save((line) => reader.read(line));
+    await ipset?.save((line) => [sets, formerSets].forEach((reader) => reader.read(line)));
   } catch (error) {
     if (!(error instanceof CommandError && error.reason === 'Failed')) throw error;
   }
-  return reader;
+  return { sets: sets.sets, formerSets: formerSets.sets, hasSpareSet: sets.names.has(spareSetName(family)) };
 }
 
 async function readServers({ family, host }: OnNode): Promise<ServerReader> {

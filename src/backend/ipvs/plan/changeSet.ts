@@ -44,18 +44,27 @@ export function emptyChangeSet(): ChangeSet {
   };
 }
 
-/**
- * The changes by which nothing goes that somebody may use. Sets keep their size, because to become larger they are
- * replaced.
- */
-export function additionsOf({ servers, realServers, sets, entries, addresses }: ChangeSet): ChangeSet {
+/** The changes by which nothing goes that somebody may use. */
+export function additionsOf({ servers, realServers, sets, entries, enlarged, addresses }: ChangeSet): ChangeSet {
   return {
     servers: { ...servers, removed: [] },
     realServers: { ...realServers, draining: [], removed: [] },
     sets,
     entries: { added: entries.added, removed: [] },
-    enlarged: [],
+    enlarged,
     addresses: { added: addresses.added, removed: [] },
+  };
+}
+
+/** The others. */
+export function removalsOf({ servers, realServers, entries, addresses }: ChangeSet): ChangeSet {
+  const { draining, removed } = realServers;
+  return {
+    ...emptyChangeSet(),
+    servers: { added: [], edited: [], removed: servers.removed },
+    realServers: { added: [], revived: [], draining, removed },
+    entries: { added: [], removed: entries.removed },
+    addresses: { added: [], removed: addresses.removed },
   };
 }
 

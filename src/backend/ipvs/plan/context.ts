@@ -4,18 +4,14 @@
 import { cidrContains } from '../../../model/ipFamily.ts';
 import type { ServiceState } from '../../../model/serviceState.ts';
 import type { NodeConfig } from '../../../api/nodeConfig.ts';
-import { type PodMatches, podMatches } from '../../engine/podMatches.ts';
-import type { PlanContext } from '../../engine/nodeTraffic.ts';
-import { planContext } from '../../engine/nodeTraffic.ts';
+import { type RulesContext, rulesContext } from '../../engine/serviceRules/context.ts';
 
 type Scheduler = NonNullable<NodeConfig['ipvs']>['scheduler'];
 
 /** Where NodePorts are served without `nodePorts.addresses`: on all addresses of the node. */
 export const defaultNodePortAddresses: readonly string[] = [];
 
-export interface IpvsContext extends PlanContext {
-  /** How packets of this node's or the cluster's own pods are recognized; undefined without a detector. */
-  readonly podTraffic: PodMatches | undefined;
+export interface IpvsContext extends RulesContext {
   readonly scheduler: Scheduler;
   /** The node's addresses on all devices but kube-ipvs0; these never go onto kube-ipvs0. */
   readonly localAddresses: ReadonlySet<string>;
@@ -25,14 +21,13 @@ export interface IpvsContext extends PlanContext {
 
 /** `localAddresses`: the node's own, canonical, without loopback and link-local ones. */
 export function ipvsContext(state: ServiceState, localAddresses: readonly string[]): IpvsContext {
-  const context = planContext(state, defaultNodePortAddresses);
+  const context = rulesContext(state, defaultNodePortAddresses);
   const { nodePortNetworks } = context;
   const serves = (address: string): boolean =>
     nodePortNetworks === 'all' ||
     nodePortNetworks.some((network) => (network.includes('/') ? cidrContains(network, address) : network === address));
   return {
     ...context,
-    podTraffic: podMatches(context.pods),
     scheduler: state.config.ipvs?.scheduler ?? 'rr',
     localAddresses: new Set(localAddresses),
     nodePortAddresses: localAddresses.filter(serves).sort(),

@@ -5,7 +5,7 @@
 import type { ExistingSet } from '../../../netfilter/ipset/setReader.ts';
 import type { ExistingServer } from '../../../netfilter/ipvs/serverReader.ts';
 import { hasSettings } from '../../../netfilter/ipvs/serverReader.ts';
-import type { SetId } from './sets.ts';
+import type { FormerSetId, SetId } from './sets.ts';
 import type { ServerName } from '../../../netfilter/ipvs/virtualServer.ts';
 
 export interface KernelState {
@@ -16,6 +16,7 @@ export interface KernelState {
   readonly localAddresses: readonly string[];
   readonly servers: Map<ServerName, ExistingServer>;
   readonly sets: Map<SetId, ExistingSet>;
+  readonly formerSets: ReadonlyMap<FormerSetId, ExistingSet>;
   /** Whether there is a set left over in which a larger one was to be built, when that was cut short. */
   readonly hasSpareSet: boolean;
 }
@@ -28,6 +29,7 @@ export function emptyKernel(localAddresses: readonly string[]): KernelState {
     localAddresses,
     servers: new Map(),
     sets: new Map(),
+    formerSets: new Map(),
     hasSpareSet: false,
   };
 }
@@ -49,7 +51,7 @@ function addressDifference(actual: KernelState, desired: KernelState): string | 
 
 /**
  * Whether the node's own addresses are others by now. NodePorts are served on the node's own addresses, each a virtual
- * server, and Service addresses among them are left off kube-ipvs0.
+ * server, and cluster IPs among them are left off kube-ipvs0.
  */
 export function isOfOtherAddresses(actual: KernelState, desired: KernelState): boolean {
   return actual.localAddresses.join() !== desired.localAddresses.join();

@@ -1,14 +1,21 @@
 /**
  * What an empty node would be given, tool by tool, in the order of a full sync.
  */
+import type { NodeConfig } from '../../../api/nodeConfig.ts';
+import type { IPFamily } from '../../../model/ipFamily.ts';
 import { declaredAddresses } from '../../../model/nodeAddresses.ts';
 import type { ServiceState } from '../../../model/serviceState.ts';
-import { FixedChains, type FixedPlan } from '../../../netfilter/xtables/fixedChains.ts';
 import { fullTransaction, restoreArguments } from '../../../netfilter/xtables/transaction.ts';
+import { markChain } from '../../engine/kubeChains.ts';
+import { sampleServiceState } from '../../engine/sampleServices.ts';
+import { omitsComments, type Plan } from '../../engine/serviceRules/plan.ts';
+import { ServiceChains } from '../../engine/serviceRules/serviceChains.ts';
+import { sourceOf } from '../../engine/serviceRules/transaction.ts';
 import type { ToolInput } from '../../mode.ts';
 import { deviceName, formatChangeSet } from './changeSet.ts';
 import { type IpvsContext, ipvsContext } from './context.ts';
 import { DesiredState } from './desiredState.ts';
+import { planExternalRules } from './externalRules.ts';
 import { emptyKernel } from './kernelState.ts';
 import { planRules } from './rules.ts';
 import { planServicePort } from './servicePortObjects.ts';
@@ -52,15 +59,37 @@ function renderFamily(state: ServiceState, device: readonly string[]): readonly 
       tool: family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore',
       args: restoreArguments,
       family,
-      input: renderRules(planRules(context)),
+      input: renderRules(planTables(state, context)),
     },
     { tool: 'ip', args: ['-batch', '-'], family, input: text([...device, ...steps.addresses]) },
   ];
 }
 
-function renderRules(fixed: FixedPlan): string {
-  const differences = { missingJumps: fixed.jumps, staleJumps: [], stale: () => [], variant: 'legacy' } as const;
-  return [...fullTransaction(new FixedChains(fixed), differences)].join('');
+/** All rules of the mode. Throws InvalidRule. */
+export function planTables(state: ServiceState, context: IpvsContext): Plan {
+  const commentsOmitted = omitsComments(state);
+  return {
+    fixed: planRules(context),
+    keys: () => state.keys(),
+    rulesOf: (key) => planExternalRules(state.ports(key), context, commentsOmitted),
+  };
+}
+
+/**
+ * The rules of sample Services alone: those that ask sets would need the sets. Throws InvalidRule where the
+ * configuration itself cannot be written.
+ */
+export function renderSample(config: NodeConfig, family: IPFamily): string {
+  const state = sampleServiceState(config, family);
+  const context = ipvsContext(state, []);
+  const { fixed, ...plan } = planTables(state, context);
+  const dispatch = fixed.dispatch.map((chain) => Object.assign({}, chain, { rules: [] }));
+  return renderRules({ ...plan, fixed: { jumps: [], chains: [markChain(context)], dispatch } });
+}
+
+function renderRules(plan: Plan): string {
+  const differences = { missingJumps: plan.fixed.jumps, staleJumps: [], stale: () => [], variant: 'legacy' } as const;
+  return [...fullTransaction(sourceOf(plan, new ServiceChains(plan.fixed), differences), differences)].join('');
 }
 
 function text(lines: readonly string[]): string {

@@ -1,19 +1,22 @@
 /**
- * The few iptables rules of ipvs mode, the same for any number of Services: who is masqueraded, who is kept out. Shapes
- * and names are kube-proxy's (ipvs mode, 1.36); where they differ, docs/adr says why.
+ * The few iptables rules of what ip_vs serves, the same for any number of Services: who is masqueraded, who is kept
+ * out. Shapes and names are kube-proxy's (ipvs mode, 1.36); where they differ, docs/adr says why. They stand behind the
+ * rules of frontends that ip_vs does not serve (`externalRules.ts`).
  */
 import type { Chain } from '../../../netfilter/xtables/chain.ts';
 import type { FixedPlan } from '../../../netfilter/xtables/fixedChains.ts';
 import {
   canaryChains,
+  externalServices,
   firewall,
-  forward,
+  forwardChain,
   markChain,
   markMasquerade,
   postroutingChain,
   services,
 } from '../../engine/kubeChains.ts';
-import { accessFilter, bridge, bridgeJumps, jumps, loadBalancer, nodePort, sourceRanges } from './owned.ts';
+import type { DispatchPlan } from '../../engine/serviceRules/plan.ts';
+import { accessFilter, bridge, bridgeJumps, jumps, nodePort } from './owned.ts';
 import type { Match, Rule, Target } from '../../../netfilter/xtables/rule.ts';
 import {
   comment,
@@ -30,24 +33,24 @@ import { setName } from './sets.ts';
 
 type Side = 'src' | 'dst';
 
-/** All rules of the mode in one IP family. */
-export function planRules(context: IpvsContext): FixedPlan {
+/** All rules of the mode in one IP family, but those of single Services. */
+export function planRules(context: IpvsContext): DispatchPlan {
   return {
     jumps,
     chains: [
       markChain(context),
-      loadBalancerChain(context),
-      nodePortChain(context),
-      servicesChain(context),
       postroutingChain(context, [hairpinRule(context)]),
       forwardChain(context),
-      sourceRangesChain(context, 'filter'),
-      firewallChain(context),
-      sourceRangesChain(context, 'mangle'),
       ownFirewallChain(context),
       healthCheckChain(context),
       filterChain(context),
       ...canaryChains,
+    ],
+    dispatch: [
+      { table: 'filter', name: externalServices, rules: [] },
+      firewallChain(context),
+      nodePortChain(context),
+      servicesChain(context),
     ],
   };
 }
@@ -94,27 +97,17 @@ const goBack: Target = { kind: 'RETURN' };
 const drop: Target = { kind: 'DROP' };
 
 /**
- * ACCEPT ends nat for a packet to a Service: all its addresses are the node's own now, and others' rules for those must
- * not have it.
+ * ACCEPT ends nat for a packet to a cluster IP: it is the node's own now, and others' rules for those must not have it.
  */
 function servicesChain(context: IpvsContext): Chain {
   const clusterIP = member(context, 'KUBE-CLUSTER-IP', 'dst', 'dst');
-  const balancer = member(context, 'KUBE-LOAD-BALANCER', 'dst', 'dst');
-  const external = member(context, 'KUBE-EXTERNAL-IP', 'dst', 'dst');
-  const externalLocal = member(context, 'KUBE-EXTERNAL-IP-LOCAL', 'dst', 'dst');
   return {
     table: 'nat',
     name: services,
     rules: [
       rule(goBack, from(context.loopback)),
-      rule(jumpTo(loadBalancer), comment('Kubernetes service lb portal'), balancer),
-      rule(accept, balancer),
       clusterMasquerade(context, clusterIP),
       rule(accept, clusterIP),
-      rule(mark, comment('Kubernetes service external ip + port for masquerade and filter purpose'), external),
-      rule(accept, external),
-      ...localPolicy(externalLocal),
-      rule(accept, externalLocal),
       rule(jumpTo(nodePort), localDestination),
     ],
   };
@@ -135,11 +128,6 @@ function clusterMasquerade(context: IpvsContext, clusterIP: Match): Rule {
 /** Policy Local keeps a client's address; the node itself has none that another node could answer to. */
 function localPolicy(...matches: readonly Match[]): readonly Rule[] {
   return [rule(mark, comment('masquerade LOCAL traffic'), ...matches, localSource)];
-}
-
-function loadBalancerChain(context: IpvsContext): Chain {
-  const local = member(context, 'KUBE-LOAD-BALANCER-LOCAL', 'dst', 'dst');
-  return { table: 'nat', name: loadBalancer, rules: [...localPolicy(local), rule(goBack, local), rule(mark)] };
 }
 
 function nodePortChain(context: IpvsContext): Chain {
@@ -175,21 +163,7 @@ function hairpinRule(context: IpvsContext): Rule {
   );
 }
 
-function forwardChain({ mark: value }: IpvsContext): Chain {
-  return {
-    table: 'filter',
-    name: forward,
-    rules: [
-      rule(accept, comment('kubernetes forwarding rules'), { kind: 'mark', mark: value }),
-      rule(accept, comment('kubernetes forwarding conntrack rule'), {
-        kind: 'connectionState',
-        states: ['RELATED', 'ESTABLISHED'],
-      }),
-    ],
-  };
-}
-
-/** Source ranges of load balancer addresses, and policy Local without an endpoint here. */
+/** Policy Local without an endpoint here. */
 function firewallChain(context: IpvsContext): Chain {
   const { podTraffic } = context;
   const away = member(context, 'KUBE-NO-LOCAL-EXTERNAL', 'dst', 'dst');
@@ -197,7 +171,7 @@ function firewallChain(context: IpvsContext): Chain {
     table: 'filter',
     name: firewall,
     rules: [
-      ...barriers(context),
+      noLocalClusterIP(context),
       ...(podTraffic === undefined ? [] : [rule(goBack, comment('pods reach all endpoints'), podTraffic.isPod, away)]),
       rule(drop, comment('no local endpoints'), newConnection, away),
     ],
@@ -206,31 +180,12 @@ function firewallChain(context: IpvsContext): Chain {
 
 /** The node itself reaches all endpoints of an external policy Local, as in iptables mode. */
 function ownFirewallChain(context: IpvsContext): Chain {
-  return { table: 'mangle', name: firewall, rules: barriers(context) };
+  return { table: 'mangle', name: firewall, rules: [noLocalClusterIP(context)] };
 }
 
-function barriers(context: IpvsContext): readonly Rule[] {
-  const withSourceRanges = member(context, 'KUBE-LOAD-BALANCER-FW', 'dst', 'dst');
-  return [
-    rule(
-      jumpTo(sourceRanges),
-      comment('Kubernetes service load balancer ip + port for load balancer with sourceRange'),
-      withSourceRanges,
-    ),
-    rule(drop, comment('no local endpoints'), newConnection, member(context, 'KUBE-NO-LOCAL-CLUSTER-IP', 'dst', 'dst')),
-  ];
-}
-
-function sourceRangesChain(context: IpvsContext, table: 'filter' | 'mangle'): Chain {
-  return {
-    table,
-    name: sourceRanges,
-    rules: [
-      rule(goBack, member(context, 'KUBE-LOAD-BALANCER-SOURCE-CIDR', 'dst', 'dst', 'src')),
-      rule(goBack, member(context, 'KUBE-LOAD-BALANCER-SOURCE-IP', 'dst', 'dst', 'src')),
-      rule(drop),
-    ],
-  };
+function noLocalClusterIP(context: IpvsContext): Rule {
+  const away = member(context, 'KUBE-NO-LOCAL-CLUSTER-IP', 'dst', 'dst');
+  return rule(drop, comment('no local endpoints'), newConnection, away);
 }
 
 function healthCheckChain(context: IpvsContext): Chain {
@@ -242,12 +197,11 @@ function healthCheckChain(context: IpvsContext): Chain {
   };
 }
 
-const known: readonly SetId[] = ['KUBE-LOAD-BALANCER', 'KUBE-CLUSTER-IP', 'KUBE-EXTERNAL-IP', 'KUBE-EXTERNAL-IP-LOCAL'];
 /** Those that the bridge asks. */
-export const bridgeSets: readonly SetId[] = [...known, 'KUBE-HEALTH-CHECK-NODE-PORT', 'KUBE-IPVS-IPS'];
+export const bridgeSets: readonly SetId[] = ['KUBE-CLUSTER-IP', 'KUBE-HEALTH-CHECK-NODE-PORT', 'KUBE-IPVS-IPS'];
 
 /**
- * Service addresses stand on this node: a packet to a port that no Service has would reach whatever the node itself
+ * Cluster IPs stand on this node: a packet to a port that no Service has would reach whatever the node itself
  * runs there.
  */
 function filterChain(context: OfFamily): Chain {
@@ -255,7 +209,7 @@ function filterChain(context: OfFamily): Chain {
     table: 'filter',
     name: accessFilter,
     rules: [
-      ...known.map((set) => rule(goBack, member(context, set, 'dst', 'dst'))),
+      rule(goBack, member(context, 'KUBE-CLUSTER-IP', 'dst', 'dst')),
       rule(goBack, { kind: 'protocol', protocol: 'TCP' }, member(context, 'KUBE-HEALTH-CHECK-NODE-PORT', 'dst')),
       rule({ kind: 'REJECT' }, newConnection, member(context, 'KUBE-IPVS-IPS', 'dst')),
     ],

@@ -1,6 +1,6 @@
 /**
- * One Service port in the terms of ipvs: a virtual server for each of its addresses, and what the rules must know of
- * them.
+ * One Service port in the terms of ipvs: virtual servers for its cluster IP and its NodePort, and what the rules must
+ * know of them. Its external and load balancer IPs have rules of their own (`externalRules.ts`).
  */
 import {
   type Endpoint,
@@ -9,7 +9,6 @@ import {
   servicePortName,
   socketAddress,
 } from '../../../model/servicePort.ts';
-import { cidrContains } from '../../../model/ipFamily.ts';
 import type { IpvsContext } from './context.ts';
 import type { Entry, SetId } from './sets.ts';
 import type { Socket } from '../../../netfilter/socket.ts';
@@ -42,29 +41,22 @@ interface Subject {
 /** Everything that a Service port wants in the kernel. Throws InvalidRule. */
 export function planServicePort(port: ServicePort, context: IpvsContext): ServicePortObjects {
   const subject = describe(port, context);
-  const virtual = [port.clusterIP, ...port.externalIPs, ...port.loadBalancerIPs];
-  const used = new Map(
-    [...subject.internalEndpoints, ...(isExternallyReachable(port) ? subject.externalEndpoints : [])].map((each) => [
-      socketAddress(each),
-      each,
-    ]),
-  );
+  const { internalEndpoints, externalEndpoints } = subject;
+  const served = distinct([...internalEndpoints, ...(port.nodePort === 0 ? [] : externalEndpoints)]);
   return {
     id: servicePortName(port) + port.protocol.toLowerCase(),
     virtualServers: [
-      server(subject, socketOf(port, port.clusterIP), subject.internalEndpoints),
-      ...externalSockets(subject).map((socket) => server(subject, socket, subject.externalEndpoints)),
+      server(subject, socketOf(port, port.clusterIP), internalEndpoints),
+      ...nodePortSockets(subject).map((socket) => server(subject, socket, externalEndpoints)),
     ],
-    addresses: virtual.filter((address) => !context.localAddresses.has(address)),
-    entries: [
-      ...clusterEntries(subject),
-      ...externalEntries(subject),
-      ...balancerEntries(subject),
-      ...nodePortEntries(subject),
-      ...hairpinEntries(port, used.values()),
-    ],
-    endpoints: used.size,
+    addresses: [port.clusterIP].filter((address) => !context.localAddresses.has(address)),
+    entries: [...clusterEntries(subject), ...nodePortEntries(subject), ...hairpinEntries(port, served)],
+    endpoints: isExternallyReachable(port) ? distinct([...served, ...externalEndpoints]).length : served.length,
   };
+}
+
+function distinct(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  return [...new Map(endpoints.map((each) => [socketAddress(each), each])).values()];
 }
 
 function describe(port: ServicePort, context: IpvsContext): Subject {
@@ -94,14 +86,6 @@ function nodePortSockets({ port, context }: Subject): readonly Socket[] {
     : context.nodePortAddresses.map((address) => ({ protocol: port.protocol, address, port: port.nodePort }));
 }
 
-function externalSockets(subject: Subject): readonly Socket[] {
-  const { port } = subject;
-  return [
-    ...[...port.externalIPs, ...port.loadBalancerIPs].map((address) => socketOf(port, address)),
-    ...nodePortSockets(subject),
-  ];
-}
-
 function server({ port, context }: Subject, socket: Socket, endpoints: readonly Endpoint[]): VirtualServer {
   return {
     name: serverName(socket),
@@ -117,66 +101,40 @@ function clusterEntries({ port, lacksInternal }: Subject): readonly Entry[] {
   return sets.map((set) => socketEntry(set, socket));
 }
 
-function externalEntries(subject: Subject): readonly Entry[] {
-  const { port, externalLocal, lacksExternal } = subject;
-  const set: SetId = externalLocal ? 'KUBE-EXTERNAL-IP-LOCAL' : 'KUBE-EXTERNAL-IP';
-  return [
-    ...port.externalIPs.map((address) => socketEntry(set, socketOf(port, address))),
-    ...(lacksExternal ? externalSockets(subject).map((socket) => socketEntry('KUBE-NO-LOCAL-EXTERNAL', socket)) : []),
-  ];
-}
-
-function balancerEntries({ port, context, externalLocal }: Subject): readonly Entry[] {
-  const ranges = port.loadBalancerSourceRanges;
-  // ipset holds no network of length 0, and one that holds everybody keeps nobody out.
-  const hasFirewall = port.restrictsSources && !ranges.some((range) => range.endsWith('/0'));
-  const allowsNode =
-    context.nodeAddress !== undefined && ranges.some((range) => cidrContains(range, context.nodeAddress ?? ''));
-  return port.loadBalancerIPs.flatMap((address) => {
-    const socket = socketOf(port, address);
-    return [
-      socketEntry('KUBE-LOAD-BALANCER', socket),
-      ...(externalLocal ? [socketEntry('KUBE-LOAD-BALANCER-LOCAL', socket)] : []),
-      ...(hasFirewall
-        ? [
-            socketEntry('KUBE-LOAD-BALANCER-FW', socket),
-            ...ranges.map((range) => socketEntry('KUBE-LOAD-BALANCER-SOURCE-CIDR', socket, range)),
-          ]
-        : []),
-      ...(hasFirewall && allowsNode ? [socketEntry('KUBE-LOAD-BALANCER-SOURCE-IP', socket, address)] : []),
-    ];
-  });
-}
-
 const nodePortSets: Record<'TCP' | 'UDP', { readonly all: SetId; readonly local: SetId }> = {
   TCP: { all: 'KUBE-NODE-PORT-TCP', local: 'KUBE-NODE-PORT-LOCAL-TCP' },
   UDP: { all: 'KUBE-NODE-PORT-UDP', local: 'KUBE-NODE-PORT-LOCAL-UDP' },
 };
 
 function nodePortEntries(subject: Subject): readonly Entry[] {
+  const { port, lacksExternal } = subject;
+  const away: readonly SetId[] = lacksExternal ? ['KUBE-NO-LOCAL-EXTERNAL'] : [];
+  return [
+    ...(port.healthCheckNodePort === 0 ? [] : [portEntry('KUBE-HEALTH-CHECK-NODE-PORT', port.healthCheckNodePort)]),
+    ...(port.nodePort === 0 ? [] : masqueradeEntries(subject)),
+    ...nodePortSockets(subject).flatMap((socket) => away.map((set) => socketEntry(set, socket))),
+  ];
+}
+
+/** By which the rules know whether a NodePort's client keeps its address. */
+function masqueradeEntries(subject: Subject): readonly Entry[] {
   const { port, externalLocal } = subject;
-  const healthCheck =
-    port.healthCheckNodePort === 0 ? [] : [portEntry('KUBE-HEALTH-CHECK-NODE-PORT', port.healthCheckNodePort)];
-  if (port.nodePort === 0) return healthCheck;
   if (port.protocol === 'SCTP') {
     const sets: readonly SetId[] = [
       'KUBE-NODE-PORT-SCTP-HASH',
       ...(externalLocal ? (['KUBE-NODE-PORT-LOCAL-SCTP-HASH'] as const) : []),
     ];
-    return [
-      ...healthCheck,
-      ...nodePortSockets(subject).flatMap((socket) => sets.map((set) => socketEntry(set, socket))),
-    ];
+    return nodePortSockets(subject).flatMap((socket) => sets.map((set) => socketEntry(set, socket)));
   }
   const { all, local } = nodePortSets[port.protocol];
-  return [...healthCheck, portEntry(all, port.nodePort), ...(externalLocal ? [portEntry(local, port.nodePort)] : [])];
+  return [portEntry(all, port.nodePort), ...(externalLocal ? [portEntry(local, port.nodePort)] : [])];
 }
 
 /**
  * A pod that reaches itself through its Service must see another source address; only pods of this node can come by
  * here.
  */
-function hairpinEntries({ protocol }: ServicePort, endpoints: Iterable<Endpoint>): readonly Entry[] {
-  const local = [...endpoints].filter(({ isLocal }) => isLocal);
+function hairpinEntries({ protocol }: ServicePort, endpoints: readonly Endpoint[]): readonly Entry[] {
+  const local = endpoints.filter(({ isLocal }) => isLocal);
   return local.map(({ address, port }) => socketEntry('KUBE-LOOP-BACK', { protocol, address, port }, address));
 }

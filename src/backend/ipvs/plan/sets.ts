@@ -10,13 +10,6 @@ import type { Socket } from '../../../netfilter/socket.ts';
 const types = {
   'KUBE-LOOP-BACK': 'hash:ip,port,ip',
   'KUBE-CLUSTER-IP': 'hash:ip,port',
-  'KUBE-EXTERNAL-IP': 'hash:ip,port',
-  'KUBE-EXTERNAL-IP-LOCAL': 'hash:ip,port',
-  'KUBE-LOAD-BALANCER': 'hash:ip,port',
-  'KUBE-LOAD-BALANCER-LOCAL': 'hash:ip,port',
-  'KUBE-LOAD-BALANCER-FW': 'hash:ip,port',
-  'KUBE-LOAD-BALANCER-SOURCE-CIDR': 'hash:ip,port,net',
-  'KUBE-LOAD-BALANCER-SOURCE-IP': 'hash:ip,port,ip',
   'KUBE-NODE-PORT-TCP': 'bitmap:port',
   'KUBE-NODE-PORT-LOCAL-TCP': 'bitmap:port',
   'KUBE-NODE-PORT-UDP': 'bitmap:port',
@@ -27,7 +20,7 @@ const types = {
   'KUBE-IPVS-IPS': 'hash:ip',
   /** Cluster IPs with policy Local and endpoints on other nodes only. */
   'KUBE-NO-LOCAL-CLUSTER-IP': 'hash:ip,port',
-  /** The same for what the outside world sees, NodePorts included. */
+  /** The same for NodePorts. */
   'KUBE-NO-LOCAL-EXTERNAL': 'hash:ip,port',
 } as const satisfies Record<string, SetType>;
 
@@ -36,12 +29,27 @@ export type SetId = keyof typeof types;
 
 export const setIds: readonly SetId[] = Object.keys(types) as SetId[];
 
+/**
+ * Of kube-proxy, and of agents before ADR 17: they held frontends that rules serve now
+ * (docs/adr/0017-no-external-address-becomes-local.md). Only taken away.
+ */
+export const formerSetIds = [
+  'KUBE-EXTERNAL-IP',
+  'KUBE-EXTERNAL-IP-LOCAL',
+  'KUBE-LOAD-BALANCER',
+  'KUBE-LOAD-BALANCER-LOCAL',
+  'KUBE-LOAD-BALANCER-FW',
+  'KUBE-LOAD-BALANCER-SOURCE-CIDR',
+  'KUBE-LOAD-BALANCER-SOURCE-IP',
+] as const;
+export type FormerSetId = (typeof formerSetIds)[number];
+
 /** What the kernel takes at first; a fuller set is replaced by a larger one. */
 export const firstMaxElements = 65_536;
 const maxNameLength = 31;
 
 /** IPv6 has sets of its own, named as kube-proxy names them, cut to what the kernel takes. */
-export function setName(id: SetId, family: IPFamily): string {
+export function setName(id: SetId | FormerSetId, family: IPFamily): string {
   return family === 'ipv4' ? id : `KUBE-6-${id.slice('KUBE-'.length)}`.slice(0, maxNameLength);
 }
 
@@ -62,7 +70,16 @@ export function definitionOf(id: SetId, family: IPFamily, maxElements: number): 
 
 /** By name, in one family. */
 export function setIdsByName(family: IPFamily): ReadonlyMap<string, SetId> {
-  return new Map(setIds.map((id) => [setName(id, family), id]));
+  return byName(setIds, family);
+}
+
+/** By name, in one family. */
+export function formerSetIdsByName(family: IPFamily): ReadonlyMap<string, FormerSetId> {
+  return byName(formerSetIds, family);
+}
+
+function byName<Id extends SetId | FormerSetId>(ids: readonly Id[], family: IPFamily): ReadonlyMap<string, Id> {
+  return new Map(ids.map((id) => [setName(id, family), id]));
 }
 
 /** One member of a set. */

@@ -50,8 +50,8 @@ export const preflightChecks: readonly Check[] = [
     name: 'a kernel that lacks one type of set is refused by that name alone',
     run: async (node) => {
       assert.equal(
-        await refusalWithout(node, 'hash:ip,port,net'),
-        'no IP sets of type hash:ip,port,net (modprobe ip_set_hash_ipportnet; CONFIG_IP_SET_HASH_IPPORTNET)',
+        await refusalWithout(node, 'hash:ip,port,ip'),
+        'no IP sets of type hash:ip,port,ip (modprobe ip_set_hash_ipportip; CONFIG_IP_SET_HASH_IPPORTIP)',
       );
       assert.equal(
         await refusalWithout(node, 'bitmap:port'),

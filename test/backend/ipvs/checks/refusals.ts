@@ -4,22 +4,26 @@ import { basename } from 'node:path';
 import type { SyncResult } from '../../../../src/backend/backend.ts';
 import type { RunCommand } from '../../../../src/system/command.ts';
 import { CommandError } from '../../../../src/system/command.ts';
+import type { ServiceManifest } from '../../../support/serviceManifests.ts';
+import { loadBalancerIP } from '../../../support/serviceManifests.ts';
 import type { Check, Node } from './node.ts';
 import { ipvsState, nodeWith, signal, syncAll, virtualServers, web } from './node.ts';
 
 export const refusalChecks: readonly Check[] = [
   {
-    name: 'Services that ipvsadm, ipset or ip refuses are left out and named, all others are programmed, and they are tried again when they change',
+    name: 'Services that ipvsadm, ipset, ip or iptables refuses are left out and named, all others are programmed, and they are tried again when they change',
     run: async (node) => {
-      const refused = { ipvsadm: '10.96.0.2', ipset: '10.96.0.3', ip: '10.96.0.4' };
+      const refused = { ipvsadm: '10.96.0.2', ipset: '10.96.0.3', ip: '10.96.0.4', iptables: '203.0.113.7' };
       const { backend } = nodeWith(refusing(node.run, refused));
-      const all = [1, 2, 3, 4, 5].map((index) => web(index));
+      const all = [...[1, 2, 3, 4, 5].map((index) => web(index)), balanced(7), balanced(8)];
       assertQuarantined(await searched(await syncAll({ backend }, all), { backend }, all), [
         'default/web-2',
         'default/web-3',
         'default/web-4',
+        'default/web-7',
       ]);
-      assert.deepEqual(await served(node), ['10.96.0.1', '10.96.0.5']);
+      assert.deepEqual(await served(node), ['10.96.0.1', '10.96.0.5', '10.96.0.8']);
+      assert.match(await node.tool('iptables-save', []), /-d 203\.0\.113\.8\/32 .* -j KUBE-EXT-/);
       assert.equal(await backend.findDrift(signal), undefined);
       Object.assign(refused, { ipset: '10.96.0.6' });
       const changed = new Set(['default/web-3', 'default/web-6']);
@@ -28,8 +32,10 @@ export const refusalChecks: readonly Check[] = [
         'default/web-2',
         'default/web-4',
         'default/web-6',
+        'default/web-7',
       ]);
-      assert.deepEqual(await served(node), ['10.96.0.1', '10.96.0.3', '10.96.0.5']);
+      assert.deepEqual(await served(node), ['10.96.0.1', '10.96.0.3', '10.96.0.5', '10.96.0.8']);
+      assert.doesNotMatch(await node.tool('iptables-save', []), /KUBE-PROXY-TRIAL/);
       assert.equal(await backend.findDrift(signal), undefined);
     },
   },
@@ -53,6 +59,10 @@ export const refusalChecks: readonly Check[] = [
   },
 ];
 
+function balanced(index: number): ServiceManifest {
+  return web(index, { loadBalancerIP: loadBalancerIP(index), spec: { type: 'LoadBalancer' } });
+}
+
 /** What comes of the syncs that a sync loop would make until all who are refused are known: the kernel is slow here. */
 async function searched(
   first: SyncResult,
@@ -68,7 +78,8 @@ async function searched(
 function refusing(run: RunCommand, refused: Readonly<Record<string, string>>): RunCommand {
   return async (command) => {
     const text = [...(command.input ?? [])].join('');
-    const word = refused[basename(command.file)];
+    const tool = basename(command.file).replace(/(-legacy|-nft)?-restore$/, '');
+    const word = refused[tool];
     if (word !== undefined && text.split(/[\s,:/]/).includes(word))
       throw new CommandError('Failed', 'refused', { exitCode: 1, stderr: 'secret' });
     return run({ ...command, ...(command.input && { input: [text] }) });
@@ -83,7 +94,7 @@ function assertQuarantined(
   for (const { reason, message } of quarantined)
     assert.match(
       `${reason}: ${message}`,
-      /^KernelRefused: the kernel refused the virtual servers.*tried again when the Service changes/,
+      /^KernelRefused: the kernel refused the virtual servers, sets, addresses or rules.*tried again when the Service changes/,
     );
 }
 

@@ -1,9 +1,9 @@
 /**
- * What the rules of iptables mode count.
+ * What rules count.
  */
 import { runTool } from '../../../netfilter/errors.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
-import { forward } from '../../engine/kubeChains.ts';
+import { forward } from '../kubeChains.ts';
 
 const dropsInvalid = new RegExp(String.raw`^\[(\d+):\d+\] -A ${forward} -m conntrack --ctstate INVALID -j DROP$`);
 

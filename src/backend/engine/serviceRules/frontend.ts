@@ -5,7 +5,7 @@
 import ipaddr from 'ipaddr.js';
 import type { IPFamily } from '../../../model/ipFamily.ts';
 import { familyOf } from '../../../model/ipFamily.ts';
-import { services } from '../../engine/kubeChains.ts';
+import { services } from '../kubeChains.ts';
 import type { FormattedDispatchRule } from './format.ts';
 import { compareDispatch } from './format.ts';
 

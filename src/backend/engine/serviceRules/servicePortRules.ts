@@ -9,10 +9,9 @@ import {
   socketAddress,
 } from '../../../model/servicePort.ts';
 import { cidrContains } from '../../../model/ipFamily.ts';
-import type { IptablesContext } from './context.ts';
+import type { RulesContext } from './context.ts';
 import type { Chain, Table } from '../../../netfilter/xtables/chain.ts';
-import { firewall, markMasquerade, services } from '../../engine/kubeChains.ts';
-import { externalServices, nodePorts } from './owned.ts';
+import { externalServices, firewall, markMasquerade, nodePorts, services } from '../kubeChains.ts';
 import type { ServicePortChains } from './chainNames.ts';
 import { servicePortChains } from './chainNames.ts';
 import type { Match, Rule, Target } from '../../../netfilter/xtables/rule.ts';
@@ -36,7 +35,7 @@ export interface DispatchRule {
 /** What is decided once about a Service port and read by everything below. */
 interface Subject {
   readonly port: ServicePort;
-  readonly context: IptablesContext;
+  readonly context: RulesContext;
   readonly name: string;
   readonly chains: ServicePortChains;
   /** Anywhere: without any, traffic is refused; with some, but none that the policy allows, it is dropped. */
@@ -50,11 +49,7 @@ interface Subject {
 }
 
 /** `commentsOmitted`: rules that there are as many of as endpoints go without comments. Order is that of the kernel. */
-export function planServicePort(
-  port: ServicePort,
-  context: IptablesContext,
-  commentsOmitted = false,
-): ServicePortRules {
+export function planServicePort(port: ServicePort, context: RulesContext, commentsOmitted = false): ServicePortRules {
   const subject = { ...describe(port, context), note: commentsOmitted ? noNote : someNote };
   const chains = subject.hasEndpoints ? ownChains(subject) : [];
   return {
@@ -67,7 +62,7 @@ export function planServicePort(
 const noNote = (): readonly Match[] => [];
 const someNote = (text: string): readonly Match[] => [comment(text)];
 
-function describe(port: ServicePort, context: IptablesContext): Omit<Subject, 'note'> {
+function describe(port: ServicePort, context: RulesContext): Omit<Subject, 'note'> {
   const chains = servicePortChains(port);
   const hasEndpoints = port.clusterEndpoints.length > 0;
   const chainFor = (policy: ServicePort['internalTrafficPolicy']): string | undefined => {

@@ -42,13 +42,13 @@ import { FixedChains } from '../../../netfilter/xtables/fixedChains.ts';
 import { digestOf, formatChain, type FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
 import { unpackChains } from '../../../netfilter/xtables/packedChains.ts';
 import { hexDigest, RulesTally } from '../../../netfilter/xtables/rulesTally.ts';
-import { services } from '../../engine/kubeChains.ts';
+import { services } from '../kubeChains.ts';
 import type { TreeChange } from './dispatchTree.ts';
 import { DispatchTree, needsTree } from './dispatchTree.ts';
-import type { DispatchPlan } from './fixed.ts';
 import type { FormattedDispatchRule, FormattedServicePort } from './format.ts';
 import { compareDispatch } from './format.ts';
 import { isFrontend } from './frontend.ts';
+import type { DispatchPlan } from './plan.ts';
 import type { ServiceEntry } from './serviceEntry.ts';
 import { entryOf, missingFrom, noEntry, staleChains, writtenChains } from './serviceEntry.ts';
 

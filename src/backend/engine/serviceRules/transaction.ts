@@ -1,5 +1,5 @@
 /**
- * Transactions of iptables mode, whole or as a change.
+ * Transactions of rules of Services, whole or as a change.
  *
  * A table's rules change in one atomic step at its COMMIT, two tables do not; the order of the blocks sees to it that
  * no Service address is without a rule in between.
@@ -18,34 +18,41 @@ import {
   type Differences,
   type TableSource,
 } from '../../../netfilter/xtables/transaction.ts';
-import { services } from '../../engine/kubeChains.ts';
+import { services, trial } from '../kubeChains.ts';
 import type { FormattedDispatchRule, FormattedServicePort } from './format.ts';
-import { trial } from './owned.ts';
 import type { Plan } from './plan.ts';
 import type { ChangeSet, Insertion, ServiceChains } from './serviceChains.ts';
 
 /**
- * The whole plan, computed while it is read; `chains` is filled on the way. To be written with nat first: a Service that
- * got its first endpoint can then be reached before its refusal in filter goes.
+ * The whole plan, computed while it is read; `chains` is filled on the way. With another table than nat first the plan
+ * is computed twice: what a table's dispatch holds is known when all Services are.
  *
  * A Service's chains are in one block, and the dispatch comes last, so that every Service is served by its old or its
  * new rules in between.
  */
 export function sourceOf(plan: Plan, chains: ServiceChains, differences: Differences): TableSource {
   const maxLines = linesPerBlock(differences);
+  let isFilled = false;
   return {
     *pieces(table, write) {
       yield* chains.fixed.pieces(table, write);
-      if (table === 'nat') yield* cutIntoBlocks(fillAll(plan, chains), { maxLines, write });
+      if (table === 'nat') yield* cutIntoBlocks(chainsOf(plan, chains, isFilled), { maxLines, write });
+      else if (!isFilled) exhaust(chainsOf(plan, chains, false));
+      isFilled = true;
       for (const chain of chains.dispatchChains(table)) yield write(chain);
     },
   };
 }
 
-function* fillAll(plan: Plan, chains: ServiceChains): Generator<readonly FormattedChain[]> {
+function exhaust(items: Iterator<unknown>): void {
+  while (items.next().done !== true);
+}
+
+/** In nat. Fills `chains` where it is not filled. */
+function* chainsOf(plan: Plan, chains: ServiceChains, isFilled: boolean): Generator<readonly FormattedChain[]> {
   for (const key of plan.keys()) {
     const servicePorts = plan.rulesOf(key);
-    chains.fill(key, servicePorts);
+    if (!isFilled) chains.fill(key, servicePorts);
     yield servicePorts.flatMap((servicePort) => servicePort.chains);
   }
   // A bucket's chain leads to the same Services wherever it hangs: one that is written before its parent does no harm.
