@@ -31,7 +31,7 @@ async function workOfOneChange(services: number): Promise<unknown> {
   const { desired, context, become } = desiredStateOf();
   become(manyServices(services));
   const state = stateOf('ipv4', [plainService(7, ['podA', 'podC', 'remotePod'])]);
-  const work = new SyncWork({ state, quarantine: new Map(), signal });
+  const work = new SyncWork({ state, quarantine: new Map(), signal, objectsOf: () => 1 });
   const rules = new FixedChains({ jumps: [], chains: [] });
   const applied = { programs: { tools, iptables }, context, desired, rules };
   await writer.writeChange(applied, new Set(state.keys()), work);

@@ -8,9 +8,11 @@
  */
 import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import type { ServiceKey } from '../../../model/service.ts';
+import type { ServiceSize } from '../../../model/serviceSize.ts';
 import { verificationFailed } from '../../../netfilter/errors.ts';
 import { ChainDigests } from '../../../netfilter/xtables/chainDigests.ts';
 import { differencesOf, findDifference } from '../../../netfilter/xtables/compareTables.ts';
+import type { FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
 import type { Ownership } from '../../../netfilter/xtables/ownership.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
@@ -22,9 +24,11 @@ import { fullTransaction, linesPerBlock } from '../../../netfilter/xtables/trans
 import { sampleServiceState } from '../../engine/sampleServices.ts';
 import type { ModeWriter } from '../../engine/syncEngine.ts';
 import type { Holdings, SyncWork } from '../../engine/syncWork.ts';
+import { inTurns, type Pauses } from '../../engine/turns.ts';
 import { isBucketChain } from '../plan/chainNames.ts';
 import type { FormattedServicePort } from '../plan/format.ts';
-import { omitsComments, planner, type Plan } from '../plan/plan.ts';
+import { LargeChanges } from '../plan/largeChanges.ts';
+import { omitsComments, planner, type Plan, rulesOfSize } from '../plan/plan.ts';
 import { renderIptables } from '../plan/render.ts';
 import { ServiceChains } from '../plan/serviceChains.ts';
 import { changeTransaction, sourceOf, trialRemovalTransaction, trialTransaction } from '../plan/transaction.ts';
@@ -37,6 +41,7 @@ export interface AppliedTables {
   /** How many lines a block of a transaction should hold. */
   readonly maxLines: number;
   readonly chains: ServiceChains;
+  readonly largeChanges: LargeChanges;
   /** Of the last reading. */
   readonly digests: ChainDigests;
 }
@@ -51,6 +56,10 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
   constructor(variants: VariantSelector, ownership: Ownership) {
     this.#variants = variants;
     this.#ownership = ownership;
+  }
+
+  objectsOf(size: ServiceSize): number {
+    return rulesOfSize(size);
   }
 
   open({ iptables }: NodeConfig): Promise<Iptables> {
@@ -70,35 +79,41 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
       takesBlocks: await this.#takesBlocks(iptables, work),
     };
     const pieces = fullTransaction(sourceOf(plan, chains, differences), differences);
-    const input = unlessEmpty(count.countRules(pieces));
+    const input = await unlessEmpty(count.countRules(pieces), work.pauses);
     if (input !== undefined) await count.run(() => restore(iptables, { input, signal }));
     const after = input === undefined ? view : await count.run(() => readTables(iptables, this.#ownership, signal));
     const difference = findDifference(after, chains);
     if (difference !== undefined) throw verificationFailed('iptables-restore', difference);
     const digests = new ChainDigests();
     digests.learn(after);
-    return { iptables, commentsOmitted, maxLines: linesPerBlock(differences), chains, digests };
+    const maxLines = linesPerBlock(differences);
+    const largeChanges = new LargeChanges(chains, maxLines);
+    return { iptables, commentsOmitted, maxLines, chains, largeChanges, digests };
   }
 
-  /** In one run of the tool; in none where no rule is different. */
+  /**
+   * In one run of the tool; in none where no rule is different. Of all changes that are larger than a block it writes
+   * one block.
+   */
   async writeChange(applied: AppliedTables, changed: ReadonlySet<ServiceKey>, work: SyncWork): Promise<void> {
-    const { iptables, commentsOmitted, maxLines, chains, digests } = applied;
-    const plan = planOf(work, commentsOmitted);
-    const servicePorts = new Map<ServiceKey, readonly FormattedServicePort[]>();
-    for (const key of changed) servicePorts.set(key, plan.rulesOf(key));
+    const { iptables, maxLines, chains, largeChanges, digests } = applied;
+    const { servicePorts, ahead } = await planChange(applied, changed, work);
     const changeSet = chains.change(servicePorts);
     const { written, inserted, removed } = changeSet;
     const dispatch = [...inserted.map(({ rule }) => rule), ...removed];
-    digests.noteWritten([...written, ...dispatch.map(({ table, chain }) => ({ table, name: chain }))]);
-    const input = [...changeTransaction(changeSet, maxLines)].join('');
+    digests.noteWritten([...written, ...ahead, ...dispatch.map(({ table, chain }) => ({ table, name: chain }))]);
+    const input = [...changeTransaction(changeSet, { maxLines, ahead })].join('');
     if (input !== '') await load(input, iptables, work);
+    work.unfinished = largeChanges.unfinished;
   }
 
   /** In a chain that nothing leads to; with all comments, so that nothing is left untried. */
   async tryOut(some: readonly ServiceKey[], iptables: Iptables, work: SyncWork): Promise<void> {
     const plan = planOf(work, false);
     const maxLines = linesPerBlock({ variant: iptables.variant, takesBlocks: await this.#takesBlocks(iptables, work) });
-    await load([...trialTransaction(plan.fixed, some.flatMap(plan.rulesOf), maxLines)].join(''), iptables, work);
+    const servicePorts: FormattedServicePort[] = [];
+    for (const key of some) servicePorts.push(...(await inTurns(plan.rulesOf(key), work.pauses)));
+    await load([...trialTransaction(plan.fixed, servicePorts, maxLines)].join(''), iptables, work);
   }
 
   /** Asked once of a tool. */
@@ -125,7 +140,29 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
 /** The plan of what the work does not leave out. */
 function planOf(work: SyncWork, commentsOmitted: boolean): Plan {
   const { fixed, plan } = planner(work.state, commentsOmitted);
-  return { fixed, keys: () => work.state.keys(), rulesOf: (key) => work.planned(key, plan) };
+  return { fixed, keys: () => work.state.keys(), rulesOf: (key) => work.planning(key, plan) };
+}
+
+/** What a change writes now: Services with all that is left of them, and chains of one that is not complete with them. */
+interface PlannedChange {
+  readonly servicePorts: ReadonlyMap<ServiceKey, readonly FormattedServicePort[]>;
+  readonly ahead: readonly FormattedChain[];
+}
+
+async function planChange(
+  { commentsOmitted, largeChanges }: AppliedTables,
+  changed: ReadonlySet<ServiceKey>,
+  work: SyncWork,
+): Promise<PlannedChange> {
+  const plan = planOf(work, commentsOmitted);
+  const servicePorts = new Map<ServiceKey, readonly FormattedServicePort[]>();
+  for (const key of changed)
+    if (!largeChanges.take(key, () => work.portsAhead(key)))
+      servicePorts.set(key, await inTurns(plan.rulesOf(key), work.pauses));
+  const step = await inTurns(largeChanges.next(plan), work.pauses);
+  if (step === undefined) return { servicePorts, ahead: [] };
+  if ('ahead' in step) return { servicePorts, ahead: step.ahead };
+  return { servicePorts: servicePorts.set(step.key, step.last), ahead: [] };
 }
 
 /** Whether a tree of dispatch stands in the kernel. */
@@ -137,9 +174,10 @@ function load(input: string, iptables: Iptables, { count, signal }: SyncWork): P
   return count.run(() => restore(iptables, { input: count.countRules([input]), signal }));
 }
 
-/** The pieces, of which those up to the first that there is are computed at once; undefined where there is none. */
-function unlessEmpty(pieces: Generator<string>): Iterable<string> | undefined {
-  const first = pieces.next();
+/** The pieces, of which those up to the first that says something are computed here; undefined where none does. */
+async function unlessEmpty(pieces: Generator<string>, pauses: Pauses): Promise<Iterable<string> | undefined> {
+  let first = pieces.next();
+  for (; first.done !== true && first.value === ''; first = pieces.next()) await pauses.takeDue();
   return first.done === true ? undefined : startingWith(first.value, pieces);
 }
 

@@ -24,6 +24,7 @@
  */
 import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import type { ServiceKey } from '../../../model/service.ts';
+import type { ServiceSize } from '../../../model/serviceSize.ts';
 import { SyncError, verificationFailed } from '../../../netfilter/errors.ts';
 import type { FixedChains } from '../../../netfilter/xtables/fixedChains.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
@@ -76,6 +77,11 @@ export class IpvsWriter implements ModeWriter<Programs, AppliedState> {
   constructor(node: XtablesNode) {
     this.#node = node;
     this.#variants = new VariantSelector(node);
+  }
+
+  /** A virtual server for each frontend, with real servers of its own; an entry for each source range. */
+  objectsOf({ ports, endpoints, frontends, sourceRanges }: ServiceSize): number {
+    return frontends * (ports + endpoints) + ports * sourceRanges;
   }
 
   async open({ iptables: settings }: Pick<NodeConfig, 'iptables'>): Promise<Programs> {
