@@ -40,6 +40,11 @@ export interface SyncResult {
   readonly quarantined?: readonly QuarantinedService[];
   /** How many of these are only left out because there was no time to try them alone: a full sync is due for them. */
   readonly untried?: number;
+  /**
+   * Services whose change is so large that a part of it is written, to which nothing leads that led elsewhere before: a
+   * sync of them is due at once, with whatever else changed meanwhile. Each is written as it was when that began.
+   */
+  readonly unfinished?: readonly ServiceKey[];
 }
 
 /**

@@ -10,6 +10,7 @@ import type { NodeRecord } from './node.ts';
 import type { ServiceKey, ServiceRecord } from './service.ts';
 import type { ServicePort } from './servicePort.ts';
 import { servicePorts } from './servicePorts.ts';
+import { noSize, serviceSize, type ServiceSize } from './serviceSize.ts';
 
 /** What a backend is given to sync from; a view that changes with the records. */
 export interface ServiceState {
@@ -20,6 +21,8 @@ export interface ServiceState {
   keys(): Iterable<ServiceKey>;
   /** The Service's ports in this family; empty when it is gone or has no address of the family. */
   ports(key: ServiceKey): readonly ServicePort[];
+  /** How much `ports` may give at most, without computing it. */
+  size(key: ServiceKey): ServiceSize;
 }
 
 /** The records that a node keeps, as its store holds them. */
@@ -49,6 +52,10 @@ export function serviceStateOf(sources: ServiceSources): ServiceState {
         ? []
         : servicePorts({ service, slices: slices.get(key) ?? noSlices, node, config, family, claims });
     },
+    size: (key) => {
+      const service = services.get(key);
+      return service === undefined ? noSize : serviceSize(service, slices.get(key) ?? noSlices, family);
+    },
   };
 }
 
@@ -62,6 +69,7 @@ export function observedState(
     node,
     config,
     keys: () => state.keys(),
+    size: (key) => state.size(key),
     ports: (key) => {
       const ports = state.ports(key);
       onPorts(key, ports);

@@ -72,6 +72,7 @@ export class CommandError extends Error {
 const maxOutput = 1024 * 1024;
 const maxErrorOutput = 16 * 1024;
 const inputPieceBytes = 256 * 1024;
+const inputPieceMs = 20;
 const programDirectories: readonly string[] = toolEnvironment.PATH.split(':');
 
 /** The absolute path of a program, or undefined when none of the directories has it. */
@@ -211,13 +212,16 @@ function* piecesOf(input: Iterable<string>, { timeoutMsPerKiB = 0 }: Command, st
   }
 }
 
+/** Where the pieces take long to make, what there is comes early, so that other work is done in between. */
 function* joined(pieces: Iterable<string>): Generator<Buffer> {
   let pending = '';
+  let since = performance.now();
   for (const piece of pieces) {
     pending += piece;
-    if (pending.length < inputPieceBytes) continue;
+    if (pending.length < inputPieceBytes && performance.now() - since < inputPieceMs) continue;
     yield Buffer.from(pending);
     pending = '';
+    since = performance.now();
   }
   if (pending !== '') yield Buffer.from(pending);
 }

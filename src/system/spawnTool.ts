@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import {
   closeAfterMs,
   notStarted,
@@ -62,7 +63,8 @@ async function feed(stdin: Writable, pieces: Iterable<Uint8Array>, keepOpen: boo
   stdin.on('error', () => undefined);
   try {
     for (const piece of pieces) {
-      if (!stdin.write(piece)) await writableAgain(stdin);
+      // Also where the tool reads at once: the rest of this process waits while a piece is made.
+      await (stdin.write(piece) ? setImmediate() : writableAgain(stdin));
       if (stdin.destroyed) return;
     }
     if (!keepOpen) stdin.end();

@@ -31,6 +31,17 @@ describe('ChosenInSync', () => {
     expect([...chosen.take(partial)]).toEqual([]);
   });
 
+  test('takes over what was chosen for a Service when that is completely written', () => {
+    chosen.note('ns/a', 5);
+    chosen.note('ns/b', 6);
+    expect([...chosen.take({ full: false, unfinished: ['ns/b', 'ns/c'] })]).toEqual([['ns/a', 5]]);
+    chosen.note('ns/a', 7);
+    expect([...chosen.take(partial)]).toEqual([
+      ['ns/b', 6],
+      ['ns/a', 7],
+    ]);
+  });
+
   test('keeps nothing of a Service that gives nothing to remember', () => {
     chosen.note('ns/c', undefined);
     expect([...chosen.take(full)].map(([key]) => key)).not.toContain('ns/c');

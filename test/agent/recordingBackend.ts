@@ -25,6 +25,8 @@ export class RecordingBackend implements Backend {
   failureReason = 'RestoreFailed';
   durationMs = 0;
   drift: string | Outdated | undefined;
+  /** What the next syncs leave unfinished. */
+  readonly unfinished: (readonly string[])[] = [];
   refuse: (config: NodeConfig) => Refusal | undefined = () => undefined;
   concurrent = 0;
   maxConcurrent = 0;
@@ -62,6 +64,7 @@ export class RecordingBackend implements Backend {
       endpoints,
       rulesHash: `hash-${keys.length}-${endpoints}`,
       rulesByTable: { nat: keys.length },
+      unfinished: this.unfinished.shift() ?? [],
     };
   }
 

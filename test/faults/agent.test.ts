@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { scaled } from '../support/scale.ts';
 import { FaultNode, fewConnections, isWhole, servesExtraEndpoint } from './faultNode.ts';
-import { expectFlowUnharmed, expectUnharmed } from './traffic.ts';
+import { expectFlowUnharmed, expectUnharmed } from './unharmed.ts';
 
 function printLine(what: string): void {
   process.stdout.write(`${what}\n`);

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../support/until.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { FaultNode, fewConnections, isWhole, servesExtraEndpoint } from './faultNode.ts';
-import { expectFlowUnharmed, expectUnharmed } from './traffic.ts';
+import { expectFlowUnharmed, expectUnharmed } from './unharmed.ts';
 
 function printLine(what: string): void {
   process.stdout.write(`${what}\n`);

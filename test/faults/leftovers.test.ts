@@ -11,7 +11,7 @@ import { ensureBinaries } from '../cluster/binaries.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { until } from '../support/until.ts';
 import { FaultNode, fewConnections, web } from './faultNode.ts';
-import { expectFlowUnharmed } from './traffic.ts';
+import { expectFlowUnharmed } from './unharmed.ts';
 
 type Variant = 'nft' | 'legacy';
 

@@ -12,7 +12,7 @@ import { describeWhere } from '../support/requirements.ts';
 import { scaled } from '../support/scale.ts';
 import { servedAddresses } from './dispatch.ts';
 import { FaultNode, extraServices, web } from './faultNode.ts';
-import { expectUnharmed } from './traffic.ts';
+import { expectUnharmed } from './unharmed.ts';
 
 const others = extraServices(300);
 const names = ['web', ...others.map(({ name }) => name)];

@@ -188,4 +188,20 @@ export const agentMutants: readonly Mutant[] = [
     test: 'test/agent/chooseOnce.test.ts',
     killer: 'chooses the endpoints of 1000 Services once a port in a full sync of ipv4',
   },
+  {
+    name: 'a Service that changes all the time is never completely written',
+    file: 'src/agent/dataplane/queuedChanges.ts',
+    find: 'const isPutOff = (service: ServiceKey): boolean => unfinished.has(service);',
+    replace: 'const isPutOff = (service: ServiceKey): boolean => unfinished.has(service) && takesAll;',
+    test: 'test/agent/unfinishedServices.test.ts',
+    killer: 'writes such a Service as it was, and what it has become afterwards',
+  },
+  {
+    name: 'a Service counts as served before it is completely written',
+    file: 'src/agent/dataplane/chosenInSync.ts',
+    find: 'if (!chosen.has(key)) continue;',
+    replace: 'if (chosen.has(key)) continue;',
+    test: 'test/agent/chosenInSync.test.ts',
+    killer: 'takes over what was chosen for a Service when that is completely written',
+  },
 ];

@@ -24,12 +24,20 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: 'a change is one block, however large it is',
     file: 'src/netfilter/xtables/transaction.ts',
-    find: 'if (lines < maxLines) continue;',
-    replace: 'if (lines < Infinity) continue;',
+    find: 'if (count < maxLines) continue;',
+    replace: 'if (count < Infinity) continue;',
     test: 'test/backend/iptables/blocks.test.ts',
     killer: 'a change of many Services, which leaves what a full sync does',
   },
 
+  {
+    name: 'a Service may make any number of rules',
+    file: 'src/backend/engine/syncWork.ts',
+    find: 'if (objects <= maxObjectsPerService)',
+    replace: 'if (objects <= Infinity)',
+    test: engine,
+    killer: 'leaves ["many/svc-00000 TooManyRules"] out of 200002 objects when it changes',
+  },
   {
     name: 'what a sync that failed wrote is believed',
     file: 'src/backend/engine/syncEngine.ts',

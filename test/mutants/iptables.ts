@@ -36,7 +36,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'every endpoint gets 1/n of what is left',
-    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/endpointRules.ts',
     find: 'value: 1 / left',
     replace: 'value: 1 / endpoints.length',
     test: golden,
@@ -44,7 +44,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'the first of several endpoints is preferred',
-    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/endpointRules.ts',
     find: 'const left = endpoints.length - index;',
     replace: 'const left = Math.max(1, endpoints.length - index - (endpoints.length > 2 && index === 0 ? 1 : 0));',
     test: shares,
@@ -76,7 +76,7 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a pod that reaches itself is not masqueraded',
-    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
+    file: 'src/backend/engine/serviceRules/endpointRules.ts',
     find: '{ matches: [...note(name), from(endpoint.address)], target: jumpTo(markMasquerade) },',
     replace: '',
     test: packets,
@@ -116,8 +116,8 @@ export const iptablesMutants: readonly Mutant[] = [
   },
   {
     name: 'a client is not remembered',
-    file: 'src/backend/engine/serviceRules/servicePortRules.ts',
-    find: "[{ kind: 'rememberSource', list: chain }]",
+    file: 'src/backend/engine/serviceRules/endpointRules.ts',
+    find: "[{ kind: 'rememberSource', list: chains.endpoint(endpoint) }]",
     replace: '[]',
     test: packets,
     killer: 'iptables Nft ipv4 session affinity one pod for a client of the NodePort',
@@ -218,5 +218,21 @@ export const iptablesMutants: readonly Mutant[] = [
     replace: "token('comment', new RegExp('') ?? new RegExp(",
     test: emitter,
     killer: 'refuses a line end in a comment',
+  },
+  {
+    name: 'a large change holds up all others',
+    file: 'src/backend/engine/serviceRules/largeChanges.ts',
+    find: 'if (ahead.length === chains.length) {',
+    replace: 'if (ahead.length > 0) {',
+    test: 'test/backend/iptables/blocks.test.ts',
+    killer: 'writes a block of it at a time, the way to it last, and a neighbor that changes each time',
+  },
+  {
+    name: 'an endpoint is led to itself where nothing marks it',
+    file: 'src/backend/engine/serviceRules/endpointRules.ts',
+    find: 'matches: [notFrom(endpoint.address), ...matches]',
+    replace: 'matches: [...matches]',
+    test: 'test/backend/iptables/compactRules.test.ts',
+    killer: 'reach every endpoint at every port; an endpoint reaches the others, and the last one itself',
   },
 ];

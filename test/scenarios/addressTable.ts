@@ -68,7 +68,7 @@ export const addressTable: readonly Scenario[] = [
     name: 'a load balancer with the addresses of all nodes',
     item: 'load balancer address',
     objects: [
-      single('everywhere', 120, {
+      single('everywhere', 118, {
         ports: [
           { name: 'tcp', port: 4480, protocol: 'TCP' },
           { name: 'udp', port: 4480, protocol: 'UDP' },

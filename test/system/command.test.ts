@@ -255,3 +255,25 @@ test('programs are found by absolute path, in the order of the directories', asy
   expect(await findProgram('sh', ['/nowhere', '/bin'])).toBe('/bin/sh');
   expect(await findProgram('no-such-program')).toBeUndefined();
 });
+
+describe('runCommand by spawnTool', () => {
+  test('leaves the event loop to others while it waits for input that takes long to make', async () => {
+    const done: string[] = [];
+    function* slowPieces(): Generator<string> {
+      for (let index = 0; index < 5; index += 1) {
+        for (const end = performance.now() + 25; performance.now() < end;);
+        done.push('piece');
+        yield 'x';
+      }
+    }
+    const others = setInterval(() => done.push('other'), 1);
+    await runCommand(
+      { file: '/bin/sh', args: ['-c', 'cat >/dev/null'], input: slowPieces(), timeoutMs: 10_000 },
+      spawnTool,
+    );
+    clearInterval(others);
+    const pairs = done.filter((each, index) => each === 'piece' && done[index + 1] === 'piece');
+    // The second may come in the same round of the event loop in which the tool was seen to have started.
+    expect(pairs.length).toBeLessThanOrEqual(1);
+  });
+});

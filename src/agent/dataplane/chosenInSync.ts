@@ -10,7 +10,7 @@ export interface Remembered {
   keys(): Iterable<ServiceKey>;
 }
 
-type Success = Pick<SyncResult, 'full' | 'quarantined'>;
+type Success = Pick<SyncResult, 'full' | 'quarantined' | 'unfinished'>;
 
 /** Belongs to one listener and one IP family. A Service of which there is nothing to remember costs nothing. */
 export class ChosenInSync<Value> {
@@ -30,11 +30,17 @@ export class ChosenInSync<Value> {
   /**
    * The sync succeeded. Returns what is to be remembered from now on, by Service, undefined where that is nothing; a
    * Service that is not in it stays as it is. A Service that a full sync did not choose for is gone, but for one that
-   * is left out of the rules: where it was left out before, nobody asks for it again.
+   * is left out of the rules: where it was left out before, nobody asks for it again. What was chosen for one that is
+   * not completely written waits until it is.
    */
-  take({ full, quarantined = [] }: Success): ReadonlyMap<ServiceKey, Value | undefined> {
+  take({ full, quarantined = [], unfinished = [] }: Success): ReadonlyMap<ServiceKey, Value | undefined> {
     const chosen = this.#chosen;
     this.#chosen = new Map();
+    for (const key of unfinished) {
+      if (!chosen.has(key)) continue;
+      this.#chosen.set(key, chosen.get(key));
+      chosen.delete(key);
+    }
     if (!full) return chosen;
     const leftOut = new Set(quarantined.map(({ service }) => service));
     for (const key of this.#remembered.keys()) if (!chosen.has(key) && !leftOut.has(key)) chosen.set(key, undefined);

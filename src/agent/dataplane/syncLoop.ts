@@ -16,6 +16,7 @@
  *  1. There is one timer and one promise of the running step; nothing is scheduled while it is pending.
  *  2. The pace of kube-proxy's BoundedFrequencyRunner: the first change starts a run at once; between the end of a run
  *     and the next start lie at least `sync.minPeriodSeconds`, or, where that is 0, as long as the run took.
+ *     A change too large for one run goes on in the next at once, and the others that wait are in each of these runs.
  *  3. A run takes what is due and clears it before it awaits anything; what comes during the run is due after it. A run
  *     that fails makes a full run due, which needs no list of changes, and keeps the trigger times for the metrics.
  *  4. The full run after a failure waits 1 s, doubled with each failure in a row up to `sync.periodSeconds`. It starts
@@ -33,9 +34,9 @@
 import type { Backend, Outdated, SyncRequest, SyncResult } from '../../backend/backend.ts';
 import { SyncError } from '../../netfilter/errors.ts';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
-import type { ServiceKey } from '../../model/service.ts';
 import { observedState, type ServiceState } from '../../model/serviceState.ts';
 import type { ServiceChange } from '../watch/store.ts';
+import { QueuedChanges } from './queuedChanges.ts';
 import { type Notify, notifier, type NotifierOptions } from './syncListener.ts';
 import { statusBeforeFirstRun, type SyncRun, type SyncStatus } from './syncStatus.ts';
 
@@ -49,8 +50,6 @@ const fullSyncPeriodMs = 3_600_000;
 const minRetryMs = 1000;
 /** Against a program that flushes the rules each time before a run has read them back: after so many, retries wait. */
 const maxImmediateRetries = 5;
-/** Changes of one run whose latency is measured; more would not change the histogram. */
-const maxTriggerTimes = 1000;
 
 export class SyncLoop {
   readonly #options: SyncLoopOptions;
@@ -58,8 +57,7 @@ export class SyncLoop {
   readonly #abort = new AbortController();
   #status: SyncStatus;
   #isFullDue = true;
-  #changed = new Set<ServiceKey>();
-  #triggerTimes: number[] = [];
+  readonly #changes = new QueuedChanges();
   #notBefore = 0;
   #lastFull = 0;
   #lastCheck = 0;
@@ -97,9 +95,7 @@ export class SyncLoop {
 
   /** The rules of this Service may be wrong: a run that includes it is due after the pause. */
   enqueue(change: ServiceChange): void {
-    this.#changed.add(change.service);
-    if (change.triggerTime !== undefined && this.#triggerTimes.length < maxTriggerTimes)
-      this.#triggerTimes.push(change.triggerTime);
+    this.#changes.add(change);
     this.#onQueued(change);
   }
 
@@ -161,7 +157,7 @@ export class SyncLoop {
 
   #syncDue(): number {
     const nextFull = this.#lastFull + fullSyncPeriodMs;
-    return this.#isFullDue || this.#changed.size > 0 ? this.#notBefore : nextFull;
+    return this.#isFullDue || !this.#changes.isEmpty ? this.#notBefore : nextFull;
   }
 
   #checkDue(): number {
@@ -185,18 +181,18 @@ export class SyncLoop {
     const started = performance.now();
     this.#hasSeenFlush = false;
     const isFull = this.#isFullDue || started >= this.#lastFull + fullSyncPeriodMs;
-    const changed = isFull ? 'all' : this.#changed;
-    const triggerTimes = this.#triggerTimes;
+    const taken = this.#changes.take(isFull);
     this.#isFullDue = false;
-    this.#changed = new Set();
-    this.#triggerTimes = [];
     const state = this.#observed(this.#options.state());
     const { node, config } = state;
-    const result = await this.#write({ state, changed, signal: this.#abort.signal });
+    const result = await this.#write({ state, changed: taken.services, signal: this.#abort.signal });
     if (result instanceof SyncError) {
-      this.#triggerTimes = [...triggerTimes, ...this.#triggerTimes].slice(0, maxTriggerTimes);
+      this.#changes.failed(taken);
       this.#failed(result, isFull, config);
-    } else this.#succeeded({ result, node, config, durationMs: performance.now() - started, triggerTimes }, isFull);
+    } else {
+      const triggerTimes = this.#changes.succeeded(taken, result.unfinished);
+      this.#succeeded({ result, node, config, durationMs: performance.now() - started, triggerTimes }, isFull);
+    }
   }
 
   async #write(request: SyncRequest): Promise<SyncResult | SyncError> {
@@ -218,7 +214,8 @@ export class SyncLoop {
     const { config } = run;
     const now = performance.now();
     const minPeriodMs = config.sync.minPeriodSeconds * 1000;
-    this.#notBefore = this.#isFullDue ? 0 : now + (minPeriodMs > 0 ? minPeriodMs : run.durationMs);
+    const isPaused = !this.#isFullDue && !this.#changes.isUnfinished;
+    this.#notBefore = isPaused ? now + (minPeriodMs > 0 ? minPeriodMs : run.durationMs) : 0;
     if (isFull) this.#lastFull = now;
     // After the pause: others may be programmed in between.
     if ((run.result.untried ?? 0) > 0) this.#isFullDue = true;
@@ -228,7 +225,7 @@ export class SyncLoop {
       error: undefined,
       failures: 0,
       lastSuccess: new Date(),
-      queuedSince: this.#isFullDue || this.#changed.size > 0 ? now : undefined,
+      queuedSince: this.#isFullDue || !this.#changes.isEmpty ? now : undefined,
     });
     this.#firstRun.resolve(undefined);
     this.#notify((listener) => listener.onSuccess?.(this, run));

@@ -88,7 +88,10 @@ export interface NodeProxy {
       drifts?: number;
       /** When that last happened. */
       lastDriftTime?: string;
-      /** Services that are not programmed because the kernel or a safety check refused them; all others are served. */
+      /**
+       * Services that are not programmed because the kernel or a safety check refused them, or because they would make
+       * more than 200,000 rules; all others are served.
+       */
       quarantinedCount?: number;
       /**
        * The first ten of them.

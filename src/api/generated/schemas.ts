@@ -1230,7 +1230,7 @@ export const nodeproxySchema: CrdSchema = {
             "quarantinedCount": {
               "type": "integer",
               "format": "int32",
-              "description": "Services that are not programmed because the kernel or a safety check refused them; all others are served."
+              "description": "Services that are not programmed because the kernel or a safety check refused them, or because they would make more than 200,000 rules; all others are served."
             },
             "quarantined": {
               "type": "array",

@@ -30,6 +30,7 @@
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { ServiceKey } from '../../model/service.ts';
+import type { ServiceSize } from '../../model/serviceSize.ts';
 import { isRefusal, isToolFailure } from '../../netfilter/errors.ts';
 import type { SyncRequest, SyncResult } from '../backend.ts';
 import { findRefused, type Verdict } from './bisect.ts';
@@ -42,13 +43,16 @@ import { type Holdings, SyncWork } from './syncWork.ts';
 export interface ModeWriter<Programs, Applied> {
   /** What the kernel may refuse of a Service, in words for a status: `rules`. */
   readonly objects: string;
+  /** How many objects it makes in the kernel of a Service at most, up to details that do not multiply. */
+  objectsOf(size: ServiceSize): number;
   /** What the configuration is written with here: the same object again as long as it is the same. */
   open(config: NodeConfig): Promise<Programs>;
   /** Makes the kernel equal to the work's state whatever it holds, and reads it back. Returns what it holds then. */
   writeAll(programs: Programs, work: SyncWork): Promise<Applied>;
   /**
    * Writes what is different for these Services, without reading it back. `applied` is what the kernel holds before,
-   * and is changed on the way: after an error it describes nothing.
+   * and is changed on the way: after an error it describes nothing. Of a Service that would hold up all others it may
+   * write a part and name it in `work.unfinished`; it goes on when it is called with it again.
    */
   writeChange(applied: Applied, changed: ReadonlySet<ServiceKey>, work: SyncWork): Promise<void>;
   /**
@@ -129,7 +133,10 @@ export class SyncEngine<Programs, Applied> {
     this.#forgetRefusals({ state, changed, isSame: scope === this.#scope && programs === this.#programs });
     [this.#scope, this.#programs] = [scope, programs];
     const quarantine = isPartial ? withoutKeys(before.quarantine, changed) : this.#refusals.quarantine;
-    const step = { programs, work: new SyncWork({ state, quarantine, signal }) };
+    const step = {
+      programs,
+      work: new SyncWork({ state, quarantine, signal, objectsOf: (size) => this.#writer.objectsOf(size) }),
+    };
     const { work } = step;
     const applied = isPartial ? await this.#writeChange(before, changed, step) : await this.#writeEverything(step);
     this.#committed = { scope, programs, applied, quarantine: work.quarantine };

@@ -22,7 +22,13 @@ const digestLength = 16;
 
 /** In their order. */
 export function packChains(chains: readonly FormattedChain[]): PackedChains {
-  return chains.map((chain) => [chain.table, chain.name, chain.rules.length, digestOf(chain)].join(' ')).join(' ');
+  const unpacked = chains.map((chain) => ({ ...chain, rules: chain.rules.length, digest: digestOf(chain) }));
+  return packUnpacked(unpacked);
+}
+
+/** As `packChains`. */
+export function packUnpacked(chains: readonly UnpackedChain[]): PackedChains {
+  return chains.map(({ table, name, rules, digest }) => [table, name, rules, digest].join(' ')).join(' ');
 }
 
 /** Gives the chains in the order in which they were packed. */

@@ -21,7 +21,8 @@ interface Matches {
   readonly destination: Network;
   readonly inInterface: { readonly name: string; readonly negated?: boolean };
   readonly destinationPort: { readonly protocol: Protocol; readonly port: number };
-  readonly protocol: { readonly protocol: Protocol };
+  /** `isPlain`: without the module that could match its ports, which kube-proxy asks for as well. */
+  readonly protocol: { readonly protocol: Protocol; readonly isPlain?: boolean };
   readonly localSource: object;
   readonly localDestination: object;
   readonly connectionState: { readonly states: readonly ConnectionState[] };
@@ -95,7 +96,9 @@ const matchWordings: { readonly [Kind in keyof Matches]: Wording<Matches[Kind]> 
   destinationPort: {
     restore: ({ protocol, port }) => `${protocolMatch(protocol)} --dport ${checked.integer(port, 65_535)}`,
   },
-  protocol: { restore: ({ protocol }) => protocolMatch(protocol) },
+  protocol: {
+    restore: ({ protocol, isPlain }) => (isPlain === true ? protocolOption(protocol) : protocolMatch(protocol)),
+  },
   localSource: { restore: () => '-m addrtype --src-type LOCAL' },
   localDestination: { restore: () => '-m addrtype --dst-type LOCAL' },
   connectionState: { restore: ({ states }) => `-m conntrack --ctstate ${states.join(',')}` },
@@ -203,8 +206,11 @@ function addressMatch(option: '-s' | '-d', { network, negated }: Network): strin
 }
 
 function protocolMatch(protocol: Protocol): string {
-  const name = checked.protocol(protocol.toLowerCase());
-  return `-p ${name} -m ${name}`;
+  return `${protocolOption(protocol)} -m ${protocol.toLowerCase()}`;
+}
+
+function protocolOption(protocol: Protocol): string {
+  return `-p ${checked.protocol(protocol.toLowerCase())}`;
 }
 
 function not(negated: boolean | undefined): string {
@@ -226,6 +232,7 @@ function inKernel(probability: string): string {
 export const inSet = (set: string, ...sides: readonly ('src' | 'dst')[]): Match => ({ kind: 'inSet', set, sides });
 export const comment = (text: string): Match => ({ kind: 'comment', text });
 export const from = (network: string): Match => ({ kind: 'source', network });
+export const notFrom = (network: string): Match => ({ kind: 'source', network, negated: true });
 export const to = (network: string): Match => ({ kind: 'destination', network });
 export const notTo = (network: string): Match => ({ kind: 'destination', network, negated: true });
 export const jumpTo = (chain: string): Target => ({ kind: 'jump', chain });

@@ -61,14 +61,17 @@ export function* fullTransaction(source: TableSource, differences: Differences):
     yield* inBlocks(table, piecesOf(table, source, differences));
 }
 
-/** `*TABLE`, the pieces, `COMMIT`; nothing at all where no piece says anything. */
+/**
+ * `*TABLE`, the pieces, `COMMIT`; nothing at all where no piece says anything. Empty pieces come as they are, for whoever
+ * reads them may pause there.
+ */
 export function* inBlocks(table: Table, pieces: Iterable<string>): Generator<string> {
   let isOpen = false;
   for (const piece of pieces) {
-    if (piece === '' || (piece === commit && !isOpen)) continue;
-    if (!isOpen) yield `*${table}\n`;
+    if (piece === commit && !isOpen) continue;
+    if (piece !== '' && !isOpen) yield `*${table}\n`;
     yield piece;
-    isOpen = piece !== commit;
+    if (piece !== '') isOpen = piece !== commit;
   }
   if (isOpen) yield commit;
 }
@@ -78,7 +81,8 @@ function* piecesOf(table: Table, source: TableSource, differences: Differences):
   yield* source.pieces(table, (chain) => (differences.exists?.(chain) === true ? '' : writeChain(chain)));
   yield differences.missingJumps.filter(inTable).map(insertJump).join('');
   yield differences.staleJumps.filter(inTable).map(deleteJump).join('');
-  yield removeChains(differences.stale().filter(inTable));
+  const stale = differences.stale().filter(inTable);
+  yield* cutIntoBlocks(removalOf(stale).map(lineOf), linesPerBlock(differences));
 }
 
 /**
@@ -87,31 +91,54 @@ function* piecesOf(table: Table, source: TableSource, differences: Differences):
  * at every COMMIT.
  */
 export function linesPerBlock({ variant, takesBlocks = true }: Pick<Differences, 'variant' | 'takesBlocks'>): number {
-  return variant === 'nft' && takesBlocks ? 1500 : Number.POSITIVE_INFINITY;
+  return variant === 'nft' && takesBlocks ? maxLinesInPiece : Number.POSITIVE_INFINITY;
+}
+
+/** With more, a group of chains takes long to word, and is cut into its chains wherever blocks are cut. */
+const maxLinesInPiece = 1500;
+
+/** A part of a block that is not cut. */
+export interface Piece {
+  readonly text: string;
+  readonly lines: number;
+}
+
+export const lineOf = (text: string): Piece => ({ text, lines: 1 });
+
+/** The texts of the pieces, with a `commit` after each block of so many lines, or a few more. */
+export function* cutIntoBlocks(pieces: Iterable<Piece>, maxLines: number): Generator<string> {
+  let count = 0;
+  for (const { text, lines } of pieces) {
+    yield text;
+    count += lines;
+    if (count < maxLines) continue;
+    yield commit;
+    count = 0;
+  }
 }
 
 /**
- * The texts of groups of chains, with a `commit` after each block of so many lines. The chains of a group are in one
- * block, unless it is larger than a block; what is referred to comes first in a group.
+ * Groups of chains. Those of a group are one piece, unless they have more lines than a block should; what is referred to
+ * comes first in a group. An empty piece where there is nothing to write.
  */
-export function* cutIntoBlocks(
-  groups: Iterable<readonly FormattedChain[]>,
-  { write, maxLines }: { readonly write: WriteChain; readonly maxLines: number },
-): Generator<string> {
-  let lines = 0;
+export function* piecesOfChains(groups: Iterable<readonly FormattedChain[]>, write: WriteChain): Generator<Piece> {
   for (const group of groups) {
-    const written = group
-      .map((chain) => ({ text: write(chain), lines: chain.rules.length + 1 }))
-      .filter(({ text }) => text !== '');
-    const size = written.reduce((sum, each) => sum + each.lines, 0);
-    for (const piece of size > maxLines ? written : [{ text: written.map(({ text }) => text).join(''), lines: size }]) {
-      yield piece.text;
-      lines += piece.lines;
-      if (lines < maxLines) continue;
-      yield commit;
-      lines = 0;
-    }
+    const isLarge = group.reduce((sum, { rules }) => sum + rules.length + 1, 0) > maxLinesInPiece;
+    const pieces = pieceByPiece(group, write);
+    if (isLarge) yield* pieces;
+    else yield joined([...pieces]);
   }
+}
+
+function* pieceByPiece(chains: readonly FormattedChain[], write: WriteChain): Generator<Piece> {
+  for (const chain of chains) {
+    const text = write(chain);
+    yield { text, lines: text === '' ? 0 : chain.rules.length + 1 };
+  }
+}
+
+function joined(pieces: readonly Piece[]): Piece {
+  return { text: pieces.map(({ text }) => text).join(''), lines: pieces.reduce((sum, { lines }) => sum + lines, 0) };
 }
 
 /** One block; '' where the pieces say nothing. */
@@ -152,8 +179,12 @@ export function removalTransaction(jumps: readonly RemovableJump[], chains: read
   return (['nat', 'filter', 'mangle'] as const).map(removalIn).join('');
 }
 
-/** All of them are emptied before the first is deleted, because they refer to each other. */
 export function removeChains(chains: readonly StaleChain[]): string {
+  return removalOf(chains).join('');
+}
+
+/** As lines. All of them are emptied before the first is deleted, because they refer to each other. */
+export function removalOf(chains: readonly StaleChain[]): readonly string[] {
   const deletions = chains.filter(({ keep }) => !keep).map(({ name }) => `-X ${name}\n`);
-  return chains.map(({ name }) => declareChain(name)).join('') + deletions.join('');
+  return [...chains.map(({ name }) => declareChain(name)), ...deletions];
 }

@@ -23,6 +23,10 @@ const sentences = new Map([
   ['InvalidService', 'something in it is not valid'],
   ['KernelRefused', 'the kernel took the rules of all other Services, but not of this one'],
   ['NotTriedYet', 'the kernel refuses so many Services that it is not known yet whether it takes this one'],
+  [
+    'TooManyRules',
+    'its ports, endpoints, addresses and source ranges make more rules than a node takes of one Service',
+  ],
 ]);
 
 const where = 'status.dataplane.quarantined of the NodeProxies says on which nodes, and more';

@@ -5,6 +5,7 @@ import type { SyncResult } from '../../../src/backend/backend.ts';
 import { type EngineOptions, type ModeWriter, SyncEngine } from '../../../src/backend/engine/syncEngine.ts';
 import type { Holdings, SyncWork } from '../../../src/backend/engine/syncWork.ts';
 import type { ServiceKey } from '../../../src/model/service.ts';
+import type { ServiceSize } from '../../../src/model/serviceSize.ts';
 import { InvalidRule } from '../../../src/netfilter/checked.ts';
 import { SyncError } from '../../../src/netfilter/errors.ts';
 import { CommandError } from '../../../src/system/command.ts';
@@ -32,8 +33,13 @@ class MemoryWriter implements ModeWriter<Programs, Applied> {
   readonly tried = new Map<ServiceKey, number>();
   /** Refuses any change, but nothing that is written with everything. */
   refusesChanges = false;
+  objectsPerPort = 1;
   failure: Error | undefined;
   readonly #programs = new Map<string, Programs>();
+
+  objectsOf({ ports }: ServiceSize): number {
+    return ports * this.objectsPerPort;
+  }
 
   open({ iptables }: NodeConfig): Promise<Programs> {
     const backend = iptables?.backend ?? 'Auto';
@@ -168,6 +174,29 @@ describe('SyncEngine', () => {
     const healed = await sync([second]);
     expect(leftOut(healed)).toEqual([]);
     expect(healed).toMatchObject({ full: false, services: 3 });
+  });
+
+  const twoPorts = {
+    ...plainService(0),
+    ports: [
+      { name: 'a', port: 80 },
+      { name: 'b', port: 81 },
+    ],
+  };
+  test.each([
+    { objects: 200_000, when: 'everything is written', changed: 'all', out: [] },
+    { objects: 200_002, when: 'everything is written', changed: 'all', out: [`${first} TooManyRules`] },
+    { objects: 200_000, when: 'it changes', changed: [first], out: [] },
+    { objects: 200_002, when: 'it changes', changed: [first], out: [`${first} TooManyRules`] },
+  ] as const)('leaves $out out of $objects objects when $when', async ({ objects, changed, out }) => {
+    const { sync, writer } = engineOf([twoPorts, ...three.slice(1)]);
+    await sync('all');
+    writer.objectsPerPort = objects / 2;
+    const result = await sync(changed);
+    expect(leftOut(result)).toEqual(out);
+    expect(result.services).toBe(3 - out.length);
+    writer.objectsPerPort = 1;
+    expect(await sync([first])).toMatchObject({ full: false, services: 3, quarantined: [] });
   });
 
   test('writes everything without the Service that is refused in a change, and ends the trials before', async () => {

@@ -3,11 +3,14 @@
  * (netfilter/xtables/transaction.ts), so none may grow with a Service, or with how many change at once.
  */
 import { describe, expect, test } from '@jest/globals';
-import type { Backend } from '../../../src/backend/backend.ts';
+import type { Backend, SyncResult } from '../../../src/backend/backend.ts';
 import { createBackend } from '../../../src/backend/registry.ts';
+import type { ServiceState } from '../../../src/model/serviceState.ts';
+import { type BigServiceSize, bigAddress, bigKey, stateWithBig } from '../../support/bigService.ts';
+import type { PodName } from '../../support/network.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { FakeKernel } from './fakeKernel.ts';
-import { keysOf, manyServices, signal, state } from './services.ts';
+import { keysOf, manyServices, plainService, signal, state } from './services.ts';
 
 /** More than a block should hold, by one chain at most; the chains of the largest Service here have 4 rules. */
 const maxLines = 1600;
@@ -35,6 +38,13 @@ async function started(): Promise<{ kernel: FakeKernel; backend: Backend }> {
   return { kernel, backend };
 }
 
+/** Syncs until no Service is written in part. */
+async function untilWritten(backend: Backend, to: ServiceState, keys: ReadonlySet<string>): Promise<SyncResult> {
+  const result = await backend.sync({ state: to, changed: keys, signal });
+  const { unfinished = [] } = result;
+  return unfinished.length === 0 ? result : untilWritten(backend, to, new Set(unfinished));
+}
+
 describe('IptablesBackend in the nft variant cuts into blocks', () => {
   const rows = [
     { name: 'many Services', manifests: manyServices(1000) },
@@ -51,7 +61,7 @@ describe('IptablesBackend in the nft variant cuts into blocks', () => {
 
   test.each(rows)('a change of $name, which leaves what a full sync does', async ({ manifests }) => {
     const { kernel, backend } = await started();
-    const result = await backend.sync({ state: state(manifests), changed: keysOf(manifests), signal });
+    const result = await untilWritten(backend, state(manifests), keysOf(manifests));
     expect(result).toMatchObject({ full: false, services: manifests.length });
     const sizes = blockSizes(kernel.inputs);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(maxLines);
@@ -67,5 +77,92 @@ describe('IptablesBackend in the nft variant cuts into blocks', () => {
     const manifests = manyServices(4);
     await backend.sync({ state: state(manifests), changed: keysOf(manifests.slice(3)), signal });
     expect(kernel.inputs.join('').match(/^\*nat$/gm)).toHaveLength(1);
+  });
+});
+
+const neighbor = (pod: PodName): ServiceManifest => plainService(2, [pod]);
+
+async function expectAsFresh({ kernel }: Awaited<ReturnType<typeof started>>, desired: ServiceState): Promise<void> {
+  const fresh = new FakeKernel();
+  const backend = createBackend('iptables', 'ipv4', fresh.host);
+  // Comments on endpoints are decided by a full sync, which is of few of them here as there.
+  await backend.sync({ state: state(manyServices(3)), changed: 'all', signal });
+  await untilWritten(backend, desired, new Set(desired.keys()));
+  expect(kernel.state).toEqual(fresh.state);
+}
+
+describe('IptablesBackend in the nft variant, beside a Service of 200 ports and 50 endpoints', () => {
+  const size = { ports: 200, endpoints: 50 };
+  const others = (round: number): readonly ServiceManifest[] => [
+    ...manyServices(2),
+    neighbor(round % 2 === 0 ? 'podA' : 'podB'),
+  ];
+  const [neighborKey = ''] = keysOf([neighbor('podA')]);
+
+  /** Each sync that a change of the big Service takes, with a change of the neighbor in each. */
+  async function syncsOfChange(
+    { kernel, backend }: Awaited<ReturnType<typeof started>>,
+    of: BigServiceSize,
+  ): Promise<readonly { readonly input: string; readonly result: SyncResult }[]> {
+    const syncs = [];
+    for (let unfinished: readonly string[] = [bigKey]; unfinished.length > 0;) {
+      kernel.inputs.length = 0;
+      const to = stateWithBig(of, state(others(syncs.length)));
+      const result = await backend.sync({ state: to, changed: new Set([...unfinished, neighborKey]), signal });
+      syncs.push({ input: kernel.inputs.join(''), result });
+      unfinished = result.unfinished ?? [];
+    }
+    return syncs;
+  }
+
+  test('writes a block of it at a time, the way to it last, and a neighbor that changes each time', async () => {
+    const node = await started();
+    const syncs = await syncsOfChange(node, size);
+    const way = new RegExp(`^-[AI] KUBE-(SERVICES|SB-\\S+) .*-d ${bigAddress}/32 `, 'm');
+    const leadsToIt = (input: string): boolean => way.test(input);
+    // A port makes a balancer of 50 rules, and a chain of two rules for its last endpoint.
+    expect(syncs).toHaveLength(Math.ceil((size.ports * (51 + 3)) / 1500));
+    for (const { input, result } of syncs) {
+      expect(result).toMatchObject({ full: false, commandsRun: 1 });
+      expect(Math.max(...blockSizes([input]))).toBeLessThanOrEqual(maxLines);
+      expect(input.split('COMMIT')[0]?.includes('many/svc-00002')).toBe(true);
+    }
+    expect(syncs.map(({ input }) => leadsToIt(input))).toEqual(syncs.map((_each, index) => index === syncs.length - 1));
+    expect(syncs.map(({ result }) => result.services)).toEqual(
+      syncs.map((_each, index) => (index === syncs.length - 1 ? 4 : 3)),
+    );
+    await expectAsFresh(node, stateWithBig(size, state(others(syncs.length - 1))));
+  });
+
+  test('takes an endpoint away from each of its ports, block by block', async () => {
+    const node = await started();
+    await syncsOfChange(node, size);
+    const syncs = await syncsOfChange(node, { ...size, endpoints: 49 });
+    expect(syncs.length).toBeGreaterThan(5);
+    await expectAsFresh(node, stateWithBig({ ...size, endpoints: 49 }, state(others(syncs.length - 1))));
+  });
+
+  test('takes it away in one sync, in blocks', async () => {
+    const node = await started();
+    await syncsOfChange(node, { ports: 500, endpoints: 20 });
+    node.kernel.inputs.length = 0;
+    const result = await node.backend.sync({ state: state(others(0)), changed: new Set([bigKey]), signal });
+    expect(result.unfinished).toEqual([]);
+    const blocks = node.kernel.inputs.join('').split('COMMIT\n');
+    expect(Math.max(...blocks.map((each) => each.split('\n').length))).toBeLessThanOrEqual(maxLines);
+    await expectAsFresh(node, state(others(0)));
+  });
+
+  test('forgets what is written in part where a sync fails, and writes everything in the next', async () => {
+    const { kernel, backend } = await started();
+    const to = stateWithBig(size, state(manyServices(3)));
+    expect(await backend.sync({ state: to, changed: new Set([bigKey]), signal })).toMatchObject({
+      unfinished: [bigKey],
+    });
+    const full = await backend.sync({ state: to, changed: 'all', signal });
+    expect(full).toMatchObject({ full: true, services: 4, unfinished: [] });
+    const fresh = new FakeKernel();
+    await createBackend('iptables', 'ipv4', fresh.host).sync({ state: to, changed: 'all', signal });
+    expect(kernel.state).toEqual(fresh.state);
   });
 });

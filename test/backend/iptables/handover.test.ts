@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Backend } from '../../../src/backend/backend.ts';
 import { createBackend } from '../../../src/backend/registry.ts';
+import { atOnce } from '../../../src/backend/engine/turns.ts';
 import { planState } from '../../../src/backend/iptables/plan/plan.ts';
 import { trialTransaction } from '../../../src/backend/engine/serviceRules/transaction.ts';
 import { createEmptyNode, iptablesObstacle, type Network } from '../../support/network.ts';
@@ -57,7 +58,7 @@ describe('handOver', () => {
 
       await backend.sync({ state: desired, changed: 'all', signal });
       const plan = planState(desired);
-      const servicePorts = [...plan.keys()].flatMap((key) => plan.rulesOf(key));
+      const servicePorts = [...plan.keys()].flatMap((key) => atOnce(plan.rulesOf(key)));
       await load([...trialTransaction(plan.fixed, servicePorts, Infinity)].join(''));
       const tried = (await saved()).filter((line) => !existing.includes(line));
       // The Service without endpoints is refused in filter.

@@ -7,7 +7,10 @@ import { ServiceChains } from '../../../src/backend/engine/serviceRules/serviceC
 import { sourceOf } from '../../../src/backend/engine/serviceRules/transaction.ts';
 import { FixedChains } from '../../../src/netfilter/xtables/fixedChains.ts';
 import { planState } from '../../../src/backend/iptables/plan/plan.ts';
-import { fullTransaction } from '../../../src/netfilter/xtables/transaction.ts';
+import { rulesContext } from '../../../src/backend/engine/serviceRules/context.ts';
+import { planServicePort } from '../../../src/backend/engine/serviceRules/servicePortRules.ts';
+import { formatChain } from '../../../src/netfilter/xtables/formattedChain.ts';
+import { fullTransaction, writeChain } from '../../../src/netfilter/xtables/transaction.ts';
 import { planBridge } from '../../../src/backend/ipvs/plan/rules.ts';
 import { renderIpvs } from '../../../src/backend/ipvs/plan/render.ts';
 import { definitionOf, setIds, setName } from '../../../src/backend/ipvs/plan/sets.ts';
@@ -47,6 +50,7 @@ function* inputs(family: IPFamily): Generator<string> {
       .map(({ input }) => input);
   }
   yield iptablesInput(stateOf(family, manyServices(200)), false);
+  yield compactInput(stateOf(family, objectsOfEveryPolicy));
   const bridge = planBridge({ family });
   yield [...fullTransaction(new FixedChains(bridge), { ...emptyNode, missingJumps: bridge.jumps })].join('');
 }
@@ -58,6 +62,14 @@ function iptablesInput(state: ServiceState, commentsOmitted: boolean): string {
   const differences = { ...emptyNode, missingJumps: plan.fixed.jumps };
   const source = sourceOf(plan, new ServiceChains(plan.fixed), differences);
   return [...fullTransaction(source, differences)].join('');
+}
+
+/** The chains of all Services as if each had very many endpoints. */
+function compactInput(state: ServiceState): string {
+  const context = rulesContext(state, []);
+  const ports = [...state.keys()].flatMap((key) => state.ports(key));
+  const rules = ports.map((port) => planServicePort(port, context, { isCompact: true }));
+  return `*nat\n${rules.flatMap(({ chains }) => chains.map((chain) => writeChain(formatChain(chain)))).join('')}COMMIT\n`;
 }
 
 /** Beside those of scenarios: each way to recognize pods meets each policy. */

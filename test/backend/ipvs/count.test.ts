@@ -3,6 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { SyncWork } from '../../../src/backend/engine/syncWork.ts';
 import { IpvsWriter } from '../../../src/backend/ipvs/apply/ipvsWriter.ts';
 import { ownership } from '../../../src/backend/registry.ts';
+import { LargeChanges } from '../../../src/backend/engine/serviceRules/largeChanges.ts';
+import { atOnce } from '../../../src/backend/engine/turns.ts';
 import { ServiceChains } from '../../../src/backend/engine/serviceRules/serviceChains.ts';
 import { planTables } from '../../../src/backend/ipvs/plan/render.ts';
 import { ChainDigests } from '../../../src/netfilter/xtables/chainDigests.ts';
@@ -39,11 +41,17 @@ async function workOfOneChange(
   become(before);
   const plan = planTables(stateOf('ipv4', before), context);
   const chains = new ServiceChains(plan.fixed);
-  for (const key of plan.keys()) chains.fill(key, plan.rulesOf(key));
+  for (const key of plan.keys()) chains.fill(key, atOnce(plan.rulesOf(key)));
   for (const _chain of chains.finishFill());
   const state = stateOf('ipv4', [{ ...plainService(7, ['podA', 'podC', 'remotePod']), ...shapeOf(7) }]);
-  const work = new SyncWork({ state, quarantine: new Map(), signal });
-  const rules = { iptables, maxLines: Infinity, chains, digests: new ChainDigests() };
+  const work = new SyncWork({ state, quarantine: new Map(), signal, objectsOf: () => 1 });
+  const rules = {
+    iptables,
+    maxLines: Infinity,
+    chains,
+    largeChanges: new LargeChanges(chains, Infinity),
+    digests: new ChainDigests(),
+  };
   const applied = { programs: { tools, iptables }, context, desired, rules, commentsOmitted: services > 1000 };
   await writer.writeChange(applied, new Set(state.keys()), work);
   const { servicePortsPlanned, linesSent, commandsRun, services: known } = work.resultOf(writer.holdingsOf(applied));

@@ -10,5 +10,9 @@ if (load === undefined || rest.length > 0) {
   process.exit(2);
 }
 console.error(`${load.name}: ${load.description}`);
-const without = await load.measure(false);
-console.log(sideBySide(without, await load.measure(true)));
+const teller =
+  (which: string) =>
+  (line: string): void =>
+    console.error(`${which}: ${line}`);
+const without = await load.measure(false, teller('without'));
+console.log(sideBySide(without, await load.measure(true, teller('with'))));

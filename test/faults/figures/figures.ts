@@ -9,8 +9,11 @@ export interface Load {
   readonly name: string;
   /** What is loaded with what, in a line. */
   readonly description: string;
-  /** Measures the same on a node or cluster of its own, with or without the load; nothing of it is left. */
-  readonly measure: (isLoaded: boolean) => Promise<Figures>;
+  /**
+   * Measures the same on a node or cluster of its own, with or without the load; nothing of it is left. `tell` is for
+   * how far it is.
+   */
+  readonly measure: (isLoaded: boolean, tell: (line: string) => void) => Promise<Figures>;
 }
 
 /** A table: a line for each figure, the one without the load beside the one with it. */

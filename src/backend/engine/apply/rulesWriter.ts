@@ -11,6 +11,7 @@ import { verificationFailed } from '../../../netfilter/errors.ts';
 import type { Table } from '../../../netfilter/xtables/chain.ts';
 import { ChainDigests } from '../../../netfilter/xtables/chainDigests.ts';
 import { differencesOf, findDifference } from '../../../netfilter/xtables/compareTables.ts';
+import type { FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
 import type { Ownership } from '../../../netfilter/xtables/ownership.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
@@ -19,10 +20,12 @@ import { restore, takesBlocks } from '../../../netfilter/xtables/tools/restore.t
 import { fullTransaction, linesPerBlock } from '../../../netfilter/xtables/transaction.ts';
 import { isBucketChain } from '../serviceRules/chainNames.ts';
 import type { FormattedServicePort } from '../serviceRules/format.ts';
+import { LargeChanges } from '../serviceRules/largeChanges.ts';
 import type { DispatchPlan, Plan } from '../serviceRules/plan.ts';
 import { ServiceChains } from '../serviceRules/serviceChains.ts';
 import { changeTransaction, sourceOf, trialRemovalTransaction, trialTransaction } from '../serviceRules/transaction.ts';
 import type { SyncWork } from '../syncWork.ts';
+import { inTurns, type Pauses } from '../turns.ts';
 
 /** What the tables hold. */
 export interface AppliedRules {
@@ -30,8 +33,15 @@ export interface AppliedRules {
   /** How many lines a block of a transaction should hold. */
   readonly maxLines: number;
   readonly chains: ServiceChains;
+  readonly largeChanges: LargeChanges;
   /** Of the last reading. */
   readonly digests: ChainDigests;
+}
+
+export interface RulesChange extends Pick<Plan, 'rulesOf'> {
+  readonly changed: ReadonlySet<ServiceKey>;
+  /** How many lines the rules of a Service may have, without computing them. */
+  readonly maxLinesOf: (key: ServiceKey) => number;
 }
 
 export interface FullWrite {
@@ -62,32 +72,35 @@ export class RulesWriter {
       takesBlocks: await this.#takesBlocks(iptables, work),
     };
     const pieces = fullTransaction(sourceOf(plan, chains, differences), differences);
-    const input = unlessEmpty(count.countRules(pieces));
+    const input = await unlessEmpty(count.countRules(pieces), work.pauses);
     if (input !== undefined) await count.run(() => restore(iptables, { input, signal }));
     const after = input === undefined ? view : await this.read(iptables, work);
     const difference = findDifference(after, chains);
     if (difference !== undefined) throw verificationFailed('iptables-restore', difference);
     const digests = new ChainDigests();
     digests.learn(after);
-    return { iptables, maxLines: linesPerBlock(differences), chains, digests };
+    const maxLines = linesPerBlock(differences);
+    return { iptables, maxLines, chains, largeChanges: new LargeChanges(chains, maxLines), digests };
   }
 
   read(iptables: Iptables, { count, signal }: SyncWork): Promise<TablesView> {
     return count.run(() => readTables(iptables, this.#ownership, signal));
   }
 
-  /** In one run of the tool; in none where no rule is different. */
-  async writeChange(
-    { iptables, maxLines, chains, digests }: AppliedRules,
-    changed: ReadonlyMap<ServiceKey, readonly FormattedServicePort[]>,
-    work: SyncWork,
-  ): Promise<void> {
-    const changeSet = chains.change(changed);
+  /**
+   * In one run of the tool; in none where no rule is different. Of all changes that are larger than a block it writes
+   * one block, and the work knows then what is unfinished.
+   */
+  async writeChange(applied: AppliedRules, change: RulesChange, work: SyncWork): Promise<void> {
+    const { iptables, maxLines, chains, largeChanges, digests } = applied;
+    const { servicePorts, ahead } = await planChange(largeChanges, change, work);
+    const changeSet = chains.change(servicePorts);
     const { written, inserted, removed } = changeSet;
     const dispatch = [...inserted.map(({ rule }) => rule), ...removed];
-    digests.noteWritten([...written, ...dispatch.map(({ table, chain }) => ({ table, name: chain }))]);
-    const input = [...changeTransaction(changeSet, maxLines)].join('');
+    digests.noteWritten([...written, ...ahead, ...dispatch.map(({ table, chain }) => ({ table, name: chain }))]);
+    const input = [...changeTransaction(changeSet, { maxLines, ahead })].join('');
     if (input !== '') await load(input, iptables, work);
+    work.unfinished = largeChanges.unfinished;
   }
 
   /** Has the kernel judge rules in a chain that nothing leads to. */
@@ -123,6 +136,26 @@ export class RulesWriter {
   }
 }
 
+/** What is written now: Services with all that is left of them, and chains of one that is not complete with them. */
+interface PlannedChange {
+  readonly servicePorts: ReadonlyMap<ServiceKey, readonly FormattedServicePort[]>;
+  readonly ahead: readonly FormattedChain[];
+}
+
+async function planChange(
+  largeChanges: LargeChanges,
+  { changed, rulesOf, maxLinesOf }: RulesChange,
+  { pauses }: SyncWork,
+): Promise<PlannedChange> {
+  const servicePorts = new Map<ServiceKey, readonly FormattedServicePort[]>();
+  for (const key of changed)
+    if (!largeChanges.take(key, () => maxLinesOf(key))) servicePorts.set(key, await inTurns(rulesOf(key), pauses));
+  const step = await inTurns(largeChanges.next({ rulesOf }), pauses);
+  if (step === undefined) return { servicePorts, ahead: [] };
+  if ('ahead' in step) return { servicePorts, ahead: step.ahead };
+  return { servicePorts: servicePorts.set(step.key, step.last), ahead: [] };
+}
+
 /** Whether a tree of dispatch stands in the kernel. */
 function hasTree({ chains }: TablesView): boolean {
   return [...chains.values()].some(({ name }) => isBucketChain(name));
@@ -132,9 +165,10 @@ function load(input: string, iptables: Iptables, { count, signal }: SyncWork): P
   return count.run(() => restore(iptables, { input: count.countRules([input]), signal }));
 }
 
-/** The pieces, of which those up to the first that there is are computed at once; undefined where there is none. */
-function unlessEmpty(pieces: Generator<string>): Iterable<string> | undefined {
-  const first = pieces.next();
+/** The pieces, of which those up to the first that says something are computed here; undefined where none does. */
+async function unlessEmpty(pieces: Generator<string>, pauses: Pauses): Promise<Iterable<string> | undefined> {
+  let first = pieces.next();
+  for (; first.done !== true && first.value === ''; first = pieces.next()) await pauses.takeDue();
   return first.done === true ? undefined : startingWith(first.value, pieces);
 }
 

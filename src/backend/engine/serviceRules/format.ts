@@ -18,7 +18,7 @@ export interface FormattedServicePort {
   /** What is referred to comes first. */
   readonly chains: readonly FormattedChain[];
   readonly dispatch: readonly FormattedDispatchRule[];
-  /** Number of endpoint chains. */
+  /** Number of endpoints that the chains lead to. */
   readonly endpoints: number;
 }
 

@@ -50,7 +50,7 @@ import { compareDispatch } from './format.ts';
 import { isFrontend } from './frontend.ts';
 import type { DispatchPlan } from './plan.ts';
 import type { ServiceEntry } from './serviceEntry.ts';
-import { entryOf, missingFrom, noEntry, staleChains, writtenChains } from './serviceEntry.ts';
+import { entryOf, missingFrom, noEntry, staleChains, withChains, writtenChains } from './serviceEntry.ts';
 
 /** What a transaction has to do. */
 export interface ChangeSet {
@@ -82,6 +82,7 @@ export class ServiceChains implements DesiredChains {
   readonly #tails: readonly FormattedChain[];
   readonly #tally = new RulesTally();
   #endpoints = 0;
+  #served = 0;
 
   /** `hasTree`: whether the kernel has a tree of dispatch, which goes at fewer frontends than it comes at. */
   constructor({ jumps, chains, dispatch }: DispatchPlan, hasTree = false) {
@@ -95,12 +96,12 @@ export class ServiceChains implements DesiredChains {
     return this.fixed.jumps;
   }
 
-  /** Number of Services that have rules. */
+  /** Number of Services that packets are led to, or refused for. */
   get services(): number {
-    return this.#services.size;
+    return this.#served;
   }
 
-  /** Number of endpoint chains. */
+  /** Number of endpoints that Services lead to. */
   get endpoints(): number {
     return this.#endpoints;
   }
@@ -158,6 +159,16 @@ export class ServiceChains implements DesiredChains {
       yield { table: chain.table, name: chain.name, rules: this.#dispatchRules(chain).length };
     for (const [name, rules] of this.#frontends.chainSizes) yield { table: 'nat', name, rules };
     for (const { chains } of this.#services.values()) yield* unpackChains(chains);
+  }
+
+  /** The Service's chains that are new or hold other rules than before; what is referred to comes first. */
+  differing(key: ServiceKey, servicePorts: readonly FormattedServicePort[]): readonly FormattedChain[] {
+    return writtenChains(this.#services.get(key) ?? noEntry, entryOf(servicePorts), servicePorts);
+  }
+
+  /** Takes chains of a Service over before the rest of its change. */
+  takeAhead(key: ServiceKey, chains: readonly FormattedChain[]): void {
+    this.#keep(key, withChains(this.#services.get(key) ?? noEntry, chains));
   }
 
   /**
@@ -224,18 +235,22 @@ export class ServiceChains implements DesiredChains {
 
   /** Keeps a Service in place of what was kept of it before. */
   #record(key: ServiceKey, servicePorts: readonly FormattedServicePort[]): ServiceEntry {
-    const before = this.#services.get(key) ?? noEntry;
-    const after = entryOf(servicePorts);
-    this.#count(before, -1);
-    this.#count(after, 1);
-    if (servicePorts.length === 0) this.#services.delete(key);
-    else this.#services.set(key, after);
-    return after;
+    const entry = entryOf(servicePorts);
+    this.#keep(key, entry);
+    return entry;
+  }
+
+  #keep(key: ServiceKey, entry: ServiceEntry): void {
+    this.#count(this.#services.get(key) ?? noEntry, -1);
+    this.#count(entry, 1);
+    if (entry.dispatch.length === 0 && entry.chains === '') this.#services.delete(key);
+    else this.#services.set(key, entry);
   }
 
   /** Adds to the counts and the hash, or takes from them. */
   #count(entry: ServiceEntry, sign: 1 | -1): void {
     this.#endpoints += sign * entry.endpoints;
+    if (entry.dispatch.length > 0) this.#served += sign;
     for (const chain of unpackChains(entry.chains)) this.#tally.count(chain, sign);
     for (const { table, chain, rule } of entry.dispatch)
       this.#tally.count({ table, rules: 1, digest: digestOf({ table, name: chain, rules: [rule] }) }, sign);

@@ -6,7 +6,7 @@ import type { ChainId } from '../../../netfilter/xtables/chain.ts';
 import type { FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
 import type { FormattedDispatchRule, FormattedServicePort } from './format.ts';
 import type { PackedChains } from '../../../netfilter/xtables/packedChains.ts';
-import { packChains, unpackChains } from '../../../netfilter/xtables/packedChains.ts';
+import { packChains, packUnpacked, unpackChains } from '../../../netfilter/xtables/packedChains.ts';
 
 export interface ServiceEntry {
   readonly chains: PackedChains;
@@ -23,6 +23,13 @@ export function entryOf(servicePorts: readonly FormattedServicePort[]): ServiceE
     dispatch: compact(servicePorts.flatMap((servicePort) => servicePort.dispatch)),
     endpoints: servicePorts.reduce((sum, { endpoints }) => sum + endpoints, 0),
   };
+}
+
+/** The entry with these chains in place of those of the same names, or beside the others. */
+export function withChains(entry: ServiceEntry, chains: readonly FormattedChain[]): ServiceEntry {
+  const replaced = new Set(chains.map(({ name }) => name));
+  const kept = [...unpackChains(entry.chains)].filter(({ name }) => !replaced.has(name));
+  return { ...entry, chains: [packUnpacked(kept), packChains(chains)].filter((text) => text !== '').join(' ') };
 }
 
 function identity({ table, chain, rule }: FormattedDispatchRule): string {

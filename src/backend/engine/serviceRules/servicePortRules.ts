@@ -14,6 +14,7 @@ import type { Chain, Table } from '../../../netfilter/xtables/chain.ts';
 import { externalServices, firewall, markMasquerade, nodePorts, services } from '../kubeChains.ts';
 import type { ServicePortChains } from './chainNames.ts';
 import { servicePortChains } from './chainNames.ts';
+import { type Balancer, type EndpointRulesShape, planBalancers } from './endpointRules.ts';
 import type { Match, Rule, Target } from '../../../netfilter/xtables/rule.ts';
 import { comment, from, jumpTo, localDestination, localSource, to } from '../../../netfilter/xtables/rule.ts';
 
@@ -21,7 +22,7 @@ export interface ServicePortRules {
   /** Endpoint chains first: what is referred to comes before what refers to it. */
   readonly chains: readonly Chain[];
   readonly dispatch: readonly DispatchRule[];
-  /** Number of endpoint chains. */
+  /** Number of endpoints that the chains lead to. */
   readonly endpoints: number;
 }
 
@@ -44,25 +45,20 @@ interface Subject {
   readonly externalChain: string | undefined;
   readonly isExternal: boolean;
   readonly hasFirewall: boolean;
-  /** A comment on the rules that there are as many of as endpoints. */
-  readonly note: (text: string) => readonly Match[];
 }
 
-/** `commentsOmitted`: rules that there are as many of as endpoints go without comments. Order is that of the kernel. */
-export function planServicePort(port: ServicePort, context: RulesContext, commentsOmitted = false): ServicePortRules {
-  const subject = { ...describe(port, context), note: commentsOmitted ? noNote : someNote };
-  const chains = subject.hasEndpoints ? ownChains(subject) : [];
-  return {
-    chains,
-    dispatch: [...filterDispatch(subject), ...(subject.hasEndpoints ? natDispatch(subject) : [])],
-    endpoints: chains.filter(({ name }) => name.startsWith('KUBE-SEP-')).length,
-  };
+/** Order is that of the kernel. */
+export function planServicePort(
+  port: ServicePort,
+  context: RulesContext,
+  shape: EndpointRulesShape = {},
+): ServicePortRules {
+  const subject = describe(port, context);
+  const dispatch = [...filterDispatch(subject), ...(subject.hasEndpoints ? natDispatch(subject) : [])];
+  return subject.hasEndpoints ? { ...ownChains(subject, shape), dispatch } : { chains: [], dispatch, endpoints: 0 };
 }
 
-const noNote = (): readonly Match[] => [];
-const someNote = (text: string): readonly Match[] => [comment(text)];
-
-function describe(port: ServicePort, context: RulesContext): Omit<Subject, 'note'> {
+function describe(port: ServicePort, context: RulesContext): Subject {
   const chains = servicePortChains(port);
   const hasEndpoints = port.clusterEndpoints.length > 0;
   const chainFor = (policy: ServicePort['internalTrafficPolicy']): string | undefined => {
@@ -153,62 +149,34 @@ function refusal({ hasEndpoints, port, context }: Subject): { readonly text: str
   return { text: 'has no endpoints', target: { kind: byReset ? 'resetTcp' : 'REJECT' } };
 }
 
-function ownChains(subject: Subject): readonly Chain[] {
+function ownChains(subject: Subject, shape: EndpointRulesShape): Omit<ServicePortRules, 'dispatch'> {
   const { port, chains, internalChain, externalChain, isExternal, hasFirewall } = subject;
   // Pods and the node itself short-circuit an external policy Local, so an external port needs the cluster's endpoints
   // as well.
   const usesCluster = isExternal || internalChain === chains.cluster;
   const usesLocal = internalChain === chains.local || (isExternal && externalChain === chains.local);
-  const used = [...(usesCluster ? port.clusterEndpoints : []), ...(usesLocal ? port.localEndpoints : [])];
-  const endpoints = new Map(used.map((endpoint) => [socketAddress(endpoint), endpoint]));
-  return [
-    ...[...endpoints.values()].map((endpoint) => endpointChain(subject, endpoint)),
-    ...(usesCluster ? [balancer(subject, chains.cluster, port.clusterEndpoints)] : []),
-    ...(usesLocal ? [balancer(subject, chains.local, port.localEndpoints)] : []),
-    ...(isExternal ? [nat(chains.external, externalRules(subject))] : []),
-    ...(hasFirewall ? [nat(chains.firewall, firewallRules(subject))] : []),
+  const balancer = (chain: string, endpoints: readonly Endpoint[]): Balancer => ({
+    chain,
+    endpoints,
+    before: chain === internalChain ? internalMasquerade(subject) : [],
+  });
+  const balancers = [
+    ...(usesCluster ? [balancer(chains.cluster, port.clusterEndpoints)] : []),
+    ...(usesLocal ? [balancer(chains.local, port.localEndpoints)] : []),
   ];
+  const used = new Set(balancers.flatMap(({ endpoints }) => endpoints.map(socketAddress)));
+  return {
+    chains: [
+      ...planBalancers({ port, chains, balancers }, shape),
+      ...(isExternal ? [nat(chains.external, externalRules(subject))] : []),
+      ...(hasFirewall ? [nat(chains.firewall, firewallRules(subject))] : []),
+    ],
+    endpoints: used.size,
+  };
 }
 
 function nat(name: string, rules: readonly Rule[]): Chain {
   return { table: 'nat', name, rules };
-}
-
-/**
- * A pod that reaches itself through its Service must see another source address, else it answers itself past conntrack.
- */
-function endpointChain({ port, name, chains, note }: Subject, endpoint: Endpoint): Chain {
-  const chain = chains.endpoint(endpoint);
-  const remember: readonly Match[] =
-    port.affinityTimeoutSeconds === undefined ? [] : [{ kind: 'rememberSource', list: chain }];
-  return nat(chain, [
-    { matches: [...note(name), from(endpoint.address)], target: jumpTo(markMasquerade) },
-    {
-      matches: [...note(name), ...remember, { kind: 'protocol', protocol: port.protocol }],
-      target: { kind: 'dnat', to: socketAddress(endpoint) },
-    },
-  ]);
-}
-
-function balancer(subject: Subject, chain: string, endpoints: readonly Endpoint[]): Chain {
-  const { port, name, chains, internalChain, note } = subject;
-  const lead = (endpoint: Endpoint, ...matches: readonly Match[]): Rule => ({
-    matches: [...note(`${name} -> ${socketAddress(endpoint)}`), ...matches],
-    target: jumpTo(chains.endpoint(endpoint)),
-  });
-  const seconds = port.affinityTimeoutSeconds;
-  const remembered = (endpoint: Endpoint): Rule =>
-    lead(endpoint, { kind: 'sourceRemembered', list: chains.endpoint(endpoint), seconds: seconds ?? 0 });
-  // Each rule sees only what the ones before it let pass, so 1/3, 1/2, 1 gives every one of three endpoints a third.
-  const share = (endpoint: Endpoint, index: number): Rule => {
-    const left = endpoints.length - index;
-    return left === 1 ? lead(endpoint) : lead(endpoint, { kind: 'probability', value: 1 / left });
-  };
-  return nat(chain, [
-    ...(chain === internalChain ? internalMasquerade(subject) : []),
-    ...(seconds === undefined ? [] : endpoints.map(remembered)),
-    ...endpoints.map(share),
-  ]);
 }
 
 /** Whoever is not a pod may be routed to the cluster IP through this node; the answer must come back through it. */

@@ -12,13 +12,18 @@ import {
   commit,
   cutIntoBlocks,
   inBlocks,
+  lineOf,
   linesPerBlock,
+  piecesOfChains,
+  removalOf,
   removeChains,
   writeChain,
   type Differences,
+  type Piece,
   type TableSource,
 } from '../../../netfilter/xtables/transaction.ts';
 import { services, trial } from '../kubeChains.ts';
+import type { Turns } from '../turns.ts';
 import type { FormattedDispatchRule, FormattedServicePort } from './format.ts';
 import type { Plan } from './plan.ts';
 import type { ChangeSet, Insertion, ServiceChains } from './serviceChains.ts';
@@ -36,22 +41,19 @@ export function sourceOf(plan: Plan, chains: ServiceChains, differences: Differe
   return {
     *pieces(table, write) {
       yield* chains.fixed.pieces(table, write);
-      if (table === 'nat') yield* cutIntoBlocks(chainsOf(plan, chains, isFilled), { maxLines, write });
-      else if (!isFilled) exhaust(chainsOf(plan, chains, false));
+      const groups = groupsOf(plan, chains, isFilled);
+      if (table === 'nat') yield* cutIntoBlocks(piecesOfChains(groups, write), maxLines);
+      else if (!isFilled) for (const _group of groups) yield '';
       isFilled = true;
       for (const chain of chains.dispatchChains(table)) yield write(chain);
     },
   };
 }
 
-function exhaust(items: Iterator<unknown>): void {
-  while (items.next().done !== true);
-}
-
-/** In nat. Fills `chains` where it is not filled. */
-function* chainsOf(plan: Plan, chains: ServiceChains, isFilled: boolean): Generator<readonly FormattedChain[]> {
+/** In nat. Fills `chains` where it is not filled. A group without chains is a place to pause. */
+function* groupsOf(plan: Plan, chains: ServiceChains, isFilled: boolean): Generator<readonly FormattedChain[]> {
   for (const key of plan.keys()) {
-    const servicePorts = plan.rulesOf(key);
+    const servicePorts = yield* pausing(plan.rulesOf(key));
     if (!isFilled) chains.fill(key, servicePorts);
     yield servicePorts.flatMap((servicePort) => servicePort.chains);
   }
@@ -59,27 +61,46 @@ function* chainsOf(plan: Plan, chains: ServiceChains, isFilled: boolean): Genera
   for (const chain of chains.finishFill()) yield [chain];
 }
 
+function* pausing<Result>(turns: Turns<Result>): Generator<readonly FormattedChain[], Result> {
+  let step = turns.next();
+  for (; step.done !== true; step = turns.next()) yield [];
+  return step.value;
+}
+
+export interface ChangeOptions {
+  readonly maxLines: number;
+  /** Chains of a Service that is not completely written yet, at most a block; they come last. */
+  readonly ahead?: readonly FormattedChain[];
+}
+
 /**
  * A change. Every table's part is one atomic step, unless it is larger than a block; what adds to filter goes before
  * nat, what takes away from it after: a Service that loses its last endpoint is refused before its way through nat is
  * gone, one that gets its first is served before its refusal is. In a change of several blocks the chains of Services
- * come first and the rules that lead to them last, as in a full write.
+ * come first and the rules that lead to them last, as in a full write; then the chains to which nothing leads any more
+ * are emptied, and then deleted.
  */
 export function* changeTransaction(
   { written, inserted, removed, stale }: ChangeSet,
-  maxLines: number,
+  { maxLines, ahead = [] }: ChangeOptions,
 ): Generator<string> {
-  yield block('filter', inserted.filter(({ rule }) => inFilter(rule)).map(insertRule));
-  yield* inBlocks('nat', [
-    ...cutIntoBlocks(
-      written.map((chain) => [chain]),
-      { maxLines, write: writeChain },
-    ),
+  yield* linesOf('filter', inserted.filter(({ rule }) => inFilter(rule)).map(insertRule), maxLines);
+  const inOrder = [
     ...inserted.filter(({ rule }) => inNat(rule)).map(insertRule),
     ...removed.filter(inNat).map(deleteRule),
-    removeChains(stale.map((chain) => ({ ...chain, keep: false }))),
-  ]);
-  yield block('filter', removed.filter(inFilter).map(deleteRule));
+    ...removalOf(stale.map((chain) => ({ ...chain, keep: false }))),
+  ];
+  yield* inBlocks('nat', cutIntoBlocks([...written.map(pieceOf), ...inOrder.map(lineOf)], maxLines));
+  yield* linesOf('filter', removed.filter(inFilter).map(deleteRule), maxLines);
+  yield block('nat', ahead.map(writeChain));
+}
+
+function linesOf(table: Table, lines: readonly string[], maxLines: number): Generator<string> {
+  return inBlocks(table, cutIntoBlocks(lines.map(lineOf), maxLines));
+}
+
+function pieceOf(chain: FormattedChain): Piece {
+  return { text: writeChain(chain), lines: chain.rules.length + 1 };
 }
 
 /**
@@ -102,11 +123,7 @@ export function* trialTransaction(
     ...servicePorts.flatMap((servicePort) => servicePort.chains),
     inTrial('nat'),
   ];
-  const pieces = cutIntoBlocks(
-    chains.map((chain) => [chain]),
-    { maxLines, write: writeChain },
-  );
-  yield* inBlocks('nat', pieces);
+  yield* inBlocks('nat', cutIntoBlocks(chains.map(pieceOf), maxLines));
   yield block('filter', [writeChain(inTrial('filter'))]);
 }
 

@@ -3,6 +3,7 @@
  */
 import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import type { ServiceKey } from '../../../model/service.ts';
+import type { ServiceSize } from '../../../model/serviceSize.ts';
 import type { Ownership } from '../../../netfilter/xtables/ownership.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
 import { removeAll } from '../../../netfilter/xtables/tools/removeAll.ts';
@@ -10,9 +11,10 @@ import type { VariantSelector } from '../../../netfilter/xtables/tools/variant.t
 import { type AppliedRules, RulesWriter } from '../../engine/apply/rulesWriter.ts';
 import { sampleServiceState } from '../../engine/sampleServices.ts';
 import type { FormattedServicePort } from '../../engine/serviceRules/format.ts';
-import { omitsComments, type Plan } from '../../engine/serviceRules/plan.ts';
+import { maxLinesOfEndpoints, omitsComments, type Plan, rulesOfSize } from '../../engine/serviceRules/plan.ts';
 import type { ModeWriter } from '../../engine/syncEngine.ts';
 import type { Holdings, SyncWork } from '../../engine/syncWork.ts';
+import { inTurns } from '../../engine/turns.ts';
 import { planner } from '../plan/plan.ts';
 import { renderIptables } from '../plan/render.ts';
 
@@ -34,6 +36,10 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
     this.#rules = new RulesWriter(ownership);
   }
 
+  objectsOf(size: ServiceSize): number {
+    return rulesOfSize(size);
+  }
+
   open({ iptables }: NodeConfig): Promise<Iptables> {
     return this.#variants.select(iptables?.backend);
   }
@@ -49,17 +55,18 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
     return { ...applied, commentsOmitted };
   }
 
-  async writeChange(applied: AppliedTables, changed: ReadonlySet<ServiceKey>, work: SyncWork): Promise<void> {
-    const plan = planOf(work, applied.commentsOmitted);
-    const servicePorts = new Map<ServiceKey, readonly FormattedServicePort[]>();
-    for (const key of changed) servicePorts.set(key, plan.rulesOf(key));
-    await this.#rules.writeChange(applied, servicePorts, work);
+  writeChange(applied: AppliedTables, changed: ReadonlySet<ServiceKey>, work: SyncWork): Promise<void> {
+    const { rulesOf } = planOf(work, applied.commentsOmitted);
+    const maxLinesOf = (key: ServiceKey): number => maxLinesOfEndpoints(work.portsAhead(key));
+    return this.#rules.writeChange(applied, { changed, rulesOf, maxLinesOf }, work);
   }
 
   /** With all comments, so that nothing is left untried. */
   async tryOut(some: readonly ServiceKey[], iptables: Iptables, work: SyncWork): Promise<void> {
     const { fixed, rulesOf } = planOf(work, false);
-    await this.#rules.tryOut(iptables, fixed, some.flatMap(rulesOf), work);
+    const servicePorts: FormattedServicePort[] = [];
+    for (const key of some) servicePorts.push(...(await inTurns(rulesOf(key), work.pauses)));
+    await this.#rules.tryOut(iptables, fixed, servicePorts, work);
   }
 
   endTrials(iptables: Iptables, work: SyncWork): Promise<void> {
@@ -82,5 +89,5 @@ export class TableWriter implements ModeWriter<Iptables, AppliedTables> {
 /** The plan of what the work does not leave out. */
 function planOf(work: SyncWork, commentsOmitted: boolean): Plan {
   const { fixed, plan } = planner(work.state, commentsOmitted);
-  return { fixed, keys: () => work.state.keys(), rulesOf: (key) => work.planned(key, plan) };
+  return { fixed, keys: () => work.state.keys(), rulesOf: (key) => work.planning(key, plan) };
 }

@@ -6,7 +6,7 @@ import type { ServiceState } from '../../../model/serviceState.ts';
 import { rulesContext } from '../../engine/serviceRules/context.ts';
 import type { FormattedServicePort } from '../../engine/serviceRules/format.ts';
 import { formatServicePort } from '../../engine/serviceRules/format.ts';
-import { type DispatchPlan, omitsComments, type Plan } from '../../engine/serviceRules/plan.ts';
+import { type DispatchPlan, omitsComments, type Plan, shapeOf } from '../../engine/serviceRules/plan.ts';
 import { planServicePort } from '../../engine/serviceRules/servicePortRules.ts';
 import { planFixed } from './fixed.ts';
 
@@ -15,20 +15,34 @@ export const defaultNodePortAddresses: readonly string[] = [];
 
 export interface Planner {
   readonly fixed: DispatchPlan;
-  /** The rules of a Service, port by port. Throws InvalidRule. */
-  readonly plan: (ports: readonly ServicePort[]) => readonly FormattedServicePort[];
+  /** The rules of a Service, port by port, each computed when it is asked for. Throws InvalidRule. */
+  readonly plan: (ports: readonly ServicePort[]) => Iterable<FormattedServicePort>;
 }
 
 export function planner(state: Pick<ServiceState, 'config' | 'node' | 'family'>, commentsOmitted: boolean): Planner {
   const context = rulesContext(state, defaultNodePortAddresses);
   return {
     fixed: planFixed(context),
-    plan: (ports) => ports.map((port) => formatServicePort(planServicePort(port, context, commentsOmitted))),
+    *plan(ports) {
+      const shape = shapeOf(ports, commentsOmitted);
+      for (const port of ports) yield formatServicePort(planServicePort(port, context, shape));
+    },
   };
 }
 
 /** The plan of all Services; nothing of a Service is computed yet. */
 export function planState(state: ServiceState, commentsOmitted = omitsComments(state)): Plan {
   const { fixed, plan } = planner(state, commentsOmitted);
-  return { fixed, keys: () => state.keys(), rulesOf: (key) => plan(state.ports(key)) };
+  return {
+    fixed,
+    keys: () => state.keys(),
+    *rulesOf(key) {
+      const servicePorts: FormattedServicePort[] = [];
+      for (const servicePort of plan(state.ports(key))) {
+        servicePorts.push(servicePort);
+        yield;
+      }
+      return servicePorts;
+    },
+  };
 }

@@ -27,6 +27,7 @@
  */
 import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import type { ServiceKey } from '../../../model/service.ts';
+import type { ServiceSize } from '../../../model/serviceSize.ts';
 import { SyncError, verificationFailed } from '../../../netfilter/errors.ts';
 import type { IptablesVariant } from '../../../netfilter/xtables/chain.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
@@ -38,6 +39,7 @@ import { omitsComments } from '../../engine/serviceRules/plan.ts';
 import type { ModeWriter } from '../../engine/syncEngine.ts';
 import { hexDigest } from '../../../netfilter/xtables/rulesTally.ts';
 import type { Holdings, SyncWork } from '../../engine/syncWork.ts';
+import { computed, type Turns } from '../../engine/turns.ts';
 import { findBridge, removeBridge } from '../leave/bridge.ts';
 import { additionsOf, type ChangeSet, formatChangeSet, removalsOf } from '../plan/changeSet.ts';
 import { type IpvsContext, ipvsContext } from '../plan/context.ts';
@@ -100,6 +102,11 @@ export class IpvsWriter implements ModeWriter<Programs, AppliedState> {
     return this.#variants.selected;
   }
 
+  /** A virtual server for each frontend, with real servers of its own; an entry for each source range. */
+  objectsOf({ ports, endpoints, frontends, sourceRanges }: ServiceSize): number {
+    return frontends * (ports + endpoints) + ports * sourceRanges;
+  }
+
   async open({ iptables: settings }: Pick<NodeConfig, 'iptables'>): Promise<Programs> {
     this.#tools ??= await findTools(this.#node.host);
     const iptables = await this.#variants.select(settings?.backend);
@@ -137,7 +144,9 @@ export class IpvsWriter implements ModeWriter<Programs, AppliedState> {
     const externalRules = recordPlanned(applied, changed, work);
     const lines = new ToolLines({ tools: programs.tools, count: work.count, signal: work.signal });
     await this.write(desired.reconcile(), lines);
-    await this.#rules.writeChange(rules, externalRules, work);
+    const rulesOf = (key: ServiceKey): Turns<readonly FormattedServicePort[]> => computed(externalRules.get(key) ?? []);
+    const maxLinesOf = (key: ServiceKey): number => linesOf(externalRules.get(key) ?? []);
+    await this.#rules.writeChange(rules, { changed, rulesOf, maxLinesOf }, work);
   }
 
   /** Makes changes on a node that serves in this mode already, without the rules. Throws a SyncError. */
@@ -218,7 +227,7 @@ export class IpvsWriter implements ModeWriter<Programs, AppliedState> {
     const plan = {
       fixed: planRules(context),
       keys: () => externalRules.keys(),
-      rulesOf: (key: ServiceKey) => externalRules.get(key) ?? [],
+      rulesOf: (key: ServiceKey) => computed(externalRules.get(key) ?? []),
     };
     const tables = takesOver ? (['filter', 'mangle', 'nat'] as const) : (['nat', 'filter', 'mangle'] as const);
     const rules = await this.#rules.writeAll(programs.iptables, plan, work, { view, tables });
@@ -263,6 +272,10 @@ function recordPlanned(
     );
   }
   return rules;
+}
+
+function linesOf(servicePorts: readonly FormattedServicePort[]): number {
+  return servicePorts.flatMap(({ chains }) => chains).reduce((sum, { rules }) => sum + rules.length + 1, 0);
 }
 
 /**

@@ -10,6 +10,7 @@ import type { ServicePort } from '../../../model/servicePort.ts';
 import type { RulesContext } from '../../engine/serviceRules/context.ts';
 import type { FormattedServicePort } from '../../engine/serviceRules/format.ts';
 import { formatServicePort } from '../../engine/serviceRules/format.ts';
+import { shapeOf } from '../../engine/serviceRules/plan.ts';
 import { planServicePort } from '../../engine/serviceRules/servicePortRules.ts';
 
 /** None for a Service without such addresses. Throws InvalidRule. */
@@ -18,10 +19,11 @@ export function planExternalRules(
   context: RulesContext,
   commentsOmitted: boolean,
 ): readonly FormattedServicePort[] {
+  const shape = shapeOf(ports, commentsOmitted);
   return ports
     .filter(({ externalIPs, loadBalancerIPs }) => externalIPs.length + loadBalancerIPs.length > 0)
     .map((port) => {
-      const { chains, dispatch, endpoints } = formatServicePort(planServicePort(port, context, commentsOmitted));
+      const { chains, dispatch, endpoints } = formatServicePort(planServicePort(port, context, shape));
       return { chains, dispatch: dispatch.filter(({ address }) => isExternal(address, port)), endpoints };
     });
 }

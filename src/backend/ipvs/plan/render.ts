@@ -11,6 +11,7 @@ import { sampleServiceState } from '../../engine/sampleServices.ts';
 import { omitsComments, type Plan } from '../../engine/serviceRules/plan.ts';
 import { ServiceChains } from '../../engine/serviceRules/serviceChains.ts';
 import { sourceOf } from '../../engine/serviceRules/transaction.ts';
+import { computed } from '../../engine/turns.ts';
 import type { ToolInput } from '../../mode.ts';
 import { deviceName, formatChangeSet } from './changeSet.ts';
 import { type IpvsContext, ipvsContext } from './context.ts';
@@ -71,7 +72,7 @@ export function planTables(state: ServiceState, context: IpvsContext): Plan {
   return {
     fixed: planRules(context),
     keys: () => state.keys(),
-    rulesOf: (key) => planExternalRules(state.ports(key), context, commentsOmitted),
+    rulesOf: (key) => computed(planExternalRules(state.ports(key), context, commentsOmitted)),
   };
 }
 

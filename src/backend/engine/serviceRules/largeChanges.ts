@@ -1,0 +1,77 @@
+/**
+ * Services whose change is more than a block of a transaction. Such a change is written a block at a time, and whoever
+ * changes meanwhile is written in between: first the chains, to which nothing leads that led elsewhere before, and with
+ * the last of them the rules that lead to them.
+ */
+import type { ServiceKey } from '../../../model/service.ts';
+import type { FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
+import type { Turns } from '../turns.ts';
+import type { FormattedServicePort } from './format.ts';
+import type { Plan } from './plan.ts';
+import type { ServiceChains } from './serviceChains.ts';
+
+/** How far one change is. */
+interface Progress {
+  readonly servicePorts: readonly FormattedServicePort[];
+  /** Those that are to be written yet; what is referred to comes first. */
+  readonly chains: readonly FormattedChain[];
+}
+
+/** What is to be written next of a change: chains alone, or all that is left. */
+export type LargeChangeStep =
+  | { readonly ahead: readonly FormattedChain[] }
+  | { readonly key: ServiceKey; readonly last: readonly FormattedServicePort[] };
+
+/** Belongs to the ServiceChains that it changes, and is thrown away with it. */
+export class LargeChanges {
+  readonly #chains: ServiceChains;
+  readonly #maxLines: number;
+  /** In the order in which they are written; undefined before the first block, when nothing is planned. */
+  readonly #services = new Map<ServiceKey, Progress | undefined>();
+
+  constructor(chains: ServiceChains, maxLines: number) {
+    this.#chains = chains;
+    this.#maxLines = maxLines;
+  }
+
+  /** The Services that are not completely written. */
+  get unfinished(): readonly ServiceKey[] {
+    return [...this.#services.keys()];
+  }
+
+  /** Takes a Service in where its rules may be more than a block; returns whether it is in now. */
+  take(key: ServiceKey, maxLines: () => number): boolean {
+    if (!this.#services.has(key) && maxLines() > this.#maxLines) this.#services.set(key, undefined);
+    return this.#services.has(key);
+  }
+
+  /**
+   * Plans the next block, and takes it over into the chains unless it is the last. Returns undefined where no change is
+   * larger than a block.
+   */
+  *next(plan: Pick<Plan, 'rulesOf'>): Turns<LargeChangeStep | undefined> {
+    const [key] = this.#services.keys();
+    if (key === undefined) return undefined;
+    const { servicePorts, chains } = this.#services.get(key) ?? (yield* this.#begin(key, plan));
+    const ahead = firstBlock(chains, this.#maxLines);
+    if (ahead.length === chains.length) {
+      this.#services.delete(key);
+      return { key, last: servicePorts };
+    }
+    this.#chains.takeAhead(key, ahead);
+    this.#services.set(key, { servicePorts, chains: chains.slice(ahead.length) });
+    return { ahead };
+  }
+
+  *#begin(key: ServiceKey, plan: Pick<Plan, 'rulesOf'>): Turns<Progress> {
+    const servicePorts = yield* plan.rulesOf(key);
+    return { servicePorts, chains: this.#chains.differing(key, servicePorts) };
+  }
+}
+
+/** As many chains as a block should hold; at least one. */
+function firstBlock(chains: readonly FormattedChain[], maxLines: number): readonly FormattedChain[] {
+  let lines = 0;
+  const end = chains.findIndex(({ rules }) => (lines += rules.length + 1) >= maxLines);
+  return end < 0 ? chains : chains.slice(0, end + 1);
+}
