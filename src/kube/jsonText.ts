@@ -1,4 +1,5 @@
 /** JSON from the API server, whose bytes come in pieces cut anywhere. */
+import { cutLongTexts } from './longTexts.ts';
 import { maxObjectLength } from './maxObjectLength.ts';
 
 /** Of an index within the chunk. */
@@ -21,11 +22,11 @@ export class JsonText {
     this.#bytes = bytes;
   }
 
-  /** Its value and length, and begins anew. */
+  /** Its value, in which long texts are cut, and its length; and begins anew. */
   take(): { readonly value: unknown; readonly bytes: number } {
-    const [text, bytes] = [this.#text(), this.#bytes];
+    const bytes = this.#bytes;
     this.#bytes = 0;
-    return { value: JSON.parse(text), bytes };
+    return { value: JSON.parse(cutLongTexts(this.#buffer.subarray(0, bytes)).toString('utf8')), bytes };
   }
 
   isBlank(): boolean {

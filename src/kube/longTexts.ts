@@ -3,63 +3,50 @@
  * (256 KiB), and no annotation is read of which more than the first word matters: what is cut would be garbage at once,
  * and much of it at that.
  */
-import { byteAt } from './jsonText.ts';
-
 const quote = 0x22;
 const backslash = 0x5c;
 const letterU = 0x75;
-const maxEscape = 5;
 /** The longest text that the CRDs allow has 1024 characters, of at most 6 bytes each in JSON. */
 const maxTextBytes = 16 * 1024;
 
-/** For one stream: a text may go over any number of chunks. */
-export class LongTexts {
-  #isInText = false;
-  /** How many bytes of an escape may follow: 5 after its backslash, as in `\u0041`. */
-  #escape = 0;
-  #isCutting = false;
-  /** Of the present text, so far. */
-  #bytes = 0;
-  #cutBytes = 0;
-
-  /** How many bytes have been cut so far. */
-  get cutBytes(): number {
-    return this.#cutBytes;
-  }
-
-  /** The chunk without them, which is the same memory. */
-  cut(chunk: Buffer): Buffer {
-    let [kept, from] = [0, 0];
-    for (let at = 0; at < chunk.length; at += 1) {
-      const was = this.#isCutting;
-      this.#follow(byteAt(chunk, at));
-      if (was === this.#isCutting) continue;
-      if (this.#isCutting) kept += chunk.copy(chunk, kept, from, at);
-      from = at;
+/** The JSON of an object, in which of each longer text the first 16 KiB are left. It is the same memory. */
+export function cutLongTexts(json: Buffer): Buffer {
+  if (json.length <= maxTextBytes) return json;
+  let [kept, from] = [0, 0];
+  for (let begin = json.indexOf(quote) + 1; begin > 0;) {
+    const end = endOfText(json, begin);
+    if (end - begin > maxTextBytes) {
+      kept += json.copy(json, kept, from, endOfCharacter(json, begin));
+      from = end;
     }
-    if (!this.#isCutting) kept += from === kept ? chunk.length - from : chunk.copy(chunk, kept, from);
-    this.#cutBytes += chunk.length - kept;
-    return chunk.subarray(0, kept);
+    begin = json.indexOf(quote, end + 1) + 1;
   }
-
-  #follow(byte: number): void {
-    if (!this.#isInText) {
-      this.#isInText = byte === quote;
-      this.#bytes = 0;
-      return;
-    }
-    this.#bytes += 1;
-    if (this.#escape === maxEscape) this.#escape = byte === letterU ? maxEscape - 1 : 0;
-    else if (this.#escape > 0) this.#escape -= 1;
-    else if (byte === quote) [this.#isInText, this.#isCutting] = [false, false];
-    else {
-      this.#escape = byte === backslash ? maxEscape : 0;
-      this.#isCutting ||= this.#bytes > maxTextBytes && !isContinuation(byte);
-    }
-  }
+  if (from > 0) kept += json.copy(json, kept, from);
+  return from > 0 ? json.subarray(0, kept) : json;
 }
 
-/** Of a character of several bytes, but not the first. */
-function isContinuation(byte: number): boolean {
-  return byte >= 0x80 && byte < 0xc0;
+/** Where its quotation mark is: one after an odd number of backslashes is the text's own. */
+function endOfText(json: Buffer, begin: number): number {
+  for (let end = json.indexOf(quote, begin); end !== -1; end = json.indexOf(quote, end + 1)) {
+    let before = end;
+    while (json.readUInt8(before - 1) === backslash) before -= 1;
+    if ((end - before) % 2 === 0) return end;
+  }
+  return json.length;
+}
+
+/** After the last character or escape that is in the bytes which are left of the text. */
+function endOfCharacter(json: Buffer, begin: number): number {
+  let end = begin;
+  for (let next = end; next - begin <= maxTextBytes; next += lengthAt(json, next)) end = next;
+  return end;
+}
+
+/** In bytes: of an escape such as `\n` or `\u0041`, or of a character in UTF-8 by its first byte. */
+function lengthAt(json: Buffer, at: number): number {
+  const first = json.readUInt8(at);
+  if (first === backslash) return json.readUInt8(at + 1) === letterU ? 6 : 2;
+  if (first < 0xc0) return 1;
+  if (first < 0xe0) return 2;
+  return first < 0xf0 ? 3 : 4;
 }

@@ -3,7 +3,6 @@
  */
 import { fieldOf } from './fieldOf.ts';
 import { JsonText } from './jsonText.ts';
-import { LongTexts } from './longTexts.ts';
 
 /** metav1.WatchEvent; the `object` of an ERROR is a Status, that of a BOOKMARK has only a resourceVersion. */
 export interface WatchEvent {
@@ -17,10 +16,9 @@ export interface WatchEvent {
  * and where the stream does.
  */
 export async function* parseLines(response: AsyncIterable<Buffer>): AsyncGenerator<WatchEvent> {
-  const texts = new LongTexts();
   const line = new JsonText();
   for await (const chunk of response) {
-    let rest = texts.cut(chunk);
+    let rest = chunk;
     for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n')) {
       line.add(rest.subarray(0, end));
       rest = rest.subarray(end + 1);
