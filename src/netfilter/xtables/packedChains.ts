@@ -22,13 +22,16 @@ const digestLength = 16;
 
 /** In their order. */
 export function packChains(chains: readonly FormattedChain[]): PackedChains {
-  const unpacked = chains.map((chain) => ({ ...chain, rules: chain.rules.length, digest: digestOf(chain) }));
-  return packUnpacked(unpacked);
+  return chains.map((chain) => pack(chain.table, chain.name, chain.rules.length, digestOf(chain))).join(' ');
 }
 
 /** As `packChains`. */
 export function packUnpacked(chains: readonly UnpackedChain[]): PackedChains {
-  return chains.map(({ table, name, rules, digest }) => [table, name, rules, digest].join(' ')).join(' ');
+  return chains.map(({ table, name, rules, digest }) => pack(table, name, rules, digest)).join(' ');
+}
+
+function pack(table: Table, name: string, rules: number, digest: string): string {
+  return [table, name, rules, digest].join(' ');
 }
 
 /** Gives the chains in the order in which they were packed. */

@@ -124,21 +124,19 @@ export function* cutIntoBlocks(pieces: Iterable<Piece>, maxLines: number): Gener
 export function* piecesOfChains(groups: Iterable<readonly FormattedChain[]>, write: WriteChain): Generator<Piece> {
   for (const group of groups) {
     const isLarge = group.reduce((sum, { rules }) => sum + rules.length + 1, 0) > maxLinesInPiece;
-    const pieces = pieceByPiece(group, write);
-    if (isLarge) yield* pieces;
-    else yield joined([...pieces]);
+    if (isLarge) for (const chain of group) yield pieceOfChains([chain], write);
+    else yield pieceOfChains(group, write);
   }
 }
 
-function* pieceByPiece(chains: readonly FormattedChain[], write: WriteChain): Generator<Piece> {
+function pieceOfChains(chains: readonly FormattedChain[], write: WriteChain): Piece {
+  let [text, lines] = ['', 0];
   for (const chain of chains) {
-    const text = write(chain);
-    yield { text, lines: text === '' ? 0 : chain.rules.length + 1 };
+    const written = write(chain);
+    text += written;
+    if (written !== '') lines += chain.rules.length + 1;
   }
-}
-
-function joined(pieces: readonly Piece[]): Piece {
-  return { text: pieces.map(({ text }) => text).join(''), lines: pieces.reduce((sum, { lines }) => sum + lines, 0) };
+  return { text, lines };
 }
 
 /** One block; '' where the pieces say nothing. */
