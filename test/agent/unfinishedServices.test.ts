@@ -71,6 +71,23 @@ describe('SyncLoop', () => {
     expect(loop.status.queuedSince).toBeUndefined();
   });
 
+  test('looks for drift, and repairs it, also while a large change goes on', async () => {
+    await started();
+    backend.durationMs = 10;
+    backend.unfinished.push(...Array.from({ length: 10 }, () => ['default/big']));
+    change('big');
+    await pass(20);
+    jest.spyOn(backend, 'findDrift').mockResolvedValueOnce('flushed');
+    loop.requestCheck();
+    await pass(500);
+    expect(runs().map((run) => (run as unknown[])[1])).toEqual([
+      ['default/big'],
+      ['default/big'],
+      'all',
+      ...Array.from({ length: 8 }, () => ['default/big']),
+    ]);
+  });
+
   test('takes no Service for unfinished after a full run', async () => {
     await started();
     backend.durationMs = 10;

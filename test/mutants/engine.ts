@@ -57,8 +57,8 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: 'what was written with other programs stays',
     file: 'src/backend/engine/syncEngine.ts',
-    find: 'before.programs !== programs) await',
-    replace: 'before.scope === scope) await',
+    find: '[...this.#written].filter((each) => each !== programs)',
+    replace: '[...this.#written].slice(0, 0)',
     test: engine,
     killer: 'takes away what was written with other programs, when everything stands',
   },

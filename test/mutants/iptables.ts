@@ -222,8 +222,8 @@ export const iptablesMutants: readonly Mutant[] = [
   {
     name: 'a large change holds up all others',
     file: 'src/backend/engine/serviceRules/largeChanges.ts',
-    find: 'if (ahead.length === chains.length) {',
-    replace: 'if (ahead.length > 0) {',
+    find: 'if (ahead.length < progress.chains.length) {',
+    replace: 'if (ahead.length === 0) {',
     test: 'test/backend/iptables/blocks.test.ts',
     killer: 'writes a block of it at a time, the way to it last, and a neighbor that changes each time',
   },

@@ -25,6 +25,7 @@
  *  5. Every `drift.checkPeriodSeconds`, and at once after `requestCheck`, the backend reads the kernel. Drift is
  *     counted once until it is gone. Where the rules stand but belong to another state of the node (`Outdated`), a full
  *     run follows whatever the policy is. While runs fail there is no check: the full run to come reads everything.
+ *     A check that is due comes before a run that goes on with a large change, for these have no pauses.
  *
  * Concurrency: all methods belong to the one JavaScript thread and may be called at any time, also by a listener. The
  * listeners are called in between the awaits of a step, and while the backend asks what a Service serves; what they
@@ -167,8 +168,15 @@ export class SyncLoop {
 
   async #step(): Promise<void> {
     const now = performance.now();
-    if (this.#syncDue() <= now) await this.#sync();
-    else if (this.#checkDue() <= now) await this.#check();
+    const [isSyncDue, isCheckDue] = [this.#syncDue() <= now, this.#checkDue() <= now];
+    // A change of many runs leaves no pause between them.
+    if (isCheckDue && (!isSyncDue || this.#isGoingOn)) await this.#check();
+    else if (isSyncDue) await this.#sync();
+  }
+
+  /** Whether the next run only goes on with a change that was too large for the last one. */
+  get #isGoingOn(): boolean {
+    return this.#changes.isUnfinished && !this.#isFullDue;
   }
 
   /** Whether the last run failed only because its rules were gone before it read them back: the next may succeed. */

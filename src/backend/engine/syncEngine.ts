@@ -100,6 +100,8 @@ export class SyncEngine<Programs, Applied> {
   /** Of the syncs that `#refusals` is about. */
   #scope = '';
   #programs: Programs | undefined;
+  /** Of what was written with these, something may stand: also where the sync failed. */
+  readonly #written = new Set<Programs>();
 
   constructor(writer: ModeWriter<Programs, Applied>, { searchMs = defaultSearchMs }: EngineOptions = {}) {
     this.#writer = writer;
@@ -114,6 +116,7 @@ export class SyncEngine<Programs, Applied> {
   /** The next sync is a full one. */
   forget(): void {
     this.#committed = undefined;
+    this.#written.clear();
   }
 
   /** Runs something else that writes to the kernel: where it throws, what the kernel holds is not known. */
@@ -138,11 +141,22 @@ export class SyncEngine<Programs, Applied> {
       work: new SyncWork({ state, quarantine, signal, objectsOf: (size) => this.#writer.objectsOf(size) }),
     };
     const { work } = step;
+    this.#written.add(programs);
     const applied = isPartial ? await this.#writeChange(before, changed, step) : await this.#writeEverything(step);
     this.#committed = { scope, programs, applied, quarantine: work.quarantine };
-    // Make before break: what was written with other programs goes when all of this one stands.
-    if (before !== undefined && before.programs !== programs) await this.#writer.removeOf?.(before.programs);
+    await this.#removeOfOthers(programs);
     return work.resultOf(this.#writer.holdingsOf(applied));
+  }
+
+  /**
+   * Make before break: what was written with other programs goes when all of this one stands, and is tried again by the
+   * next sync where that fails.
+   */
+  async #removeOfOthers(programs: Programs): Promise<void> {
+    for (const others of [...this.#written].filter((each) => each !== programs)) {
+      await this.#writer.removeOf?.(others);
+      this.#written.delete(others);
+    }
   }
 
   /** Forgets what is known of Services that ask for something else now, or are written in another way (`isSame`). */

@@ -24,6 +24,16 @@ const big: ServiceManifest = {
   pods: ['podA', 'podB', 'podC'],
 };
 
+/** Services each of which may need more than a block, though a change of the first port does not. */
+function larges(firstPort: number): readonly ServiceManifest[] {
+  return Array.from({ length: 10 }, (_, index) => ({
+    ...big,
+    name: `big-${index}`,
+    clusterIP: { ipv4: `10.97.0.${index}`, ipv6: `fd00:10:97::${index}` },
+    ports: [{ name: 'first', port: firstPort }, ...(big.ports ?? []).slice(0, 130)],
+  }));
+}
+
 /** Number of lines of each block of chains; the rules that lead to them are not counted. */
 function blockSizes(inputs: readonly string[]): readonly number[] {
   const blocks = inputs.flatMap((input) => input.split('COMMIT\n'));
@@ -70,6 +80,17 @@ describe('IptablesBackend in the nft variant cuts into blocks', () => {
     // Comments on endpoints are decided by a full sync.
     await createBackend('iptables', 'ipv4', fresh.host).sync({ state: state(manifests), changed: 'all', signal });
     expect(Object.keys(kernel.state).sort()).toEqual(Object.keys(fresh.state).sort());
+  });
+
+  test('nothing of small changes of many large Services, which are one sync together', async () => {
+    const { kernel, backend } = await started();
+    await backend.sync({ state: state(larges(80)), changed: 'all', signal });
+    kernel.inputs.length = 0;
+    const result = await backend.sync({ state: state(larges(81)), changed: keysOf(larges(81)), signal });
+    expect(result).toMatchObject({ full: false, commandsRun: 1, unfinished: [] });
+    const fresh = await started();
+    await fresh.backend.sync({ state: state(larges(81)), changed: 'all', signal });
+    expect(kernel.state).toEqual(fresh.kernel.state);
   });
 
   test('nothing of a change of one Service, which is one atomic step', async () => {

@@ -82,3 +82,29 @@ describe('removeElsewhere', () => {
     expect((await saved('legacy')).filter(isOurs)).toEqual([':KUBE-IPVS-DRAIN -', '-A POSTROUTING -j KUBE-IPVS-DRAIN']);
   });
 });
+
+describe('A change of iptables.backend', () => {
+  if (obstacle !== undefined) {
+    test.skip(`the real kernel: ${obstacle}`, () => {});
+    return;
+  }
+  test('to the variant that serves already leaves its rules', async () => {
+    const node = createEmptyNode();
+    try {
+      const backend = createBackend('iptables', 'ipv4', { run: node.runOnNode });
+      const change = async (choice: 'Auto' | 'Nft'): Promise<readonly string[]> => {
+        const desiredState = state(manyServices(3), { iptables: { backend: choice } });
+        await backend.sync({ state: desiredState, changed: 'all', signal });
+        const lines: string[] = [];
+        const onLine = (line: string): void => void (line.startsWith('-A ') && lines.push(line));
+        await node.runOnNode({ file: '/usr/sbin/iptables-nft-save', args: [], onLine, timeoutMs: 10_000 });
+        return lines.filter(isOurs);
+      };
+      const before = await change('Auto');
+      expect(before).not.toEqual([]);
+      for (const choice of ['Nft', 'Auto', 'Nft'] as const) expect(await change(choice)).toEqual(before);
+    } finally {
+      await node.close();
+    }
+  });
+});

@@ -11,7 +11,6 @@ import { verificationFailed } from '../../../netfilter/errors.ts';
 import type { Table } from '../../../netfilter/xtables/chain.ts';
 import { ChainDigests } from '../../../netfilter/xtables/chainDigests.ts';
 import { differencesOf, findDifference } from '../../../netfilter/xtables/compareTables.ts';
-import type { FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
 import type { Ownership } from '../../../netfilter/xtables/ownership.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
@@ -20,7 +19,7 @@ import { restore, takesBlocks } from '../../../netfilter/xtables/tools/restore.t
 import { fullTransaction, linesPerBlock } from '../../../netfilter/xtables/transaction.ts';
 import { isBucketChain } from '../serviceRules/chainNames.ts';
 import type { FormattedServicePort } from '../serviceRules/format.ts';
-import { LargeChanges } from '../serviceRules/largeChanges.ts';
+import { LargeChanges, type LargeChangesStep } from '../serviceRules/largeChanges.ts';
 import type { DispatchPlan, Plan } from '../serviceRules/plan.ts';
 import { ServiceChains } from '../serviceRules/serviceChains.ts';
 import { changeTransaction, sourceOf, trialRemovalTransaction, trialTransaction } from '../serviceRules/transaction.ts';
@@ -88,8 +87,8 @@ export class RulesWriter {
   }
 
   /**
-   * In one run of the tool; in none where no rule is different. Of all changes that are larger than a block it writes
-   * one block, and the work knows then what is unfinished.
+   * In one run of the tool; in none where no rule is different. Of all changes of large Services it writes one block
+   * together, and the work knows then what is unfinished.
    */
   async writeChange(applied: AppliedRules, change: RulesChange, work: SyncWork): Promise<void> {
     const { iptables, maxLines, chains, largeChanges, digests } = applied;
@@ -136,24 +135,17 @@ export class RulesWriter {
   }
 }
 
-/** What is written now: Services with all that is left of them, and chains of one that is not complete with them. */
-interface PlannedChange {
-  readonly servicePorts: ReadonlyMap<ServiceKey, readonly FormattedServicePort[]>;
-  readonly ahead: readonly FormattedChain[];
-}
-
+/** What is written now: of large changes a block, of all others everything. */
 async function planChange(
   largeChanges: LargeChanges,
   { changed, rulesOf, maxLinesOf }: RulesChange,
   { pauses }: SyncWork,
-): Promise<PlannedChange> {
+): Promise<{ servicePorts: LargeChangesStep['complete']; ahead: LargeChangesStep['ahead'] }> {
   const servicePorts = new Map<ServiceKey, readonly FormattedServicePort[]>();
   for (const key of changed)
     if (!largeChanges.take(key, () => maxLinesOf(key))) servicePorts.set(key, await inTurns(rulesOf(key), pauses));
-  const step = await inTurns(largeChanges.next({ rulesOf }), pauses);
-  if (step === undefined) return { servicePorts, ahead: [] };
-  if ('ahead' in step) return { servicePorts, ahead: step.ahead };
-  return { servicePorts: servicePorts.set(step.key, step.last), ahead: [] };
+  const { complete, ahead } = await inTurns(largeChanges.next({ rulesOf }), pauses);
+  return { servicePorts: new Map([...servicePorts, ...complete]), ahead };
 }
 
 /** Whether a tree of dispatch stands in the kernel. */

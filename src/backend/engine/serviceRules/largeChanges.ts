@@ -15,12 +15,17 @@ interface Progress {
   readonly servicePorts: readonly FormattedServicePort[];
   /** Those that are to be written yet; what is referred to comes first. */
   readonly chains: readonly FormattedChain[];
+  /** How many are to be deleted in the end. */
+  readonly stale: number;
 }
 
-/** What is to be written next of a change: chains alone, or all that is left. */
-export type LargeChangeStep =
-  | { readonly ahead: readonly FormattedChain[] }
-  | { readonly key: ServiceKey; readonly last: readonly FormattedServicePort[] };
+/** What is to be written next of large changes. */
+export interface LargeChangesStep {
+  /** Services with all that is left of them. */
+  readonly complete: ReadonlyMap<ServiceKey, readonly FormattedServicePort[]>;
+  /** Chains of one that is not complete with them. */
+  readonly ahead: readonly FormattedChain[];
+}
 
 /** Belongs to the ServiceChains that it changes, and is thrown away with it. */
 export class LargeChanges {
@@ -45,28 +50,35 @@ export class LargeChanges {
     return this.#services.has(key);
   }
 
-  /**
-   * Plans the next block, and takes it over into the chains unless it is the last. Returns undefined where no change is
-   * larger than a block.
-   */
-  *next(plan: Pick<Plan, 'rulesOf'>): Turns<LargeChangeStep | undefined> {
-    const [key] = this.#services.keys();
-    if (key === undefined) return undefined;
-    const { servicePorts, chains } = this.#services.get(key) ?? (yield* this.#begin(key, plan));
-    const ahead = firstBlock(chains, this.#maxLines);
-    if (ahead.length === chains.length) {
+  /** Plans the next block, and takes over into the chains what of it completes no Service. */
+  *next(plan: Pick<Plan, 'rulesOf'>): Turns<LargeChangesStep> {
+    const complete = new Map<ServiceKey, readonly FormattedServicePort[]>();
+    let room = this.#maxLines;
+    for (const key of this.unfinished) {
+      const progress = this.#services.get(key) ?? (yield* this.#begin(key, plan));
+      const ahead = firstBlock(progress.chains, room);
+      if (ahead.length < progress.chains.length) {
+        this.#chains.takeAhead(key, ahead);
+        this.#services.set(key, { ...progress, chains: progress.chains.slice(ahead.length) });
+        return { complete, ahead };
+      }
       this.#services.delete(key);
-      return { key, last: servicePorts };
+      complete.set(key, progress.servicePorts);
+      room -= linesOf(ahead) + progress.stale;
+      if (room <= 0) break;
     }
-    this.#chains.takeAhead(key, ahead);
-    this.#services.set(key, { servicePorts, chains: chains.slice(ahead.length) });
-    return { ahead };
+    return { complete, ahead: [] };
   }
 
   *#begin(key: ServiceKey, plan: Pick<Plan, 'rulesOf'>): Turns<Progress> {
     const servicePorts = yield* plan.rulesOf(key);
-    return { servicePorts, chains: this.#chains.differing(key, servicePorts) };
+    const { written, stale } = this.#chains.differing(key, servicePorts);
+    return { servicePorts, chains: written, stale: stale.length };
   }
+}
+
+function linesOf(chains: readonly FormattedChain[]): number {
+  return chains.reduce((sum, { rules }) => sum + rules.length + 1, 0);
 }
 
 /** As many chains as a block should hold; at least one. */

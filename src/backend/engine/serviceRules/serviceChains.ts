@@ -161,9 +161,10 @@ export class ServiceChains implements DesiredChains {
     for (const { chains } of this.#services.values()) yield* unpackChains(chains);
   }
 
-  /** The Service's chains that are new or hold other rules than before; what is referred to comes first. */
-  differing(key: ServiceKey, servicePorts: readonly FormattedServicePort[]): readonly FormattedChain[] {
-    return writtenChains(this.#services.get(key) ?? noEntry, entryOf(servicePorts), servicePorts);
+  /** The Service's chains that are new or hold other rules than before, what is referred to first; and those that go. */
+  differing(key: ServiceKey, servicePorts: readonly FormattedServicePort[]): Pick<ChangeSet, 'written' | 'stale'> {
+    const [before, after] = [this.#services.get(key) ?? noEntry, entryOf(servicePorts)];
+    return { written: writtenChains(before, after, servicePorts), stale: staleChains(before, after) };
   }
 
   /** Takes chains of a Service over before the rest of its change. */

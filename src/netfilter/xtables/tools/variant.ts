@@ -103,7 +103,7 @@ export async function selectIptables(node: XtablesNode, choice: VariantChoice): 
   );
 }
 
-/** Selects once for each choice: a node does not change its variant while it runs. */
+/** Selects once for each choice: a node does not change its variant while it runs. One variant is always one object. */
 export class VariantSelector {
   readonly #node: XtablesNode;
   readonly #selected = new Map<VariantChoice, Iptables>();
@@ -122,10 +122,13 @@ export class VariantSelector {
     return this.#selected.get(choice) ?? this.reselect(choice);
   }
 
-  /** Selects anew; gives the same object again where the variant is the same. Throws a SyncError. */
+  /**
+   * Selects anew; gives the same object again where the variant is the same, whichever choice it was selected for: what
+   * was written with another object is removed. Throws a SyncError.
+   */
   async reselect(choice: VariantChoice = 'Auto'): Promise<Iptables> {
-    const [before, found] = [this.#selected.get(choice), await selectIptables(this.#node, choice)];
-    const iptables = before?.variant === found.variant ? before : found;
+    const found = await selectIptables(this.#node, choice);
+    const iptables = [...this.#selected.values()].find(({ variant }) => variant === found.variant) ?? found;
     this.#selected.set(choice, iptables);
     return iptables;
   }
