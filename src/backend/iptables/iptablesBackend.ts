@@ -88,7 +88,7 @@ class IptablesBackend implements Backend {
   }
 
   removeElsewhere(request?: RemovalRequest): Promise<readonly string[]> {
-    return removeElsewhere(this.#variants.selected, this.#node, request);
+    return removeElsewhere(this.#variants, this.#node, request);
   }
 
   async drainAndRemove(request: DrainRequest): Promise<DrainResult> {

@@ -64,6 +64,19 @@ describe('removeElsewhere', () => {
     expect(await backend.removeElsewhere?.()).toEqual([]);
   });
 
+  test('takes nothing away of a sync in that variant that begins meanwhile', async () => {
+    await backend.sync({ state: desired('legacy'), changed: 'all', signal });
+    const inForce = await saved('legacy');
+    const next = createBackend('iptables', 'ipv4', { run: node.runOnNode });
+    await next.sync({ state: desired('nft'), changed: 'all', signal });
+    await Promise.all([
+      next.removeElsewhere?.({ keepsShared: true }),
+      next.sync({ state: desired('legacy'), changed: 'all', signal }),
+    ]);
+    const sorted = (await saved('legacy')).sort();
+    expect(sorted).toEqual(inForce.sort());
+  });
+
   test('leaves the chain that masquerades where another program marks packets for it, and its jump', async () => {
     await load('legacy', renderIptables(desired('legacy')).input);
     await load('legacy', '*nat\n:OTHERS - [0:0]\n-A OTHERS -p tcp -m tcp --dport 9999 -j KUBE-MARK-MASQ\nCOMMIT\n');

@@ -29,7 +29,6 @@ import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import type { ServiceKey } from '../../../model/service.ts';
 import type { ServiceSize } from '../../../model/serviceSize.ts';
 import { SyncError, verificationFailed } from '../../../netfilter/errors.ts';
-import type { IptablesVariant } from '../../../netfilter/xtables/chain.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
 import { removeAll } from '../../../netfilter/xtables/tools/removeAll.ts';
 import { VariantSelector, type XtablesNode } from '../../../netfilter/xtables/tools/variant.ts';
@@ -97,9 +96,9 @@ export class IpvsWriter implements ModeWriter<Programs, AppliedState> {
     this.#rules = new RulesWriter(node.ownership);
   }
 
-  /** The variants of iptables that may have been written to. */
-  get variants(): ReadonlySet<IptablesVariant> {
-    return this.#variants.selected;
+  /** Knows the variants of iptables that may have been written to. */
+  get variants(): VariantSelector {
+    return this.#variants;
   }
 
   /** A virtual server for each frontend, with real servers of its own; an entry for each source range. */

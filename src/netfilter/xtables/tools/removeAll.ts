@@ -2,7 +2,6 @@
  * Takes everything of ours out of the tables.
  */
 import { ownJumps } from '../compareTables.ts';
-import type { IptablesVariant } from '../chain.ts';
 import { type Ownership, withoutKept } from '../ownership.ts';
 import { ChainMap, type ExistingChain, type Reference, type TablesView } from '../tables.ts';
 import { verificationFailed } from '../../errors.ts';
@@ -10,7 +9,7 @@ import { removalTransaction } from '../transaction.ts';
 import type { Iptables } from './iptables.ts';
 import { readTables } from './readTables.ts';
 import { restore } from './restore.ts';
-import { readVariants, type VariantView, type XtablesNode } from './variant.ts';
+import { readVariants, type VariantSelector, type VariantView, type XtablesNode } from './variant.ts';
 
 export interface RemovalOptions {
   readonly isDryRun?: boolean;
@@ -55,14 +54,16 @@ export async function removeFromVariants(
   return removed;
 }
 
-/** As `removeAll`, in all variants but these, and not what another writer keeps there (`Ownership.kept`). */
-export async function removeElsewhere(
-  serving: ReadonlySet<IptablesVariant>,
+/** As `removeAll`, in all variants but the selected, and not what another writer keeps there (`Ownership.kept`). */
+export function removeElsewhere(
+  variants: VariantSelector,
   node: XtablesNode,
   options?: RemovalOptions,
 ): Promise<readonly string[]> {
   const inPart = { ...node, ownership: withoutKept(node.ownership) };
-  return removeFromVariants(await readVariants(inPart, serving), inPart, options);
+  return variants.besideSelected(async (selected) =>
+    removeFromVariants(await readVariants(inPart, selected), inPart, options),
+  );
 }
 
 async function verifyNothingLeft(iptables: Iptables, ownership: Ownership, keepsShared: boolean): Promise<void> {

@@ -107,6 +107,11 @@ export async function selectIptables(node: XtablesNode, choice: VariantChoice): 
 export class VariantSelector {
   readonly #node: XtablesNode;
   readonly #selected = new Map<VariantChoice, Iptables>();
+  /** What runs beside these variants, or did. */
+  #beside: { readonly variants: ReadonlySet<IptablesVariant>; readonly ended: Promise<void> } = {
+    variants: new Set(),
+    ended: Promise.resolve(),
+  };
 
   constructor(node: XtablesNode) {
     this.#node = node;
@@ -117,9 +122,19 @@ export class VariantSelector {
     return new Set([...this.#selected.values()].map(({ variant }) => variant));
   }
 
+  /** Runs what changes any variant but those selected by now: whoever selects another gets it when that has ended. */
+  besideSelected<T>(action: (selected: ReadonlySet<IptablesVariant>) => Promise<T>): Promise<T> {
+    const variants = this.selected;
+    const result = action(variants);
+    const ended = Promise.allSettled([result]).then(() => undefined);
+    this.#beside = { variants, ended };
+    return result;
+  }
+
   /** Throws a SyncError. */
   async select(choice: VariantChoice = 'Auto'): Promise<Iptables> {
-    return this.#selected.get(choice) ?? this.reselect(choice);
+    const known = this.#selected.get(choice);
+    return known === undefined ? this.reselect(choice) : this.#whenFree(known);
   }
 
   /**
@@ -130,6 +145,12 @@ export class VariantSelector {
     const found = await selectIptables(this.#node, choice);
     const iptables = [...this.#selected.values()].find(({ variant }) => variant === found.variant) ?? found;
     this.#selected.set(choice, iptables);
+    return this.#whenFree(iptables);
+  }
+
+  async #whenFree(iptables: Iptables): Promise<Iptables> {
+    const { variants, ended } = this.#beside;
+    if (!variants.has(iptables.variant)) await ended;
     return iptables;
   }
 }
