@@ -2,12 +2,6 @@
 import { cutLongTexts } from './longTexts.ts';
 import { maxObjectLength } from './maxObjectLength.ts';
 
-/** Of an index within the chunk. */
-export function byteAt(chunk: Buffer, index: number): number {
-  // oxlint-disable-next-line own/keys -- no key that somebody else chose
-  return chunk[index] ?? 0;
-}
-
 /** One value after the other. The pieces are copied into one buffer, which is used again and again. */
 export class JsonText {
   #buffer = Buffer.allocUnsafe(64 * 1024);

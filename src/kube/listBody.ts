@@ -5,7 +5,7 @@
  * No library: those that stream JSON make each value of tokens in JavaScript, where JSON.parse is native, and bound
  * neither an object nor a text (@streamparser/json 0.0.26: 3 times the time of this for 10,000 Services).
  */
-import { byteAt, JsonText } from './jsonText.ts';
+import { JsonText } from './jsonText.ts';
 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 const [openBracket, closeBracket] = [0x5b, 0x5d];
@@ -89,6 +89,12 @@ class ListReader {
     const { value, bytes } = this.#item.take();
     this.#onItem(value, bytes);
   }
+}
+
+/** Of an index within the chunk; `readUInt8` takes a quarter more time for all of a list. */
+function byteAt(chunk: Buffer, index: number): number {
+  // oxlint-disable-next-line own/keys -- no key that somebody else chose
+  return chunk[index] ?? 0;
 }
 
 function depthChange(byte: number): number {

@@ -4,6 +4,7 @@ import { builtInConfig } from '../../src/api/defaults.ts';
 import { SyncLoop } from '../../src/agent/dataplane/syncLoop.ts';
 import { silentLogger } from '../support/silentLogger.ts';
 import { stateOf } from '../support/serviceManifests.ts';
+import { pacedLoop } from './pacedLoop.ts';
 import { RecordingBackend } from './recordingBackend.ts';
 
 let backend: RecordingBackend;
@@ -22,16 +23,7 @@ afterEach(async () => {
   jest.useRealTimers();
 });
 
-const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
-const change = (name: string): void => loop.enqueue({ family: 'ipv4', service: `default/${name}`, kind: 'service' });
-const runs = (): unknown[] => backend.syncs.map(({ at, changed }) => [at, changed]);
-
-async function started(): Promise<void> {
-  loop.start();
-  await pass(5000);
-  expect(runs()).toEqual([[0, 'all']]);
-  backend.syncs.length = 0;
-}
+const { pass, change, runs, started } = pacedLoop(() => ({ loop, backend }));
 
 describe('SyncLoop', () => {
   test('goes on at once with a Service that is not completely written, and takes the others that wait along', async () => {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { NodeConditionNow } from '../../api/nodeConditions.ts';
+import { shortList } from '../../api/shortList.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Sysctls } from '../../system/sysctl.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
@@ -74,9 +75,7 @@ function isMet({ value, isMinimum }: Setting, found: number | undefined): boolea
 /** For the NodeProxy: none where all was written. `refused`: as `applySettings` returns it. */
 export function settingsCondition(refused: readonly string[]): readonly NodeConditionNow[] {
   if (refused.length === 0) return [];
-  const [first, ...others] = refused;
-  const more = others.length > 0 ? ` and ${others.length} more` : '';
-  const message = `The kernel does not let the agent set ${first}${more}. Mount the node's /proc/sys/net at /host/proc/sys/net, or set 0 in spec.conntrack.`;
+  const message = `The kernel does not let the agent set ${shortList(refused, 1)}. Mount the node's /proc/sys/net at /host/proc/sys/net, or set 0 in spec.conntrack.`;
   return [{ type: 'ConntrackSettings', status: 'False', reason: 'NotWritable', message }];
 }
 

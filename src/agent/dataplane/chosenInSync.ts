@@ -49,14 +49,22 @@ export class ChosenInSync<Value> {
 
   /** As `take`; what is to be remembered is in the map afterwards, and nothing else. */
   takeInto(remembered: Map<ServiceKey, Value>, result: Success): void {
-    for (const [key, value] of this.take(result)) {
-      if (value === undefined) remembered.delete(key);
-      else remembered.set(key, value);
-    }
+    remember(this.take(result), remembered);
   }
 
   /** The sync failed: nothing that it chose counts. */
   discard(): void {
     this.#chosen = new Map();
+  }
+}
+
+/** Puts what `take` returned into the map. */
+export function remember<Value>(
+  taken: ReadonlyMap<ServiceKey, Value | undefined>,
+  remembered: Map<ServiceKey, Value>,
+): void {
+  for (const [key, value] of taken) {
+    if (value === undefined) remembered.delete(key);
+    else remembered.set(key, value);
   }
 }

@@ -1,15 +1,12 @@
 /**
  * The status of the dataplane, for the report, the health checks and the metrics.
  */
-import { shortened } from '../../api/bounded.ts';
 import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { Refusal } from '../../backend/backend.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { DesiredConfig } from '../config/desiredConfig.ts';
+import { removalCondition } from './removalCondition.ts';
 import type { SyncStatus } from './syncStatus.ts';
-
-/** Characters of a condition's message, as in the CRD. */
-const maxMessage = 256;
 
 export interface DataplaneStatus {
   /** What the sync loops work towards; undefined before the first configuration was accepted. */
@@ -36,7 +33,7 @@ export function idleFamilyCondition(idle: readonly SyncStatus[]): NodeConditionN
   const failed = idle.find(({ error }) => error !== undefined);
   if (failed?.error === undefined) return undefined;
   const message = `No Service of ${failed.family} is left, and its rules could not be taken away yet: ${failed.error.message}`;
-  return { type: 'OldModeRemoved', status: 'False', reason: 'RemovalFailed', message: shortened(message, maxMessage) };
+  return removalCondition('RemovalFailed', message);
 }
 
 export interface UnservedFamily {

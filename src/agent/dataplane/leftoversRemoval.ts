@@ -7,12 +7,12 @@
  * runs that is not seen. The condition says so, until it is gone.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { shortened } from '../../api/bounded.ts';
 import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import type { DrainRequest, Leftovers } from '../../backend/backend.ts';
 import { SyncError } from '../../netfilter/errors.ts';
 import type { Logger } from '../../observability/logger.ts';
+import { removalCondition } from './removalCondition.ts';
 
 /** All in ms. */
 export interface RemovalTiming {
@@ -53,7 +53,6 @@ const defaultTiming: RemovalTiming = {
   retryMs: 30_000,
   recheckMs: [70_000, 600_000, 4_200_000],
 };
-const maxMessage = 256;
 
 /** What came of a step for one of the leftovers. */
 interface Outcome {
@@ -228,8 +227,4 @@ function otherProxyCondition(objects: readonly string[], seen?: string): NodeCon
       ? `Another proxy runs on this node: ${what} came back after it had been removed. Stop it, and that goes.`
       : `Another proxy runs on this node (${seen}), and ${what} stands beside ours. Stop it, and that goes.`,
   );
-}
-
-function removalCondition(reason: string, message: string): NodeConditionNow {
-  return { type: 'OldModeRemoved', status: 'False', reason, message: shortened(message, maxMessage) };
 }

@@ -8,13 +8,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { shortened } from '../../api/bounded.ts';
 import type { NodeConditionNow } from '../../api/nodeConditions.ts';
+import { shortList } from '../../api/shortList.ts';
 import { canonicalAddress, cidrContains, familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import type { Protocol } from '../../model/protocol.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServicePort } from '../../model/servicePort.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { AgentMetrics } from '../../observability/metrics.ts';
-import { ChosenInSync } from '../dataplane/chosenInSync.ts';
+import { ChosenInSync, remember } from '../dataplane/chosenInSync.ts';
 import type { ObservedLoop, SyncListener } from '../dataplane/syncListener.ts';
 import type { SyncRun } from '../dataplane/syncStatus.ts';
 import { healthCheckAddresses } from '../healthcheck/serviceHealth.ts';
@@ -91,12 +92,11 @@ export class PortConflicts implements SyncListener {
 
   onSuccess({ status: { family } }: ObservedLoop, { result, node, config }: SyncRun): void {
     const { services, chosen } = this.#ports[family];
-    let hasChanged = result.full;
-    for (const [key, ports] of chosen.take(result)) {
-      hasChanged ||= !isDeepStrictEqual(ports, services.get(key));
-      if (ports === undefined) services.delete(key);
-      else services.set(key, ports);
-    }
+    const taken = chosen.take(result);
+    const isNews = ([key, ports]: readonly [ServiceKey, readonly NodePort[] | undefined]): boolean =>
+      !isDeepStrictEqual(ports, services.get(key));
+    const hasChanged = result.full || [...taken].some(isNews);
+    remember(taken, services);
     this.#ports[family].serving = { node, config };
     if (hasChanged) this.#request(this.#timing.minPeriodMs);
   }
@@ -114,9 +114,8 @@ export class PortConflicts implements SyncListener {
   conditions(): readonly NodeConditionNow[] {
     const { found } = this;
     if (found.length === 0) return [];
-    const named = found.slice(0, maxNamed).map(nameOf).join(', ');
-    const more = found.length > maxNamed ? ` and ${found.length - maxNamed} more` : '';
-    const message = `Other programs on this node listen on ports of Services: ${named}${more}. NodePorts are served all the same, health checks are not.`;
+    const named = shortList(found.map(nameOf), maxNamed);
+    const message = `Other programs on this node listen on ports of Services: ${named}. NodePorts are served all the same, health checks are not.`;
     return [{ type: 'NodePorts', status: 'False', reason: 'PortInUse', message }];
   }
 

@@ -4,6 +4,7 @@
  * Services, and the operator writes an event on each.
  */
 import type { NodeConditionNow } from '../../api/nodeConditions.ts';
+import { shortList } from '../../api/shortList.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServicePort } from '../../model/servicePort.ts';
@@ -41,12 +42,10 @@ export class RefusedExternalIPs implements SyncListener {
   conditions(): readonly NodeConditionNow[] {
     const services = new Set([...this.#refused.ipv4.services.keys(), ...this.#refused.ipv6.services.keys()]);
     if (services.size === 0) return [];
-    const named = [...services]
+    const names = [...services]
       .sort()
-      .slice(0, maxNamed)
       .map((key) => (key.length > maxNameLength ? `${key.slice(0, maxNameLength)}…` : key));
-    const more = services.size > maxNamed ? ` and ${services.size - maxNamed} more` : '';
-    const message = `External IPs of ${named.join(', ')}${more} are not served: externalIPs.allowedCIDRs does not hold them.`;
+    const message = `External IPs of ${shortList(names, maxNamed)} are not served: externalIPs.allowedCIDRs does not hold them.`;
     return [{ type: 'ExternalIPs', status: 'False', reason: 'ExternalIPsNotAllowed', message }];
   }
 }

@@ -177,6 +177,7 @@ export function removalTransaction(jumps: readonly RemovableJump[], chains: read
   return (['nat', 'filter', 'mangle'] as const).map(removalIn).join('');
 }
 
+/** As `removalOf`, as one text. */
 export function removeChains(chains: readonly StaleChain[]): string {
   return removalOf(chains).join('');
 }

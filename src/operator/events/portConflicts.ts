@@ -2,6 +2,7 @@
  * What events say to owners of Services whose ports on nodes other programs listen on.
  */
 import type { NodeProxy } from '../../api/generated/nodeProxy.ts';
+import { shortList } from '../../api/shortList.ts';
 import { isObjectName } from './quarantine.ts';
 import type { ServiceNote } from './serviceEvents.ts';
 
@@ -36,9 +37,7 @@ export function portConflictNotes(nodeProxies: Iterable<NodeProxy>): readonly Se
 }
 
 function noteOf({ service, ports, nodes }: Reported): ServiceNote {
-  const sorted = [...ports].sort();
-  const more = sorted.length > maxNamed ? ` and ${sorted.length - maxNamed} more` : '';
-  const named = sorted.slice(0, maxNamed).join(', ') + more;
+  const named = shortList([...ports].sort(), maxNamed);
   return {
     service,
     reason: 'PortInUse',
