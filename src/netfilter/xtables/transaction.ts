@@ -123,20 +123,25 @@ export function* cutIntoBlocks(pieces: Iterable<Piece>, maxLines: number): Gener
  */
 export function* piecesOfChains(groups: Iterable<readonly FormattedChain[]>, write: WriteChain): Generator<Piece> {
   for (const group of groups) {
-    const isLarge = group.reduce((sum, { rules }) => sum + rules.length + 1, 0) > maxLinesInPiece;
-    if (isLarge) for (const chain of group) yield pieceOfChains([chain], write);
+    if (linesOf(group) > maxLinesInPiece) for (const chain of group) yield pieceOfChains([chain], write);
     else yield pieceOfChains(group, write);
   }
 }
 
-function pieceOfChains(chains: readonly FormattedChain[], write: WriteChain): Piece {
+/** Of those chains that `write` says something of. */
+export function pieceOfChains(chains: readonly FormattedChain[], write: WriteChain): Piece {
   let [text, lines] = ['', 0];
   for (const chain of chains) {
     const written = write(chain);
     text += written;
-    if (written !== '') lines += chain.rules.length + 1;
+    if (written !== '') lines += linesOf([chain]);
   }
   return { text, lines };
+}
+
+/** How many lines `writeChain` makes of these chains. */
+export function linesOf(chains: readonly FormattedChain[]): number {
+  return chains.reduce((sum, { rules }) => sum + rules.length + 1, 0);
 }
 
 /** One block; '' where the pieces say nothing. */

@@ -5,6 +5,7 @@
  */
 import type { ServiceKey } from '../../../model/service.ts';
 import type { FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
+import { linesOf } from '../../../netfilter/xtables/transaction.ts';
 import type { Turns } from '../turns.ts';
 import type { FormattedServicePort } from './format.ts';
 import type { Plan } from './plan.ts';
@@ -77,13 +78,9 @@ export class LargeChanges {
   }
 }
 
-function linesOf(chains: readonly FormattedChain[]): number {
-  return chains.reduce((sum, { rules }) => sum + rules.length + 1, 0);
-}
-
 /** As many chains as a block should hold; at least one. */
 function firstBlock(chains: readonly FormattedChain[], maxLines: number): readonly FormattedChain[] {
   let lines = 0;
-  const end = chains.findIndex(({ rules }) => (lines += rules.length + 1) >= maxLines);
+  const end = chains.findIndex((chain) => (lines += linesOf([chain])) >= maxLines);
   return end < 0 ? chains : chains.slice(0, end + 1);
 }

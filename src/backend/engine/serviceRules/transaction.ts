@@ -14,6 +14,7 @@ import {
   inBlocks,
   lineOf,
   linesPerBlock,
+  pieceOfChains,
   piecesOfChains,
   removalOf,
   removeChains,
@@ -99,9 +100,7 @@ function linesOf(table: Table, lines: readonly string[], maxLines: number): Gene
   return inBlocks(table, cutIntoBlocks(lines.map(lineOf), maxLines));
 }
 
-function pieceOf(chain: FormattedChain): Piece {
-  return { text: writeChain(chain), lines: chain.rules.length + 1 };
-}
+const pieceOf = (chain: FormattedChain): Piece => pieceOfChains([chain], writeChain);
 
 /**
  * The chains of some Services, and their dispatch rules in a chain that nothing leads to: the kernel judges them as it

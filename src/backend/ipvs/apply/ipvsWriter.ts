@@ -31,6 +31,7 @@ import type { ServiceSize } from '../../../model/serviceSize.ts';
 import { SyncError, verificationFailed } from '../../../netfilter/errors.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
 import { removeAll } from '../../../netfilter/xtables/tools/removeAll.ts';
+import { linesOf } from '../../../netfilter/xtables/transaction.ts';
 import { VariantSelector, type XtablesNode } from '../../../netfilter/xtables/tools/variant.ts';
 import { type AppliedRules, RulesWriter } from '../../engine/apply/rulesWriter.ts';
 import type { FormattedServicePort } from '../../engine/serviceRules/format.ts';
@@ -144,7 +145,8 @@ export class IpvsWriter implements ModeWriter<Programs, AppliedState> {
     const lines = new ToolLines({ tools: programs.tools, count: work.count, signal: work.signal });
     await this.write(desired.reconcile(), lines);
     const rulesOf = (key: ServiceKey): Turns<readonly FormattedServicePort[]> => computed(externalRules.get(key) ?? []);
-    const maxLinesOf = (key: ServiceKey): number => linesOf(externalRules.get(key) ?? []);
+    const maxLinesOf = (key: ServiceKey): number =>
+      linesOf((externalRules.get(key) ?? []).flatMap(({ chains }) => chains));
     await this.#rules.writeChange(rules, { changed, rulesOf, maxLinesOf }, work);
   }
 
@@ -271,10 +273,6 @@ function recordPlanned(
     );
   }
   return rules;
-}
-
-function linesOf(servicePorts: readonly FormattedServicePort[]): number {
-  return servicePorts.flatMap(({ chains }) => chains).reduce((sum, { rules }) => sum + rules.length + 1, 0);
 }
 
 /**
