@@ -13,6 +13,7 @@ import { clusterPaths, tearDown } from './clusterState.ts';
 import type { ClusterPaths, ClusterState } from './clusterState.ts';
 import { kubectlFor } from './kubectl.ts';
 import type { Kubectl } from './kubectl.ts';
+import type { KubernetesVersion } from './kubernetesVersion.ts';
 import { enterNetwork, runOnNode } from './namespaces.ts';
 import { importImage } from './node.ts';
 import { readRecord } from './recordedProcess.ts';
@@ -44,6 +45,7 @@ export interface ClusterNode extends Machine, NodeAddress {}
 export interface Cluster {
   readonly name: string;
   readonly family: NetworkFamily;
+  readonly kubernetes: KubernetesVersion;
   /** Path of an administrator's kubeconfig, for this machine. */
   readonly kubeconfig: string;
   /** The same for programs in a node: it names the API server's own address. */
@@ -72,6 +74,7 @@ export function createCluster(state: ClusterState, binaries: Binaries): Cluster 
   return {
     name: state.name,
     family: network.family,
+    kubernetes: state.kubernetes,
     kubeconfig: paths.kubeconfig,
     insideKubeconfig: paths.insideKubeconfig,
     apiServer: apiServerAddress(network),
