@@ -69,12 +69,12 @@ export interface Cluster {
 
 export function createCluster(state: ClusterState, binaries: Binaries): Cluster {
   const paths = clusterPaths(state.name);
-  const { network } = state;
+  const { network, kubernetes } = state;
   const nodes = network.nodes.map((node) => ({ ...node, ...machine(paths, node, runOnNode) }));
   return {
     name: state.name,
     family: network.family,
-    kubernetes: state.kubernetes,
+    kubernetes,
     kubeconfig: paths.kubeconfig,
     insideKubeconfig: paths.insideKubeconfig,
     apiServer: apiServerAddress(network),
@@ -86,7 +86,7 @@ export function createCluster(state: ClusterState, binaries: Binaries): Cluster 
       await Promise.all(nodes.map(({ pid }) => importImage(binaries.ctr, pid, archive)));
     },
     stopApiServer: () => stopApiServer(paths),
-    startApiServer: () => startApiServer({ paths, network, binaries }),
+    startApiServer: () => startApiServer({ paths, network, kubernetes, binaries }),
     down: () => tearDown(state.name),
   };
 }

@@ -48,6 +48,7 @@ export interface ConstructionOptions {
 interface Site {
   readonly network: ClusterNetwork;
   readonly paths: ClusterPaths;
+  readonly kubernetes: KubernetesVersion;
   readonly binaries: Binaries;
   readonly imageStore: string;
   readonly keys: ControlPlaneKeys;
@@ -92,7 +93,7 @@ async function prepareSite(state: ClusterState, { progress, signal, images }: Co
   const programs = unlessAborted(preparePrograms({ kubernetes, progress, images }), signal);
   const [prepared, keys] = await together([programs, createKeys(paths.keys, serverAddresses)]);
   progress(`the cluster runs Kubernetes ${kubernetes}`);
-  return { network, paths, ...prepared, keys, progress, signal };
+  return { network, paths, kubernetes, ...prepared, keys, progress, signal };
 }
 
 /** Made once and cached: the programs, and the images as every node's containerd starts with them. */
