@@ -5,8 +5,7 @@
  *
  *   node .ci/setup.mjs          npm packages only: enough for render, lint, typecheck and build
  *   node .ci/setup.mjs test     and what the tests use; what cannot be installed is said, and those tests are left out
- *   by name node .ci/setup.mjs cluster  and what the local cluster needs; stops with the remedy when something is out
- *   of reach
+ *   node .ci/setup.mjs cluster  and what the local cluster needs; stops with the remedy when something is out of reach
  *
  * Exit status: 0 ready, 1 something is missing that this machine needs first.
  */
@@ -76,6 +75,9 @@ function isExecutable(path) {
 /** A remedy for a person; thrown for what this program cannot install by itself. */
 class Missing extends Error {}
 
+/** A wish that no machine can fulfil: nothing goes on without it. */
+class Wrong extends Missing {}
+
 /** Runs a program quietly with a line every ten seconds; its output is shown only when it fails. */
 function run(title, command, args, options = {}) {
   const started = Date.now();
@@ -91,7 +93,10 @@ function run(title, command, args, options = {}) {
     child.on('close', (code) => {
       clearInterval(ticker);
       if (code === 0) resolve(console.error(`set-up: ${title}: done in ${seconds()}`));
-      else reject(new Missing(`${title} failed (${command} exited ${code}).\n${output.slice(-4000)}`));
+      else {
+        const message = `${title} failed (${command} exited ${code}).\n${output.slice(-4000)}`;
+        reject(Object.assign(new Missing(message), { exitCode: code }));
+      }
     });
   });
 }
@@ -167,7 +172,9 @@ function goObstacle() {
 async function clusterBinaries() {
   const node = join(root, 'node_modules', '.bin', 'node');
   const program = join(root, 'test', 'cluster', 'binaries.ts');
-  if (spawnSync(node, [program, '--check'], { cwd: root }).status === 0) return;
+  const check = spawnSync(node, [program, '--check'], { cwd: root, encoding: 'utf8' });
+  if (check.status === 0) return;
+  if (check.status === 2) throw new Wrong(check.stderr.trim());
   const obstacle = goObstacle();
   if (!process.env.KUBEBUILDER_ASSETS && obstacle) {
     throw new Missing(
@@ -176,6 +183,8 @@ async function clusterBinaries() {
   }
   await run("building the local cluster's programs (about 8 minutes the first time, then cached)", node, [program], {
     stdio: ['ignore', 'inherit', 'inherit'],
+  }).catch((error) => {
+    throw error.exitCode === 2 ? new Wrong(error.message.trim()) : error;
   });
 }
 
@@ -204,7 +213,7 @@ async function main(goal) {
       await step();
     } catch (error) {
       // The tests still run without what only the cluster needs, and list at their end what they left out.
-      const essential = goal !== 'test' || step === npmPackages || process.env.CI === 'true';
+      const essential = goal !== 'test' || step === npmPackages || error instanceof Wrong || process.env.CI === 'true';
       if (!(error instanceof Missing) || essential) throw error;
       console.error(
         `set-up: ${error.message}\nset-up: going on without it; the tests that need it are listed at the end.`,

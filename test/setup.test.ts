@@ -85,6 +85,17 @@ describeWhere(['root', 'cluster'], 'set-up', () => {
     });
   });
 
+  test.each(['test', 'cluster'])(
+    'a KUBERNETES that is no version ends the set-up for %s, and it says why',
+    async (goal) => {
+      const { exitCode, stderr } = await setUp(goal, { ...usual, KUBERNETES: 'newest' });
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 1,
+        stderr: expect.stringMatching(/^set-up: KUBERNETES=newest: that is no version of Kubernetes\. [^\n]*$/),
+      });
+    },
+  );
+
   const rows: readonly { name: string; go: string | undefined; says: RegExp }[] = [
     { name: 'no Go', go: undefined, says: /^set-up: Go is needed to build.*Install Go 1\.26 or newer/ },
     {

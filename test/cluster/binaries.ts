@@ -3,7 +3,10 @@
  *
  * Each is taken from KUBEBUILDER_ASSETS, else from the cache, else from PATH where its version fits, and else built
  * from the Go modules beside this file. The cache goes before PATH because a program there has to be run before its
- * version is known. As a program: `node binaries.ts [--check]`.
+ * version is known. Another Kubernetes than the default is always built.
+ *
+ * As a program, `node binaries.ts [--check]`. Exit status: 0 all are there, 1 some are not, 2 the version of Kubernetes
+ * that is asked for cannot be had.
  *
  * Only Node's own modules are imported here: `--check` runs before every test command and must cost nothing.
  * @module
@@ -11,8 +14,10 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { binaryNames, cachedPath, goModule, moduleVersion, versionArguments } from './binaryCatalog.ts';
+import { binaryNames, cachedPath, goModule, isKubernetes, moduleVersion, versionArguments } from './binaryCatalog.ts';
 import type { BinaryName } from './binaryCatalog.ts';
+import { chosenKubernetes, defaultKubernetes, KubernetesVersionError } from './kubernetesVersion.ts';
+import type { KubernetesVersion } from './kubernetesVersion.ts';
 
 export { binaryNames } from './binaryCatalog.ts';
 export type { BinaryName } from './binaryCatalog.ts';
@@ -24,27 +29,39 @@ export interface BinariesOptions {
   readonly progress?: ((line: string) => void) | undefined;
   /** Which programs are needed; all by default. Building fewer takes less time. */
   readonly which?: readonly BinaryName[] | undefined;
+  /** Whose programs; what KUBERNETES says by default. */
+  readonly kubernetes?: KubernetesVersion | undefined;
 }
 
-/** Finds or builds the programs. Several processes may ask at once: one builds, the others wait and find the result. */
+/**
+ * Finds or builds the programs. Several processes may ask at once: one builds, the others wait and find the result.
+ * Throws a KubernetesVersionError where that version cannot be had.
+ */
 export async function ensureBinaries(options: BinariesOptions = {}): Promise<Binaries> {
-  const which = options.which ?? binaryNames;
-  if (missingBinaries(which).length > 0) {
+  const { which = binaryNames, kubernetes = chosenKubernetes(), progress = () => {} } = options;
+  if (missingBinaries(which, kubernetes).length > 0) {
     const { buildBinaries } = await import('./goBuild.ts');
-    await buildBinaries(() => missingBinaries(which), options.progress ?? (() => {}));
+    await buildBinaries({ missing: () => missingBinaries(which, kubernetes), kubernetes, progress });
   }
-  return Object.fromEntries(which.map((name) => [name, findBinary(name) ?? cachedPath(name)])) as Binaries;
+  return Object.fromEntries(which.map((name) => [name, findBinary(name, kubernetes) ?? ''])) as Binaries;
 }
 
 /** The programs that would have to be built. */
-export function missingBinaries(which: readonly BinaryName[] = binaryNames): BinaryName[] {
-  return which.filter((name) => findBinary(name) === undefined);
+export function missingBinaries(
+  which: readonly BinaryName[] = binaryNames,
+  kubernetes: KubernetesVersion = chosenKubernetes(),
+): BinaryName[] {
+  return which.filter((name) => findBinary(name, kubernetes) === undefined);
 }
 
-function findBinary(name: BinaryName): string | undefined {
+function findBinary(name: BinaryName, kubernetes: KubernetesVersion): string | undefined {
+  const cached = cachedPath(name, kubernetes);
+  const inCache = cached !== undefined && isExecutable(cached) ? cached : undefined;
+  // Elsewhere the default is taken for granted, or looked for roughly.
+  if (isKubernetes(goModule(name)) && kubernetes !== defaultKubernetes()) return inCache;
   const assets = process.env['KUBEBUILDER_ASSETS'];
   if (assets && isExecutable(join(assets, name))) return join(assets, name);
-  return isExecutable(cachedPath(name)) ? cachedPath(name) : findOnPath(name);
+  return inCache ?? findOnPath(name);
 }
 
 /** A program on PATH counts only at the minor version that the cluster is written for. */
@@ -86,4 +103,10 @@ async function main(): Promise<void> {
   for (const name of binaryNames) console.log(`${name}\t${binaries[name]}`);
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  await main().catch((error: unknown) => {
+    if (!(error instanceof KubernetesVersionError)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  });
+}

@@ -1,11 +1,14 @@
 /**
- * Which programs the cluster and tests run, and which Go module beside this file each is built from. Only data and
- * paths: nothing is looked for or built here.
+ * Which programs the cluster and tests run, and which Go module each is built from: one beside this file, or for
+ * another Kubernetes one in the cache. Only data and paths: nothing is looked for or built here.
  * @module
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory, contentKey } from './cacheDirectory.ts';
+import { goFolder, requiredVersion } from './goModules.ts';
+import { chosenKubernetes, defaultKubernetes } from './kubernetesVersion.ts';
+import type { KubernetesVersion } from './kubernetesVersion.ts';
 
 export interface GoModule {
   /** Folder under go/, and the module whose version the programs are built at. */
@@ -96,28 +99,33 @@ export function goPackage(name: BinaryName): string {
   return programs[name].package;
 }
 
-export function moduleFolder(module: GoModule): string {
-  return join(import.meta.dirname, 'go', module.folder);
+/** Whether the programs of a module are those of the Kubernetes version that is chosen. */
+export function isKubernetes(module: GoModule): boolean {
+  return module.folder === kubernetes.folder;
 }
 
-/** The version that go.mod asks for, as in `v1.36.3`. */
-export function moduleVersion(module: GoModule): string {
-  const text = readFileSync(join(moduleFolder(module), 'go.mod'), 'utf8');
-  const found = text.split('\n').map((line) =>
-    line
-      .replace(/^require /, '')
-      .trim()
-      .split(' '),
-  );
-  const version = found.find(([path]) => path === module.versionOf)?.[1];
-  if (version === undefined) throw new Error(`go.mod in ${moduleFolder(module)} does not require ${module.versionOf}`);
-  return version;
+/** The packages that the programs of Kubernetes' module are built from. */
+export function kubernetesPackages(): readonly string[] {
+  return binaryNames.filter((name) => isKubernetes(goModule(name))).map(goPackage);
 }
 
-/** Where a program built here is kept. */
-export function cachedPath(name: BinaryName): string {
-  const module = programs[name].module;
-  const folder = moduleFolder(module);
+/** Where a module's go.mod is; kubernetesModule.ts makes that of another Kubernetes than the default. */
+export function moduleFolder(module: GoModule, version: KubernetesVersion = chosenKubernetes()): string {
+  if (!isKubernetes(module) || version === defaultKubernetes()) return goFolder(module.folder);
+  const maker = join(import.meta.dirname, 'kubernetesModule.ts');
+  return cacheDirectory('modules', `kubernetes-${version}-${contentKey([maker], ...kubernetesPackages())}`);
+}
+
+/** Of the programs of a module whose go.mod is there, as in `v1.37.2`. */
+export function moduleVersion(module: GoModule, version: KubernetesVersion = chosenKubernetes()): string {
+  return requiredVersion(moduleFolder(module, version), module.versionOf);
+}
+
+/** Where a program built here is kept, or undefined where what it is built from is not there yet. */
+export function cachedPath(name: BinaryName, version: KubernetesVersion = chosenKubernetes()): string | undefined {
+  const module = goModule(name);
+  const folder = moduleFolder(module, version);
+  if (!existsSync(folder)) return undefined;
   const files = readdirSync(folder)
     .sort()
     .map((file) => join(folder, file));

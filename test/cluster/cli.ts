@@ -17,6 +17,7 @@ const examples = `
 Examples:
   npm run cluster -- up --nodes 3           start a cluster; it stays until "down"
   npm run cluster -- up --family ipv6       one without IPv4: machines, Pods and Services
+  KUBERNETES=1.36.3 npm run cluster -- up   one of another version
   npm run cluster -- kubectl get pods -A    ask it
   npm run cluster -- exec node1 nft list ruleset
   npm run cluster -- exec outside curl -s 10.89.0.11:30080
@@ -37,7 +38,9 @@ interface UpSettings {
 async function bringUp({ nodes, family, name }: NameOption & UpSettings): Promise<number> {
   const running = await attach(name);
   if (running) {
-    console.log(`cluster "${name}" is already up with ${running.nodes.length} nodes, family ${running.family}`);
+    console.log(
+      `cluster "${name}" is already up: ${running.nodes.length} nodes, family ${running.family}, Kubernetes ${running.kubernetes}`,
+    );
     explainUse(running);
     return 0;
   }
@@ -99,8 +102,8 @@ async function takeDown({ name }: NameOption): Promise<number> {
 }
 
 async function runKubectl(args: readonly string[], { name }: NameOption): Promise<number> {
-  await requireCluster(name);
-  const { kubectl } = await ensureBinaries({ which: ['kubectl'] });
+  const { kubernetes } = await requireCluster(name);
+  const { kubectl } = await ensureBinaries({ which: ['kubectl'], kubernetes });
   return runInTerminal([kubectl, ...args], { KUBECONFIG: clusterPaths(name).kubeconfig });
 }
 

@@ -13,6 +13,8 @@ import { createCluster } from './clusterHandle.ts';
 import type { Cluster } from './clusterHandle.ts';
 import { clusterPaths, endProcesses, isRunning, readState, tearDown } from './clusterState.ts';
 import { constructCluster } from './construction.ts';
+import { chosenKubernetes } from './kubernetesVersion.ts';
+import type { KubernetesVersion } from './kubernetesVersion.ts';
 import { withLock } from './lock.ts';
 import { checkRequirements } from './requirements.ts';
 import { unlessAborted } from './together.ts';
@@ -26,6 +28,8 @@ export interface UpOptions {
   readonly nodes?: number | undefined;
   /** What machines, Pods and Services have addresses of; both by default. */
   readonly family?: NetworkFamily | undefined;
+  /** Whose control plane and kubelets; what the environment variable KUBERNETES says by default. */
+  readonly kubernetes?: KubernetesVersion | undefined;
   readonly progress?: ((line: string) => void) | undefined;
   /**
    * Archives of further images that every node starts with: unpacked once and cached, where loadImage() does it on each
@@ -49,6 +53,7 @@ export async function up(options: UpOptions = {}): Promise<Cluster> {
     name = defaultClusterName,
     nodes = defaultNodes,
     family = 'dual',
+    kubernetes = chosenKubernetes(),
     detached = false,
     images = [],
     progress = () => {},
@@ -57,7 +62,7 @@ export async function up(options: UpOptions = {}): Promise<Cluster> {
   checkRequirements();
   return withLock(cacheDirectory('locks', `cluster-${name}`), async () => {
     await clearTheWay(name, progress);
-    const work = constructCluster({ name, nodes, family, detached, images, progress, signal });
+    const work = constructCluster({ name, nodes, family, kubernetes, detached, images, progress, signal });
     try {
       return await unlessAborted(work, signal);
     } catch (error) {
@@ -106,7 +111,7 @@ export async function down(name: string = defaultClusterName): Promise<void> {
 export async function attach(name: string = defaultClusterName): Promise<Cluster | undefined> {
   const state = readState(name);
   if (!state?.isReady || !isRunning(name)) return undefined;
-  return createCluster(state, await ensureBinaries());
+  return createCluster(state, await ensureBinaries({ kubernetes: state.kubernetes }));
 }
 
 /** A cluster that is up is somebody's; what an unclean end has left is removed. */

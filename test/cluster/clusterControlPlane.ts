@@ -14,9 +14,11 @@ import { startForward } from './forward.ts';
 import { existingKeys } from './keys.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { kubectlFor } from './kubectl.ts';
+import type { KubernetesVersion } from './kubernetesVersion.ts';
 import { enterControlPlane, startRecorded } from './namespaces.ts';
 import { isAlive, killRecorded, readRecord } from './recordedProcess.ts';
 import { together } from './together.ts';
+import { apiServerDifferences, controllerManagerDifferences } from './versionDifferences.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 /** The namespaces are the cluster's own, and so are all ports. */
@@ -26,6 +28,7 @@ const readyTimeoutMs = 90_000;
 export interface ControlPlaneContext {
   readonly paths: ClusterPaths;
   readonly network: ClusterNetwork;
+  readonly kubernetes: KubernetesVersion;
   readonly binaries: Binaries;
 }
 
@@ -36,7 +39,7 @@ export async function startEtcd(context: ControlPlaneContext): Promise<void> {
 
 /** Starts kube-apiserver and waits until it serves. */
 export async function startApiServer(context: ControlPlaneContext): Promise<void> {
-  const { paths, network, binaries } = context;
+  const { paths, network, kubernetes, binaries } = context;
   const settings = {
     etcdUrl: etcdUrls.clientUrl,
     bindAddress: '::',
@@ -45,6 +48,7 @@ export async function startApiServer(context: ControlPlaneContext): Promise<void
     serviceRanges: network.serviceRanges,
     keys: existingKeys(paths.keys),
     certificateDirectory: paths.keys,
+    further: apiServerDifferences(kubernetes),
   };
   await startProgram(context, 'kube-apiserver', apiServerArguments(settings));
   const kubectl = kubectlFor([binaries.kubectl], paths.kubeconfig, join(paths.state, 'kubectl-cache'));
@@ -69,11 +73,10 @@ export async function startControllers(context: ControlPlaneContext): Promise<vo
     controllerKubeconfig(context, keys, 'kube-scheduler'),
   ]);
   await together([
-    startProgram(
-      context,
-      'kube-controller-manager',
-      controllerManagerArguments({ kubeconfig: manager, podRanges, keys }),
-    ),
+    startProgram(context, 'kube-controller-manager', [
+      ...controllerManagerArguments({ kubeconfig: manager, podRanges, keys }),
+      ...controllerManagerDifferences(context.kubernetes),
+    ]),
     startProgram(context, 'kube-scheduler', schedulerArguments(scheduler)),
   ]);
 }

@@ -13,6 +13,7 @@ import { clusterPaths, tearDown } from './clusterState.ts';
 import type { ClusterPaths, ClusterState } from './clusterState.ts';
 import { kubectlFor } from './kubectl.ts';
 import type { Kubectl } from './kubectl.ts';
+import type { KubernetesVersion } from './kubernetesVersion.ts';
 import { enterNetwork, runOnNode } from './namespaces.ts';
 import { importImage } from './node.ts';
 import { readRecord } from './recordedProcess.ts';
@@ -44,6 +45,7 @@ export interface ClusterNode extends Machine, NodeAddress {}
 export interface Cluster {
   readonly name: string;
   readonly family: NetworkFamily;
+  readonly kubernetes: KubernetesVersion;
   /** Path of an administrator's kubeconfig, for this machine. */
   readonly kubeconfig: string;
   /** The same for programs in a node: it names the API server's own address. */
@@ -67,11 +69,12 @@ export interface Cluster {
 
 export function createCluster(state: ClusterState, binaries: Binaries): Cluster {
   const paths = clusterPaths(state.name);
-  const { network } = state;
+  const { network, kubernetes } = state;
   const nodes = network.nodes.map((node) => ({ ...node, ...machine(paths, node, runOnNode) }));
   return {
     name: state.name,
     family: network.family,
+    kubernetes,
     kubeconfig: paths.kubeconfig,
     insideKubeconfig: paths.insideKubeconfig,
     apiServer: apiServerAddress(network),
@@ -83,7 +86,7 @@ export function createCluster(state: ClusterState, binaries: Binaries): Cluster 
       await Promise.all(nodes.map(({ pid }) => importImage(binaries.ctr, pid, archive)));
     },
     stopApiServer: () => stopApiServer(paths),
-    startApiServer: () => startApiServer({ paths, network, binaries }),
+    startApiServer: () => startApiServer({ paths, network, kubernetes, binaries }),
     down: () => tearDown(state.name),
   };
 }

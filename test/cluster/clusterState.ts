@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import type { ClusterNetwork } from './addresses.ts';
 import { cacheDirectory } from './cacheDirectory.ts';
 import { removeControlGroup } from './cgroups.ts';
+import type { KubernetesVersion } from './kubernetesVersion.ts';
 import { isAlive, killRecorded, readRecord } from './recordedProcess.ts';
 import type { RecordedProcess } from './recordedProcess.ts';
 
@@ -34,6 +35,8 @@ export interface ClusterState {
   /** The process that the cluster ends with; none when it stays until it is taken down. */
   readonly owner?: RecordedProcess;
   readonly network: ClusterNetwork;
+  /** Whose programs run in it. */
+  readonly kubernetes: KubernetesVersion;
   /** Set when everything serves. */
   readonly isReady: boolean;
 }

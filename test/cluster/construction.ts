@@ -23,6 +23,7 @@ import { imageStore } from './imageStore.ts';
 import { createKeys } from './keys.ts';
 import { kubectlFor } from './kubectl.ts';
 import type { Kubectl } from './kubectl.ts';
+import type { KubernetesVersion } from './kubernetesVersion.ts';
 import { clusterManifests } from './manifests.ts';
 import { applyWiring, startNodeNamespaces, startOutside, startRoot } from './namespaces.ts';
 import type { HolderOptions } from './namespaces.ts';
@@ -37,6 +38,7 @@ export interface ConstructionOptions {
   readonly name: string;
   readonly nodes: number;
   readonly family: NetworkFamily;
+  readonly kubernetes: KubernetesVersion;
   readonly detached: boolean;
   readonly progress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -46,6 +48,7 @@ export interface ConstructionOptions {
 interface Site {
   readonly network: ClusterNetwork;
   readonly paths: ClusterPaths;
+  readonly kubernetes: KubernetesVersion;
   readonly binaries: Binaries;
   readonly imageStore: string;
   readonly keys: ControlPlaneKeys;
@@ -63,10 +66,10 @@ interface NodeSite {
 const readyTimeout = '120s';
 
 export async function constructCluster(options: ConstructionOptions): Promise<Cluster> {
-  const { name, detached } = options;
+  const { name, kubernetes, detached } = options;
   const owner = detached ? {} : { owner: ownRecord() };
   const network = clusterNetwork(options.nodes, options.family);
-  const state: ClusterState = { name, network, isReady: false, ...owner };
+  const state: ClusterState = { name, network, kubernetes, isReady: false, ...owner };
   const site = await prepareSite(state, options);
   const nodes = await startMachines(site, name, {
     paths: site.paths,
@@ -84,20 +87,22 @@ export async function constructCluster(options: ConstructionOptions): Promise<Cl
 
 async function prepareSite(state: ClusterState, { progress, signal, images }: ConstructionOptions): Promise<Site> {
   const paths = await createState(state);
-  const { network } = state;
+  const { network, kubernetes } = state;
   const serverAddresses = [...network.controlPlane.addresses, ...network.apiServerService, '127.0.0.1', '::1'];
   // What is being built for the cache may go on until this process ends; it is no part of the cluster.
-  const programs = unlessAborted(preparePrograms(progress, images), signal);
+  const programs = unlessAborted(preparePrograms({ kubernetes, progress, images }), signal);
   const [prepared, keys] = await together([programs, createKeys(paths.keys, serverAddresses)]);
-  return { network, paths, ...prepared, keys, progress, signal };
+  progress(`the cluster runs Kubernetes ${kubernetes}`);
+  return { network, paths, kubernetes, ...prepared, keys, progress, signal };
 }
 
 /** Made once and cached: the programs, and the images as every node's containerd starts with them. */
-async function preparePrograms(
-  progress: (line: string) => void,
-  images: readonly string[],
-): Promise<Pick<Site, 'binaries' | 'imageStore'>> {
-  const binaries = await ensureBinaries({ progress });
+async function preparePrograms({
+  kubernetes,
+  progress,
+  images,
+}: Pick<ConstructionOptions, 'kubernetes' | 'progress' | 'images'>): Promise<Pick<Site, 'binaries' | 'imageStore'>> {
+  const binaries = await ensureBinaries({ kubernetes, progress });
   const [system, tests] = await together([systemImages(progress), testImages(progress)]);
   const store = await imageStore({ binaries, archives: [...system, ...tests], progress });
   if (images.length === 0) return { binaries, imageStore: store };

@@ -2,51 +2,76 @@ import { execa } from 'execa';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { cacheDirectory } from './cacheDirectory.ts';
-import { cachedPath, goModule, goPackage, moduleFolder, moduleVersion } from './binaryCatalog.ts';
+import { cachedPath, goModule, goPackage, isKubernetes, moduleFolder, moduleVersion } from './binaryCatalog.ts';
 import type { BinaryName, GoModule } from './binaryCatalog.ts';
+import { goEnvironment } from './goModules.ts';
+import { ensureKubernetesModule } from './kubernetesModule.ts';
+import type { KubernetesVersion } from './kubernetesVersion.ts';
 import { withLock } from './lock.ts';
 
 type Progress = (line: string) => void;
 
+export interface BuildRequest {
+  /** What is not there at the moment. */
+  readonly missing: () => readonly BinaryName[];
+  readonly kubernetes: KubernetesVersion;
+  readonly progress: Progress;
+}
+
+interface GoBuild {
+  readonly names: readonly BinaryName[];
+  readonly kubernetes: KubernetesVersion;
+  /** An empty directory for the programs. */
+  readonly output: string;
+  readonly progress: Progress;
+}
+
 const reportEveryMs = 5_000;
 
 /** Builds what `missing` names once the lock is ours: another process may have built it meanwhile. */
-export async function buildBinaries(missing: () => readonly BinaryName[], progress: Progress): Promise<void> {
+export async function buildBinaries({ missing, kubernetes, progress }: BuildRequest): Promise<void> {
+  if (missing().some((name) => isKubernetes(goModule(name)))) await ensureKubernetesModule(kubernetes, progress);
   progress(
     `to build from the Go module proxy: ${missing().join(', ')} (about 8 minutes on 2 cores when nothing is cached)`,
   );
   await withLock(cacheDirectory('bin', 'lock'), async () => {
     for (const names of Object.values(Object.groupBy(missing(), (name) => goModule(name).folder))) {
-      if (names) await buildModule(names, progress);
+      if (names) await buildModule(names, kubernetes, progress);
     }
   });
 }
 
 /** The programs of one module in one `go build`, which shares the packages and uses all cores. */
-async function buildModule(names: readonly BinaryName[], progress: Progress): Promise<void> {
-  const [first] = names;
-  if (first === undefined) return;
-  const folder = dirname(cachedPath(first));
+async function buildModule(
+  names: readonly BinaryName[],
+  kubernetes: KubernetesVersion,
+  progress: Progress,
+): Promise<void> {
+  const paths = names.map((name) => ({ name, path: cachedPath(name, kubernetes) ?? '' }));
+  const folder = dirname(paths[0]?.path ?? '');
   await mkdir(folder, { recursive: true });
   const output = await mkdtemp(`${folder}.building-`);
   try {
-    await goBuild(names, output, progress);
-    for (const name of names) await rename(join(output, outputName(name)), cachedPath(name));
+    await goBuild({ names, kubernetes, output, progress });
+    for (const { name, path } of paths) await rename(join(output, outputName(name)), path);
   } finally {
     await rm(output, { recursive: true, force: true });
   }
 }
 
-async function goBuild(names: readonly BinaryName[], output: string, progress: Progress): Promise<void> {
+async function goBuild({ names, kubernetes, output, progress }: GoBuild): Promise<void> {
   const [first] = names;
   if (first === undefined) return;
   const module = goModule(first);
   const packages = names.map(goPackage);
-  const options = { cwd: moduleFolder(module), env: buildEnvironment() };
+  const options = {
+    cwd: moduleFolder(module, kubernetes),
+    env: { ...goEnvironment, GOFLAGS: '-buildvcs=false' },
+  };
   progress(`${module.folder}: fetching the modules`);
   const listed = await execa('go', ['list', '-deps', '-f', '.', ...packages], options);
   const total = listed.stdout.length / 2;
-  const flags = ['-v', '-trimpath', '-ldflags', linkerFlags(names)];
+  const flags = ['-v', '-trimpath', '-ldflags', linkerFlags(module, kubernetes)];
   const build = execa('go', ['build', ...flags, '-o', `${output}/`, ...packages], {
     ...options,
     buffer: { stdout: true, stderr: true },
@@ -76,25 +101,13 @@ function reportCount(
   return () => clearInterval(timer);
 }
 
-function linkerFlags(names: readonly BinaryName[]): string {
-  const modules = new Map<string, GoModule>(names.map((name) => [goModule(name).folder, versioned(goModule(name))]));
-  const settings = [...modules.values()].flatMap((module) =>
-    module.versionVariables.map((variable) => `-X ${variable}=${moduleVersion(module)}`),
-  );
-  return ['-s -w', ...settings].join(' ');
-}
-
-/** etcd is built within the Kubernetes module, and the linker's variables are all Kubernetes' own. */
-function versioned(module: GoModule): GoModule {
-  return module.folder === 'kubernetes' ? { ...module, versionOf: 'k8s.io/kubernetes' } : module;
+/** All linker's variables of a module get its one version: etcd, which is built within Kubernetes', has none. */
+function linkerFlags(module: GoModule, kubernetes: KubernetesVersion): string {
+  const version = isKubernetes(module) ? kubernetes : moduleVersion(module);
+  return ['-s -w', ...module.versionVariables.map((variable) => `-X ${variable}=${version}`)].join(' ');
 }
 
 /** Go names a program after its package's last element that is not a version: etcd's server becomes `server`. */
 function outputName(name: BinaryName): string {
   return basename(goPackage(name).replace(/\/v\d+$/, ''));
-}
-
-/** Static programs: they run in any image and any mount namespace. A go.work of the surroundings must not matter. */
-function buildEnvironment(): Record<string, string> {
-  return { CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '-buildvcs=false' };
 }

@@ -3,7 +3,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { succeeds } from './expectations.ts';
-import { type Action, type Expectation, kubectl, node, onNode, outside, type Step } from './scene.ts';
+import { type Action, type Expectation, kubectl, node, onNode, outside, type Scene, type Step } from './scene.ts';
 
 export interface Chapter {
   readonly title: string;
@@ -30,8 +30,14 @@ export const served = (title: string, action: Action, expect: Expectation, withi
   withinMs,
 });
 
-export const apply = (title: string, name: string): Step =>
-  step(title, kubectl(['apply', '-f', manifest(name)]), succeeds);
+export const apply = (title: string, name: string): Step => applyOf(title, () => name);
+/** A manifest whose name the scene decides. */
+export const applyOf = (title: string, nameIn: (scene: Scene) => string): Step =>
+  step(
+    title,
+    kubectl((scene) => ['apply', '-f', manifest(nameIn(scene))]),
+    succeeds,
+  );
 export const rolledOut = (...workload: readonly string[]): Step =>
   step(
     `${workload.at(-1)} is up`,

@@ -4,6 +4,7 @@
  * The test of the whole product runs the same steps as assertions (test/e2e).
  */
 import { addressIn } from '../cluster/addresses.ts';
+import { serviceCIDRVersion } from '../cluster/versionDifferences.ts';
 import { liveChanges, outage } from './changes.ts';
 import {
   type Chapter,
@@ -11,6 +12,7 @@ import {
   step,
   served,
   apply,
+  applyOf,
   rolledOut,
   redisChain,
   redisCli,
@@ -86,6 +88,10 @@ const redis: Chapter = {
 const nginx: Chapter = {
   title: 'B. Three nginx replicas, a third of the connections each',
   steps: [
+    applyOf(
+      'A second range for cluster IPs',
+      ({ cluster }) => `second-range-${serviceCIDRVersion(cluster.kubernetes)}`,
+    ),
     apply('Three replicas', 'nginx'),
     apply('Their Service', 'nginx-service'),
     rolledOut('deployment/nginx'),

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { goModule, moduleVersion } from '../cluster/binaryCatalog.ts';
+import { defaultKubernetes, furtherVersions, oldestMinor } from '../cluster/kubernetesVersion.ts';
 import { tableBelow } from './pages.ts';
 
 const page = readFileSync('docs/VERSIONING.md', 'utf8');
@@ -13,13 +13,18 @@ const cellOf = (heading: string, row: string): string =>
   tableBelow('docs/VERSIONING.md', heading).find(([first]) => first === row)?.[1] ?? '';
 
 test('the Kubernetes version that tests run on is that of the local cluster', () => {
-  const kubernetes = moduleVersion(goModule('kube-apiserver'));
-  expect(cellOf('## Kubernetes', 'what the tests run on')).toContain(`${kubernetes}:`);
-  expect(moduleVersion(goModule('kube-proxy'))).toBe(kubernetes);
+  expect(cellOf('## Kubernetes', 'what the tests run on')).toContain(`${defaultKubernetes()}:`);
+  for (const version of furtherVersions)
+    expect(cellOf('## Kubernetes', 'what the full tests run on')).toContain(version);
+});
+
+test("the bug form's example names it, too", () => {
+  expect(read('.github/ISSUE_TEMPLATE/bug.yml')).toContain(`Kubernetes ${defaultKubernetes().slice(1)},`);
 });
 
 test('the oldest Kubernetes version is the same on every page', () => {
   const [, oldest = ''] = /^(\d+\.\d+):/.exec(cellOf('## Kubernetes', 'oldest supported')) ?? [];
+  expect(oldest).toBe(`1.${oldestMinor}`);
   for (const path of ['README.md', 'docs/installing.md', 'config/policy/agent-own-node.yaml'])
     expect(read(path)).toContain(`Kubernetes ${oldest}`);
 });

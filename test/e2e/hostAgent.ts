@@ -45,7 +45,7 @@ export class Host {
     // The machine sees the node's files through the root of its first process.
     const directory = `/proc/${node.pid}/root${stage}`;
     await mkdir(join(directory, 'image'), { recursive: true });
-    const { ctr } = await ensureBinaries({ which: ['ctr'] });
+    const { ctr } = await ensureBinaries({ which: ['ctr'], kubernetes: cluster.kubernetes });
     const mount = ['--namespace', 'k8s.io', 'images', 'mount', imageTags.product, `${stage}/image`];
     const { exitCode, stderr } = await node.exec([ctr, ...mount]);
     if (exitCode !== 0) throw new Error(`the image's files are not to be had on ${node.name}: ${stderr}`);
@@ -91,7 +91,7 @@ const onHost = ['unshare', '--mount', 'sh', `${stage}/installed.sh`];
 
 /** The page's commands, run by an administrator. */
 async function kubeconfigFor(cluster: Cluster, node: ClusterNode): Promise<string> {
-  const { kubectl } = await ensureBinaries({ which: ['kubectl'] });
+  const { kubectl } = await ensureBinaries({ which: ['kubectl'], kubernetes: cluster.kubernetes });
   const directory = await mkdtemp(join(tmpdir(), 'proxyconfig-host-'));
   const script = kubeconfigScript
     .replaceAll('worker-1', node.name)

@@ -1,4 +1,5 @@
 /** Without IPv4 but 127.0.0.1: control plane, kubelets, Pods, Services, probes and metrics. */
+import { usualGround } from './ground.ts';
 import { describeInstallation } from './installation.ts';
 
-describeInstallation('ipv6');
+describeInstallation(usualGround('ipv6'));

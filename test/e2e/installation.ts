@@ -5,13 +5,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { hostInUrl, networkFamilies, type NetworkFamily } from '../cluster/addresses.ts';
+import { hostInUrl, networkFamilies } from '../cluster/addresses.ts';
 import { type Cluster, up } from '../cluster/cluster.ts';
 import { productImage } from '../cluster/images.ts';
 import { waitFor } from '../support/waitFor.ts';
-import { describeWhere } from '../support/requirements.ts';
+import { describeUnless } from '../support/requirements.ts';
 import { Administrator, buildNewerImage, newerImage, newerVersion } from './lifeOfAnInstallation.ts';
 import { foreignRules } from './foreignRules.ts';
+import type { Ground } from './ground.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
 import { answers, familiesOf, places, podsBehind, ways } from './ways.ts';
 
@@ -22,10 +23,10 @@ const components = ['replace-kube-proxy', 'prometheus'];
 /** A client whose first packet was dropped sends it again after a second. */
 const secondSynMs = 1000;
 
-/** In a cluster of that family; `primary` is the family of the Services in it. */
-export function describeInstallation(family: NetworkFamily): void {
+/** In such a cluster; `primary` is the family of the Services in it. */
+export function describeInstallation({ family, kubernetes, reason }: Ground): void {
   const primary = networkFamilies[family][0];
-  describeWhere(['root', 'cluster'], `the life of an installation, family ${family}`, () => {
+  describeUnless(reason, `the life of an installation, family ${family}, Kubernetes ${kubernetes}`, () => {
     let cluster: Cluster;
     let admin: Administrator;
     let traffic: Traffic;
@@ -37,6 +38,7 @@ export function describeInstallation(family: NetworkFamily): void {
       cluster = await up({
         nodes: 1,
         family,
+        kubernetes,
         name: `install-${process.pid}`,
         images: [present, await buildNewerImage(present)],
       });

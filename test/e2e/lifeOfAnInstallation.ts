@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
-import { cachedPath } from '../cluster/binaryCatalog.ts';
+import { ensureBinaries } from '../cluster/binaries.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { buildImage } from '../cluster/images.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -45,7 +45,8 @@ interface KubeProxyPod {
 type Manifest = { kind: 'DaemonSet'; spec: { template: { spec: KubeProxyPod } } } | { kind: 'other' };
 
 /** kube-proxy's objects, with the folder of the program and the API server's address of this machine in them. */
-async function kubeProxyManifest({ host, port }: Cluster['apiServer']): Promise<string> {
+async function kubeProxyManifest({ apiServer: { host, port }, kubernetes }: Cluster): Promise<string> {
+  const { 'kube-proxy': program } = await ensureBinaries({ which: ['kube-proxy'], kubernetes });
   const template = await readFile(join(repository, 'test/install/manifests/kube-proxy.yaml'), 'utf8');
   const objects = parseAllDocuments(template).map((document) => document.toJS() as Manifest);
   const values: Readonly<Record<string, string>> = {
@@ -57,8 +58,7 @@ async function kubeProxyManifest({ host, port }: Cluster['apiServer']): Promise<
     const { containers, volumes } = object.spec.template.spec;
     for (const variable of containers.flatMap(({ env }) => env))
       if (values[variable.name] !== undefined) variable.value = values[variable.name];
-    for (const { name, hostPath } of volumes)
-      if (name === 'programs') hostPath.path = dirname(cachedPath('kube-proxy'));
+    for (const { name, hostPath } of volumes) if (name === 'programs') hostPath.path = dirname(program);
   }
   return objects.map((object) => stringify(object)).join('---\n');
 }
@@ -91,7 +91,7 @@ export class Administrator {
   }
 
   async installKubeProxy(): Promise<void> {
-    const manifest = await kubeProxyManifest(this.#cluster.apiServer);
+    const manifest = await kubeProxyManifest(this.#cluster);
     const { exitCode, stderr } = await this.#cluster.kubectl(['apply', '-f', '-'], { input: manifest });
     if (exitCode !== 0) throw new Error(stderr);
     await this.rolledOut('kube-system', 'daemonset/kube-proxy');

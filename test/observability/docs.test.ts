@@ -80,14 +80,15 @@ function documented(section: string): string[] {
   return [...section.matchAll(/^\| `(\w+)` \| (\w+) \|/gm)].map(([, name, type]) => `${name} ${type}`).sort();
 }
 
-/** Of kube-proxy 1.36, without what the Go runtime and client-go add. */
+/** Of kube-proxy 1.37.2 on Linux, without what the Go runtime and client-go add. */
 const ofKubeProxy = `
 sync_proxy_rules_duration_seconds sync_full_proxy_rules_duration_seconds sync_partial_proxy_rules_duration_seconds network_programming_duration_seconds
 sync_proxy_rules_last_timestamp_seconds sync_proxy_rules_last_queued_timestamp_seconds sync_proxy_rules_endpoint_changes_pending sync_proxy_rules_endpoint_changes_total
 sync_proxy_rules_service_changes_pending sync_proxy_rules_service_changes_total sync_proxy_rules_iptables_restore_failures_total sync_proxy_rules_iptables_partial_restore_failures_total
 sync_proxy_rules_iptables_total sync_proxy_rules_iptables_last sync_proxy_rules_nftables_sync_failures_total sync_proxy_rules_nftables_cleanup_failures_total
 sync_proxy_rules_no_local_endpoints_total proxy_healthz_total proxy_livez_total conntrack_reconciler_sync_duration_seconds conntrack_reconciler_deleted_entries_total
-iptables_ct_state_invalid_dropped_packets_total iptables_localhost_nodeports_accepted_packets_total`
+iptables_ct_state_invalid_dropped_packets_total iptables_localhost_nodeports_accepted_packets_total
+nftables_localhost_nodeport_listeners nftables_localhost_nodeport_listener_creation_failures_total nftables_localhost_nodeport_rejected_packets_total`
   .trim()
   .split(/\s+/);
 

@@ -8,7 +8,7 @@ import { findIptables } from '../../src/netfilter/xtables/tools/iptables.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { describeTable } from './describeTable.ts';
 import { KubeProxy } from './kubeProxy.ts';
-import { differenceOf, differences, notAsked, scenariosForKubeProxy } from './kubeProxyDifferences.ts';
+import { askedFrom, differenceOf, differences, notAsked, scenariosForKubeProxy } from './kubeProxyDifferences.ts';
 import { scenarios } from './serviceTable.ts';
 
 /** kube-proxy takes the `iptables` that it finds, and what that writes to is the machine's choice. */
@@ -26,8 +26,17 @@ describe('the packet table', () => {
       for (const { row, difference } of rows)
         if (difference !== undefined) expect(difference.kubeProxy).not.toEqual(row.expect);
       for (const { decision } of differences) await access(new URL(`../../docs/adr/${decision}`, import.meta.url));
-      for (const name of Object.keys(notAsked)) expect(scenarios.map((scenario) => scenario.name)).toContain(name);
+      for (const name of [...Object.keys(notAsked), ...Object.keys(askedFrom)])
+        expect(scenarios.map((scenario) => scenario.name)).toContain(name);
     });
+  });
+
+  test.each([
+    { version: 'v1.33.9', isAsked: false },
+    { version: 'v1.34.0', isAsked: true },
+  ] as const)('the kube-proxy of $version is asked of hints of nodes: $isAsked', ({ version, isAsked }) => {
+    const names = scenariosForKubeProxy(scenarios, version).map(({ name }) => name);
+    expect(names.includes('hints of nodes')).toBe(isAsked);
   });
 
   describeWhere(['root', 'cluster', 'iptables'], 'the real kube-proxy', () => {

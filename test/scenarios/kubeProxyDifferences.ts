@@ -1,6 +1,7 @@
 /**
  * Every row in which this project and the real kube-proxy differ, and the decision that is the reason.
  */
+import { chosenKubernetes, type KubernetesVersion } from '../cluster/kubernetesVersion.ts';
 import { gateways } from '../support/network.ts';
 import type { Expectation, ExpectationByFamily, PacketRow, Scenario } from './scenario.ts';
 
@@ -42,10 +43,22 @@ export const notAsked: Readonly<Record<string, string>> = {
   'addresses in an old spelling': 'the API server refuses new objects with such addresses, and keeps those that it has',
 };
 
-/** The table as kube-proxy must answer it. */
-export function scenariosForKubeProxy(scenarios: readonly Scenario[]): readonly Scenario[] {
+/** Scenarios that kube-proxy is asked from a minor version on, and what that version brought. */
+export const askedFrom: Readonly<Record<string, { readonly minor: number; readonly brought: string }>> = {
+  'hints of nodes': {
+    minor: 34,
+    brought: 'an API server that keeps hints of nodes, and a kube-proxy that reads them (KEP-3015)',
+  },
+};
+
+/** The table as the kube-proxy of a version must answer it. */
+export function scenariosForKubeProxy(
+  scenarios: readonly Scenario[],
+  version: KubernetesVersion = chosenKubernetes(),
+): readonly Scenario[] {
+  const minor = Number(version.split('.')[1]);
   return scenarios
-    .filter(({ name }) => notAsked[name] === undefined)
+    .filter(({ name }) => notAsked[name] === undefined && minor >= (askedFrom[name]?.minor ?? 0))
     .map((scenario) =>
       Object.assign({}, scenario, { rows: scenario.rows.map((row) => asKubeProxyAnswers(scenario, row)) }),
     );

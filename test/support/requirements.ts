@@ -6,13 +6,17 @@
  */
 import { describe, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { goEnvironment } from '../cluster/goModules.ts';
 import { missingBinaries } from '../cluster/binaries.ts';
+import { defaultKubernetes } from '../cluster/kubernetesVersion.ts';
 
 /** Programs of the machine by name, `root`, or what is built here: actionlint, all programs of the local cluster. */
 export type Requirement =
   | 'root'
   | 'cluster'
   | 'actionlint'
+  | 'go modules'
   | 'debian'
   | 'iptables'
   | 'netns'
@@ -26,6 +30,13 @@ function succeeds(command: string, args: readonly string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
+/** That version's go.mod alone is asked for. */
+function isKubernetesFetched(): boolean {
+  const env = { ...process.env, ...goEnvironment, GOFLAGS: '-mod=mod' };
+  const args = ['list', '-m', `k8s.io/kubernetes@${defaultKubernetes()}`];
+  return spawnSync('go', args, { stdio: 'ignore', cwd: tmpdir(), env }).status === 0;
+}
+
 const reasons: Record<Requirement, () => string | undefined> = {
   root: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
   cluster: () =>
@@ -34,6 +45,8 @@ const reasons: Record<Requirement, () => string | undefined> = {
       : "the local cluster's programs are not built: node .ci/setup.mjs cluster",
   actionlint: () =>
     missingBinaries(['actionlint']).length === 0 ? undefined : 'actionlint is not built: node .ci/setup.mjs test',
+  'go modules': () =>
+    isKubernetesFetched() ? undefined : 'needs Go, and its module proxy or what it has fetched before',
   iptables: () => (succeeds('iptables-restore', ['--version']) ? undefined : 'needs the Debian package iptables'),
   netns: () =>
     process.getuid?.() === 0 || succeeds('unshare', ['-Urnm', 'true'])
@@ -56,7 +69,15 @@ export function reasonAgainst(requirement: Requirement): string | undefined {
  * `describe` for suites that need something of the machine; where it is missing, one skipped test carries the reason.
  */
 export function describeWhere(requirements: readonly Requirement[], name: string, body: () => void): void {
-  const reason = requirements.map(reasonAgainst).find((text) => text !== undefined);
+  describeUnless(
+    requirements.map(reasonAgainst).find((text) => text !== undefined),
+    name,
+    body,
+  );
+}
+
+/** The same for a reason that was found otherwise. */
+export function describeUnless(reason: string | undefined, name: string, body: () => void): void {
   if (reason === undefined) describe(name, body);
   else describe(name, () => test.skip(`cannot run here: ${reason}`, () => undefined));
 }

@@ -679,7 +679,7 @@ export const proxyconfigSchema: CrdSchema = {
                     "message": "exactly one of setNodes or pause must be set in each of rollout.steps"
                   },
                   {
-                    "rule": "!has(self.setNodes) || (type(self.setNodes) == int ? self.setNodes >= 1 : self.setNodes.matches('^(100|[1-9][0-9]?)%$'))",
+                    "rule": "!has(self.setNodes) || (type(self.setNodes) == int ? self.setNodes >= 1 : self.setNodes == '100%' || self.setNodes.matches('^[1-9]\\\\d?%$'))",
                     "fieldPath": ".setNodes",
                     "message": "setNodes must be an integer >= 1 or a percentage 1%-100%"
                   }

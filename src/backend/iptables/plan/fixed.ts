@@ -1,6 +1,6 @@
 /**
  * What stands in the kernel whatever the Services are: chains of ours, the jumps that lead to them, and the canaries.
- * Names, comments and order are kube-proxy's (kernel chains of its iptables mode, 1.36).
+ * Names, comments and order are kube-proxy's (kernel chains of its iptables mode, 1.37).
  *
  * Left out on purpose: KUBE-FIREWALL, which kubelet shares and which is only needed with `route_localnet`, never set
  * here (CVE-2020-8558).

@@ -1,6 +1,6 @@
 /**
  * The few iptables rules of what ip_vs serves, the same for any number of Services: who is masqueraded, who is kept
- * out. Shapes and names are kube-proxy's (ipvs mode, 1.36); where they differ, docs/adr says why. They stand behind the
+ * out. Shapes and names are kube-proxy's (ipvs mode, 1.37); where they differ, docs/adr says why. They stand behind the
  * rules of frontends that ip_vs does not serve (`externalRules.ts`).
  */
 import type { Chain } from '../../../netfilter/xtables/chain.ts';

@@ -1,5 +1,5 @@
 /**
- * The kernel settings that ipvs mode needs, as kube-proxy sets them (1.36). They are never set back.
+ * The kernel settings that ipvs mode needs, as kube-proxy sets them (1.37). They are never set back.
  */
 import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import type { IPFamily } from '../../../model/ipFamily.ts';
