@@ -6,12 +6,13 @@
 import type { Command } from 'commander';
 import { compare, type CompareSettings } from './compare.ts';
 import { measureFanOut } from './fanOut.ts';
-import { printFanOut, writeFanOut } from './fanOutReport.ts';
+import { printFanOut } from './fanOutReport.ts';
 import { prepareGround } from './ground.ts';
 import { iptablesLegacy } from './iptables-legacy.ts';
 import { iptablesNft } from './iptables-nft.ts';
 import { type IpvsResult, measureIpvs } from './ipvs.ts';
 import { printIpvs, writeIpvs } from './ipvsReport.ts';
+import { readMeasured, saveMeasured, writePage } from './measured.ts';
 import { allParts, type Part } from './measures.ts';
 import { usualEndpoints } from './objects.ts';
 import {
@@ -26,7 +27,7 @@ import {
   someOf,
 } from './options.ts';
 import type { ProxyContest } from './proxies.ts';
-import { printTable, readMeasured, runDetails, saveMeasured, writeReport } from './report.ts';
+import { iptablesPrograms, printTable, runDetails } from './report.ts';
 import { type Section, targetsFrom } from './results.ts';
 
 const contests: readonly ProxyContest[] = [iptablesNft, iptablesLegacy];
@@ -96,7 +97,7 @@ export function contestsTask(args: readonly string[]): BenchTask {
 
 async function measureAll(how: Settings, { directory, progress }: Inside): Promise<number> {
   const { names, page } = how;
-  if (page) await writeReport(await readMeasured());
+  if (page) await writePage(await readMeasured());
   else {
     const proxies = contests.filter(({ name }) => names.includes(name));
     if (proxies.length > 0) console.log(await measureProxies(proxies, how, { directory, progress }));
@@ -115,7 +116,7 @@ async function measureProxies(
   const { quick, services: sizes, changes, parts } = how;
   const repetitions = how.repetitions ?? (quick ? 3 : 5);
   const ground = await prepareGround(directory, progress);
-  const sections: Section[] = how.add ? [...(await readMeasured())] : [];
+  const sections: Section[] = how.add ? [...((await readMeasured()).sections ?? [])] : [];
   const measure = async (contest: ProxyContest, what: Omit<CompareSettings, 'changes'>): Promise<void> => {
     await ground.populate(what.services);
     const comparison = await compare(contest, ground, { ...what, changes });
@@ -123,7 +124,7 @@ async function measureProxies(
       (each) =>
         each.contest.name === contest.name && each.services === what.services && each.endpoints === ground.endpoints(),
     );
-    const run = runDetails({ changes, kubeProxy: ground.kubeProxy, minutes: Math.ceil(performance.now() / 60_000) });
+    const run = runDetails(changes, iptablesPrograms(ground.kubeProxy));
     sections.splice(place === -1 ? sections.length : place, place === -1 ? 0 : 1, {
       contest,
       services: what.services,
@@ -132,9 +133,7 @@ async function measureProxies(
       comparison,
       run,
     });
-    if (quick) return;
-    await saveMeasured(sections);
-    await writeReport(sections);
+    if (!quick) await saveMeasured({ sections });
   };
   try {
     for (const services of sizes) {
@@ -177,6 +176,6 @@ async function measureChanges(
   { directory, progress }: Inside,
 ): Promise<string> {
   const result = await measureFanOut({ sizes: nodes, changes: repetitions ?? (quick ? 1 : 3), directory, progress });
-  if (!quick) await writeFanOut(result);
+  if (!quick) await saveMeasured({ fanOut: result });
   return printFanOut(result);
 }
