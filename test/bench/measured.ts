@@ -4,6 +4,8 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BaselineSection } from './baselines.ts';
+import { baselinesPart } from './baselinesReport.ts';
 import type { FanOut } from './fanOut.ts';
 import { fanOutPart } from './fanOutReport.ts';
 import { type Part, writePart } from './page.ts';
@@ -13,19 +15,26 @@ import type { Section } from './results.ts';
 /** What was never measured is not there. */
 export interface Measured {
   readonly sections?: readonly Section[];
+  readonly baselines?: readonly BaselineSection[];
   readonly fanOut?: FanOut;
 }
 
 const file = join(import.meta.dirname, '..', '..', 'docs', 'performance.json');
+/** JSON has no Infinity. */
+const notDone = 'not done';
+
 export async function readMeasured(): Promise<Measured> {
-  // JSON has null for what was not measured.
-  return JSON.parse(await readFile(file, 'utf8'), (_name, value: unknown) => value ?? Number.NaN) as Measured;
+  return JSON.parse(await readFile(file, 'utf8'), (_name, value: unknown) =>
+    // It has null for what was not measured.
+    value === notDone ? Infinity : (value ?? Number.NaN),
+  ) as Measured;
 }
 
 /** The parts of the page that were measured. */
-export function partsOf({ sections, fanOut }: Measured): readonly Part[] {
+export function partsOf({ sections, baselines, fanOut }: Measured): readonly Part[] {
   return [
     ...(sections === undefined ? [] : [proxiesPart(sections)]),
+    ...(baselines === undefined ? [] : [baselinesPart(baselines)]),
     ...(fanOut === undefined ? [] : [fanOutPart(fanOut)]),
   ];
 }
@@ -33,7 +42,7 @@ export function partsOf({ sections, fanOut }: Measured): readonly Part[] {
 /** Writes what was measured, its part of the page and its picture, and leaves the rest as it is. */
 export async function saveMeasured(measured: Measured): Promise<void> {
   const all: Measured = { ...(await readMeasured()), ...measured };
-  const text = JSON.stringify(all, undefined, 1);
+  const text = JSON.stringify(all, (_name, value: unknown) => (value === Infinity ? notDone : value), 1);
   await writeFile(file, `${text}\n`);
   await writePage(measured);
 }

@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-export type PartName = 'proxies' | 'ipvs' | 'fan-out' | 'profile';
+export type PartName = 'proxies' | 'nftables' | 'ipvs' | 'fan-out' | 'profile';
 
 export interface Picture {
   readonly name: string;
@@ -20,7 +20,7 @@ export interface Part {
   readonly picture?: Picture;
 }
 
-const order: readonly PartName[] = ['proxies', 'ipvs', 'fan-out', 'profile'];
+const order: readonly PartName[] = ['proxies', 'nftables', 'ipvs', 'fan-out', 'profile'];
 const docs = join(import.meta.dirname, '..', '..', 'docs');
 const file = join(docs, 'performance.md');
 
@@ -50,6 +50,12 @@ export function iptablesVersion(): string {
 
 export function kubeProxyVersion(program: string): string {
   return versionOf(program).replace('Kubernetes', 'kube-proxy');
+}
+
+export function nftVersion(): string {
+  return versionOf('/usr/sbin/nft')
+    .replace('nftables', 'nft')
+    .replace(/ \(.*\)$/, '');
 }
 
 /** What a program says of its version, one line. */

@@ -72,7 +72,7 @@ A load average much higher than the number of CPUs means that both sides waited 
 - **Restart**: the same with all rules in place, until a Service works that was made while no proxy ran.
 - **One change**: an EndpointSlice is patched so that one of three endpoints has another address; from the request to the API server until a connection reaches the new address. Some changes there and as many back in each repetition, each after both sides could have synced again at once.
 - **CPU**: user and system time of the process and all its children over all these changes, minus what it uses in as much time without any, by the number of changes. The periodic looks at the kernel of both sides (60 s, 30 s) are put off for an hour.
-- **Memory**: resident, of the process and its children; steady after the changes, or after the start where none were made. Of 5 endpoints for each Service it is measured in the legacy variant, where kube-proxy starts in seconds; its own memory hardly depends on the variant.
+- **Memory**: resident, of the process and its children, each from when it runs a program of its own; steady after the changes, or after the start where none were made. Of 5 endpoints for each Service it is measured in the legacy variant, where kube-proxy starts in seconds; its own memory hardly depends on the variant.
 - **Connections**: the median of connect(2) from the node, to all Services by turns or to an endpoint itself, minus that on a node without a rule beside it. Where the added time is less than a microsecond, the noise of the machine is seen.
 
 \`npm run bench -- --help\` names the options; \`npm run bench -- --quick\` takes a few minutes. \`npm run bench -- --against REV\`
