@@ -44,7 +44,7 @@ export interface BaselineSettings {
 }
 
 export async function measureBaselines(ground: Ground, settings: BaselineSettings): Promise<void> {
-  for (const cell of cellsOf(settings)) {
+  for (const cell of sizesOf(settings)) {
     await ground.giveEndpoints(cell.endpoints);
     await ground.populate(cell.services);
     await measureCell(ground, cell, settings);
@@ -52,7 +52,7 @@ export async function measureBaselines(ground: Ground, settings: BaselineSetting
 }
 
 /** The endpoints go up and down by turns, so that as few Services as may be are changed between two cells. */
-export function cellsOf({ services, endpoints }: Pick<BaselineSettings, 'services' | 'endpoints'>): readonly Cell[] {
+export function sizesOf({ services, endpoints }: Pick<BaselineSettings, 'services' | 'endpoints'>): readonly Cell[] {
   return services.flatMap((size, index) =>
     (index % 2 === 0 ? endpoints : endpoints.toReversed()).map((each) => ({ services: size, endpoints: each })),
   );

@@ -1,6 +1,6 @@
 /** kube-proxy beside what it stands on: the table, the part of the page, the picture. */
 import { describe, expect, test } from '@jest/globals';
-import { type BaselineSection, cellsOf } from './baselines.ts';
+import { type BaselineSection, sizesOf } from './baselines.ts';
 import { baselinesPart, printBaselines } from './baselinesReport.ts';
 import type { Measures } from './measures.ts';
 
@@ -83,9 +83,9 @@ describe('baselinesPart', () => {
   });
 });
 
-test('cells go up and down by turns, so that few endpoints are written between two', () => {
-  const cells = cellsOf({ services: [1000, 10_000, 44_000], endpoints: [1, 3] });
-  expect(cells.map(({ services, endpoints }) => `${services} × ${endpoints}`)).toEqual([
+test('sizes go up and down by turns, so that few endpoints are written between two', () => {
+  const sizes = sizesOf({ services: [1000, 10_000, 44_000], endpoints: [1, 3] });
+  expect(sizes.map(({ services, endpoints }) => `${services} × ${endpoints}`)).toEqual([
     '1000 × 1',
     '1000 × 3',
     '10000 × 3',

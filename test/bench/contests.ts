@@ -4,7 +4,7 @@
  * like iptables-nft.ts and an entry in `contests`.
  */
 import type { Command } from 'commander';
-import { type BaselineSection, measureBaselines } from './baselines.ts';
+import { type BaselineSection, type Cell, measureBaselines } from './baselines.ts';
 import { nftablesPrograms, printBaselines } from './baselinesReport.ts';
 import { compare, type CompareSettings } from './compare.ts';
 import { measureFanOut } from './fanOut.ts';
@@ -184,11 +184,6 @@ async function measureProxies(
     await ground.stop();
   }
   return printTable(sections);
-}
-
-interface Cell {
-  readonly services: number;
-  readonly endpoints: number;
 }
 
 function isSameCell(one: Cell, other: Cell): boolean {

@@ -193,7 +193,7 @@ async function inParallel(
   const worker = async (): Promise<void> => {
     while (next < to) {
       next += 1;
-      if (next % 1000 === 0) progress(`${next} of ${to} Services are as they should be`);
+      if (next % 1000 === 0) progress(`${next} of ${to} Services are written`);
       await work(next - 1);
     }
   };
