@@ -13,6 +13,7 @@ export const slowSuites: readonly Suite[] = [
   { name: 'test/backend/ipvs/kernel.test.ts', seconds: 211, computes: true },
   { name: 'test/uml/ipvs.test.ts', seconds: 192, computes: true },
   { name: 'test/e2e/installIPv6.test.ts', seconds: 132, computes: false },
+  { name: 'test/bench/kubeProxy.test.ts', seconds: 128, computes: false },
   { name: 'test/faults/brokenTools.test.ts', seconds: 126, computes: false },
   { name: 'test/operator/clockSkew.test.ts', seconds: 116, computes: false },
   { name: 'test/e2e/install.test.ts', seconds: 107, computes: false },

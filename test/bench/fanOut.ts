@@ -12,6 +12,7 @@ import { bundle } from '../../.ci/build.ts';
 import type { ProxyConfig } from '../../src/api/generated/proxyConfig.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { ClusterFixture } from '../operator/clusterFixture.ts';
+import { machine } from './page.ts';
 import { cpuSeconds, watchPeak } from './processTree.ts';
 import { SimulatedFleet } from './simulatedFleet.ts';
 import { median } from './statistics.ts';
@@ -48,6 +49,8 @@ export interface FanOut {
   readonly rows: readonly FanOutRow[];
   /** Why a size is missing. */
   readonly remarks: readonly string[];
+  /** CPUs, memory and kernel. */
+  readonly machine: string;
 }
 
 const longestSizeMs = 600_000;
@@ -151,10 +154,10 @@ class Rollouts {
       } catch (error) {
         const remark = `${nodes.toLocaleString('en')} nodes were given up after ${longestSizeMs / 60_000} minutes at the latest: ${(error as Error).message}`;
         progress(`fan-out: ${remark}`);
-        return { rows, remarks: [remark] };
+        return { rows, remarks: [remark], machine: machine() };
       }
     }
-    return { rows, remarks: [] };
+    return { rows, remarks: [], machine: machine() };
   }
 
   async #change(nodes: number, deadline: number): Promise<FanOutRow> {

@@ -1,7 +1,8 @@
 /** What a change of all nodes costs, as a table for people, a plot, and a part of the page. */
 import type { FanOut, FanOutRow } from './fanOut.ts';
-import { machine, writePart } from './page.ts';
-import { plotBars } from './plot.ts';
+import { type Part } from './page.ts';
+import { type Panel, plot } from './plot.ts';
+import { inUnit } from './results.ts';
 
 /** Costs that must not grow with the number of nodes. */
 interface NodeCost {
@@ -46,8 +47,12 @@ export function printFanOut({ rows, remarks }: FanOut): string {
   return ['fan-out', ...text, ...remarks].join('\n');
 }
 
-export async function writeFanOut(result: FanOut): Promise<void> {
-  await writePart('fan-out', page(result), { name: 'performance-fan-out.svg', content: draw(result.rows) });
+export function fanOutPart(result: FanOut): Part {
+  return {
+    name: 'fan-out',
+    markdown: page(result),
+    picture: { name: 'performance-fan-out.svg', content: draw(result.rows) },
+  };
 }
 
 function cells(rows: readonly FanOutRow[]): string[][] {
@@ -60,7 +65,7 @@ function verdict(row: FanOutRow, above: FanOutRow): string {
   return `${Math.max(...growths) <= growthAllowed ? 'no' : 'YES'} (${growths.map((growth) => `× ${growth.toFixed(2)}`).join(', ')})`;
 }
 
-function page({ rows, remarks }: FanOut): string {
+function page({ rows, remarks, machine }: FanOut): string {
   const head = [columns.map(({ title }) => ` ${title} `), columns.map(() => '---:')].map(
     (line) => `|${line.join('|')}|`,
   );
@@ -68,7 +73,7 @@ function page({ rows, remarks }: FanOut): string {
   const changes = rows.map((row) => row.changes).join(', ');
   return `## One change of a ProxyConfig to all nodes
 
-![time, requests, CPU and memory for each node, by the number of nodes](performance-fan-out.svg)
+![what a change costs for each node and in all, by the number of nodes; the table below has the numbers](performance-fan-out.svg)
 
 ${[...head, ...body].join('\n')}
 ${remarks.map((remark) => `\n${remark}\n`).join('')}
@@ -76,7 +81,7 @@ The cost per node is ${nodeCosts.map(({ what }) => what.replace(', per node', ''
 ${growthAllowed} times what it was.
 
 - **What runs**: a real API server with its default limits, the operator as it is installed, with its own roles and the image's flags of Node, and a fleet of simulated agents that answer each change of
-  their NodeProxy at once with a status. API server, operator and agents share ${machine()}.
+  their NodeProxy at once with a status. API server, operator and agents share ${machine}.
 - **The change**: of \`masquerade.bit\`, with \`maxUnavailable: 100%\`, so that the operator alone limits the pace. Medians of ${changes} changes at the sizes above.
 - **All told**: from the request that changes the ProxyConfig until the last NodeProxy has the new bit, as a watch sees it. **Ready**: until the ProxyConfig's status
   counts all nodes as ready and the rollout as complete; it is written once in 5 s at most.
@@ -86,29 +91,32 @@ ${growthAllowed} times what it was.
 `;
 }
 
+const costsInAll: readonly NodeCost[] = [
+  { what: 'from the change until all nodes are told', unit: 's', of: ({ toldSeconds }) => toldSeconds },
+  { what: 'from the change until the status says Ready', unit: 's', of: ({ readySeconds }) => readySeconds },
+  { what: 'memory of the operator, peak', unit: 'MiB', of: ({ peakMiB }) => peakMiB },
+];
+
 function draw(rows: readonly FanOutRow[]): string {
-  const bars = (of: (row: FanOutRow) => number, unit: string) =>
-    rows.map((row) => ({
-      label: `${row.nodes.toLocaleString('en')} nodes`,
-      bars: [{ value: of(row), unit, side: 'ours' as const }],
-    }));
-  const perNode = nodeCosts.map(({ what, unit, of }) => ({
+  const panels = [...nodeCosts, ...costsInAll].map((cost) => panelOf(cost, rows));
+  return plot({
+    title: 'One change of a ProxyConfig to all nodes: less is better',
+    description: `What a change costs for each node and in all, by the number of nodes, on linear axes from 0. ${panels.map(({ title, rows: all }) => `${title}: ${all.map(({ label, words }) => `${label} ${words.join(' ')}`).join(', ')}.`).join(' ')}`,
+    legend: [{ mark: 'circle', words: 'median of the changes' }],
+    rowsAre: 'nodes that the change goes to',
+    columns: ['measured'],
+    panels,
+  });
+}
+
+function panelOf({ what, unit, of }: NodeCost, rows: readonly FanOutRow[]): Panel {
+  return {
     title: what,
-    groups: bars(of, unit),
-    scale: 'linear' as const,
-  }));
-  const inAll = [
-    {
-      title: 'from the change until all nodes are told',
-      groups: bars(({ toldSeconds }) => toldSeconds, 's'),
-      scale: 'linear' as const,
-    },
-    {
-      title: 'from the change until the status says Ready',
-      groups: bars(({ readySeconds }) => readySeconds, 's'),
-      scale: 'linear' as const,
-    },
-    { title: 'memory of the operator, peak', groups: bars(({ peakMiB }) => peakMiB, 'MiB'), scale: 'linear' as const },
-  ];
-  return plotBars({ legend: [], note: 'shorter is better; scales are linear', panels: [...perNode, ...inAll] });
+    axis: { scale: 'linear', unit },
+    rows: rows.map((row) => ({
+      label: `${row.nodes.toLocaleString('en')} nodes`,
+      points: [{ mark: 'circle', value: of(row) }],
+      words: [inUnit(of(row), unit).trim()],
+    })),
+  };
 }

@@ -40,8 +40,8 @@ export interface Ground extends Tools {
   endpointsFile(): Promise<string>;
   /** Sees to it that there are as many Services; there are never fewer again. */
   populate(services: number): Promise<void>;
-  /** Gives each of them so many endpoints. */
-  widen(endpoints: number): Promise<void>;
+  /** Gives each of them, and of those that come, so many endpoints. */
+  giveEndpoints(endpoints: number): Promise<void>;
   /** Of each Service. */
   endpoints(): number;
   stop(): Promise<void>;
@@ -87,9 +87,10 @@ export async function prepareGround(
       await inParallel(populated, services, (index) => createService(client, index, each), progress);
       populated = Math.max(populated, services);
     },
-    widen: async (more) => {
-      await inParallel(0, populated, (index) => patchSlice(client, index, { endpoints: more }), progress);
-      each = more;
+    giveEndpoints: async (wanted) => {
+      if (wanted !== each)
+        await inParallel(0, populated, (index) => patchSlice(client, index, { endpoints: wanted }), progress);
+      each = wanted;
     },
     endpoints: () => each,
     stop: async () => {
@@ -192,7 +193,7 @@ async function inParallel(
   const worker = async (): Promise<void> => {
     while (next < to) {
       next += 1;
-      if (next % 1000 === 0) progress(`${next} of ${to} Services exist`);
+      if (next % 1000 === 0) progress(`${next} of ${to} Services are written`);
       await work(next - 1);
     }
   };

@@ -6,7 +6,7 @@ export const allParts = ['connect', 'change', 'restart'] as const;
 export type Part = (typeof allParts)[number];
 
 /**
- * Milliseconds; MiB; microseconds. NaN where it was not measured. `…Cpu` is of the proxy itself, `…CpuTools` of the
+ * Milliseconds; MiB; microseconds. NaN where it was not measured, Infinity where it was not done in the time allowed. `…Cpu` is of the proxy itself, `…CpuTools` of the
  * programs that it runs.
  */
 export interface Measures {
@@ -43,17 +43,17 @@ export interface Measures {
 }
 
 /** Of each measure by itself. */
-export function medians(repetitions: readonly Measures[]): Measures {
+export function medians<Measured extends Partial<Measures>>(repetitions: readonly Measured[]): Measured {
   const names = Object.keys(repetitions[0] ?? {}) as (keyof Measures)[];
   return Object.fromEntries(
-    names.map((name) => [name, median(repetitions.map((each) => each[name]))]),
-  ) as unknown as Measures;
+    names.map((name) => [name, median(repetitions.map((each) => each[name] ?? Number.NaN))]),
+  ) as unknown as Measured;
 }
 
 /** What was measured, and nothing of the rest. */
-export function inWords(measures: Measures): string {
+export function inWords(measures: Partial<Measures>): string {
   return Object.entries(measures)
-    .filter(([, value]: [string, number]) => Number.isFinite(value))
-    .map(([name, value]: [string, number]) => `${name} ${value.toFixed(value < 100 ? 1 : 0)}`)
+    .filter(([, value]) => !Number.isNaN(value))
+    .map(([name, value]) => `${name} ${value.toFixed(value < 100 ? 1 : 0)}`)
     .join(', ');
 }

@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { serviceRanges, podRanges } from '../cluster/addresses.ts';
+import { serviceRanges } from '../cluster/addresses.ts';
 
 export const variants = ['nft', 'legacy'] as const;
 export type Variant = (typeof variants)[number];
@@ -19,17 +19,19 @@ interface Addresses {
 }
 
 export const targetPort = 8080;
+/** Of all endpoints: wider than the cluster's, for 44,000 Services of several. */
+export const podRange = '10.240.0.0/12';
 const bridge = 'bench0';
 export const serverAddress = '192.0.2.1';
 export const nodeAddresses: Addresses = { ipv4: '192.0.2.10', ipv6: 'fd00:bec4::10' };
 /** Of a node that stands beside the one that is measured. */
 export const neighbourAddresses: Addresses = { ipv4: '192.0.2.11', ipv6: 'fd00:bec4::11' };
 
-/** The API server's end, in this process' own network namespace. */
+/** The API server's end, in this process' own network namespace; again, it does nothing. */
 export async function prepareNetwork(): Promise<void> {
   await run('sh', [
     '-ec',
-    `ip link set lo up; ip link add ${bridge} type bridge; ip addr add ${serverAddress}/24 dev ${bridge}; ip link set ${bridge} up`,
+    `ip link set lo up; ip link show ${bridge} 2>/dev/null || ip link add ${bridge} type bridge; ip addr replace ${serverAddress}/24 dev ${bridge}; ip link set ${bridge} up`,
   ]);
 }
 
@@ -41,6 +43,9 @@ export interface Tools {
   /** The program that is made of probe.c. */
   readonly probe: string;
 }
+
+/** Nobody answered in time. */
+export class NoAnswer extends Error {}
 
 export class BenchNode {
   readonly #holder: ChildProcess;
@@ -82,13 +87,12 @@ export class BenchNode {
     return stdout;
   }
 
-  /** When somebody answered at the address: milliseconds as `performance.now()` counts. */
+  /** When somebody answered at the address: milliseconds as `performance.now()` counts. Throws NoAnswer after the timeout. */
   async until(address: string, port: number, expected: string, timeoutMs: number): Promise<number> {
     const answer = await this.#ask(`until ${address} ${port} ${expected} ${timeoutMs}`);
     if (answer === 'late')
-      throw new Error(`no answer of ${expected} at ${address}:${port} within ${timeoutMs / 1000} s`);
-    // Both clocks are CLOCK_MONOTONIC; performance.now() counts from the start of this process.
-    return performance.now() - Number(process.hrtime.bigint() - BigInt(answer)) / 1e6;
+      throw new NoAnswer(`no answer of ${expected} at ${address}:${port} within ${timeoutMs / 1000} s`);
+    return timeOf(answer);
   }
 
   /** The median time that connect(2) takes to the addresses of a file, in microseconds. */
@@ -118,6 +122,12 @@ export class BenchNode {
   }
 }
 
+/** A time of another program, nanoseconds of CLOCK_MONOTONIC, in milliseconds as `performance.now()` counts. */
+export function timeOf(nanoseconds: string): number {
+  // Both clocks are the same; performance.now() counts from the start of this process.
+  return performance.now() - Number(process.hrtime.bigint() - BigInt(nanoseconds)) / 1e6;
+}
+
 function enterCommand({ pid }: ChildProcess): readonly string[] {
   return ['--target', String(pid), '--net', '--mount'];
 }
@@ -138,7 +148,7 @@ function setUp(variant: Variant, { ipv4, ipv6 }: Addresses): string {
   return `
     ip link set lo up; ip addr add ${ipv4}/24 dev eth0; ip -6 addr add ${ipv6}/64 dev eth0 nodad; ip link set eth0 up
     ip link add nowhere type veth peer name nobody; ip link set nobody up; ip link set nowhere arp off up; ip route add ${serviceRanges.ipv4} dev nowhere
-    ip route add local ${podRanges.ipv4} dev lo
+    ip route add local ${podRange} dev lo
     mkdir /run/tools
     for family in iptables ip6tables; do for tool in '' -save -restore; do ln -s /usr/sbin/xtables-${variant}-multi /run/tools/$family$tool; done; done`;
 }

@@ -1,8 +1,7 @@
 /**
  * The objects that benchmarks are fed with: Services of as many endpoints as asked for, by number.
  */
-import { podRanges } from '../cluster/addresses.ts';
-import { targetPort } from './node.ts';
+import { podRange, targetPort } from './node.ts';
 
 export const namespace = 'bench';
 export const servicePort = 80;
@@ -13,13 +12,15 @@ export function clusterIP(index: number): string {
 
 /** Endpoints of each Service where nothing else is asked for. */
 export const usualEndpoints = 3;
-/** Of all Services together: 10.244.250.0 and above are for what a benchmark changes. */
-export const maxEndpoints = 64_000;
+/** Their addresses are the third and the fourth number of theirs. */
+export const maxServices = 2 ** 16;
+/** Of all Services together, 10.240.0.0 to 10.243.255.255; those above are for nodes and for what a benchmark changes. */
+export const maxEndpoints = 2 ** 18;
 
 /** `endpoints`: of each Service. */
 export function endpointAddress(index: number, replica: number, endpoints = usualEndpoints): string {
   const number = endpoints * index + replica;
-  return `10.244.${number >> 8}.${number & 255}`;
+  return `10.${240 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`;
 }
 
 export function serviceName(index: number): string {
@@ -62,7 +63,7 @@ export function sliceOf(index: number, { endpoints = usualEndpoints, last }: Sli
 
 /** What the agent on the node `ours` is to run, as the operator would say it. */
 export function nodeProxyOf(config: object) {
-  const localTraffic = { detect: 'ClusterCIDR', clusterCIDRs: [podRanges.ipv4] };
+  const localTraffic = { detect: 'ClusterCIDR', clusterCIDRs: [podRange] };
   const spec = {
     configRef: { name: 'bench', uid: 'bench', generation: 1 },
     revision: JSON.stringify(config).length.toString(16),

@@ -1,6 +1,6 @@
 /** How the commands of the bench are asked: one parser, one wording of what is wrong. */
 import { Command, InvalidArgumentError } from 'commander';
-import { maxEndpoints } from './objects.ts';
+import { maxEndpoints, maxServices } from './objects.ts';
 
 /** What a call of `npm run bench` does. */
 export interface BenchTask {
@@ -66,14 +66,14 @@ export function someOf<Word extends string>(
 
 /** One Service more is there while a restart is measured. */
 export function haveAddresses(services: number, endpoints: number): boolean {
-  return (services + 1) * endpoints <= maxEndpoints;
+  return services < maxServices && (services + 1) * endpoints <= maxEndpoints;
 }
 
 /** Throws as any wrong usage does. */
 export function requireAddresses(command: Command, services: number, endpoints: number): void {
   if (haveAddresses(services, endpoints)) return;
   command.error(
-    `error: ${services} Services of ${endpoints} endpoints: there are addresses for ${maxEndpoints} endpoints, ` +
-      'give smaller --services or --endpoints',
+    `error: ${services} Services of ${endpoints} endpoints: there are addresses for ${maxServices} Services and ` +
+      `${maxEndpoints} endpoints, one Service more included; give smaller --services or --endpoints`,
   );
 }

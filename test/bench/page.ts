@@ -6,14 +6,21 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-export type PartName = 'proxies' | 'ipvs' | 'fan-out' | 'profile';
+export type PartName = 'proxies' | 'nftables' | 'ipvs' | 'fan-out' | 'profile';
 
 export interface Picture {
   readonly name: string;
   readonly content: string;
 }
 
-const order: readonly PartName[] = ['proxies', 'ipvs', 'fan-out', 'profile'];
+/** What a run writes. */
+export interface Part {
+  readonly name: PartName;
+  readonly markdown: string;
+  readonly picture?: Picture;
+}
+
+const order: readonly PartName[] = ['proxies', 'nftables', 'ipvs', 'fan-out', 'profile'];
 const docs = join(import.meta.dirname, '..', '..', 'docs');
 const file = join(docs, 'performance.md');
 
@@ -41,9 +48,24 @@ export function iptablesVersion(): string {
   return versionOf('/usr/sbin/iptables-nft').replace(' (nf_tables)', '');
 }
 
+export function kubeProxyVersion(program: string): string {
+  return versionOf(program).replace('Kubernetes', 'kube-proxy');
+}
+
+export function nftVersion(): string {
+  return versionOf('/usr/sbin/nft')
+    .replace('nftables', 'nft')
+    .replace(/ \(.*\)$/, '');
+}
+
 /** What a program says of its version, one line. */
 export function versionOf(program: string): string {
   return execFileSync(program, ['--version'], { encoding: 'utf8' }).trim().split('\n')[0] ?? '';
+}
+
+/** What stands on the page. */
+export async function readPart(name: PartName): Promise<string | undefined> {
+  return partOf(await readFile(file, 'utf8'), name);
 }
 
 function partOf(page: string, name: PartName): string | undefined {

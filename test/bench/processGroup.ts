@@ -1,6 +1,7 @@
 /** Programs that end together with all that they started. */
 import { execa } from 'execa';
 import { waitFor } from '../support/waitFor.ts';
+import { programOf } from './processTree.ts';
 
 interface GroupOptions {
   readonly signal: AbortSignal;
@@ -36,15 +37,25 @@ export async function runInGroup(
 }
 
 async function endGroup(leader: number | undefined): Promise<void> {
-  if (leader === undefined || !signalGroup(leader, 'SIGKILL')) return;
-  const isGone = async (): Promise<boolean> => !signalGroup(leader, 0);
+  if (leader === undefined || !canSignal(-leader, 'SIGKILL')) return;
+  const isGone = async (): Promise<boolean> => !canSignal(-leader, 0);
   await waitFor('a process group ends', isGone, { timeoutMs: endTimeoutMs, everyMs: 10 }).catch(() => {});
 }
 
-/** Whether anybody is there. */
-function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+/** A tool that the kernel works for ends when the kernel has done that. */
+const endOfToolsTimeoutMs = 600_000;
+
+/** Kills programs, and resolves when none of them runs any more. */
+export async function endPrograms(pids: readonly number[]): Promise<void> {
+  for (const pid of pids) canSignal(pid, 'SIGKILL');
+  const areGone = async (): Promise<boolean> => pids.every((pid) => programOf(pid) === '');
+  await waitFor('programs end', areGone, { timeoutMs: endOfToolsTimeoutMs, everyMs: 10, maxPauseMs: 200 });
+}
+
+/** Whether anybody is there; a negative number is a process group's. */
+function canSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    return process.kill(-leader, signal);
+    return process.kill(pid, signal);
   } catch {
     return false;
   }

@@ -1,5 +1,5 @@
 /** What a program and its children cost, as /proc counts it. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 /** A program alone, and its children: its tools, and what those start. */
 export interface Share {
@@ -27,7 +27,7 @@ export function cpuSeconds(pid: number): number {
 
 /** Resident memory, in MiB. */
 export function residentMiB(pid: number): Share {
-  const [own = 0, ...children] = treeOf(pid).map((each) => memoryKiB(each, 'VmRSS'));
+  const [own = 0, ...children] = programsOf(pid).map((each) => memoryKiB(each, 'VmRSS'));
   return { own: own / 1024, children: children.reduce((sum, each) => sum + each, 0) / 1024 };
 }
 
@@ -55,8 +55,28 @@ export function watchPeak(pid: number): () => Peak {
   };
 }
 
-function treeOf(pid: number): number[] {
+/** A program, its children, and theirs. */
+export function treeOf(pid: number): number[] {
   return [pid, ...childrenOf(pid).flatMap(treeOf)];
+}
+
+/**
+ * The tree without children that have not become another program yet: between fork and exec they have their parent's
+ * memory, which must not count twice.
+ */
+function programsOf(pid: number): number[] {
+  const own = programOf(pid);
+  const started = childrenOf(pid).filter((child) => programOf(child) !== own);
+  return [pid, ...started.flatMap(programsOf)];
+}
+
+/** The file that it runs; empty of one that has ended. */
+export function programOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return '';
+  }
 }
 
 /** Of the program itself, not of those that it started. */

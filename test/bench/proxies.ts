@@ -4,15 +4,15 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { podRanges } from '../cluster/addresses.ts';
 import type { Ground, SideName } from './ground.ts';
-import type { BenchNode, Variant } from './node.ts';
-import { cpuSeconds } from './processTree.ts';
+import { type BenchNode, podRange, type Variant } from './node.ts';
+import { endPrograms } from './processGroup.ts';
+import { cpuSeconds, treeOf } from './processTree.ts';
 
 /** A way to serve the same Services by both. */
 export interface Contest {
   /** NodeProxy.spec.config */
-  readonly config: object;
+  readonly config: { readonly mode: string; readonly [field: string]: unknown };
   /** In addition to those that every kube-proxy here gets. */
   readonly kubeProxyFlags: readonly string[];
 }
@@ -75,7 +75,7 @@ function commandOf(
     `--kubeconfig=${server.kubeconfig}`,
     '--hostname-override=kube-proxy',
     '--conntrack-max-per-core=0',
-    `--cluster-cidr=${podRanges.ipv4}`,
+    `--cluster-cidr=${podRange}`,
   ];
   return [kubeProxy, ...flags, ...kubeProxyFlags];
 }
@@ -93,11 +93,14 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
+/** With its tools: one that loads rules for minutes must not do so beside the next. */
 async function end(child: ChildProcess): Promise<void> {
   if (hasEnded(child)) return;
+  const tools = treeOf(child.pid ?? 0).slice(1);
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   const patience = setTimeout(() => child.kill('SIGKILL'), 15_000);
   await ended;
   clearTimeout(patience);
+  await endPrograms(tools);
 }

@@ -107,6 +107,18 @@ export function rowsOf({ contest, services, comparison }: Section): readonly Row
   return rows.filter(({ ours, theirs }) => Number.isFinite(ours) && Number.isFinite(theirs));
 }
 
+/** Of a table: what, ours, kube-proxy's, their ratio, the target and the verdict. */
+export function cellsOf({ what, unit, ours, theirs, target, verdict }: Row): readonly string[] {
+  const ratio = theirs > 0 ? (ours / theirs).toFixed(3) : '-';
+  const most = target === undefined ? '' : `≤ ${target}`;
+  return [what, inUnit(ours, unit), inUnit(theirs, unit), ratio, most, verdict ?? ''];
+}
+
+/** With as many digits as a measurement is worth. */
+export function inUnit(value: number, unit: string): string {
+  return `${value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2)} ${unit}`;
+}
+
 export interface Growth {
   readonly text: string;
   readonly verdict: 'met' | 'missed';
@@ -144,6 +156,11 @@ export function growth(sections: readonly Section[]): readonly Growth[] {
         ];
       });
     });
+}
+
+/** In few words, for a picture. */
+export function labelOf({ contest, services, endpoints }: Section): string {
+  return `${contest.name}, ${services.toLocaleString('en')} × ${endpoints}`;
 }
 
 export function titleOf({ contest, services, endpoints }: Section): string {

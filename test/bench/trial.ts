@@ -1,30 +1,32 @@
 /** One life of a proxy on a node of its own, from a cold start to its end, and what is measured of it. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Changing, type ChangesSettings, measureChanges } from './changes.ts';
 import { createService, deleteService, type Ground, moveEndpoint, type SideName } from './ground.ts';
+import { endpointsIn, listRules } from './kernelRules.ts';
 import type { Measures, Part } from './measures.ts';
-import { BenchNode, neighbourAddresses, targetPort } from './node.ts';
+import { BenchNode, neighbourAddresses, NoAnswer, targetPort } from './node.ts';
 import { clusterIP, endpointAddress, servicePort } from './objects.ts';
-import { cpuOf, type Peak, residentMiB, type Share, watchPeak } from './processTree.ts';
+import { cpuOf, type Peak, residentMiB, watchPeak } from './processTree.ts';
 import { type ProxyContest, startProxy } from './proxies.ts';
 import { median } from './statistics.ts';
 
-export interface TrialSettings {
-  readonly services: number;
-  /** Endpoint changes in one life, each there and back. */
-  readonly changes: number;
+/** The changes are those of one life. */
+export interface TrialSettings extends ChangesSettings {
   readonly parts: readonly Part[];
+  /**
+   * How long a start or a change may take. What takes longer is measured as Infinity, and after a cold start nothing
+   * else. Without it the run fails after 20 minutes.
+   */
+  readonly limitMs?: number | undefined;
+  /** Is given what stands in the kernel after the cold start, as its tool lists it. */
+  readonly onRules?: ((rules: string) => Promise<void>) | undefined;
 }
 
 type Starting = Pick<Measures, 'restart' | 'restartCpu' | 'restartCpuTools'> & { readonly peak: Peak };
 type Connecting = Pick<Measures, 'direct' | 'hit' | 'one' | 'miss'>;
-type Changing = Pick<Measures, 'change' | 'cpuPerChange' | 'changeCpu' | 'changeCpuTools'>;
 
 const longestSyncMs = 1_200_000;
 const connections = 1000;
 const connectRounds = 9;
-/** More than kube-proxy's shortest time between two syncs. */
-const betweenChangesMs = 1300;
-const idleMs = 4000;
 
 /** One side on a node of its own, once. */
 export async function measure(
@@ -35,7 +37,8 @@ export async function measure(
 ): Promise<Measures> {
   const node = await BenchNode.start(contest.variant, ground);
   try {
-    return await new Trial({ side, contest, ground, node }, settings).run();
+    const trial = new Trial({ side, contest, ground, node }, settings);
+    return await trial.orLate(() => trial.run(), notStarted);
   } finally {
     await node.stop();
   }
@@ -55,6 +58,20 @@ const notRestarted: Starting = {
   restartCpuTools: notMeasured,
   peak: { own: 0, tree: 0 },
 };
+const { peak: _, ...restartNotMeasured } = notRestarted;
+/** Of a life whose cold start was not done in time. */
+const notStarted: Measures = {
+  cold: Infinity,
+  coldCpu: notMeasured,
+  coldCpuTools: notMeasured,
+  ...restartNotMeasured,
+  ...notChanged,
+  rss: notMeasured,
+  rssAlone: notMeasured,
+  rssPeak: notMeasured,
+  rssPeakAlone: notMeasured,
+  ...notConnected,
+};
 
 interface Surroundings {
   readonly side: SideName;
@@ -73,6 +90,20 @@ class Trial {
     this.#settings = settings;
   }
 
+  get #limitMs(): number {
+    return this.#settings.limitMs ?? longestSyncMs;
+  }
+
+  /** `late`: what was measured when the work was not done within the limit. */
+  async orLate<T>(work: () => Promise<T>, late: T): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof NoAnswer && this.#settings.limitMs !== undefined) return late;
+      throw error;
+    }
+  }
+
   async run(): Promise<Measures> {
     const { services } = this.#settings;
     const cold = await this.#start(services - 1);
@@ -82,11 +113,11 @@ class Trial {
       const cpu = cpuOf(pid);
       await this.#expectAllRules();
       const connecting = this.#wants('connect') ? await this.#connect() : notConnected;
-      const changing = this.#wants('change') ? await this.#change(pid) : notChanged;
+      const changing = await this.#changes(pid);
       const resident = residentMiB(pid);
       const peak = cold.peak();
       await cold.proxy.end();
-      const { peak: peakOfRestart, ...restarting } = this.#wants('restart') ? await this.#restart() : notRestarted;
+      const { peak: peakOfRestart, ...restarting } = await this.#restarts();
       return {
         cold: cold.ms,
         coldCpu: cpu.own * 1000,
@@ -109,6 +140,16 @@ class Trial {
     return this.#settings.parts.includes(part);
   }
 
+  async #changes(pid: number): Promise<Changing> {
+    if (!this.#wants('change')) return notChanged;
+    return this.orLate(() => this.#change(pid), { ...notChanged, change: Infinity });
+  }
+
+  async #restarts(): Promise<Starting> {
+    if (!this.#wants('restart')) return notRestarted;
+    return this.orLate(() => this.#restart(), { ...notRestarted, restart: Infinity });
+  }
+
   /** `last`: the Service that everything is there with; dispatch comes last on either side. */
   async #start(last: number) {
     const { side, contest, ground, node } = this.#around;
@@ -116,7 +157,7 @@ class Trial {
     const proxy = startProxy(side, contest, ground, node);
     const peak = watchPeak(proxy.pid);
     try {
-      const answered = node.until(clusterIP(last), servicePort, '*', longestSyncMs);
+      const answered = node.until(clusterIP(last), servicePort, '*', this.#limitMs);
       return { proxy, peak, ms: (await Promise.race([answered, proxy.ended])) - started };
     } catch (error) {
       peak();
@@ -169,57 +210,24 @@ class Trial {
     };
   }
 
-  /** There and back. */
-  async #change(pid: number): Promise<Changing> {
-    const { services, changes } = this.#settings;
-    const times: number[] = [];
-    const busy = await this.#cpuIn(pid, async () => {
-      for (let index = 0; index < changes; index += 1) {
-        const service = Math.floor((index * services) / changes);
-        times.push(await this.#move(service, `10.244.250.${1 + (index % 200)}`), await this.#move(service));
-      }
-      await sleep(betweenChangesMs);
-    });
-    const idle = await this.#cpuIn(pid, () => sleep(idleMs));
-    const ofChanges = whole(busy.cpu) - (whole(idle.cpu) * busy.ms) / idle.ms;
-    return {
-      change: median(times),
-      cpuPerChange: (1000 * Math.max(0, ofChanges)) / times.length,
-      changeCpu: (1000 * busy.cpu.own) / times.length,
-      changeCpuTools: (1000 * busy.cpu.children) / times.length,
-    };
-  }
-
-  /** Milliseconds from the request until a connection reaches the address, or the one that it had first. */
-  async #move(service: number, address?: string): Promise<number> {
+  #change(pid: number): Promise<Changing> {
     const { ground, node } = this.#around;
-    await sleep(betweenChangesMs);
-    const written = performance.now();
-    await moveEndpoint(ground, service, address);
     const endpoints = ground.endpoints();
-    const expected = address ?? endpointAddress(service, endpoints - 1, endpoints);
-    return (await node.until(clusterIP(service), servicePort, expected, longestSyncMs)) - written;
-  }
-
-  async #cpuIn(pid: number, work: () => Promise<unknown>): Promise<{ readonly cpu: Share; readonly ms: number }> {
-    const started = performance.now();
-    const before = cpuOf(pid);
-    await work();
-    const after = cpuOf(pid);
-    const cpu = { own: after.own - before.own, children: after.children - before.children };
-    return { cpu, ms: performance.now() - started };
+    return measureChanges(pid, this.#settings, async (service, address) => {
+      const written = performance.now();
+      await moveEndpoint(ground, service, address);
+      const expected = address ?? endpointAddress(service, endpoints - 1, endpoints);
+      return (await node.until(clusterIP(service), servicePort, expected, this.#limitMs)) - written;
+    });
   }
 
   /** That nobody wins by leaving something out. */
   async #expectAllRules(): Promise<void> {
     const { side, contest, node, ground } = this.#around;
-    const saved = await node.run([`/usr/sbin/iptables-${contest.variant}-save`, '-t', 'nat']);
-    const found = saved.split('-j DNAT').length - 1;
+    const rules = await listRules(contest, node);
+    const found = endpointsIn(rules, contest);
     const wanted = ground.endpoints() * this.#settings.services;
     if (found < wanted) throw new Error(`${side} has ${found} endpoints in the kernel instead of ${wanted}`);
+    await this.#settings.onRules?.(rules);
   }
-}
-
-function whole({ own, children }: Share): number {
-  return own + children;
 }

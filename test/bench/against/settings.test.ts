@@ -46,7 +46,8 @@ const refused: readonly { readonly args: string; readonly names: string }[] = [
   { args: '--against main --max-ratio much', names: "'--max-ratio <ratio>' argument 'much' is invalid" },
   { args: '--against main --max-ratio Infinity', names: "'--max-ratio <ratio>' argument 'Infinity' is invalid" },
   { args: '--against main -o yaml', names: "'-o, --output <format>' argument 'yaml' is invalid" },
-  { args: '--against main --services 20000 --endpoints 4', names: 'smaller --services or --endpoints' },
+  { args: '--against main --services 60000 --endpoints 5', names: 'smaller --services or --endpoints' },
+  { args: '--against main --services 65536 --endpoints 1', names: 'smaller --services or --endpoints' },
 ];
 
 const words = (args: string): string[] => args.split(' ').filter(Boolean);
