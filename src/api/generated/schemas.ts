@@ -321,20 +321,16 @@ export const proxyconfigSchema: CrdSchema = {
               "minItems": 1,
               "maxItems": 32,
               "x-kubernetes-list-type": "set",
-              "description": "`primary` alone for the node's first InternalIP of each family, or up to 32 CIDRs: the node's addresses inside them serve NodePorts and health-check node ports. Left out: all the node's addresses in iptables, ipvs and userspace mode, the primary ones in nftables mode. NodePorts are never served on 127.0.0.1. Example: [192.0.2.0/24].",
-              "x-kubernetes-validations": [
-                {
-                  "rule": "self.all(a, a == 'primary' || (isCIDR(a) && string(cidr(a).masked()) == a))",
-                  "message": "each entry of nodePorts.addresses must be 'primary' or a canonical CIDR (no host bits), e.g. 192.0.2.0/24"
-                },
-                {
-                  "rule": "size(self) == 1 || !('primary' in self)",
-                  "message": "in nodePorts.addresses 'primary' cannot be combined with CIDRs; keep one or the other"
-                }
-              ],
+              "description": "Any of `primary` (the node's first InternalIP of each family), `all` (all the node's addresses), `localhost` (127.0.0.0/8 and ::1/128) and CIDRs, up to 32: the node's addresses inside them serve NodePorts and health-check node ports. Left out: all the node's addresses in iptables, ipvs and userspace mode, the primary ones in nftables mode. `localhost` is for agents to come: those of this version refuse it and keep the configuration before. Whatever stands here, they never serve NodePorts on 127.0.0.1 or ::1. Example: [primary, 192.0.2.0/24].",
               "items": {
                 "type": "string",
-                "maxLength": 43
+                "maxLength": 43,
+                "x-kubernetes-validations": [
+                  {
+                    "rule": "self in ['primary', 'localhost', 'all'] || (isCIDR(self) && string(cidr(self).masked()) == self)",
+                    "message": "each entry of nodePorts.addresses must be primary, localhost, all or a canonical CIDR (no host bits), e.g. 192.0.2.0/24, or 192.0.2.7/32 for one address"
+                  }
+                ]
               }
             }
           }
