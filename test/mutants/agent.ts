@@ -5,6 +5,31 @@ const reflector = 'test/kube/reflector.test.ts';
 
 export const agentMutants: readonly Mutant[] = [
   {
+    name: 'a connection tracking table that is larger than asked is made smaller',
+    file: 'src/agent/conntrack/conntrackSettings.ts',
+    find: 'isMinimum ? found >= value : found === value',
+    replace: 'found === value',
+    test: 'test/agent/conntrackSettings.test.ts',
+    killer: 'a configuration with a lower size lowers nothing',
+  },
+  {
+    name: 'the connection tracking table is sized by the CPUs that the agent may use',
+    file: 'src/agent/conntrack/conntrackSettings.ts',
+    find: "import { cpus } from 'node:os';",
+    replace:
+      "import { availableParallelism } from 'node:os';\nconst cpus = () => ({ length: availableParallelism() });",
+    test: 'test/agent/conntrackSettings.test.ts',
+    killer: 'counts the CPUs of the node, whichever of them the agent may use',
+  },
+  {
+    name: 'the hash table of connection tracking stays as small as it is',
+    file: 'src/agent/conntrack/conntrackSettings.ts',
+    find: 'value: Math.ceil(size / entriesPerBucket), isMinimum: true',
+    replace: 'value: 0, isMinimum: true',
+    test: 'test/agent/conntrackSettings.test.ts',
+    killer: "kube-proxy's defaults on 2 CPUs: the minimum size",
+  },
+  {
     name: 'a list without an object of ours deletes nothing',
     file: 'src/kube/reflector.ts',
     find: 'if (!seen.has(key)) this.#drop(key);',
