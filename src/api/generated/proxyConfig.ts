@@ -351,13 +351,13 @@ export interface ProxyConfig {
     /**
      * Ready: every governed node serves as asked (also with no node, reason NoNodes). Reconciling: nodes are still
      * changing. Stalled: a person must act. Degraded: some node serves with errors. Conflicted: another ProxyConfig of
-     * equal priority won a node. Drifted: somebody else changed our rules on some node. `kubectl wait
-     * --for=condition=Ready pxc/NAME` works.
+     * equal priority won a node. Drifted: somebody else changed our rules on some node. DeprecatedMode: kube-proxy
+     * gives up the mode asked for. `kubectl wait --for=condition=Ready pxc/NAME` works.
      *
      * Items: One observation, as in Kubernetes' API conventions.
      */
     conditions?: {
-      /** Ready, Reconciling, Stalled, Degraded, Conflicted or Drifted. */
+      /** Ready, Reconciling, Stalled, Degraded, Conflicted, Drifted or DeprecatedMode. */
       type: string;
       /** Whether it holds. */
       status: 'True' | 'False' | 'Unknown';

@@ -809,7 +809,7 @@ export const proxyconfigSchema: CrdSchema = {
           "x-kubernetes-list-map-keys": [
             "type"
           ],
-          "description": "Ready: every governed node serves as asked (also with no node, reason NoNodes). Reconciling: nodes are still changing. Stalled: a person must act. Degraded: some node serves with errors. Conflicted: another ProxyConfig of equal priority won a node. Drifted: somebody else changed our rules on some node. `kubectl wait --for=condition=Ready pxc/NAME` works.",
+          "description": "Ready: every governed node serves as asked (also with no node, reason NoNodes). Reconciling: nodes are still changing. Stalled: a person must act. Degraded: some node serves with errors. Conflicted: another ProxyConfig of equal priority won a node. Drifted: somebody else changed our rules on some node. DeprecatedMode: kube-proxy gives up the mode asked for. `kubectl wait --for=condition=Ready pxc/NAME` works.",
           "items": {
             "type": "object",
             "required": [
@@ -824,7 +824,7 @@ export const proxyconfigSchema: CrdSchema = {
               "type": {
                 "type": "string",
                 "maxLength": 316,
-                "description": "Ready, Reconciling, Stalled, Degraded, Conflicted or Drifted."
+                "description": "Ready, Reconciling, Stalled, Degraded, Conflicted, Drifted or DeprecatedMode."
               },
               "status": {
                 "type": "string",
