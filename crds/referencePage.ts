@@ -106,13 +106,16 @@ function descriptionCell(child: CrdSchema): string {
   return escaped(objectOf(child) === undefined ? text : first);
 }
 
-/** Messages of the object's own rules, and of its fields that have no section. */
+/** Messages of the object's own rules, and of its fields that have no section and their entries. */
 function rulesOf(schema: CrdSchema): string[] {
-  const own = (schema['x-kubernetes-validations'] ?? []).map(({ message = '' }) => message);
   const ofFields = Object.values(schema.properties ?? {}).flatMap((child) =>
-    child.properties ? [] : (child['x-kubernetes-validations'] ?? []).map(({ message = '' }) => message),
+    child.properties ? [] : [child, objectOf(child) ? undefined : child.items].flatMap(messagesOf),
   );
-  return [...own, ...ofFields];
+  return [...messagesOf(schema), ...ofFields];
+}
+
+function messagesOf(schema: CrdSchema | undefined): string[] {
+  return (schema?.['x-kubernetes-validations'] ?? []).map(({ message = '' }) => message);
 }
 
 /** What Markdown would take for markup outside of code. */

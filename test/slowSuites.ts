@@ -21,6 +21,7 @@ export const slowSuites: readonly Suite[] = [
   { name: 'test/e2e/cluster.test.ts', seconds: 95, computes: false },
   { name: 'test/faults/heldPorts.test.ts', seconds: 75, computes: false },
   { name: 'test/agent/agent.test.ts', seconds: 70, computes: false },
+  { name: 'test/faults/nodeChanges.test.ts', seconds: 64, computes: false },
   { name: 'test/e2e/hostAgents.test.ts', seconds: 52, computes: false },
   { name: 'test/uml/iptables.test.ts', seconds: 52, computes: true },
   { name: 'test/faults/agent.test.ts', seconds: 49, computes: false },

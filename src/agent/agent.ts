@@ -16,7 +16,7 @@ import { createStatusWriter, type StatusWriter } from '../kube/statusWriter.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import { apiErrorObserver } from './watch/apiErrors.ts';
-import { watchCluster, type ObservedNode } from './watch/clusterWatch.ts';
+import { watchCluster } from './watch/clusterWatch.ts';
 import { ConntrackUse } from './conntrack/conntrackUse.ts';
 import { startHttpServers } from './healthcheck/httpServers.ts';
 import { createSyncListeners, type SyncListeners } from './syncListeners.ts';
@@ -26,6 +26,7 @@ import type { FlushMonitor } from './kernel/flushMonitor.ts';
 import { type HealthFacts, readyz } from './healthcheck/health.ts';
 import type { KernelAccess } from './kernel/kernelAccess.ts';
 import { createNodeConfigSource } from './watch/nodeConfigSource.ts';
+import { OwnNode } from './watch/ownNode.ts';
 import { createPacketCounters } from './metrics/packetCounters.ts';
 import { quarantinedServices } from './status/report.ts';
 import { Reporter, selfServedAddress } from './status/reporter.ts';
@@ -75,6 +76,7 @@ function nodeProxyWriter(name: string, { client, logger, metrics, timing }: Agen
 export class Agent {
   readonly #parts: AgentParts;
   readonly #store = new Store();
+  readonly #node: OwnNode;
   readonly #config: ConfigInForce;
   readonly #reporter: Reporter;
   readonly #watch;
@@ -83,7 +85,6 @@ export class Agent {
   readonly #syncListeners: SyncListeners;
   readonly #conntrackUse: ConntrackUse;
   #flushMonitor: Promise<FlushMonitor> | undefined;
-  #node: ObservedNode = { record: undefined, isEligible: true };
   #isStopping = false;
   #isReportDue = false;
 
@@ -91,6 +92,7 @@ export class Agent {
     const { client, logger, metrics, timing } = parts;
     const { nodeName } = config;
     this.#parts = parts;
+    this.#node = new OwnNode(this.#store, logger);
     const report = (): void => this.#requestReport();
     const { makeBackend, otherProxies, sysctls } = parts.kernel;
     const isHealthy = (): boolean => readyz(this.#health()).status === 200;
@@ -113,7 +115,10 @@ export class Agent {
       client,
       nodeName,
       store: this.#store,
-      onNode: (node) => this.#onNode(node),
+      onNode: (node) => {
+        this.#node.observe(node);
+        report();
+      },
       onError,
       timing: timing.reflector,
     });
@@ -178,11 +183,6 @@ export class Agent {
     };
   }
 
-  #onNode(node: ObservedNode): void {
-    this.#node = node;
-    this.#store.setNode(node.record);
-  }
-
   /** What changes at once is one report, made when every listener of a sync has been called. */
   #requestReport(): void {
     if (this.#isReportDue) return;
@@ -216,7 +216,12 @@ export class Agent {
       portConflicts: this.#syncListeners.portConflicts(),
       selfServedAddress: selfServedAddress(client.server, this.#store),
       probe,
-      conditions: [conditions, this.#conntrackUse.conditions(), this.#syncListeners.conditions()].flat(),
+      conditions: [
+        this.#node.conditions(),
+        conditions,
+        this.#conntrackUse.conditions(),
+        this.#syncListeners.conditions(),
+      ].flat(),
     });
   }
 

@@ -13,6 +13,7 @@ export const nodeConditionTypes = [
   'ConntrackTable',
   'Drifted',
   'ExternalIPs',
+  'NodeKnown',
   'NodePorts',
   'OldModeRemoved',
   'Ready',

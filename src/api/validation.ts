@@ -110,7 +110,9 @@ function visitProperties(
 
 function visitRules(value: unknown, schema: CrdSchema, field: string, walk: Walk): void {
   for (const { rule, message = `must satisfy ${rule}`, fieldPath = '' } of schema['x-kubernetes-validations'] ?? []) {
-    if (!walk.check(rule, value)) walk.violations.push({ field: `${field}${fieldPath}`, message });
+    if (walk.check(rule, value)) continue;
+    const given = typeof value === 'string' ? `, not ${JSON.stringify(value)}` : '';
+    walk.violations.push({ field: `${field}${fieldPath}`, message: `${message}${given}` });
   }
 }
 

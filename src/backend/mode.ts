@@ -38,7 +38,7 @@ export interface ModeDeclaration {
   readonly isServing: (view: TablesView) => boolean;
   /** What is lost when another program flushes its rules, as the kernel reports it of nftables; beside its jumps. */
   readonly flushes: FlushNames;
-  /** As `nodePorts.addresses`, for a configuration without; [] is all addresses of the node. */
+  /** As `nodePorts.addresses`, for a configuration without. */
   readonly defaultNodePortAddresses: readonly string[];
 }
 

@@ -77,7 +77,7 @@ export function render(state: ServiceState, ...others: readonly ServiceState[]):
 
 /** Where the mode serves NodePorts without `nodePorts.addresses`; on all addresses for a mode that is not here. */
 export function defaultNodePortAddresses(mode: ProxyMode): readonly string[] {
-  return modes.get(mode)?.defaultNodePortAddresses ?? [];
+  return modes.get(mode)?.defaultNodePortAddresses ?? ['all'];
 }
 
 function modeOf(name: ProxyMode): ModeDeclaration {

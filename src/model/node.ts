@@ -11,3 +11,18 @@ export interface NodeRecord {
   readonly zone: string;
   readonly labels: Readonly<Record<string, string>>;
 }
+
+/** Of which a node never has none for good. */
+export type NodeNetwork = Pick<NodeRecord, 'addresses' | 'podCIDRs'>;
+
+/**
+ * The Node as it is now, with what it had before of that which it does not say: a Node that was made anew has neither
+ * addresses nor Pod ranges until the kubelet, a cloud provider and the controller of Pod ranges have written them.
+ */
+export function withKnownNetwork(now: NodeRecord, before: NodeNetwork = { addresses: [], podCIDRs: [] }): NodeRecord {
+  return {
+    ...now,
+    addresses: now.addresses.length > 0 ? now.addresses : before.addresses,
+    podCIDRs: now.podCIDRs.length > 0 ? now.podCIDRs : before.podCIDRs,
+  };
+}

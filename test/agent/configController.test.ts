@@ -66,6 +66,22 @@ const inForce = (revision: string): Promise<void> =>
   until(`${revision} is in force`, () => dataplane.status.inForce?.revision === revision);
 const ipvs: Partial<NodeConfig> = { mode: 'ipvs' };
 
+async function keepsTheOneBefore(refused: Partial<NodeConfig>): Promise<void> {
+  await newController().decide();
+  configController.setNodeProxy(nodeProxy(1, 'r1'));
+  await inForce('r1');
+  configController.setNodeProxy(nodeProxy(2, 'r2', refused));
+  await until('it is refused', () => configController.decision.refusal !== undefined);
+  expect(configController.decision.nodeProxy?.metadata.generation).toBe(2);
+
+  const backend = backends.get('ipv4');
+  const before = backend?.syncs.length ?? 0;
+  store.setService('default/web', decodeService(service('web')));
+  await until('the change is synced', () => (backend?.syncs.length ?? 0) > before);
+  expect(backend?.syncs.at(-1)).toMatchObject({ changed: ['default/web'], config: { mode: 'iptables' } });
+  expect(dataplane.status.inForce?.revision).toBe('r1');
+}
+
 describe('ConfigController', () => {
   describe('chooses', () => {
     const saved: DesiredConfig = { ...builtIn(), source: 'Saved', revision: 'saved' };
@@ -98,6 +114,18 @@ describe('ConfigController', () => {
           expected: builtIn().revision,
           refused: 'ConfigInvalid',
         },
+        {
+          name: 'the saved configuration where the NodeProxy asks for NodePorts on loopback addresses',
+          saved,
+          nodeProxy: nodeProxy(1, 'r1', { nodePorts: { addresses: ['primary', 'localhost'] } }),
+          expected: 'saved',
+          refused: 'LocalhostNotServed',
+        },
+        {
+          name: 'NodePorts in a loopback network, which is a network without an address that serves them',
+          nodeProxy: nodeProxy(1, 'r1', { nodePorts: { addresses: ['primary', '127.0.0.0/8'] } }),
+          expected: 'r1',
+        },
       ];
     test.each(cases)('$name', async ({ saved: savedBefore, nodeProxy: given, expected, refused }) => {
       newController(savedBefore);
@@ -116,21 +144,11 @@ describe('ConfigController', () => {
     expect(made).toEqual([]);
   });
 
-  test('keeps the configuration before, and follows changes, when a later mode is refused', async () => {
-    await newController().decide();
-    configController.setNodeProxy(nodeProxy(1, 'r1'));
-    await inForce('r1');
-    configController.setNodeProxy(nodeProxy(2, 'r2', ipvs));
-    await until('it is refused', () => configController.decision.refusal !== undefined);
-    expect(configController.decision.nodeProxy?.metadata.generation).toBe(2);
+  test('keeps the configuration before, and follows changes, when a later mode is refused', () =>
+    keepsTheOneBefore(ipvs));
 
-    const backend = backends.get('ipv4');
-    const before = backend?.syncs.length ?? 0;
-    store.setService('default/web', decodeService(service('web')));
-    await until('the change is synced', () => (backend?.syncs.length ?? 0) > before);
-    expect(backend?.syncs.at(-1)).toMatchObject({ changed: ['default/web'], config: { mode: 'iptables' } });
-    expect(dataplane.status.inForce?.revision).toBe('r1');
-  });
+  test('keeps the configuration before, and follows changes, when NodePorts on loopback addresses are refused', () =>
+    keepsTheOneBefore({ nodePorts: { addresses: ['localhost'] } }));
 
   test('applies another setting with the same backend, by a full sync', async () => {
     await newController().decide();

@@ -1,5 +1,7 @@
+import { cpus as onlineCpus } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
-import { builtIn } from '../../src/agent/config/desiredConfig.ts';
+import { execa } from 'execa';
+import { builtIn, type DesiredConfig } from '../../src/agent/config/desiredConfig.ts';
 import {
   applySettings,
   ConntrackSettings,
@@ -18,17 +20,20 @@ const nameOf = (path: string): string => path.replace('net/netfilter/', '');
 function kernelWith(
   values: Record<string, number>,
   readOnly: readonly string[] = [],
-): Sysctls & { values: Record<string, number>; written: string[] } {
-  const written: string[] = [];
+): Sysctls & { values: Record<string, number>; written: string[]; asked: string[] } {
+  const [written, asked]: [string[], string[]] = [[], []];
   return {
     values,
     written,
-    read: (paths) =>
-      Promise.resolve(
+    asked,
+    read: (paths) => {
+      asked.push(...paths.map(nameOf));
+      return Promise.resolve(
         paths.some((path) => values[nameOf(path)] === undefined)
           ? undefined
           : new Map(paths.map((path) => [path, String(values[nameOf(path)])])),
-      ),
+      );
+    },
     write: (path, value) => {
       if (readOnly.includes(nameOf(path)) || values[nameOf(path)] === undefined)
         return Promise.reject(new Error('read-only'));
@@ -74,10 +79,20 @@ describe('conntrackSettings', () => {
     const asked = Object.fromEntries(conntrackSettings(config, cpus).map(({ name, value }) => [name, value]));
     for (const [name, value] of Object.entries(expected)) expect([name, asked[name]]).toEqual([name, value]);
   });
+
+  test('counts the CPUs of the node, whichever of them the agent may use', async () => {
+    const script = `
+      import { conntrackSettings } from './src/agent/conntrack/conntrackSettings.ts';
+      console.log(conntrackSettings(${JSON.stringify({ ...defaults, maxPerCore: 1000, min: 0 })})[0].value);`;
+    const node = [process.execPath, '--input-type=module', '--eval', script];
+    const { stdout } = await execa('taskset', ['--cpu-list', '0', ...node]);
+    expect(Number(stdout)).toBe(1000 * onlineCpus().length);
+  });
 });
 
 describe('applySettings', () => {
   const max = { name: 'nf_conntrack_max', value: 1000, isMinimum: true };
+  const buckets = { name: 'nf_conntrack_buckets', value: 250, isMinimum: true };
   const timeout = { name: 'nf_conntrack_udp_timeout', value: 30, isMinimum: false };
   const rows = [
     {
@@ -88,10 +103,17 @@ describe('applySettings', () => {
       refused: [],
     },
     {
-      name: 'a greater size stays',
-      settings: [max],
-      kernel: kernelWith({ nf_conntrack_max: 5000 }),
-      values: { nf_conntrack_max: 5000 },
+      name: 'a greater size stays, and its hash table',
+      settings: [max, buckets],
+      kernel: kernelWith({ nf_conntrack_max: 5000, nf_conntrack_buckets: 5000 }),
+      values: { nf_conntrack_max: 5000, nf_conntrack_buckets: 5000 },
+      refused: [],
+    },
+    {
+      name: 'the hash table is raised where the size is great enough',
+      settings: [max, buckets],
+      kernel: kernelWith({ nf_conntrack_max: 5000, nf_conntrack_buckets: 100 }),
+      values: { nf_conntrack_max: 5000, nf_conntrack_buckets: 250 },
       refused: [],
     },
     {
@@ -138,7 +160,57 @@ describe('settingsCondition', () => {
   });
 });
 
+const sizeOf = (maxPerCore: number): DesiredConfig['config'] => ({
+  ...builtInConfig(),
+  conntrack: {
+    maxPerCore,
+    min: maxPerCore,
+    tcpEstablishedTimeoutSeconds: 0,
+    tcpCloseWaitTimeoutSeconds: 0,
+    tcpBeLiberal: false,
+  },
+});
+
 describe('ConntrackSettings', () => {
+  test('a configuration with a lower size lowers nothing', async () => {
+    const kernel = kernelWith({ nf_conntrack_max: 1000, nf_conntrack_buckets: 250 });
+    const settings = new ConntrackSettings({ sysctls: kernel, logger: silentLogger, onStatusChange: () => undefined });
+    settings.apply({ ...builtIn(), config: sizeOf(100_000) });
+    await until('the size is raised', () => (kernel.values['nf_conntrack_buckets'] ?? 0) > 250);
+    const raised = { ...kernel.values };
+    kernel.written.length = 0;
+    await until('it was asked whether that was taken', () => kernel.asked.at(-1) === 'nf_conntrack_buckets');
+    kernel.asked.length = 0;
+    settings.apply({ ...builtIn(), config: sizeOf(10_000) });
+    await until('the lower size was looked at', () => kernel.asked.includes('nf_conntrack_buckets'));
+    await settings.stop();
+    expect({ values: kernel.values, written: kernel.written }).toEqual({ values: raised, written: [] });
+    expect(raised['nf_conntrack_max']).toBeGreaterThanOrEqual(100_000);
+  });
+
+  test('a table that the agent has no right to size is a condition, and no failure', async () => {
+    const kernel = kernelWith({ nf_conntrack_max: 1000, nf_conntrack_buckets: 250 }, [
+      'nf_conntrack_max',
+      'nf_conntrack_buckets',
+    ]);
+    const errors: unknown[] = [];
+    const settings = new ConntrackSettings({
+      sysctls: kernel,
+      logger: { ...silentLogger, error: (message) => errors.push(message) },
+      onStatusChange: () => undefined,
+    });
+    settings.apply({ ...builtIn(), config: sizeOf(100_000) });
+    await until('there is a condition', () => settings.conditions().length > 0);
+    await settings.stop();
+    expect(settings.conditions()).toMatchObject([
+      { type: 'ConntrackSettings', reason: 'NotWritable', message: expect.stringContaining('nf_conntrack_max = ') },
+    ]);
+    expect({ errors, values: kernel.values }).toEqual({
+      errors: [],
+      values: { nf_conntrack_max: 1000, nf_conntrack_buckets: 250 },
+    });
+  });
+
   test('tries again what the kernel refused, until somebody has mended it, and says so', async () => {
     const [readOnly, warnings, seen]: [string[], unknown[], number[]] = [['nf_conntrack_udp_timeout'], [], []];
     const kernel = kernelWith(

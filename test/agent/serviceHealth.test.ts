@@ -40,7 +40,15 @@ describe('healthCheckAddresses', () => {
     { name: 'all without a setting', ipv4: ['0.0.0.0'], ipv6: ['::'] },
     { name: 'the primary ones', addresses: ['primary'], ipv4: ['192.0.2.1'], ipv6: ['2001:db8::1'] },
     { name: 'those in a network', addresses: ['198.51.100.0/24'], ipv4: ['198.51.100.1'], ipv6: [] },
-    { name: 'none that is link-local', addresses: ['::/0'], ipv4: [], ipv6: ['2001:db8::1'] },
+    { name: 'all of a family, said as a network', addresses: ['::/0'], ipv4: [], ipv6: ['::'] },
+    { name: 'all, said as a word', addresses: ['primary', 'all'], ipv4: ['0.0.0.0'], ipv6: ['::'] },
+    {
+      name: 'the primary ones and those in a network, each once',
+      addresses: ['primary', '198.51.100.0/24', '192.0.2.0/24'],
+      ipv4: ['192.0.2.1', '198.51.100.1'],
+      ipv6: ['2001:db8::1'],
+    },
+    { name: 'none that is link-local', addresses: ['fe80::/10', '2001::/16'], ipv4: [], ipv6: ['2001:db8::1'] },
   ])('$name', ({ addresses, ipv4, ipv6 }) => {
     const nodePorts = addresses && { nodePorts: { addresses } };
     const of = (family: IPFamily): unknown => healthCheckAddresses({ mode: 'iptables', ...nodePorts }, node, family);

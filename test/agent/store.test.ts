@@ -135,6 +135,18 @@ describe('Store', () => {
         expected: [],
       },
       {
+        name: 'a Node with another address',
+        before: () => store.setNode(decodeNode(node()).record),
+        change: () => store.setNode(decodeNode(node('node-1', ['192.168.0.2'])).record),
+        expected: ['node'],
+      },
+      {
+        name: 'a Node made anew that has no address yet: those known stay',
+        before: () => store.setNode(decodeNode(node()).record),
+        change: () => store.setNode(decodeNode(node('node-1', [])).record),
+        expected: [],
+      },
+      {
         name: 'a Node that is gone: it stays as it was',
         before: () => store.setNode(decodeNode(node()).record),
         change: () => store.setNode(undefined),

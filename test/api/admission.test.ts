@@ -34,7 +34,7 @@ describeWhere(['cluster'], 'admission by the real API server', () => {
     });
 
     test.each(examples.filter(({ accepted }) => !accepted))('refuses $field $text', async (example) => {
-      expect(await refusal(kind, example)).toContain(example.field.replace(/^metadata.name$/, 'name'));
+      expect(await refusal(kind, example)).toContain(example.names.replace(/^metadata.name$/, 'name'));
     });
   });
 

@@ -39,6 +39,8 @@ function object(kind: string, spec: object): Readonly<Record<string, unknown>> {
 
 export interface Example {
   readonly field: string;
+  /** The field that a refusal must name. */
+  readonly names: string;
   readonly accepted: boolean;
   readonly value: unknown;
   /** The value for the name of a test; a long one is cut. */
@@ -47,9 +49,10 @@ export interface Example {
 }
 
 export function examplesOf({ rows, base }: Kind): Example[] {
-  return rows.flatMap(({ field, given = {}, accepted, refused }) => {
+  return rows.flatMap(({ field, names = field, given = {}, accepted, refused }) => {
     const example = (value: unknown, isAccepted: boolean): Example => ({
       field,
+      names,
       accepted: isAccepted,
       value,
       text: shown(value),

@@ -176,8 +176,14 @@ const addresses: Row[] = [
   distinct('spec.nodePorts.addresses', 32, cidr),
   {
     field: 'spec.nodePorts.addresses',
-    accepted: [['primary'], ['192.0.2.0/24', '2001:db8::/32']],
-    refused: [[], ['primary', '192.0.2.0/24'], ['all'], ...notCanonical],
+    accepted: [['primary'], ['192.0.2.0/24', '2001:db8::/32'], ['primary', '192.0.2.0/24', 'localhost', 'all']],
+    refused: [[], ['Primary'], ['loopback'], ['192.0.2.7'], ['primary', ''], ...notCanonical],
+  },
+  {
+    field: 'spec.nodePorts.addresses',
+    names: 'spec.nodePorts.addresses[1]',
+    accepted: [],
+    refused: [...['primary', 'localhost', 'all'].map((word) => [word, word]), ['primary', 'secondary']],
   },
   distinct('spec.externalIPs.allowedCIDRs', 32, cidr),
   { field: 'spec.externalIPs.allowedCIDRs', accepted: [[], ['198.51.100.7/32']], refused: notCanonical },

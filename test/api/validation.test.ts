@@ -10,10 +10,10 @@ describe.each(kinds)('validateObject, $kind', (kind) => {
     expect(validateObject(object, kind.schema)).toEqual([]);
   });
 
-  test.each(examples.filter(({ accepted }) => !accepted))('refuses $field $text', ({ object, field }) => {
+  test.each(examples.filter(({ accepted }) => !accepted))('refuses $field $text', ({ object, names }) => {
     const violations = validateObject(object, kind.schema);
     expect(violations).not.toEqual([]);
-    expect(violations.map((violation) => violation.field).join()).toContain(field);
+    expect(violations.map((violation) => violation.field).join()).toContain(names);
   });
 
   test('every constraint of the schema decides an example, and has an accepted one', () => {

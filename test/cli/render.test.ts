@@ -198,7 +198,7 @@ describe('proxyconfig render', () => {
     });
   });
 
-  describe('modes that this version does not have', () => {
+  describe('what no agent of this version can run', () => {
     test.each([
       { args: ['--mode', 'nftables'], input: '', mode: 'nftables' },
       { args: [], input: config('all', { mode: 'userspace' }), mode: 'userspace' },
@@ -209,6 +209,13 @@ describe('proxyconfig render', () => {
       );
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
       expect(stderr).toContain(`mode ${mode} cannot be rendered`);
+    });
+
+    test('NodePorts on loopback addresses', async () => {
+      const input = config('all', { mode: 'iptables', nodePorts: { addresses: ['primary', 'localhost'] } });
+      const { exitCode, stdout, stderr } = await proxyconfig(['render', '-f', '-', ...onNode1], { input });
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+      expect(stderr).toContain('error: spec.nodePorts.addresses[1] is localhost');
     });
 
     test('--mode iptables shows what an ipvs ProxyConfig would give', async () => {

@@ -36,6 +36,16 @@ const rows = [
     says: ['spec.masquarade', 'is not a field', 'masquerade'],
   },
   {
+    name: 'ProxyConfig with a word that is no address',
+    input: proxyConfig('mode: iptables, nodePorts: {addresses: [primary, secondary]}'),
+    says: ['spec.nodePorts.addresses[1]', 'must be primary, localhost, all or a canonical CIDR', 'not "secondary"'],
+  },
+  {
+    name: 'ProxyConfig with a keyword twice',
+    input: proxyConfig('mode: iptables, nodePorts: {addresses: [primary, all, primary]}'),
+    says: ['spec.nodePorts.addresses[2]', 'duplicate', 'remove it'],
+  },
+  {
     name: 'ProxyConfig beyond a bound',
     input: proxyConfig('mode: iptables, masquerade: {bit: 32}'),
     says: ['spec.masquerade.bit', 'at most 31'],

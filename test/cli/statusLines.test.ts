@@ -27,6 +27,21 @@ describe('statusLines', () => {
     );
   });
 
+  test('a mode that leaves kube-proxy is said beside Ready', () => {
+    const message = 'mode ipvs goes on working here; what ends is the way back to kube-proxy';
+    const deprecated = condition('DeprecatedMode', 'True', 'KubeProxyDropsIPVS', message);
+    const conditions = [...verdict('Ready', 'AllNodesReady'), deprecated];
+    const view = statusView({
+      configs: [config('default', { ...allReady, conditions }, 'ipvs')],
+      nodeProxies: [],
+    });
+    expect(asText(view)).toContain(`  DeprecatedMode (KubeProxyDropsIPVS): ${message}`);
+    expect(view.proxyConfigs[0]).toMatchObject({
+      state: 'Ready',
+      warnings: [{ type: 'DeprecatedMode', reason: 'KubeProxyDropsIPVS', message }],
+    });
+  });
+
   test('a rollout with a failed node shows how far it is and what to do, each thing once', () => {
     const rollout = {
       revision: 'bbbb',

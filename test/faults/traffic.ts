@@ -27,7 +27,7 @@ export interface Outcome {
 export interface TrafficPlan {
   /** The address of the Service that a connection stays open to. */
   readonly flow: string;
-  /** The addresses of the Services that new connections are made to, in turn. */
+  /** The addresses of the Services that new connections are made to, in turn; port 80, or that of `ADDRESS:PORT`. */
   readonly connectTo: readonly string[];
   readonly perSecond?: number;
 }

@@ -21,6 +21,12 @@ interface Connections {
   readonly seconds: number;
 }
 
+/** As connections.py wants it: name, address and port. `where` is of IPv4 alone. */
+function route(where: string): readonly string[] {
+  const [address = '', port = '80'] = where.split(':');
+  return [where, address, port];
+}
+
 function python(...args: readonly string[]): ChildProcessWithoutNullStreams {
   const program = fileURLToPath(new URL('../support/connections.py', import.meta.url));
   return spawn('/usr/bin/python3', ['-IS', program, ...args], { stdio: 'pipe' });
@@ -74,7 +80,7 @@ class Flow {
 await serve();
 const flow = new Flow();
 await flow.isOpen();
-const clients = python('connect', perSecond, ...addresses.flatMap((address) => [address, address, '80']));
+const clients = python('connect', perSecond, ...addresses.flatMap(route));
 const report = text(clients.stdout);
 process.stdout.write('ready\n');
 await once(process.stdin.resume(), 'end');

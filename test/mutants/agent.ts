@@ -5,6 +5,55 @@ const reflector = 'test/kube/reflector.test.ts';
 
 export const agentMutants: readonly Mutant[] = [
   {
+    name: 'a Node made anew takes the addresses away until it says them',
+    file: 'src/agent/watch/store.ts',
+    find: 'said && withKnownNetwork(said, this.#node)',
+    replace: 'said && withKnownNetwork(said)',
+    test: 'test/agent/ownNode.test.ts',
+    killer: 'a Node made anew that has neither addresses nor Pod ranges yet',
+  },
+  {
+    name: 'load balancers are told to leave a node whose Node was deleted',
+    file: 'src/agent/watch/ownNode.ts',
+    find: "this.#logger.warn('the Node was deleted; what was known of it stays in use');",
+    replace: 'this.#isEligible = false;',
+    test: 'test/agent/ownNode.test.ts',
+    killer: 'load balancers are told what held when the Node was deleted',
+  },
+  {
+    name: 'another address of the Node waits for the next full sync',
+    file: 'src/agent/dataplane/dataplane.ts',
+    find: 'for (const syncLoops of this.#modes.allSyncLoops) syncLoops.requestFull();\n    if (ipFamilies',
+    replace: 'if (ipFamilies',
+    test: 'test/faults/nodeChanges.test.ts',
+    killer: 'another address: NodePorts move to it',
+  },
+  {
+    name: 'a connection tracking table that is larger than asked is made smaller',
+    file: 'src/agent/conntrack/conntrackSettings.ts',
+    find: 'isMinimum ? found >= value : found === value',
+    replace: 'found === value',
+    test: 'test/agent/conntrackSettings.test.ts',
+    killer: 'a configuration with a lower size lowers nothing',
+  },
+  {
+    name: 'the connection tracking table is sized by the CPUs that the agent may use',
+    file: 'src/agent/conntrack/conntrackSettings.ts',
+    find: "import { cpus } from 'node:os';",
+    replace:
+      "import { availableParallelism } from 'node:os';\nconst cpus = () => ({ length: availableParallelism() });",
+    test: 'test/agent/conntrackSettings.test.ts',
+    killer: 'counts the CPUs of the node, whichever of them the agent may use',
+  },
+  {
+    name: 'the hash table of connection tracking stays as small as it is',
+    file: 'src/agent/conntrack/conntrackSettings.ts',
+    find: 'value: Math.ceil(size / entriesPerBucket), isMinimum: true',
+    replace: 'value: 0, isMinimum: true',
+    test: 'test/agent/conntrackSettings.test.ts',
+    killer: "kube-proxy's defaults on 2 CPUs: the minimum size",
+  },
+  {
     name: 'a list without an object of ours deletes nothing',
     file: 'src/kube/reflector.ts',
     find: 'if (!seen.has(key)) this.#drop(key);',

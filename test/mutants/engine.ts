@@ -6,6 +6,14 @@ const registry = 'test/backend/registry.test.ts';
 
 export const engineMutants: readonly Mutant[] = [
   {
+    name: 'a configuration that asks for NodePorts on loopback addresses is taken without them',
+    file: 'src/backend/localhostNodePorts.ts',
+    find: 'if (index < 0) return undefined;',
+    replace: 'return undefined;',
+    test: 'test/agent/configController.test.ts',
+    killer: 'keeps the configuration before, and follows changes, when NodePorts on loopback addresses are refused',
+  },
+  {
     name: 'the search for refused Services ends nowhere',
     file: 'src/backend/engine/bisect.ts',
     find: 'hasAccepted && refused.length > 0 && isOverdue()',

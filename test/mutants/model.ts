@@ -16,6 +16,14 @@ export const modelMutants: readonly Mutant[] = [
     killer: "settles: an external IP that is another's cluster IP is the cluster IP's, also where it is younger",
   },
   {
+    name: 'a keyword in nodePorts.addresses stands alone, as in kube-proxy 1.36',
+    file: 'src/model/nodePortAddresses.ts',
+    find: 'addresses.flatMap((entry) => networksOf(entry, primary, family))',
+    replace: 'addresses.slice(0, 1).flatMap((entry) => networksOf(entry, primary, family))',
+    test: packets,
+    killer: 'NodePorts on the primary address and in a network',
+  },
+  {
     name: 'who loses an address is not planned again',
     file: 'src/agent/watch/store.ts',
     find: 'for (const other of this.#claims.update(key, before, record)) this.#report(other, [this.#services.get(other)]);',

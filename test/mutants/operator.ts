@@ -7,6 +7,22 @@ const resolvePolicy = 'test/api/resolvePolicy.test.ts';
 
 export const operatorMutants: readonly Mutant[] = [
   {
+    name: 'a mode that leaves kube-proxy is an event at each reconciliation',
+    file: 'src/operator/events/rolloutEvents.ts',
+    find: ' || was?.reason === is.reason) return undefined;',
+    replace: ') return undefined;',
+    test: 'test/operator/rolloutEvents.test.ts',
+    killer: 'a mode that leaves kube-proxy is asked for still',
+  },
+  {
+    name: 'nobody is told that a mode leaves kube-proxy',
+    file: 'src/operator/status/statusConditions.ts',
+    find: 'deprecatedMode(findings.target.config.spec.mode)',
+    replace: 'undefined',
+    test: 'test/operator/aggregateStatus.test.ts',
+    killer: 'all nodes are done, in a mode that leaves kube-proxy',
+  },
+  {
     name: 'the younger ProxyConfig wins a tie',
     file: 'src/api/resolvePolicy.ts',
     find: "compare(one.metadata.creationTimestamp ?? '9999', other.metadata.creationTimestamp ?? '9999')",

@@ -131,6 +131,33 @@ describeWhere(['cluster'], 'ProxyConfigOperator on a real API server', () => {
     expect(assigned.find(({ reason }) => reason === 'Conflicted')?.note).toContain('a-first');
   });
 
+  test('a mode that leaves kube-proxy is a condition beside Ready, and one event however often it is reconciled', async () => {
+    await cluster.addNode('node-1');
+    await cluster.addConfig('old', { mode: 'ipvs' });
+    await cluster.governedBy('node-1', 'old');
+    await cluster.agentApplies('node-1');
+    const ready = await cluster.configThat('old', 'is ready', conditionIs('Ready', 'True', 'AllNodesReady'));
+    expect(findCondition(ready.status?.conditions, 'DeprecatedMode')).toMatchObject({
+      status: 'True',
+      reason: 'KubeProxyDropsIPVS',
+      message: expect.stringMatching(/goes on working here.*1\.40.*1\.43.*nftables/),
+    });
+    await cluster.changeConfig('old', { masquerade: { bit: 15 } });
+    await cluster.masquerades('node-1', 15);
+    await cluster.agentApplies('node-1');
+    await cluster.configThat('old', 'is ready again', conditionIs('Ready', 'True', 'AllNodesReady'));
+    await cluster.changeConfig('old', { mode: 'iptables' });
+    await cluster.configThat(
+      'old',
+      'says nothing of the mode',
+      ({ status }) => findCondition(status?.conditions, 'DeprecatedMode') === undefined,
+    );
+    const events = (await cluster.eventsAbout('old')).filter(({ reason }) => reason === 'DeprecatedMode');
+    expect(events.map(({ type, note }) => `${type} ${note}`)).toEqual([
+      expect.stringMatching(/^Warning mode ipvs goes on working here/),
+    ]);
+  });
+
   test('a changed label moves the node to its new pool', async () => {
     await cluster.addNode('node-1', { pool: 'web' });
     await cluster.addConfig('web', pool('web'));

@@ -17,6 +17,7 @@ export interface StatusRow {
   readonly reports: Readonly<Record<string, Report>>;
   readonly agentsDown?: readonly string[];
   readonly paused?: boolean;
+  readonly mode?: ProxyConfig['spec']['mode'];
   /** The status before. */
   readonly recorded?: ProxyConfigStatus;
   readonly nodes: Partial<NonNullable<ProxyConfigStatus['nodes']>>;
@@ -216,6 +217,25 @@ export const statusRows: readonly StatusRow[] = [
     failures: ['gone ModeNotSupported'],
   },
   {
+    name: 'all nodes are done, in a mode that leaves kube-proxy',
+    mode: 'ipvs',
+    reports: { a: 'applied' },
+    nodes: { ready: 1 },
+    holds: ['DeprecatedMode', 'Ready'],
+    reason: 'AllNodesReady',
+    state: 'Complete',
+  },
+  {
+    name: 'a node in a mode that has left kube-proxy, which refuses it',
+    mode: 'userspace',
+    reports: { a: 'refused' },
+    nodes: { failed: 1 },
+    holds: ['Degraded', 'DeprecatedMode', 'Stalled'],
+    reason: 'ModeNotSupported',
+    state: 'Failed',
+    failures: ['a ModeNotSupported'],
+  },
+  {
     name: 'paused with nothing to change',
     reports: { a: 'applied' },
     paused: true,
@@ -229,7 +249,13 @@ export const statusRows: readonly StatusRow[] = [
 export const statusOf = (of: Situation): ProxyConfigStatus => aggregateStatus(of, nextRollout(of));
 
 /** The row's ProxyConfig with the status that the operator gives it. */
-export function withStatus({ reports, agentsDown = [], paused = false, recorded }: StatusRow): ProxyConfig {
-  const config = proxyConfig('all', { generation: 4, paused, ...(recorded && { status: recorded }) });
+export function withStatus({
+  reports,
+  agentsDown = [],
+  paused = false,
+  mode = 'iptables',
+  recorded,
+}: StatusRow): ProxyConfig {
+  const config = proxyConfig('all', { generation: 4, paused, mode, ...(recorded && { status: recorded }) });
   return { ...config, status: statusOf(situation(config, reports, { agentsDown })) };
 }

@@ -41,6 +41,7 @@ export const items = [
   'no detector',
   'nodePorts.addresses',
   'nodePorts.addresses primary',
+  'nodePorts.addresses mixed',
   'localhost NodePort',
   'canonical addresses',
 ] as const;

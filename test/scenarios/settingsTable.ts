@@ -155,6 +155,40 @@ export const settingsTable: readonly Scenario[] = [
     ],
   },
   {
+    name: 'NodePorts on the primary address and in a network',
+    item: 'nodePorts.addresses mixed',
+    objects: [single('primary-and-network', 191, { ports: nodePort(30_191), spec: { type: 'NodePort' } })],
+    config: { nodePorts: { addresses: ['primary', `${gateways.podB.ipv4}/32`, `${gateways.podB.ipv6}/128`] } },
+    rows: [
+      ...fromEach({ name: 'served at the primary', to: addresses.node, port: 30_191 }, everywhere(masqueraded('podA'))),
+      {
+        name: 'served in the network',
+        from: 'podB',
+        to: gateways.podB,
+        port: 30_191,
+        expect: { by: 'podA', seenFrom: gateways.podA },
+      },
+      {
+        name: 'not at an address of neither',
+        from: 'podC',
+        to: gateways.podC,
+        port: 30_191,
+        protocol: 'TCP',
+        expect: 'REFUSED',
+      },
+    ],
+  },
+  {
+    name: 'NodePorts on all addresses, named beside others',
+    item: 'nodePorts.addresses mixed',
+    objects: [single('all-and-primary', 192, { ports: nodePort(30_192), spec: { type: 'NodePort' } })],
+    config: { nodePorts: { addresses: ['primary', 'all'] } },
+    rows: fromEach(
+      { name: 'served at an address that is not the primary', to: gateways.podC, port: 30_192 },
+      { 'pod here': masqueraded('podA'), 'this node': masqueraded('podA'), 'another node': masqueraded('podA') },
+    ),
+  },
+  {
     name: 'NodePorts of the loopback address',
     item: 'localhost NodePort',
     objects: [single('loop', 160, { ports: nodePort(30_160), spec: { type: 'NodePort' } })],

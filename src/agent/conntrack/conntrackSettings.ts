@@ -1,7 +1,7 @@
 /**
  * The kernel settings of `spec.conntrack`. The size of the table is only ever raised, and 0 leaves a setting as it is.
  */
-import { availableParallelism } from 'node:os';
+import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
@@ -25,10 +25,11 @@ const entriesPerBucket = 4;
 
 /**
  * What a configuration asks for; without the settings that it leaves alone. The table has `maxPerCore` entries a CPU,
- * or `min`.
+ * or `min`. It is the node's: all CPUs that are online count, and not those that the agent may use (a CPU set, a limit
+ * of its cgroup, which `availableParallelism` goes by).
  */
-export function conntrackSettings(config: NodeConfig['conntrack'], cpus = availableParallelism()): readonly Setting[] {
-  const size = config.maxPerCore > 0 ? Math.max(config.maxPerCore * cpus, config.min) : 0;
+export function conntrackSettings(config: NodeConfig['conntrack'], cpuCount = cpus().length): readonly Setting[] {
+  const size = config.maxPerCore > 0 ? Math.max(config.maxPerCore * cpuCount, config.min) : 0;
   const settings: readonly Setting[] = [
     { name: 'nf_conntrack_max', value: size, isMinimum: true },
     { name: 'nf_conntrack_buckets', value: Math.ceil(size / entriesPerBucket), isMinimum: true },

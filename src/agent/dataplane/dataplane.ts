@@ -34,6 +34,7 @@
  * mode that is under way is then neither completed nor rolled back.
  */
 import type { Backend, Refusal } from '../../backend/backend.ts';
+import { refusalOfLocalhost } from '../../backend/localhostNodePorts.ts';
 import { ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import { familiesOf } from '../../model/nodeAddresses.ts';
 import type { DataplaneOptions } from './dataplaneOptions.ts';
@@ -80,6 +81,8 @@ export class Dataplane {
     const { node } = this.#options.store;
     if (node === undefined)
       return { reason: 'NodeUnknown', message: 'this Node does not exist; check --node against kubectl get nodes' };
+    const localhost = refusalOfLocalhost(desired.config);
+    if (localhost !== undefined) return localhost;
     const backendFor = this.#modes.backendFor.bind(this.#modes);
     const { backends, unserved } = await preflightFamilies(desired.config, this.#wantedFamilies, backendFor);
     // One family is better than none, unless one that is served already would stop.

@@ -5,7 +5,8 @@
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import { defaultNodePortAddresses } from '../../backend/registry.ts';
-import { cidrContains, type IPFamily } from '../../model/ipFamily.ts';
+import type { IPFamily } from '../../model/ipFamily.ts';
+import { nodePortNetworks, servesNodePorts } from '../../model/nodePortAddresses.ts';
 import type { NodeAddresses } from '../../model/nodeAddresses.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServicePort } from '../../model/servicePort.ts';
@@ -133,10 +134,12 @@ export function healthCheckAddresses(
   node: NodeAddresses,
   family: IPFamily,
 ): readonly string[] {
-  const networks = nodePorts?.addresses ?? defaultNodePortAddresses(mode);
-  if (networks.length === 0) return [allAddresses[family]];
-  if (networks.includes('primary')) return [node.primary(family) ?? []].flat();
-  return node.all(family).filter((address) => networks.some((network) => cidrContains(network, address)));
+  const primary = node.primary(family);
+  const networks = nodePortNetworks(nodePorts?.addresses ?? defaultNodePortAddresses(mode), primary, family);
+  if (networks === 'all') return [allAddresses[family]];
+  // The primary address may be on no device; listening on it is tried all the same, until it is.
+  const served = [...networks.filter((network) => network === primary), ...node.all(family)];
+  return [...new Set(served.filter((address) => servesNodePorts(networks, address)))];
 }
 
 /** 200 when there are local endpoints and the rules are kept up to date, else 503; body and header are kube-proxy's. */

@@ -20,15 +20,15 @@ export interface ClusterWatchOptions {
   readonly client: KubeClient;
   readonly nodeName: string;
   readonly store: Store;
-  /** The agent's Node was added, changed or deleted. */
-  readonly onNode: (node: ObservedNode) => void;
+  /** The agent's Node was added or changed; undefined: it was deleted. */
+  readonly onNode: (node: ObservedNode | undefined) => void;
   /** A list or watch failed, and is tried again. `resource` is the plural of the kind. */
   readonly onError: (resource: string, error: unknown, retryInMs: number) => void;
   readonly timing?: Partial<ReflectorTiming>;
 }
 
 export interface ObservedNode {
-  /** undefined when the Node is gone, or cannot be read. */
+  /** undefined when the Node cannot be read. */
   readonly record: NodeRecord | undefined;
   /** Whether load balancers may send new connections here. */
   readonly isEligible: boolean;
@@ -84,7 +84,7 @@ export function watchCluster({
     decode: (object) => ({ record: decodeNode(object).record, isEligible: isEligible(object) }),
     handler: handlerOf(
       (_key, observed) => onNode(observed),
-      () => onNode({ record: undefined, isEligible: false }),
+      () => onNode(undefined),
     ),
   });
   const all: readonly Reflector[] = [services, slices, node];

@@ -11,7 +11,7 @@ import { AddressClaims } from '../../model/addressClaims.ts';
 import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
 import type { Decoded, Problem } from '../../model/fields.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
-import type { NodeRecord } from '../../model/node.ts';
+import { type NodeRecord, withKnownNetwork } from '../../model/node.ts';
 import type { ServiceKey, ServiceRecord } from '../../model/service.ts';
 import { type ServiceState, serviceStateOf } from '../../model/serviceState.ts';
 
@@ -63,8 +63,12 @@ export class Store {
     return this.#node;
   }
 
-  /** Undefined is ignored: a Node that is gone or cannot be read leaves the last record. */
-  setNode(node: NodeRecord | undefined): void {
+  /**
+   * Undefined is ignored: a Node that is gone or cannot be read leaves the last record. So do addresses and Pod ranges
+   * that the Node does not say.
+   */
+  setNode(said: NodeRecord | undefined): void {
+    const node = said && withKnownNetwork(said, this.#node);
     if (node === undefined || isDeepStrictEqual(node, this.#node)) return;
     this.#node = node;
     this.#listener?.onNodeChange();

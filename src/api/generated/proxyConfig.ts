@@ -131,10 +131,12 @@ export interface ProxyConfig {
     /** Where NodePorts are served. */
     nodePorts?: {
       /**
-       * `primary` alone for the node's first InternalIP of each family, or up to 32 CIDRs: the node's addresses inside
-       * them serve NodePorts and health-check node ports. Left out: all the node's addresses in iptables, ipvs and
-       * userspace mode, the primary ones in nftables mode. NodePorts are never served on 127.0.0.1. Example:
-       * [192.0.2.0/24].
+       * Any of `primary` (the node's first InternalIP of each family), `all` (all the node's addresses), `localhost`
+       * (127.0.0.0/8 and ::1/128) and CIDRs, up to 32: the node's addresses inside them serve NodePorts and
+       * health-check node ports. Left out: all the node's addresses in iptables, ipvs and userspace mode, the primary
+       * ones in nftables mode. `localhost` is for agents to come: those of this version refuse it and keep the
+       * configuration before. Whatever stands here, they never serve NodePorts on 127.0.0.1 or ::1. Example: [primary,
+       * 192.0.2.0/24].
        */
       addresses?: string[];
     };
@@ -349,13 +351,13 @@ export interface ProxyConfig {
     /**
      * Ready: every governed node serves as asked (also with no node, reason NoNodes). Reconciling: nodes are still
      * changing. Stalled: a person must act. Degraded: some node serves with errors. Conflicted: another ProxyConfig of
-     * equal priority won a node. Drifted: somebody else changed our rules on some node. `kubectl wait
-     * --for=condition=Ready pxc/NAME` works.
+     * equal priority won a node. Drifted: somebody else changed our rules on some node. DeprecatedMode: kube-proxy
+     * gives up the mode asked for. `kubectl wait --for=condition=Ready pxc/NAME` works.
      *
      * Items: One observation, as in Kubernetes' API conventions.
      */
     conditions?: {
-      /** Ready, Reconciling, Stalled, Degraded, Conflicted or Drifted. */
+      /** Ready, Reconciling, Stalled, Degraded, Conflicted, Drifted or DeprecatedMode. */
       type: string;
       /** Whether it holds. */
       status: 'True' | 'False' | 'Unknown';

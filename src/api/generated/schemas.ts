@@ -321,20 +321,16 @@ export const proxyconfigSchema: CrdSchema = {
               "minItems": 1,
               "maxItems": 32,
               "x-kubernetes-list-type": "set",
-              "description": "`primary` alone for the node's first InternalIP of each family, or up to 32 CIDRs: the node's addresses inside them serve NodePorts and health-check node ports. Left out: all the node's addresses in iptables, ipvs and userspace mode, the primary ones in nftables mode. NodePorts are never served on 127.0.0.1. Example: [192.0.2.0/24].",
-              "x-kubernetes-validations": [
-                {
-                  "rule": "self.all(a, a == 'primary' || (isCIDR(a) && string(cidr(a).masked()) == a))",
-                  "message": "each entry of nodePorts.addresses must be 'primary' or a canonical CIDR (no host bits), e.g. 192.0.2.0/24"
-                },
-                {
-                  "rule": "size(self) == 1 || !('primary' in self)",
-                  "message": "in nodePorts.addresses 'primary' cannot be combined with CIDRs; keep one or the other"
-                }
-              ],
+              "description": "Any of `primary` (the node's first InternalIP of each family), `all` (all the node's addresses), `localhost` (127.0.0.0/8 and ::1/128) and CIDRs, up to 32: the node's addresses inside them serve NodePorts and health-check node ports. Left out: all the node's addresses in iptables, ipvs and userspace mode, the primary ones in nftables mode. `localhost` is for agents to come: those of this version refuse it and keep the configuration before. Whatever stands here, they never serve NodePorts on 127.0.0.1 or ::1. Example: [primary, 192.0.2.0/24].",
               "items": {
                 "type": "string",
-                "maxLength": 43
+                "maxLength": 43,
+                "x-kubernetes-validations": [
+                  {
+                    "rule": "self in ['primary', 'localhost', 'all'] || (isCIDR(self) && string(cidr(self).masked()) == self)",
+                    "message": "each entry of nodePorts.addresses must be primary, localhost, all or a canonical CIDR (no host bits), e.g. 192.0.2.0/24, or 192.0.2.7/32 for one address"
+                  }
+                ]
               }
             }
           }
@@ -813,7 +809,7 @@ export const proxyconfigSchema: CrdSchema = {
           "x-kubernetes-list-map-keys": [
             "type"
           ],
-          "description": "Ready: every governed node serves as asked (also with no node, reason NoNodes). Reconciling: nodes are still changing. Stalled: a person must act. Degraded: some node serves with errors. Conflicted: another ProxyConfig of equal priority won a node. Drifted: somebody else changed our rules on some node. `kubectl wait --for=condition=Ready pxc/NAME` works.",
+          "description": "Ready: every governed node serves as asked (also with no node, reason NoNodes). Reconciling: nodes are still changing. Stalled: a person must act. Degraded: some node serves with errors. Conflicted: another ProxyConfig of equal priority won a node. Drifted: somebody else changed our rules on some node. DeprecatedMode: kube-proxy gives up the mode asked for. `kubectl wait --for=condition=Ready pxc/NAME` works.",
           "items": {
             "type": "object",
             "required": [
@@ -828,7 +824,7 @@ export const proxyconfigSchema: CrdSchema = {
               "type": {
                 "type": "string",
                 "maxLength": 316,
-                "description": "Ready, Reconciling, Stalled, Degraded, Conflicted or Drifted."
+                "description": "Ready, Reconciling, Stalled, Degraded, Conflicted, Drifted or DeprecatedMode."
               },
               "status": {
                 "type": "string",

@@ -7,6 +7,7 @@ import type { IPFamily } from '../../model/ipFamily.ts';
 import { cidrContains, familyOf } from '../../model/ipFamily.ts';
 import type { NodeRecord } from '../../model/node.ts';
 import { declaredAddresses } from '../../model/nodeAddresses.ts';
+import { loopbackNetwork, type NodePortNetworks, nodePortNetworks } from '../../model/nodePortAddresses.ts';
 import type { ServiceState } from '../../model/serviceState.ts';
 
 export interface PlanContext {
@@ -17,8 +18,8 @@ export interface PlanContext {
   readonly tcpBeLiberal: boolean;
   /** By what packets of this node's or the cluster's own pods are recognized; undefined without a detector. */
   readonly pods: PodSource | undefined;
-  /** Canonical addresses and networks, or all of the node's addresses. */
-  readonly nodePortNetworks: readonly string[] | 'all';
+  /** Sorted, without loopback ones: `route_localnet` is never set (CVE-2020-8558). */
+  readonly nodePortNetworks: NodePortNetworks;
   /** A network. */
   readonly loopback: string;
   /** The node's first address of the family. */
@@ -30,25 +31,24 @@ export type PodSource = { readonly network: string } | { readonly interface: str
 
 type Surroundings = Pick<ServiceState, 'config' | 'node' | 'family'>;
 
-const loopbacks: { readonly [family in IPFamily]: string } = { ipv4: '127.0.0.0/8', ipv6: '::1/128' };
-
 /**
  * What the objects of one family depend on. `defaultNodePortAddresses`: as `nodePorts.addresses`, for a configuration
  * without; the mode's own.
  */
 export function planContext(
   { config, node, family }: Surroundings,
-  defaultNodePortAddresses: readonly string[] = [],
+  defaultNodePortAddresses: readonly string[] = ['all'],
 ): PlanContext {
   const [nodeAddress] = declaredAddresses(node, family);
+  const networks = nodePortNetworks(config.nodePorts?.addresses ?? defaultNodePortAddresses, nodeAddress, family);
   return {
     family,
     mark: 2 ** config.masquerade.bit,
     masqueradeAll: config.masquerade.all,
     tcpBeLiberal: config.conntrack.tcpBeLiberal,
     pods: config.localTraffic && detectors[config.localTraffic.detect](config.localTraffic, node, family),
-    nodePortNetworks: nodePortNetworks(config.nodePorts?.addresses ?? defaultNodePortAddresses, nodeAddress, family),
-    loopback: loopbacks[family],
+    nodePortNetworks: withoutLoopback(networks, family),
+    loopback: loopbackNetwork(family),
     nodeAddress,
   };
 }
@@ -88,15 +88,8 @@ function fromInterface(name: string | undefined, isPrefix: boolean): PodSource |
   return { interface: name, isPrefix: isPrefix && name.length < maxInterfaceName };
 }
 
-function nodePortNetworks(
-  addresses: readonly string[],
-  nodeAddress: string | undefined,
-  family: IPFamily,
-): PlanContext['nodePortNetworks'] {
-  if (addresses.length === 0) return 'all';
-  if (addresses.includes('primary')) return nodeAddress === undefined ? [] : [nodeAddress];
-  const networks = addresses.filter((network) => familyOf(network) === family);
-  if (networks.some((network) => network.endsWith('/0'))) return 'all';
-  const isLoopback = (network: string): boolean => cidrContains(loopbacks[family], network.split('/')[0] ?? '');
+function withoutLoopback(networks: NodePortNetworks, family: IPFamily): NodePortNetworks {
+  if (networks === 'all') return networks;
+  const isLoopback = (network: string): boolean => cidrContains(loopbackNetwork(family), network.split('/')[0] ?? '');
   return networks.filter((network) => !isLoopback(network)).sort();
 }

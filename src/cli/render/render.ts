@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { builtInConfig } from '../../api/defaults.ts';
 import { nodeConfigOf, type NodeConfig, type ProxyMode } from '../../api/nodeConfig.ts';
 import { governingConfig } from '../../api/resolvePolicy.ts';
+import { refusalOfLocalhost } from '../../backend/localhostNodePorts.ts';
 import type { ToolInput } from '../../backend/mode.ts';
 import { refusalOf, render } from '../../backend/registry.ts';
 import { UsageError } from '../../config.ts';
@@ -85,6 +86,8 @@ export function renderManifests(
   const refusal = refusalOf(config.mode);
   if (refusal !== undefined)
     return failed(notes, [`mode ${config.mode} cannot be rendered: ${refusal.message}, or give --mode`]);
+  const localhost = refusalOfLocalhost(config);
+  if (localhost !== undefined) return failed(notes, [localhost.message]);
   return {
     output: formatRules(node, config, objects, flags),
     notes: [

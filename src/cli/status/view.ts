@@ -38,7 +38,7 @@ export interface ProxyConfigView {
   /** Nodes by the mode that they run now. */
   readonly modes: Readonly<Record<string, number>>;
   readonly rollout: NonNullable<Status['rollout']>;
-  /** Conditions that hold besides: Degraded, Conflicted, Drifted. */
+  /** Conditions that hold besides: Degraded, Conflicted, Drifted, DeprecatedMode. */
   readonly warnings: readonly { readonly type: string; readonly reason: string; readonly message: string }[];
   /** Nodes that are not as wanted, failed ones first. */
   readonly problems: readonly NodeProblem[];
@@ -90,6 +90,8 @@ export function isAllReady({ proxyConfigs }: StatusView): boolean {
   return proxyConfigs.length > 0 && proxyConfigs.every(({ state }) => state === 'Ready');
 }
 
+const furtherConditions = ['Degraded', 'Conflicted', 'Drifted', 'DeprecatedMode'];
+
 const noNodes: ProxyConfigView['nodes'] = {
   matched: 0,
   effective: 0,
@@ -110,7 +112,7 @@ function viewOf(config: ProxyConfig, nodeProxies: readonly NodeProxy[]): ProxyCo
     nodes: { ...noNodes, ...status.nodes },
     modes: status.modes ?? {},
     rollout: status.rollout ?? {},
-    warnings: ['Degraded', 'Conflicted', 'Drifted'].flatMap((type) => warning(findCondition(status.conditions, type))),
+    warnings: furtherConditions.flatMap((type) => warning(findCondition(status.conditions, type))),
     problems: problemsOf(status.failures ?? [], nodeProxies),
   };
 }

@@ -18,13 +18,24 @@ export interface StatusEvent {
     | 'RolloutComplete'
     | 'RolloutFailed'
     | 'RollingBack'
-    | 'RolledBack';
+    | 'RolledBack'
+    | 'DeprecatedMode';
   readonly message: string;
 }
 
 /** The events for the step from one status to the next; none where the same rollout goes on after a pause. */
 export function statusEvents(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): StatusEvent[] {
-  return [conflictEvent(before, after), rolloutEvent(before, after)].filter((event) => event !== undefined);
+  return [modeEvent(before, after), conflictEvent(before, after), rolloutEvent(before, after)].filter(
+    (event) => event !== undefined,
+  );
+}
+
+/** Once for each such mode that is asked for, not again for what else changes while it is. */
+function modeEvent(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): StatusEvent | undefined {
+  const was = findCondition(before?.conditions, 'DeprecatedMode');
+  const is = findCondition(after.conditions, 'DeprecatedMode');
+  if (is?.status !== 'True' || was?.reason === is.reason) return undefined;
+  return { type: 'Warning', reason: 'DeprecatedMode', message: is.message };
 }
 
 function conflictEvent(before: ProxyConfigStatus | undefined, after: ProxyConfigStatus): StatusEvent | undefined {

@@ -8,6 +8,7 @@ import { ownValue } from '../../api/ownValue.ts';
 import type { NodeCounts, NodeOutcome } from '../rollout/nodeOutcome.ts';
 import type { Target } from '../rollout/resolve.ts';
 import { stepOf, type Rollout } from '../rollout/rolloutState.ts';
+import { deprecatedMode } from './deprecatedMode.ts';
 
 type Failure = NonNullable<ProxyConfigStatus['failures']>[number];
 
@@ -26,7 +27,10 @@ type Verdict = {
   readonly message: string;
 };
 
-/** All six conditions, always; each with a reason. Messages may be longer than the CRD allows. */
+/**
+ * Six conditions, always, and DeprecatedMode where it holds; each with a reason. Messages may be longer than the CRD
+ * allows.
+ */
 export function conditionsOf(findings: Findings): ConditionNow[] {
   const verdict = verdictOf(findings);
   return [
@@ -36,6 +40,7 @@ export function conditionsOf(findings: Findings): ConditionNow[] {
     conflicted(findings.target),
     degraded(findings),
     drifted(findings),
+    ...[deprecatedMode(findings.target.config.spec.mode)].filter((found) => found !== undefined),
   ];
 }
 

@@ -105,7 +105,20 @@ describe('planContext', () => {
         addresses: ['192.0.2.0/24', 'fd00::/8', '10.0.0.0/8'],
         networks: ['10.0.0.0/8', '192.0.2.0/24'],
       },
+      { name: 'everywhere, said as a word among others', addresses: ['primary', 'all'], networks: 'all' },
+      {
+        name: 'on the primary address and in networks of the family',
+        addresses: ['primary', '10.0.0.0/8', 'fd00::/8'],
+        networks: ['10.0.0.0/8', '192.0.2.1'],
+      },
+      {
+        name: 'on the primary address of a family without networks',
+        addresses: ['10.0.0.0/8', 'primary'],
+        family: 'ipv6',
+        networks: ['2001:db8:1::1'],
+      },
       { name: 'never on loopback', addresses: ['127.0.0.0/8'], networks: [] },
+      { name: 'never on loopback, said as a word', addresses: ['localhost', 'primary'], networks: ['192.0.2.1'] },
     ];
     test.each(rows)('$name', ({ addresses, family = 'ipv4', networks }) => {
       expect(

@@ -134,6 +134,16 @@ describe('planServicePort makes virtual servers of a NodePort', () => {
     { name: 'on all addresses of the node', expected: ['-A 10.244.255.2', '-A 192.0.2.1'] },
     { name: 'on the primary one', addresses: ['primary'], expected: ['-A 192.0.2.1'] },
     { name: 'on those in a network', addresses: ['10.0.0.0/8'], expected: ['-A 10.244.255.2'] },
+    {
+      name: 'on the primary one and those in a network',
+      addresses: ['primary', '10.0.0.0/8'],
+      expected: ['-A 10.244.255.2', '-A 192.0.2.1'],
+    },
+    {
+      name: 'on all, named beside others',
+      addresses: ['primary', 'all'],
+      expected: ['-A 10.244.255.2', '-A 192.0.2.1'],
+    },
   ];
   test.each(rows)('$name', ({ addresses, expected }) => {
     const state = stateOf(

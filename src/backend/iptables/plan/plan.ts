@@ -11,7 +11,7 @@ import { planServicePort } from '../../engine/serviceRules/servicePortRules.ts';
 import { planFixed } from './fixed.ts';
 
 /** Where NodePorts are served without `nodePorts.addresses`: on all addresses of the node. */
-export const defaultNodePortAddresses: readonly string[] = [];
+export const defaultNodePortAddresses: readonly string[] = ['all'];
 
 export interface Planner {
   readonly fixed: DispatchPlan;

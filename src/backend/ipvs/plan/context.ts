@@ -1,7 +1,7 @@
 /**
  * What the plan depends on besides the Services, in the terms of ipvs.
  */
-import { cidrContains } from '../../../model/ipFamily.ts';
+import { servesNodePorts } from '../../../model/nodePortAddresses.ts';
 import type { ServiceState } from '../../../model/serviceState.ts';
 import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import { type RulesContext, rulesContext } from '../../engine/serviceRules/context.ts';
@@ -9,7 +9,7 @@ import { type RulesContext, rulesContext } from '../../engine/serviceRules/conte
 type Scheduler = NonNullable<NodeConfig['ipvs']>['scheduler'];
 
 /** Where NodePorts are served without `nodePorts.addresses`: on all addresses of the node. */
-export const defaultNodePortAddresses: readonly string[] = [];
+export const defaultNodePortAddresses: readonly string[] = ['all'];
 
 export interface IpvsContext extends RulesContext {
   readonly scheduler: Scheduler;
@@ -22,14 +22,10 @@ export interface IpvsContext extends RulesContext {
 /** `localAddresses`: the node's own, canonical, without loopback and link-local ones. */
 export function ipvsContext(state: ServiceState, localAddresses: readonly string[]): IpvsContext {
   const context = rulesContext(state, defaultNodePortAddresses);
-  const { nodePortNetworks } = context;
-  const serves = (address: string): boolean =>
-    nodePortNetworks === 'all' ||
-    nodePortNetworks.some((network) => (network.includes('/') ? cidrContains(network, address) : network === address));
   return {
     ...context,
     scheduler: state.config.ipvs?.scheduler ?? 'rr',
     localAddresses: new Set(localAddresses),
-    nodePortAddresses: localAddresses.filter(serves).sort(),
+    nodePortAddresses: localAddresses.filter((address) => servesNodePorts(context.nodePortNetworks, address)).sort(),
   };
 }
