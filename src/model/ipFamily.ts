@@ -69,6 +69,15 @@ export function cidrContains(cidr: string, address: string): boolean {
   return familyOf(cidr) === familyOf(address) && ipaddr.parse(address).match(ipaddr.parseCIDR(cidr));
 }
 
+/** Whether two canonical CIDRs, or addresses, have an address in common; false across families. */
+export function cidrsOverlap(one: string, other: string): boolean {
+  return beginsIn(one, other) || beginsIn(other, one);
+}
+
+function beginsIn(outer: string, inner: string): boolean {
+  return outer.includes('/') ? cidrContains(outer, inner.split('/')[0] ?? '') : outer === inner;
+}
+
 const forbiddenRanges: ReadonlySet<string> = new Set([
   'unspecified',
   'loopback',
