@@ -5,6 +5,14 @@ const reflector = 'test/kube/reflector.test.ts';
 
 export const agentMutants: readonly Mutant[] = [
   {
+    name: 'ranges of cluster IPs are known before those that another proxy serves',
+    file: 'src/agent/watch/clusterIPsWatch.ts',
+    find: 'await foreign.synced;',
+    replace: '',
+    test: 'test/agent/clusterIPsWatch.test.ts',
+    killer: 'says nothing before both lists are complete',
+  },
+  {
     name: 'a list without an object of ours deletes nothing',
     file: 'src/kube/reflector.ts',
     find: 'if (!seen.has(key)) this.#drop(key);',
