@@ -13,7 +13,7 @@
  * All in filter, which sees new connections after nat, and for packets that leave the node or pass it alone.
  */
 import type { ClusterIPRanges } from '../../model/clusterIPRanges.ts';
-import { cidrContains, type IPFamily } from '../../model/ipFamily.ts';
+import { containsAddress, type IPFamily } from '../../model/ipFamily.ts';
 import type { ServicePort } from '../../model/servicePort.ts';
 import type { Chain } from '../../netfilter/xtables/chain.ts';
 import { comment, jumpTo, notLocalDestination, type Rule, to } from '../../netfilter/xtables/rule.ts';
@@ -58,15 +58,14 @@ export function clusterIPsRejectChains(context: Context): readonly Chain[] {
   return [{ table: 'filter', name: clusterIPsReject, rules }];
 }
 
-/** The rule of a Service's cluster IP, for one of its ports; none where it is in no range. */
-export function clusterIPRules({ clusterIP }: ServicePort, { clusterIPRanges }: Context): readonly DispatchRule[] {
-  return clusterIPRanges.networks.some((network) => cidrContains(network, clusterIP))
-    ? [
-        {
-          table: 'filter',
-          chain: clusterIPsCheck,
-          rule: { matches: [to(clusterIP)], target: jumpTo(clusterIPsReject) },
-        },
-      ]
-    : [];
+/** Gives the rule of a Service's cluster IP, for one of its ports; none where it is in no range. */
+export function clusterIPRules({
+  clusterIPRanges,
+}: Pick<Context, 'clusterIPRanges'>): (port: ServicePort) => readonly DispatchRule[] {
+  const isInRange = containsAddress(clusterIPRanges.networks);
+  const target = jumpTo(clusterIPsReject);
+  return ({ clusterIP }) =>
+    isInRange(clusterIP)
+      ? [{ table: 'filter', chain: clusterIPsCheck, rule: { matches: [to(clusterIP)], target } }]
+      : [];
 }

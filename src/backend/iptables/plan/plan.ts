@@ -23,6 +23,7 @@ export interface Planner {
 
 export function planner(state: Surroundings, commentsOmitted: boolean): Planner {
   const context = rulesContext(state, defaultNodePortAddresses);
+  const rulesOfClusterIP = clusterIPRules(context);
   return {
     fixed: planFixed(context),
     *plan(ports) {
@@ -30,7 +31,7 @@ export function planner(state: Surroundings, commentsOmitted: boolean): Planner 
       for (const [index, port] of ports.entries()) {
         const rules = planServicePort(port, context, shape);
         // All ports have the one address: its rule is the first one's.
-        const ofAddress = index === 0 ? clusterIPRules(port, context) : [];
+        const ofAddress = index === 0 ? rulesOfClusterIP(port) : [];
         yield formatServicePort({ ...rules, dispatch: [...rules.dispatch, ...ofAddress] });
       }
     },
