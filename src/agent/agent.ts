@@ -16,6 +16,7 @@ import { createStatusWriter, type StatusWriter } from '../kube/statusWriter.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import { apiErrorObserver } from './watch/apiErrors.ts';
+import { watchClusterIPs } from './watch/clusterIPsWatch.ts';
 import { watchCluster } from './watch/clusterWatch.ts';
 import { ConntrackUse } from './conntrack/conntrackUse.ts';
 import { startHttpServers } from './healthcheck/httpServers.ts';
@@ -52,6 +53,9 @@ export interface AgentTiming {
   readonly stopGraceMs: number;
 }
 
+/** How long the first sync waits for the ranges of cluster IPs. */
+const maxClusterIPsWaitMs = 1000;
+
 /** How long `stop` waits for the last report to be written. */
 const maxLastReportMs = 3000;
 
@@ -80,6 +84,7 @@ export class Agent {
   readonly #config: ConfigInForce;
   readonly #reporter: Reporter;
   readonly #watch;
+  readonly #clusterIPs;
   readonly #source;
   readonly #servers;
   readonly #syncListeners: SyncListeners;
@@ -122,6 +127,7 @@ export class Agent {
       onError,
       timing: timing.reflector,
     });
+    this.#clusterIPs = watchClusterIPs({ client, store: this.#store, logger, onError, timing: timing.reflector });
     this.#source = createNodeConfigSource({
       client,
       nodeName,
@@ -146,8 +152,11 @@ export class Agent {
     const { logger, timing } = this.#parts;
     const isSaved = await this.#config.load();
     this.#watch.start();
+    this.#clusterIPs.start();
     this.#source.start();
     await this.#watch.synced;
+    // Known later they cost another full sync, no more.
+    await Promise.race([this.#clusterIPs.settled, sleep(maxClusterIPsWaitMs, undefined, { ref: false })]);
     logger.info('Services, EndpointSlices and Node are known');
     await this.#source.first({ waitMs: timing.nodeProxyWaitMs, orAbsent: isSaved });
     if (this.#isStopping) return;
@@ -164,7 +173,7 @@ export class Agent {
   /** Ends in order, also during `start`, and leaves the rules in the kernel. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    await Promise.all([this.#watch.stop(), this.#source.stop()]);
+    await Promise.all([this.#watch.stop(), this.#clusterIPs.stop(), this.#source.stop()]);
     await this.#config.stop(this.#parts.timing.stopGraceMs);
     await this.#syncListeners.stop();
     await this.#conntrackUse.stop();

@@ -37,9 +37,22 @@ export function decodeService(object: unknown): Decoded<ServiceRecord> {
   return { record: service.problems.length === 0 ? record : undefined, problems: service.problems };
 }
 
+/**
+ * The cluster IPs of a Service that another proxy serves, canonical; none of any other Service. What is invalid is left
+ * out: the Service is not ours to judge.
+ */
+export function foreignClusterIPs(object: unknown): readonly string[] {
+  const service = new Fields(object);
+  return isOfOtherProxy(service) ? listOf(service.at('spec').at('clusterIPs'), ipAddress) : [];
+}
+
+function isOfOtherProxy(service: Fields): boolean {
+  return !service.at('metadata').at('labels').entry('service.kubernetes.io/service-proxy-name').isAbsent();
+}
+
 function isProxied(service: Fields): boolean {
+  if (isOfOtherProxy(service)) return false;
   const labels = service.at('metadata').at('labels');
-  if (!labels.entry('service.kubernetes.io/service-proxy-name').isAbsent()) return false;
   if (!labels.entry('service.kubernetes.io/headless').isAbsent()) return false;
   const spec = service.at('spec');
   if (spec.at('type').optional(plainText) === 'ExternalName') return false;

@@ -7,6 +7,7 @@ import type { EndpointSliceRecord } from './endpointSlice.ts';
 import type { IPFamily } from './ipFamily.ts';
 import type { AddressClaims } from './addressClaims.ts';
 import type { NodeRecord } from './node.ts';
+import { type ClusterIPRanges, clusterIPRangesOf, type ClusterIPSources, noClusterIPs } from './clusterIPRanges.ts';
 import type { ServiceKey, ServiceRecord } from './service.ts';
 import type { ServicePort } from './servicePort.ts';
 import { servicePorts } from './servicePorts.ts';
@@ -17,6 +18,8 @@ export interface ServiceState {
   readonly family: IPFamily;
   readonly node: NodeRecord;
   readonly config: NodeConfig;
+  /** Of this family, without those that are no place of Services alone on this node. */
+  readonly clusterIPRanges: ClusterIPRanges;
   /** All Services with a record, sorted. */
   keys(): Iterable<ServiceKey>;
   /** The Service's ports in this family; empty when it is gone or has no address of the family. */
@@ -34,17 +37,20 @@ export interface ServiceSources {
   readonly config: NodeConfig;
   readonly family: IPFamily;
   readonly claims?: Pick<AddressClaims, 'ownerOf'>;
+  /** None without it. */
+  readonly clusterIPs?: ClusterIPSources;
 }
 
 const noSlices: readonly EndpointSliceRecord[] = [];
 
 /** A view on the records, not a copy: it sees what the maps hold when it is asked. */
 export function serviceStateOf(sources: ServiceSources): ServiceState {
-  const { services, slices, node, config, family, claims } = sources;
+  const { services, slices, node, config, family, claims, clusterIPs = noClusterIPs } = sources;
   return {
     family,
     node,
     config,
+    clusterIPRanges: clusterIPRangesOf(clusterIPs, { node, config }, family),
     keys: () => [...services.keys()].sort(),
     ports: (key) => {
       const service = services.get(key);
@@ -61,13 +67,14 @@ export function serviceStateOf(sources: ServiceSources): ServiceState {
 
 /** The same state; `onPorts` is called with each answer that `ports` gives. */
 export function observedState(
-  { family, node, config, ...state }: ServiceState,
+  { family, node, config, clusterIPRanges, ...state }: ServiceState,
   onPorts: (key: ServiceKey, ports: readonly ServicePort[]) => void,
 ): ServiceState {
   return {
     family,
     node,
     config,
+    clusterIPRanges,
     keys: () => state.keys(),
     size: (key) => state.size(key),
     ports: (key) => {

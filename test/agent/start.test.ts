@@ -19,6 +19,7 @@ const types: Readonly<Record<string, { readonly apiVersion: string; readonly kin
   services: { apiVersion: 'v1', kind: 'Service' },
   endpointslices: { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' },
   nodes: { apiVersion: 'v1', kind: 'Node' },
+  servicecidrs: { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR' },
   nodeproxies: { apiVersion: 'proxyconfig.dev/v1alpha1', kind: 'NodeProxy' },
 };
 
@@ -111,7 +112,7 @@ beforeEach(async () => {
       readNodeAddresses: (record) => nodeAddressesOf([], record),
     },
   });
-  await until('everything is asked for', () => api.asked.length === 4);
+  await until('everything is asked for', () => api.asked.length === 5);
 });
 
 afterEach(async () => {
@@ -137,6 +138,23 @@ describe('runAgent', () => {
     await until('the first sync', () => backend.syncs.length > 0);
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(backend.syncs).toMatchObject([{ changed: 'all' }]);
+  });
+
+  test.each([404, 403, 500])('does not wait for ServiceCIDRs that are answered by %i', async (status) => {
+    for (const kind of ['nodeproxies', 'servicecidrs']) api.refuse(kind, kind === 'nodeproxies' ? 404 : status);
+    for (const kind of kinds) answer(kind);
+    await until('the first sync', () => backend.syncs.length > 0);
+    expect(backend.syncs).toMatchObject([{ changed: 'all' }]);
+  });
+
+  test('does not wait for ServiceCIDRs that do not come, and writes everything again when they do', async () => {
+    api.refuse('nodeproxies', 404);
+    for (const kind of kinds) answer(kind);
+    await until('the first sync', () => backend.syncs.length > 0);
+    const metadata = { name: 'kubernetes', uid: 'u', resourceVersion: '1' };
+    api.open('servicecidrs', { ...types['servicecidrs'], metadata, spec: { cidrs: ['10.96.0.0/16'] } });
+    await until('another sync', () => backend.syncs.length > 1);
+    expect(backend.syncs).toMatchObject([{ changed: 'all' }, { changed: 'all' }]);
   });
 
   test('writes nothing while a NodeProxy may still come', async () => {

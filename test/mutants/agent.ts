@@ -54,6 +54,14 @@ export const agentMutants: readonly Mutant[] = [
     killer: "kube-proxy's defaults on 2 CPUs: the minimum size",
   },
   {
+    name: 'ranges of cluster IPs are known before those that another proxy serves',
+    file: 'src/agent/watch/clusterIPsWatch.ts',
+    find: 'await foreign.synced;',
+    replace: '',
+    test: 'test/agent/clusterIPsWatch.test.ts',
+    killer: 'says nothing before both lists are complete',
+  },
+  {
     name: 'a list without an object of ours deletes nothing',
     file: 'src/kube/reflector.ts',
     find: 'if (!seen.has(key)) this.#drop(key);',

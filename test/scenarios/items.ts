@@ -29,6 +29,7 @@ export const items = [
   'change of type',
   'headless and ExternalName',
   'service-proxy-name',
+  'unused cluster IP',
   'hairpin',
   'session affinity',
   'affinity time-out policy',

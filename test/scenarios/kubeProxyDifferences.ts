@@ -3,7 +3,8 @@
  */
 import { chosenKubernetes, type KubernetesVersion } from '../cluster/kubernetesVersion.ts';
 import { gateways } from '../support/network.ts';
-import type { Expectation, ExpectationByFamily, PacketRow, Scenario } from './scenario.ts';
+import type { Expectation, ExpectationByFamily, PacketRow, Scenario, Source } from './scenario.ts';
+import { kept, sources } from './scenario.ts';
 
 export interface Difference {
   readonly scenario: string;
@@ -17,9 +18,28 @@ export interface Difference {
 const shapes = '0001-kube-proxys-names-and-shapes.md';
 const ranges = '0015-settings-of-one-ip-family.md';
 
+const unused = '0021-unused-cluster-ips.md';
+
 const served: Expectation = { by: 'podA', seenFrom: gateways.podA };
 
+/** Its iptables mode has no rule about cluster IPs that nothing translates (1.37.2): they leave the node. */
+const leavesTheNode: readonly Difference[] = (
+  ['pod here', 'pod elsewhere', 'this node', 'outside client'] satisfies readonly Source[]
+).map((source) => ({
+  scenario: 'a range of cluster IPs',
+  row: `an address of no Service, from ${source}`,
+  kubeProxy: kept('otherNode')(sources[source]),
+  decision: unused,
+}));
+
 export const differences: readonly Difference[] = [
+  ...leavesTheNode,
+  {
+    scenario: 'a range of cluster IPs',
+    row: /^a port that it does not have|^one of a Service without endpoints/,
+    kubeProxy: 'DROPPED',
+    decision: unused,
+  },
   { scenario: 'external IPs from everywhere', row: /^not allowed/, kubeProxy: served, decision: shapes },
   { scenario: 'source ranges of one family', row: /admit nobody/, kubeProxy: served, decision: ranges },
   // It sets route_localnet, which IPv6 has nothing like.

@@ -8,14 +8,14 @@ import type { PacketRow, Scenario } from './scenario.ts';
 
 /** One for each protocol of the row. `before`: the scenarios before this one, of which it may change a Service. */
 export function questionsOf(scenario: Scenario, row: PacketRow, before: readonly Scenario[]): readonly string[] {
-  const { config, objects } = scenario;
+  const { config, serviceCIDRs, objects } = scenario;
   const asked = objects.filter((service) => isAsked(service, row));
   // Where no Service is asked, any of them may be what must not answer.
   const services = asked.length > 0 ? asked : objects;
   const shapes = services.map((service) => [shapeOf(service), ...earlierShapes(service, before)]);
   const protocols = row.protocol === undefined ? ['TCP', 'UDP'] : [row.protocol];
   return protocols.map((protocol) =>
-    anonymous([config, shapes, row.from, row.to, row.port, row.andTo, protocol, row.expect], services),
+    anonymous([config, serviceCIDRs, shapes, row.from, row.to, row.port, row.andTo, protocol, row.expect], services),
   );
 }
 

@@ -51,6 +51,8 @@ export interface Scenario {
   readonly item: Item;
   readonly objects: readonly ServiceManifest[];
   readonly config?: Partial<NodeConfig>;
+  /** Where cluster IPs come from; not known without it. */
+  readonly serviceCIDRs?: readonly string[];
   readonly rows: readonly PacketRow[];
 }
 

@@ -3,6 +3,7 @@
  * where.
  */
 import { addressTable } from './addressTable.ts';
+import { clusterIPTable } from './clusterIPTable.ts';
 import { endpointTable } from './endpointTable.ts';
 import type { PodName } from '../support/network.ts';
 import { addresses, gateways } from '../support/network.ts';
@@ -234,4 +235,10 @@ export const basicTable: readonly Scenario[] = [
 ];
 
 /** An order that keeps changes of one Service in their sequence. */
-export const scenarios: readonly Scenario[] = [...basicTable, ...addressTable, ...endpointTable, ...settingsTable];
+export const scenarios: readonly Scenario[] = [
+  ...basicTable,
+  ...addressTable,
+  ...clusterIPTable,
+  ...endpointTable,
+  ...settingsTable,
+];

@@ -78,6 +78,7 @@ export function stateWithBig(size: BigServiceSize, others: ServiceState): Servic
     node,
     config,
     family,
+    clusterIPRanges: others.clusterIPRanges,
     keys: () => [...others.keys(), bigKey].sort(),
     ports: (key) => stateOf(key).ports(key),
     size: (key) => stateOf(key).size(key),

@@ -3,14 +3,12 @@
  * links and routes: enough for real packets, without a cluster. The namespaces have no names; each lives as long as the
  * process in it, which dies with this one.
  */
-import type { ChildProcess } from 'node:child_process';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import type { Protocol } from '../../src/model/protocol.ts';
 import type { RunCommand } from '../../src/system/command.ts';
-import { runCommand } from '../../src/system/command.ts';
-import { Requests } from './requests.ts';
+import { isRoot, Worker } from './networkWorker.ts';
 import type { TrafficPlan, TrafficReport } from './traffic.ts';
 
 export const hostNames = ['client', 'node', 'otherNode', 'podA', 'podB', 'podC', 'remotePod'] as const;
@@ -60,6 +58,15 @@ export const gateways: { readonly [name in PodName]: Addresses } = {
   remotePod: { ipv4: '10.244.255.5', ipv6: 'fd00:10:244:ff::5' },
 };
 const pods = Object.keys(gateways) as PodName[];
+export const routedPort = 8083;
+/**
+ * Addresses in the range of cluster IPs that the node has a route for, to the other node, which answers at `routedPort`:
+ * a packet that no rule stops is seen to leave the node.
+ */
+export const routedClusterIPs: readonly Addresses[] = [998, 999].map((index) => ({
+  ipv4: `10.96.3.${index - 768}`,
+  ipv6: `fd00:10:96::${index}`,
+}));
 
 export interface Network {
   ask(from: HostName, question: Question): Promise<Answer>;
@@ -78,9 +85,6 @@ export interface Network {
   readonly nodePid: number;
   close(): Promise<void>;
 }
-
-/** Without root everything stands in one user namespace, in which this user is root. */
-const isRoot = process.getuid?.() === 0;
 
 /** Why this machine cannot build the network, or undefined when it can. */
 export async function networkObstacle(): Promise<string | undefined> {
@@ -152,6 +156,13 @@ export async function createNetwork({ sctp = false, isHere = false } = {}): Prom
       ),
     );
     await Promise.all(
+      routedClusterIPs
+        .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6])
+        .map((address) =>
+          hosts.otherNode.requests.send('listen', { name: 'otherNode', port: routedPort, sctp: false, address }),
+        ),
+    );
+    await Promise.all(
       (['podB', 'podC'] as const).map((name) =>
         hosts[name].requests.send('listen', { name: `${name}:${secondPort}`, port: secondPort, sctp: false }),
       ),
@@ -207,6 +218,12 @@ function linkCommands(hosts: Record<HostName, Worker>): string {
     ip link add other type veth peer name eth0 netns ${hosts.otherNode.pid}
     ip addr add ${node.ipv4}/32 dev other; ip -6 addr add ${node.ipv6}/128 dev other nodad; ip link set other up
     ip route add ${addresses.otherNode.ipv4}/32 dev other src ${node.ipv4}; ip -6 route add ${addresses.otherNode.ipv6}/128 dev other src ${node.ipv6}
+    ${routedClusterIPs
+      .map(
+        ({ ipv4, ipv6 }) => `
+    ip route add ${ipv4}/32 via ${addresses.otherNode.ipv4} dev other src ${node.ipv4}; ip -6 route add ${ipv6}/128 via ${addresses.otherNode.ipv6} dev other src ${node.ipv6}`,
+      )
+      .join('')}
     ${pods
       .map(
         (pod) => `
@@ -231,7 +248,8 @@ function otherNodeCommands(): string {
   return `
     ip addr add ${otherNode.ipv4}/32 dev eth0; ip -6 addr add ${otherNode.ipv6}/128 dev eth0 nodad; ip link set eth0 up
     ip route add ${node.ipv4}/32 dev eth0; ip route add default via ${node.ipv4}
-    ip -6 route add ${node.ipv6}/128 dev eth0; ip -6 route add default via ${node.ipv6}`;
+    ip -6 route add ${node.ipv6}/128 dev eth0; ip -6 route add default via ${node.ipv6}
+    ${routedClusterIPs.map(({ ipv4, ipv6 }) => `ip addr add ${ipv4}/32 dev eth0; ip -6 addr add ${ipv6}/128 dev eth0 nodad preferred_lft 0`).join('\n')}`;
 }
 
 function podCommands(pod: PodName): string {
@@ -240,58 +258,4 @@ function podCommands(pod: PodName): string {
     ip addr add ${addresses[pod].ipv4}/32 dev eth0; ip -6 addr add ${addresses[pod].ipv6}/128 dev eth0 nodad; ip link set eth0 up
     ip route add ${gateway.ipv4}/32 dev eth0; ip route add default via ${gateway.ipv4}
     ip -6 route add ${gateway.ipv6}/128 dev eth0; ip -6 route add default via ${gateway.ipv6}`;
-}
-
-const workerFile = new URL('worker.ts', import.meta.url).pathname;
-
-function isolation(neighbour: Worker | undefined): readonly string[] {
-  if (isRoot) return ['unshare', '-n'];
-  // iptables-legacy takes its lock in /run, which is not everybody's to write.
-  if (neighbour === undefined) return ['unshare', '-Urnm', 'sh', '-c', 'mount -t tmpfs none /run && exec "$@"', 'sh'];
-  return ['nsenter', '-t', String(neighbour.pid), '-U', '-m', '--preserve-credentials', 'unshare', '-n'];
-}
-
-/** On a busy machine, in a kernel whose system calls cost ten times the usual. */
-const setUpTimeoutMs = 120_000;
-
-/** One namespace and the process that holds it. */
-class Worker {
-  readonly #process: ChildProcess;
-  readonly requests: Requests;
-  /** Before that the process is still in this one's namespace. */
-  readonly isolated: Promise<unknown>;
-
-  /** `neighbour`: another namespace that this one is to have links with. */
-  constructor(neighbour?: Worker, isHere = false) {
-    const [file, ...args] = [...(isHere ? [] : isolation(neighbour)), process.execPath, workerFile];
-    this.#process = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.requests = new Requests(this.#process);
-    this.isolated = this.requests.first();
-  }
-
-  get pid(): number {
-    return this.#process.pid ?? 0;
-  }
-
-  run: RunCommand = async (command) => {
-    await this.isolated;
-    const namespaces = isRoot ? ['-n'] : ['-U', '-m', '-n', '--preserve-credentials'];
-    return runCommand({
-      ...command,
-      file: '/usr/bin/nsenter',
-      args: ['-t', String(this.pid), ...namespaces, command.file, ...command.args],
-    });
-  };
-
-  async shell(script: string): Promise<void> {
-    await this.run({ file: '/bin/sh', args: ['-e'], input: [script], timeoutMs: setUpTimeoutMs });
-  }
-
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#process.exitCode !== null) resolve();
-      this.#process.once('exit', () => resolve());
-      this.#process.stdin?.end();
-    });
-  }
 }

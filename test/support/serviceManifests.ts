@@ -6,7 +6,7 @@ import { addressClaimsOf } from '../../src/model/addressClaims.ts';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { decodeEndpointSlice } from '../../src/model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../src/model/decodeNode.ts';
-import { decodeService } from '../../src/model/decodeService.ts';
+import { decodeService, foreignClusterIPs } from '../../src/model/decodeService.ts';
 import type { EndpointSliceRecord } from '../../src/model/endpointSlice.ts';
 import type { Decoded } from '../../src/model/fields.ts';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
@@ -165,10 +165,13 @@ export function stateOf(
   family: IPFamily,
   manifests: readonly ServiceManifest[],
   config: Partial<NodeConfig> = {},
+  serviceCIDRs: readonly string[] = [],
 ): ServiceState {
   const services = new Map<ServiceKey, ServiceRecord>();
   const slices = new Map<ServiceKey, readonly EndpointSliceRecord[]>();
+  const foreign: string[] = [];
   for (const manifest of manifests) {
+    foreign.push(...foreignClusterIPs(serviceObject(manifest)));
     const service = valid(decodeService(serviceObject(manifest)));
     if (service === undefined) continue;
     const key = `${service.namespace}/${service.name}`;
@@ -179,5 +182,13 @@ export function stateOf(
     );
   }
   const claims = addressClaimsOf(services);
-  return serviceStateOf({ services, slices, node, config: { ...defaultConfig, ...config }, family, claims });
+  return serviceStateOf({
+    services,
+    slices,
+    node,
+    config: { ...defaultConfig, ...config },
+    family,
+    claims,
+    clusterIPs: { networks: serviceCIDRs, foreign },
+  });
 }

@@ -24,7 +24,8 @@ function plainAddress(address: string): string {
 }
 
 /** Answers as `name`, or without one as the address that was asked. */
-function listen(name: string, port: number): Promise<void> {
+/** UDP answers from the address that was asked only where it listens at just that one. */
+function listen(name: string, port: number, address = '::'): Promise<void> {
   const tcp = createServer((socket) => {
     socket.on('error', () => socket.destroy());
     socket.end(
@@ -34,12 +35,12 @@ function listen(name: string, port: number): Promise<void> {
       }),
     );
   });
-  const udp = createSocket({ type: 'udp6' });
+  const udp = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4' });
   udp.on('message', (_message, peer) =>
     udp.send(JSON.stringify({ by: name, seenFrom: plainAddress(peer.address) }), peer.port, peer.address),
   );
   return new Promise((resolve) => {
-    tcp.listen(port, '::', () => udp.bind(port, '::', resolve));
+    tcp.listen(port, address, () => udp.bind(port, address, resolve));
   });
 }
 
@@ -112,7 +113,7 @@ async function count({
 const connectionsAtATime = 16;
 
 type Request = { id: number } & (
-  | { op: 'listen'; name: string; port: number; sctp: boolean }
+  | { op: 'listen'; name: string; port: number; sctp: boolean; address?: string }
   | { op: 'ask'; question: Question }
   | { op: 'count'; question: Question; connections: number }
   | { op: 'serveTraffic'; name: string; port: number }
@@ -123,8 +124,8 @@ type Request = { id: number } & (
 let traffic: Traffic | undefined;
 
 const handlers: { readonly [Op in Request['op']]: (request: Extract<Request, { op: Op }>) => unknown } = {
-  listen: ({ name, port, sctp: withSctp }) =>
-    Promise.all([listen(name, port), withSctp && sctpRequests().send('listen', { name, port })]),
+  listen: ({ name, port, sctp: withSctp, address }) =>
+    Promise.all([listen(name, port, address), withSctp && sctpRequests().send('listen', { name, port })]),
   ask: ({ question }) => ask(question),
   count: (request) => count(request),
   serveTraffic: ({ name, port }) => serveTraffic(name, port),

@@ -19,10 +19,10 @@ export function createOurs(mode: ProxyMode, network: Network): Proxy {
     backend: createBackend(mode, family, { run: network.runOnNode }),
   }));
   return {
-    serve: async ({ objects, config }) => {
+    serve: async ({ objects, config, serviceCIDRs }) => {
       const sync = ({ family, backend }: (typeof backends)[number]): Promise<unknown> =>
         backend.sync({
-          state: stateOf(family, objects, { ...config, mode }),
+          state: stateOf(family, objects, { ...config, mode }, serviceCIDRs),
           changed: 'all',
           signal: new AbortController().signal,
         });

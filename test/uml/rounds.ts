@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Scenario } from '../scenarios/serviceTable.ts';
 
-export interface Round extends Pick<Scenario, 'objects' | 'config'> {
+export interface Round extends Pick<Scenario, 'objects' | 'config' | 'serviceCIDRs'> {
   readonly scenarios: readonly Scenario[];
 }
 
@@ -15,17 +15,21 @@ export function roundsOf(scenarios: readonly Scenario[]): readonly Round[] {
   for (const scenario of scenarios) {
     const first = rounds.findLastIndex((round) => isInWay(round, scenario)) + 1;
     const found = rounds.findIndex(
-      (round, index) => index >= first && isDeepStrictEqual(round.config, scenario.config),
+      (round, index) => index >= first && isDeepStrictEqual(settingsOf(round), settingsOf(scenario)),
     );
     const before = rounds[found];
     const round = {
-      config: scenario.config,
+      ...settingsOf(scenario),
       objects: [...(before?.objects ?? []), ...scenario.objects],
       scenarios: [...(before?.scenarios ?? []), scenario],
     };
     rounds.splice(before === undefined ? rounds.length : found, before === undefined ? 0 : 1, round as Round);
   }
   return rounds;
+}
+
+function settingsOf({ config, serviceCIDRs }: Pick<Round, 'config' | 'serviceCIDRs'>): object {
+  return { config, serviceCIDRs };
 }
 
 function isInWay({ objects }: Round, scenario: Scenario): boolean {

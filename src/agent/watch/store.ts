@@ -8,6 +8,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import { AddressClaims } from '../../model/addressClaims.ts';
+import { type ClusterIPSources, noClusterIPs } from '../../model/clusterIPRanges.ts';
 import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
 import type { Decoded, Problem } from '../../model/fields.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
@@ -27,7 +28,10 @@ export interface ServiceChange {
 /** Is called within the store's setters, which have stored the record by then. */
 export interface StoreListener {
   onChange(change: ServiceChange): void;
-  /** The Node's addresses, Pod ranges, zone or labels changed, so the rules of every Service may be wrong. */
+  /**
+   * The Node's addresses, Pod ranges, zone or labels changed, or the ranges of cluster IPs, so the rules of every
+   * Service may be wrong.
+   */
   onNodeChange(): void;
 }
 
@@ -41,6 +45,7 @@ export interface InvalidService {
 
 export class Store {
   #node: NodeRecord | undefined;
+  #clusterIPs = noClusterIPs;
   #listener: StoreListener | undefined;
   readonly #services = new Map<ServiceKey, ServiceRecord>();
   /** How many of them there are in a family. */
@@ -71,6 +76,13 @@ export class Store {
     const node = said && withKnownNetwork(said, this.#node);
     if (node === undefined || isDeepStrictEqual(node, this.#node)) return;
     this.#node = node;
+    this.#listener?.onNodeChange();
+  }
+
+  /** Until it is called there are no ranges. */
+  setClusterIPs(clusterIPs: ClusterIPSources): void {
+    if (isDeepStrictEqual(clusterIPs, this.#clusterIPs)) return;
+    this.#clusterIPs = clusterIPs;
     this.#listener?.onNodeChange();
   }
 
@@ -137,7 +149,7 @@ export class Store {
   /** A view, not a copy: `ports` answers with what is known when it is asked. */
   state(family: IPFamily, node: NodeRecord, config: NodeConfig): ServiceState {
     const [services, slices, claims] = [this.#services, this.#slicesOf, this.#claims];
-    return serviceStateOf({ services, slices, node, config, family, claims });
+    return serviceStateOf({ services, slices, node, config, family, claims, clusterIPs: this.#clusterIPs });
   }
 
   #count(record: ServiceRecord | undefined, change: 1 | -1): void {

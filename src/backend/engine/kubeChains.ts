@@ -14,6 +14,9 @@ export const nodePorts = 'KUBE-NODEPORTS';
 export const firewall = 'KUBE-PROXY-FIREWALL';
 export const forward = 'KUBE-FORWARD';
 export const postrouting = 'KUBE-POSTROUTING';
+/** Named after the chain of kube-proxy's nftables mode, `cluster-ips-check`; its iptables mode has nothing like it. */
+export const clusterIPsCheck = 'KUBE-CLUSTER-IPS-CHECK';
+export const clusterIPsReject = 'KUBE-CLUSTER-IPS-REJECT';
 /** Holds rules that are tried out; there only while a Service that the kernel refuses is searched for. */
 export const trial = 'KUBE-PROXY-TRIAL';
 
@@ -30,6 +33,13 @@ export const natJumps: readonly Jump[] = [
 export function filterJumps(hooks: readonly Jump['from'][], jump: Omit<Jump, 'table' | 'from'>): readonly Jump[] {
   return hooks.map((from): Jump => Object.assign({ table: 'filter', from } as const, jump));
 }
+
+/** Refusals of cluster IPs, where no rule of nat took the packet away from them. */
+export const servicesJumps = filterJumps(['FORWARD', 'OUTPUT'], {
+  to: services,
+  onlyNew: true,
+  comment: 'kubernetes service portals',
+});
 
 /** Refusals of frontends that the outside world sees, where no rule of nat took the packet away from them. */
 export const externalServicesJumps = filterJumps(['INPUT', 'FORWARD'], {

@@ -3,6 +3,7 @@
  * alone: how a mode tells by it who is a pod is the mode's.
  */
 import type { NodeConfig } from '../../api/nodeConfig.ts';
+import type { ClusterIPRanges } from '../../model/clusterIPRanges.ts';
 import type { IPFamily } from '../../model/ipFamily.ts';
 import { cidrContains, familyOf } from '../../model/ipFamily.ts';
 import type { NodeRecord } from '../../model/node.ts';
@@ -24,19 +25,21 @@ export interface PlanContext {
   readonly loopback: string;
   /** The node's first address of the family. */
   readonly nodeAddress: string | undefined;
+  readonly clusterIPRanges: ClusterIPRanges;
 }
 
 /** Pods have a source address in this network, or come by this interface, or one whose name begins so. */
 export type PodSource = { readonly network: string } | { readonly interface: string; readonly isPrefix: boolean };
 
-type Surroundings = Pick<ServiceState, 'config' | 'node' | 'family'>;
+/** What every Service's objects depend on. */
+export type Surroundings = Pick<ServiceState, 'config' | 'node' | 'family' | 'clusterIPRanges'>;
 
 /**
  * What the objects of one family depend on. `defaultNodePortAddresses`: as `nodePorts.addresses`, for a configuration
  * without; the mode's own.
  */
 export function planContext(
-  { config, node, family }: Surroundings,
+  { config, node, family, clusterIPRanges }: Surroundings,
   defaultNodePortAddresses: readonly string[] = ['all'],
 ): PlanContext {
   const [nodeAddress] = declaredAddresses(node, family);
@@ -50,12 +53,13 @@ export function planContext(
     nodePortNetworks: withoutLoopback(networks, family),
     loopback: loopbackNetwork(family),
     nodeAddress,
+    clusterIPRanges,
   };
 }
 
 /** Equal for equal rules of equal Services: when it changes, every Service has to be planned again. */
-export function planScope({ config, node, family }: Surroundings): string {
-  return JSON.stringify([family, config, node.name, node.zone, node.addresses, node.podCIDRs]);
+export function planScope({ config, node, family, clusterIPRanges }: Surroundings): string {
+  return JSON.stringify([family, config, node.name, node.zone, node.addresses, node.podCIDRs, clusterIPRanges]);
 }
 
 type Detector = NonNullable<NodeConfig['localTraffic']>;

@@ -2,7 +2,7 @@
  * What ipvs mode says of itself.
  */
 import type { ModeDeclaration } from '../mode.ts';
-import { canary, completedBy } from '../engine/kubeChains.ts';
+import { canary, completedBy, servicesJumps } from '../engine/kubeChains.ts';
 import { createIpvsBackend } from './ipvsBackend.ts';
 import { defaultNodePortAddresses } from './plan/context.ts';
 import { bridge, bridgeJumps, formerJumps, isOwn, isServing, jumps } from './plan/owned.ts';
@@ -13,7 +13,7 @@ export const ipvsMode: ModeDeclaration = {
   render: renderIpvs,
   ownership: {
     isOwn,
-    jumps: [...jumps, ...formerJumps, ...bridgeJumps],
+    jumps: [...jumps, ...servicesJumps, ...formerJumps, ...bridgeJumps],
     kept: new Set([bridge]),
     completedBy,
   },

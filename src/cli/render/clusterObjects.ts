@@ -8,7 +8,9 @@ import { apiVersion, proxyConfigResource } from '../../api/resources.ts';
 import { validateProxyConfig, type Violation } from '../../api/validation.ts';
 import { decodeEndpointSlice } from '../../model/decodeEndpointSlice.ts';
 import { decodeNode } from '../../model/decodeNode.ts';
-import { decodeService } from '../../model/decodeService.ts';
+import { decodeService, foreignClusterIPs } from '../../model/decodeService.ts';
+import { decodeServiceCIDR } from '../../model/decodeServiceCIDR.ts';
+import type { ClusterIPSources } from '../../model/clusterIPRanges.ts';
 import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
 import type { Decoded } from '../../model/fields.ts';
 import type { NodeRecord } from '../../model/node.ts';
@@ -26,6 +28,7 @@ export interface ClusterObjects {
   readonly services: ReadonlyMap<ServiceKey, ServiceRecord>;
   /** By Service. */
   readonly slices: ReadonlyMap<ServiceKey, readonly EndpointSliceRecord[]>;
+  readonly clusterIPs: ClusterIPSources;
   /** What the API server would refuse, a line each: file, kind, name, field and remedy. */
   readonly problems: readonly string[];
   /** What a person should know, and that is no reason to refuse. */
@@ -37,6 +40,7 @@ class Collector implements ClusterObjects {
   readonly nodes = new Map<string, NodeRecord>();
   readonly services = new Map<ServiceKey, ServiceRecord>();
   readonly slices = new Map<ServiceKey, readonly EndpointSliceRecord[]>();
+  readonly clusterIPs = { networks: [] as string[], foreign: [] as string[] };
   readonly problems: string[] = [];
   readonly notes: string[] = [];
   readonly #seen = new Map<string, Manifest>();
@@ -80,6 +84,7 @@ const decoders: Readonly<Record<string, Decode>> = {
   'v1 Node': addNode,
   'v1 Service': addService,
   'discovery.k8s.io/v1 EndpointSlice': addEndpointSlice,
+  'networking.k8s.io/v1 ServiceCIDR': addServiceCIDR,
 };
 
 /**
@@ -115,6 +120,7 @@ function addService(manifest: Manifest, into: Collector): void {
   const { service, isComplete } = withClusterIP(withServiceDefaults(manifest.object));
   const record = into.decoded(manifest, decodeService(service));
   into.report(manifest, serviceProblems(service));
+  into.clusterIPs.foreign.push(...foreignClusterIPs(service));
   for (const note of serviceNotes(manifest.object)) into.note(manifest, note);
   if (record !== undefined && isComplete) into.services.set(serviceKeyOf(record), record);
 }
@@ -134,11 +140,16 @@ function addEndpointSlice(manifest: Manifest, into: Collector): void {
   into.slices.set(slice.service, [...others, slice]);
 }
 
+function addServiceCIDR(manifest: Manifest, into: Collector): void {
+  into.clusterIPs.networks.push(...(into.decoded(manifest, decodeServiceCIDR(manifest.object))?.networks ?? []));
+}
+
 /** As kubectl apply does with an object that names no namespace. */
 function inDefaultNamespace(manifest: Manifest): Manifest {
   const { object, kind } = manifest;
   const metadata = isRecord(object['metadata']) ? object['metadata'] : {};
-  if (kind === 'Node' || kind === proxyConfigResource.kind || (metadata['namespace'] ?? '') !== '') return manifest;
+  const isOfCluster = kind === 'Node' || kind === 'ServiceCIDR' || kind === proxyConfigResource.kind;
+  if (isOfCluster || (metadata['namespace'] ?? '') !== '') return manifest;
   return { ...manifest, object: { ...object, metadata: { ...metadata, namespace: 'default' } } };
 }
 

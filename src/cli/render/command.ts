@@ -34,7 +34,7 @@ matches, the built-in defaults hold. Where the manifests hold no Node at all, --
 ${exitCodes}
 
 Examples:
-  kubectl get pxc,svc,endpointslices,nodes -A -o yaml | proxyconfig render -f - --node node-1
+  kubectl get pxc,svc,endpointslices,nodes,servicecidrs -A -o yaml | proxyconfig render -f - --node node-1
   proxyconfig render -f manifests/ --node node-1 | iptables-restore --noflush
   proxyconfig render -f manifests/ --node node-1 --mode ipvs --tool ipvsadm | ipvsadm -R
   proxyconfig render -f manifests/ --node node-1 -o json | jq -r '.[] | select(.family=="ipv6").input'`,

@@ -137,13 +137,13 @@ function configOf(
 function formatRules(
   node: NodeRecord,
   config: NodeConfig,
-  { services, slices }: ClusterObjects,
+  { services, slices, clusterIPs }: ClusterObjects,
   flags: FormatFlags,
 ): string {
   const families = selectedFamilies(node, flags);
   const claims = addressClaimsOf(services);
   const [first, ...others] = families.map((family) =>
-    serviceStateOf({ services, slices, node, config, family, claims }),
+    serviceStateOf({ services, slices, node, config, family, claims, clusterIPs }),
   );
   const all = first === undefined ? [] : render(first, ...others);
   const inputs = all.filter(({ tool }) => flags.tool === undefined || tool === flags.tool);

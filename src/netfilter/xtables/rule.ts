@@ -24,7 +24,7 @@ interface Matches {
   /** `isPlain`: without the module that could match its ports, which kube-proxy asks for as well. */
   readonly protocol: { readonly protocol: Protocol; readonly isPlain?: boolean };
   readonly localSource: object;
-  readonly localDestination: object;
+  readonly localDestination: { readonly negated?: boolean };
   readonly connectionState: { readonly states: readonly ConnectionState[] };
   readonly mark: { readonly mark: number; readonly negated?: boolean };
   readonly probability: { readonly value: number };
@@ -100,7 +100,7 @@ const matchWordings: { readonly [Kind in keyof Matches]: Wording<Matches[Kind]> 
     restore: ({ protocol, isPlain }) => (isPlain === true ? protocolOption(protocol) : protocolMatch(protocol)),
   },
   localSource: { restore: () => '-m addrtype --src-type LOCAL' },
-  localDestination: { restore: () => '-m addrtype --dst-type LOCAL' },
+  localDestination: { restore: ({ negated }) => `-m addrtype ${not(negated)}--dst-type LOCAL` },
   connectionState: { restore: ({ states }) => `-m conntrack --ctstate ${states.join(',')}` },
   mark: {
     restore: ({ mark, negated }) => `-m mark ${not(negated)}--mark ${hexMark(mark)}/${hexMark(mark)}`,
@@ -238,4 +238,5 @@ export const notTo = (network: string): Match => ({ kind: 'destination', network
 export const jumpTo = (chain: string): Target => ({ kind: 'jump', chain });
 export const localSource: Match = { kind: 'localSource' };
 export const localDestination: Match = { kind: 'localDestination' };
+export const notLocalDestination: Match = { kind: 'localDestination', negated: true };
 export const newConnection: Match = { kind: 'connectionState', states: ['NEW'] };

@@ -6,7 +6,7 @@ import { renderIptables } from '../../../src/backend/iptables/plan/render.ts';
 import type { ServiceState } from '../../../src/model/serviceState.ts';
 import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { FakeKernel } from './fakeKernel.ts';
-import { keysOf, manyServices, plainService, servicesArbitrary, signal, state } from './services.ts';
+import { keysOf, manyServices, plainService, serviceCIDRs, servicesArbitrary, signal, state } from './services.ts';
 
 interface Started {
   readonly kernel: FakeKernel;
@@ -27,6 +27,8 @@ function changed(all: ServiceState, key: string, service: ServiceManifest | unde
   return { ...all, ports: (each) => (each === key ? one : all).ports(each) };
 }
 
+const ranged = (services: readonly ServiceManifest[]): ServiceState => state(services, {}, 'ipv4', serviceCIDRs);
+
 describe('IptablesBackend', () => {
   describe('cost follows the change', () => {
     const first = plainService(0);
@@ -40,8 +42,9 @@ describe('IptablesBackend', () => {
 
     async function cost(
       count: number,
+      ranges: readonly string[] = [],
     ): Promise<Record<string, Pick<SyncResult, 'servicePortsPlanned' | 'linesSent' | 'commandsRun' | 'full'>>> {
-      const all = state(manyServices(count));
+      const all = state(manyServices(count), {}, 'ipv4', ranges);
       const backend = createBackend('iptables', 'ipv4', new FakeKernel().host);
       const start = await backend.sync({ state: all, changed: 'all', signal });
       expect(start).toMatchObject({ services: count, endpoints: 3 * count, servicePortsPlanned: count, full: true });
@@ -77,6 +80,49 @@ describe('IptablesBackend', () => {
         expect({ name, isClose: ofMany - linesSent <= maxMore }).toEqual({ name, isClose: true });
       }
     }, 60_000);
+
+    test.each([10, 1000])(
+      'a bucket more where unused cluster IPs are checked, of %i Services',
+      async (count) => {
+        const [checked, unchecked] = [await cost(count, serviceCIDRs), await cost(count)];
+        for (const [name, { linesSent }] of Object.entries(checked)) {
+          const more = linesSent - (unchecked[name]?.linesSent ?? Number.NaN);
+          // The bucket's chain is written whole: 32 rules at most, or as many jumps.
+          const isOfAddress = ['one Service is added', 'one Service goes'].includes(name);
+          expect({ name, isBounded: more <= (isOfAddress ? 40 : 0), isMore: more > 0 }).toEqual({
+            name,
+            isBounded: true,
+            isMore: isOfAddress,
+          });
+        }
+      },
+      60_000,
+    );
+  });
+
+  test('what checks unused cluster IPs comes and goes after nat', async () => {
+    const kernel = new FakeKernel();
+    const backend = createBackend('iptables', 'ipv4', kernel.host);
+    const [first, second] = [plainService(1), plainService(2)];
+    const rule = '-d 10.96.0.2/32 -j KUBE-CLUSTER-IPS-REJECT';
+    await backend.sync({ state: ranged([first]), changed: 'all', signal });
+    for (const services of [[first, second], [first]]) {
+      await backend.sync({ state: ranged(services), changed: keysOf([second]), signal });
+      const input = kernel.inputs.at(-1) ?? '';
+      expect(input.includes(rule)).toBe(services.length === 2);
+      expect(input.indexOf(':KUBE-CLUSTER-IPS-CHECK')).toBeGreaterThan(input.indexOf('*nat'));
+    }
+  });
+
+  test('a cluster IP outside of the ranges has no rule of its own', async () => {
+    const kernel = new FakeKernel();
+    const backend = createBackend('iptables', 'ipv4', kernel.host);
+    const manifests = [plainService(1), plainService(2), { ...plainService(3), namespace: 'elsewhere' }];
+    await backend.sync({ state: state(manifests, {}, 'ipv4', ['10.96.0.2/31']), changed: 'all', signal });
+    expect(kernel.state['filter KUBE-CLUSTER-IPS-CHECK']?.filter((rule) => rule.includes('REJECT'))).toEqual([
+      '-d 10.96.0.2/32 -j KUBE-CLUSTER-IPS-REJECT',
+      '-d 10.96.0.3/32 -j KUBE-CLUSTER-IPS-REJECT',
+    ]);
   });
 
   test('changes one after the other lead to the rules, counts and hash of a fresh start', async () => {

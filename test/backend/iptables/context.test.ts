@@ -15,6 +15,8 @@ function outsiders(config: Partial<NodeConfig>, family: IPFamily = 'ipv4'): stri
     .trim();
 }
 
+const clusterIPRanges = { networks: [], foreign: [] };
+
 describe('planContext', () => {
   describe('who is masqueraded on the way to a ClusterIP', () => {
     const rows: readonly {
@@ -76,11 +78,15 @@ describe('planContext', () => {
         config: nodeCIDR,
         node: { ...node, podCIDRs: ['fd00:1::/64', '10.244.1.0/24'] },
         family: 'ipv4',
+        clusterIPRanges,
       });
       expect(context.pods).toEqual({ network: '10.244.1.0/24' });
     });
     test('nobody, on a node without pod CIDRs', () => {
-      expect(planContext({ config: nodeCIDR, node: { ...node, podCIDRs: [] }, family: 'ipv4' }).pods).toBeUndefined();
+      const withoutPods = { ...node, podCIDRs: [] };
+      expect(
+        planContext({ config: nodeCIDR, node: withoutPods, family: 'ipv4', clusterIPRanges }).pods,
+      ).toBeUndefined();
     });
   });
 
@@ -122,8 +128,12 @@ describe('planContext', () => {
     ];
     test.each(rows)('$name', ({ addresses, family = 'ipv4', networks }) => {
       expect(
-        planContext({ config: { ...defaultConfig, ...(addresses && { nodePorts: { addresses } }) }, node, family })
-          .nodePortNetworks,
+        planContext({
+          config: { ...defaultConfig, ...(addresses && { nodePorts: { addresses } }) },
+          node,
+          family,
+          clusterIPRanges,
+        }).nodePortNetworks,
       ).toEqual(networks);
     });
   });

@@ -8,14 +8,14 @@ import { ipFamilies } from '../../../src/model/ipFamily.ts';
 import { scaled } from '../../support/scale.ts';
 import { createEmptyNode, iptablesObstacle } from '../../support/network.ts';
 import type { Event } from './events.ts';
-import { crowd, sequences } from './events.ts';
+import { allRanges, crowd, sequences } from './events.ts';
 import { FakeKernel } from './fakeKernel.ts';
 import { bothLives } from './life.ts';
 
 /** Few Services stand in one chain; beside a crowd, all stand in a tree of chains. */
 const neighbourhoods = [
-  { name: 'few Services', before: [], hasTree: false },
-  { name: 'a tree of Services', before: crowd(140), hasTree: true },
+  { name: 'few Services', before: [allRanges], hasTree: false },
+  { name: 'a tree of Services', before: [allRanges, ...crowd(140)], hasTree: true },
 ] as const;
 
 function summaryOf({ services, endpoints, rulesHash, rulesByTable }: SyncResult): unknown {

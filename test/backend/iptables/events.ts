@@ -4,6 +4,7 @@
  */
 import * as fc from 'fast-check';
 import type { NodeConfig } from '../../../src/api/nodeConfig.ts';
+import type { ClusterIPSources } from '../../../src/model/clusterIPRanges.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -11,6 +12,7 @@ export type Event =
   | { readonly kind: 'service' | 'slice'; readonly key: string; readonly object: Json }
   | { readonly kind: 'serviceGone' | 'sliceGone'; readonly key: string }
   | { readonly kind: 'node'; readonly object: Json }
+  | { readonly kind: 'clusterIPs'; readonly sources: ClusterIPSources }
   /** What differs from the usual configuration. */
   | { readonly kind: 'config'; readonly config: Partial<NodeConfig> }
   /** The tool ends in its next run, after so many tables. */
@@ -186,6 +188,17 @@ const config: fc.Arbitrary<Event> = fc
   )
   .map((each) => ({ kind: 'config', config: each }));
 
+/** Of all Services here, of some, of none. */
+export const allRanges: Event = {
+  kind: 'clusterIPs',
+  sources: { networks: ['10.96.0.0/12', 'fd00:96::/32', 'fd00:97::/32'], foreign: ['10.96.7.7', 'fd00:96::7'] },
+};
+const clusterIPs = fc.constantFrom<Event>(
+  allRanges,
+  { kind: 'clusterIPs', sources: { networks: ['10.97.0.0/16', 'fd00:97::/32'], foreign: [] } },
+  { kind: 'clusterIPs', sources: { networks: [], foreign: [] } },
+);
+
 const cut: fc.Arbitrary<Event> = fc.integer({ min: 0, max: 3 }).map((afterTables) => ({ kind: 'cut', afterTables }));
 
 const event = fc.oneof(
@@ -194,6 +207,7 @@ const event = fc.oneof(
   { weight: 8, arbitrary: gone },
   { weight: 1, arbitrary: node },
   { weight: 1, arbitrary: config },
+  { weight: 1, arbitrary: clusterIPs },
   { weight: 1, arbitrary: cut },
 );
 

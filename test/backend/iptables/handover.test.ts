@@ -9,7 +9,7 @@ import { atOnce } from '../../../src/backend/engine/turns.ts';
 import { planState } from '../../../src/backend/iptables/plan/plan.ts';
 import { trialTransaction } from '../../../src/backend/engine/serviceRules/transaction.ts';
 import { createEmptyNode, iptablesObstacle, type Network } from '../../support/network.ts';
-import { manyServices, plainService, signal, state } from './services.ts';
+import { manyServices, plainService, serviceCIDRs, signal, state } from './services.ts';
 
 const obstacles = { nft: await iptablesObstacle('nft'), legacy: await iptablesObstacle('legacy') };
 
@@ -44,6 +44,27 @@ describe('handOver', () => {
       await node.runOnNode({ file: `/usr/sbin/iptables-${variant}-save`, args: [], onLine: read, timeoutMs: 10_000 });
       return lines;
     }
+
+    test.each([
+      { name: 'few Services', count: 3 },
+      { name: 'a tree', count: 130 },
+    ])('takes the check of unused cluster IPs away, and nothing else of filter ($name)', async ({ count }) => {
+      const manifests = [...manyServices(count), plainService(700, [])];
+      await backend.sync({ state: state(manifests, config), changed: 'all', signal });
+      await backend.handover?.();
+      const without = await saved();
+      await backend.sync({ state: state(manifests, config, 'ipv4', serviceCIDRs), changed: 'all', signal });
+      expect((await saved()).filter((line) => line.includes('-j KUBE-CLUSTER-IPS-REJECT'))).toHaveLength(count + 1);
+
+      const removed = await backend.handover?.();
+      expect((await saved()).toSorted()).toEqual(without.toSorted());
+      expect(removed).toEqual(
+        expect.arrayContaining(
+          ['CHECK', 'REJECT'].map((each) => `${variant} chain KUBE-CLUSTER-IPS-${each} of table filter`),
+        ),
+      );
+      expect(await backend.handover?.()).toEqual([]);
+    });
 
     test.each([
       { name: 'few Services', count: 3 },

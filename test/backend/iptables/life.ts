@@ -83,6 +83,7 @@ class Life {
     else if (event.kind === 'slice') this.#store.setSlice(event.key, decodeEndpointSlice(event.object));
     else if (event.kind === 'sliceGone') this.#store.removeSlice(event.key);
     else if (event.kind === 'node') this.#store.setNode(decodeNode(event.object).record);
+    else if (event.kind === 'clusterIPs') this.#store.setClusterIPs(event.sources);
     else if (event.kind === 'config') this.#config = { ...this.#usual, ...event.config };
     else if (event.kind === 'cut') this.#tool.cutAfter(event.afterTables);
   }

@@ -20,7 +20,7 @@ import type { ServiceManifest } from '../../support/serviceManifests.ts';
 import { stateOf } from '../../support/serviceManifests.ts';
 import { sctpScenarios } from '../../scenarios/sctpTable.ts';
 import { scenarios } from '../../scenarios/serviceTable.ts';
-import { manyServices } from './services.ts';
+import { manyServices, serviceCIDRs } from './services.ts';
 import type { TablesInput } from '../../netfilter/xtables/realTables.ts';
 import { kindOf } from './saveWords.ts';
 
@@ -39,7 +39,9 @@ export function ruleOfEachKind(family: IPFamily): readonly TableRule[] {
 
 function* inputs(family: IPFamily): Generator<string> {
   const states = [
-    ...[...scenarios, ...sctpScenarios].map(({ objects, config }) => stateOf(family, objects, config)),
+    ...[...scenarios, ...sctpScenarios].map(({ objects, config, serviceCIDRs: ranges }) =>
+      stateOf(family, objects, config, ranges),
+    ),
     ...localTraffics.map((config) => stateOf(family, objectsOfEveryPolicy, config)),
   ];
   for (const state of states) {
@@ -49,7 +51,7 @@ function* inputs(family: IPFamily): Generator<string> {
       .filter(({ tool }) => tool.endsWith('tables-restore'))
       .map(({ input }) => input);
   }
-  yield iptablesInput(stateOf(family, manyServices(200)), false);
+  yield iptablesInput(stateOf(family, manyServices(200), {}, serviceCIDRs), false);
   yield compactInput(stateOf(family, objectsOfEveryPolicy));
   const bridge = planBridge({ family });
   yield [...fullTransaction(new FixedChains(bridge), { ...emptyNode, missingJumps: bridge.jumps })].join('');

@@ -83,6 +83,10 @@ export function state(
   manifests: readonly ServiceManifest[],
   config: Partial<NodeConfig> = {},
   family: IPFamily = 'ipv4',
+  serviceCIDRs: readonly string[] = [],
 ): ServiceState {
-  return stateOf(family, manifests, config);
+  return stateOf(family, manifests, config, serviceCIDRs);
 }
+
+/** Those of the Services here. */
+export const serviceCIDRs = ['10.96.0.0/12', 'fd00:10:96::/64'];

@@ -33,11 +33,11 @@ describe('renderIpvs', () => {
     expectGolden(`no-services-${family}`, `${linesOf(stateOf(family, [])).join('\n')}\n`);
   });
 
-  test.each(scenarios)('$name', ({ name, objects, config }) => {
+  test.each(scenarios)('$name', ({ name, objects, config, serviceCIDRs }) => {
     const families: readonly IPFamily[] = name === 'three replicas' ? ['ipv4', 'ipv6'] : ['ipv4'];
     for (const family of families) {
       const fixed = new Set(linesOf(stateOf(family, [])).filter((line) => !line.startsWith('#')));
-      const added = linesOf(stateOf(family, objects, config)).filter((line) => !fixed.has(line));
+      const added = linesOf(stateOf(family, objects, config, serviceCIDRs)).filter((line) => !fixed.has(line));
       expectGolden(family === 'ipv4' ? name : `${name}-${family}`, `${added.join('\n')}\n`);
     }
   });

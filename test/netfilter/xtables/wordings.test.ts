@@ -50,7 +50,14 @@ function matches(family: IPFamily): fc.Arbitrary<readonly Match[]> {
     fc.record({ kind: fc.constant('source'), network, negated }),
     fc.record({ kind: fc.constant('destination'), network, negated }),
     fc.record({ kind: fc.constant('inInterface'), name: fc.constantFrom('cni0', 'cali+', 'eth0.5'), negated }),
-    fc.constantFrom<Match>({ kind: 'localSource' }, { kind: 'localDestination' }),
+    fc.constantFrom<Match>(
+      { kind: 'localSource' },
+      { kind: 'localDestination' },
+      {
+        kind: 'localDestination',
+        negated: true,
+      },
+    ),
     states.map((some) => ({ kind: 'connectionState', states: some })),
     fc.record({ kind: fc.constant('mark'), mark: bit, negated }),
     fc.double({ min: 1e-9, max: 1, noNaN: true }).map((value) => ({ kind: 'probability', value })),

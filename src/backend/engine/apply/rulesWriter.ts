@@ -94,9 +94,14 @@ export class RulesWriter {
     const { iptables, maxLines, chains, largeChanges, digests } = applied;
     const { servicePorts, ahead } = await planChange(largeChanges, change, work);
     const changeSet = chains.change(servicePorts);
-    const { written, inserted, removed } = changeSet;
+    const { written, inserted, removed, check } = changeSet;
     const dispatch = [...inserted.map(({ rule }) => rule), ...removed];
-    digests.noteWritten([...written, ...ahead, ...dispatch.map(({ table, chain }) => ({ table, name: chain }))]);
+    digests.noteWritten([
+      ...written,
+      ...check.written,
+      ...ahead,
+      ...dispatch.map(({ table, chain }) => ({ table, name: chain })),
+    ]);
     const input = [...changeTransaction(changeSet, { maxLines, ahead })].join('');
     if (input !== '') await load(input, iptables, work);
     work.unfinished = largeChanges.unfinished;
@@ -150,7 +155,7 @@ async function planChange(
 
 /** Whether a tree of dispatch stands in the kernel. */
 function hasTree({ chains }: TablesView): boolean {
-  return [...chains.values()].some(({ name }) => isBucketChain(name));
+  return [...chains.values()].some(({ table, name }) => table === 'nat' && isBucketChain(name));
 }
 
 function load(input: string, iptables: Iptables, { count, signal }: SyncWork): Promise<void> {

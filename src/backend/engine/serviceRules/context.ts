@@ -1,8 +1,7 @@
 /**
  * What rules depend on besides the Services, in the terms of iptables.
  */
-import type { ServiceState } from '../../../model/serviceState.ts';
-import type { PlanContext } from '../nodeTraffic.ts';
+import type { PlanContext, Surroundings } from '../nodeTraffic.ts';
 import { planContext } from '../nodeTraffic.ts';
 import type { PodMatches } from '../podMatches.ts';
 import { podMatches } from '../podMatches.ts';
@@ -13,10 +12,7 @@ export interface RulesContext extends PlanContext {
 }
 
 /** Of one family. `defaultNodePortAddresses`: as `planContext` takes them. */
-export function rulesContext(
-  state: Pick<ServiceState, 'config' | 'node' | 'family'>,
-  defaultNodePortAddresses: readonly string[],
-): RulesContext {
+export function rulesContext(state: Surroundings, defaultNodePortAddresses: readonly string[]): RulesContext {
   const context = planContext(state, defaultNodePortAddresses);
   return { ...context, podTraffic: podMatches(context.pods) };
 }

@@ -10,8 +10,8 @@
  * - the rules themselves, where they are eight at most or all of one address;
  * - else one jump for each digit that follows after those that all its members share.
  *
- * The root is the bucket of all frontends. Its chain is KUBE-SERVICES, and it always holds jumps. The chain of any
- * other bucket is named by its network: `KUBE-SB-<address in hexadecimal>-<length>`, and for IPv6, whose addresses are
+ * The root is the bucket of all frontends. Its chain is KUBE-SERVICES, and it always holds jumps; but see
+ * `DispatchTreeOptions` for another root. The chain of any other bucket is named by its network: `KUBE-SB-<address in hexadecimal>-<length>`, and for IPv6, whose addresses are
  * too long for a name, by a hash of it. A packet that meets no rule of a bucket returns to the chain before.
  *
  * Worked example: 10.96.0.1 with one port, 10.96.0.10 with eight, 10.96.16.7 with one. (Ten frontends alone would get
@@ -52,20 +52,30 @@
  */
 import ipaddr from 'ipaddr.js';
 import { familyOf } from '../../../model/ipFamily.ts';
+import type { Table } from '../../../netfilter/xtables/chain.ts';
 import { nameHash } from './chainNames.ts';
 import { formatRule, jumpTo, to } from '../../../netfilter/xtables/rule.ts';
 import type { FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
 import type { FormattedDispatchRule } from './format.ts';
 import { compareDispatch } from './format.ts';
 import type { Frontend } from './frontend.ts';
-import { addressBits, bitsPerDigit, compareFrontends, frontendOf, hexOf } from './frontend.ts';
+import { addressBits, bitsPerDigit, compareFrontends, frontendOf, hexOf, sharedLength } from './frontend.ts';
+import { firstIndex } from './firstIndex.ts';
 
 /** With fewer frontends dispatch stays in one chain, as kube-proxy's. */
 const minForNewTree = 128;
 /** A tree that stands goes only when there are clearly fewer. */
 const minForExistingTree = 96;
-/** Rules in a chain, unless they are all of one address. */
-const maxRulesInBucket = 8;
+
+export interface DispatchTreeOptions {
+  readonly table: Table;
+  /** Rules in a bucket's chain, unless they are all of one address. */
+  readonly maxRulesInBucket: number;
+  /** Whether the root holds the rules itself where they are so few; else it always holds jumps. */
+  readonly rootHoldsRules: boolean;
+}
+
+const frontendsOptions: DispatchTreeOptions = { table: 'nat', maxRulesInBucket: 8, rootHoldsRules: false };
 
 /** Whether so many frontends are dispatched by a tree; `hasTree`: whether one stands. */
 export function needsTree(frontends: number, hasTree: boolean): boolean {
@@ -94,6 +104,12 @@ export class DispatchTree {
   /** The number of rules of each bucket's chain. */
   #chainSizes = new Map<string, number>();
   #isSorted = true;
+  readonly #options: DispatchTreeOptions;
+
+  /** A tree of frontends without `options`. */
+  constructor(options: DispatchTreeOptions = frontendsOptions) {
+    this.#options = options;
+  }
 
   /** Number of frontends. */
   get size(): number {
@@ -160,7 +176,8 @@ export class DispatchTree {
       .map(([name]) => name);
     for (const name of stale) this.#chainSizes.delete(name);
     for (const [name, { rules }] of written) this.#chainSizes.set(name, rules.length);
-    return { written: written.map(([name, { rules }]) => ({ table: 'nat', name, rules })), stale };
+    const { table } = this.#options;
+    return { written: written.map(([name, { rules }]) => ({ table, name, rules })), stale };
   }
 
   /**
@@ -196,7 +213,7 @@ export class DispatchTree {
     const rules = this.#rulesOf(bucket, false);
     const name = this.#nameOf(bucket);
     this.#chainSizes.set(name, rules.length);
-    yield { table: 'nat', name, rules };
+    yield { table: this.#options.table, name, rules };
   }
 
   #root(): Bucket {
@@ -212,12 +229,12 @@ export class DispatchTree {
     return this.#frontends.slice(bucket.from, bucket.end).map(({ rule }) => rule.rule);
   }
 
-  /** The buckets that it leads to; none where it holds its rules itself, which the root never does. */
-  #childrenOf(bucket: Bucket, isRoot: boolean): readonly Bucket[] {
-    const { from, end } = bucket;
+  /** The buckets that it leads to; none where it holds its rules itself. */
+  #childrenOf({ from, end }: Bucket, isRoot: boolean): readonly Bucket[] {
+    const { maxRulesInBucket, rootHoldsRules } = this.#options;
     const first = this.#frontends[from]?.digits ?? '';
     const last = this.#frontends[end - 1]?.digits ?? '';
-    if (!isRoot && (end - from <= maxRulesInBucket || first === last)) return [];
+    if ((!isRoot || rootHoldsRules) && (end - from <= maxRulesInBucket || first === last)) return [];
     const length = Math.min(sharedLength(first, last) + 1, first.length);
     const children: Bucket[] = [];
     for (let start = from; start < end;) {
@@ -271,25 +288,6 @@ export class DispatchTree {
     if (!this.#isSorted) this.#frontends.sort(compareFrontends);
     this.#isSorted = true;
   }
-}
-
-function sharedLength(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length += 1;
-  return length;
-}
-
-/** Index of the first item for which it holds, of a list in which it holds for all after that; else the length. */
-function firstIndex<Item>(list: readonly Item[], isAtOrAfter: (item: Item) => boolean): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const there = list[middle];
-    if (there !== undefined && !isAtOrAfter(there)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function isEqual(a: readonly string[] | undefined, b: readonly string[]): boolean {

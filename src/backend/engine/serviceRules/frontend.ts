@@ -50,3 +50,10 @@ export function compareFrontends(a: Frontend, b: Frontend): number {
   if (a.digits !== b.digits) return a.digits < b.digits ? -1 : 1;
   return compareDispatch(a.rule, b.rule);
 }
+
+/** How many digits both begin with. */
+export function sharedLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return length;
+}

@@ -42,7 +42,8 @@ import { FixedChains } from '../../../netfilter/xtables/fixedChains.ts';
 import { digestOf, formatChain, type FormattedChain } from '../../../netfilter/xtables/formattedChain.ts';
 import { unpackChains } from '../../../netfilter/xtables/packedChains.ts';
 import { hexDigest, RulesTally } from '../../../netfilter/xtables/rulesTally.ts';
-import { services } from '../kubeChains.ts';
+import { ClusterIPs, isClusterIPRule } from './clusterIPs.ts';
+import { checkKey, dispatchKey, firstNotBefore, frontendsKey } from './dispatchLists.ts';
 import type { TreeChange } from './dispatchTree.ts';
 import { DispatchTree, needsTree } from './dispatchTree.ts';
 import type { FormattedDispatchRule, FormattedServicePort } from './format.ts';
@@ -61,6 +62,8 @@ export interface ChangeSet {
   readonly removed: readonly FormattedDispatchRule[];
   /** Chains to delete. */
   readonly stale: readonly ChainId[];
+  /** The same of filter, where unused cluster IPs are checked: after nat, which is to have the packets first. */
+  readonly check: TreeChange;
 }
 
 export interface Insertion {
@@ -76,6 +79,7 @@ export class ServiceChains implements DesiredChains {
   readonly #dispatch = new Map<string, FormattedDispatchRule[]>();
   /** All frontends, whether their buckets have chains or not. */
   readonly #frontends = new DispatchTree();
+  readonly #clusterIPs = new ClusterIPs();
   #hasTree: boolean;
   readonly fixed: FixedChains;
   /** The dispatch chains with the rules that stay behind those of the Services. */
@@ -111,7 +115,8 @@ export class ServiceChains implements DesiredChains {
     const [fixed, own] = [this.fixed.tally.byTable, this.#tally.byTable];
     // One jump leads to each bucket.
     const nat = fixed.nat + own.nat + this.#frontends.chainSizes.size;
-    return { filter: fixed.filter + own.filter, nat, mangle: fixed.mangle + own.mangle };
+    const filter = fixed.filter + own.filter + this.#clusterIPs.chainSizes.size;
+    return { filter, nat, mangle: fixed.mangle + own.mangle };
   }
 
   /** 16 hexadecimal digits, equal for equal rules. */
@@ -123,19 +128,26 @@ export class ServiceChains implements DesiredChains {
   fill(key: ServiceKey, servicePorts: readonly FormattedServicePort[]): void {
     for (const rule of this.#record(key, servicePorts).dispatch) {
       if (isFrontend(rule)) this.#frontends.fill(rule);
+      else if (isClusterIPRule(rule)) this.#clusterIPs.fill(rule);
       else this.#listOf(rule).push(rule);
     }
   }
 
   /**
-   * Sorts the dispatch when all Services are filled in. Gives the chains of the tree, if there is to be one; what is
-   * referred to comes first.
+   * Sorts the dispatch when all Services are filled in. Gives the chains of the tree in nat, if there is to be one; what
+   * is referred to comes first.
    */
   finishFill(): Iterable<FormattedChain> {
     this.#hasTree = needsTree(this.#frontends.size, this.#hasTree);
     if (!this.#hasTree) this.#dispatch.set(frontendsKey, this.#frontends.flat());
     for (const list of this.#dispatch.values()) list.sort(compareDispatch);
+    this.#clusterIPs.finishFill();
     return this.#hasTree ? this.#frontends.rebuild() : [];
+  }
+
+  /** Those of filter that dispatch chains lead to, once, after `finishFill`; what is referred to comes first. */
+  takeClusterIPChains(): Iterable<FormattedChain> {
+    return this.#clusterIPs.takeChains();
   }
 
   /** The dispatch chains of a table with all their rules, in the order of the plan. */
@@ -148,8 +160,10 @@ export class ServiceChains implements DesiredChains {
   }
 
   #dispatchRules(chain: FormattedChain): readonly string[] {
-    if (this.#hasTree && dispatchKey(chain) === frontendsKey) return [...this.#frontends.rootRules(), ...chain.rules];
-    return [...(this.#dispatch.get(dispatchKey(chain)) ?? []).map(({ rule }) => rule), ...chain.rules];
+    const key = dispatchKey(chain);
+    if (this.#hasTree && key === frontendsKey) return [...this.#frontends.rootRules(), ...chain.rules];
+    if (key === checkKey) return [...this.#clusterIPs.rootRules(), ...chain.rules];
+    return [...(this.#dispatch.get(key) ?? []).map(({ rule }) => rule), ...chain.rules];
   }
 
   /** Every chain that the kernel must hold. */
@@ -158,6 +172,7 @@ export class ServiceChains implements DesiredChains {
     for (const chain of this.#tails)
       yield { table: chain.table, name: chain.name, rules: this.#dispatchRules(chain).length };
     for (const [name, rules] of this.#frontends.chainSizes) yield { table: 'nat', name, rules };
+    for (const [name, rules] of this.#clusterIPs.chainSizes) yield { table: 'filter', name, rules };
     for (const { chains } of this.#services.values()) yield* unpackChains(chains);
   }
 
@@ -184,7 +199,11 @@ export class ServiceChains implements DesiredChains {
     const added = pairs.flatMap(({ before, after }) => missingFrom(before.dispatch, after.dispatch));
     const gone = pairs.flatMap(({ before, after }) => missingFrom(after.dispatch, before.dispatch));
     const buckets = this.#changeFrontends(added.filter(isFrontend), gone.filter(isFrontend));
-    const isListed = (rule: FormattedDispatchRule): boolean => !isFrontend(rule) || buckets === undefined;
+    const check = this.#clusterIPs.change(added.filter(isClusterIPRule), gone.filter(isClusterIPRule), () =>
+      this.#tails.filter((tail) => dispatchKey(tail) === checkKey).map((tail) => this.#dispatchChain(tail)),
+    );
+    const isListed = (rule: FormattedDispatchRule): boolean =>
+      !isClusterIPRule(rule) && (!isFrontend(rule) || buckets === undefined);
     return {
       written: [
         ...pairs.flatMap(({ before, after, servicePorts }) => writtenChains(before, after, servicePorts)),
@@ -196,6 +215,7 @@ export class ServiceChains implements DesiredChains {
         ...(buckets?.stale ?? []).map((name) => ({ table: 'nat' as const, name })),
         ...pairs.flatMap(({ before, after }) => staleChains(before, after)),
       ],
+      check,
     };
   }
 
@@ -276,22 +296,4 @@ export class ServiceChains implements DesiredChains {
     list.splice(firstNotBefore(list, rule), 1);
     return rule;
   }
-}
-
-const frontendsKey = dispatchKey({ table: 'nat', name: services });
-
-function dispatchKey({ table, name }: ChainId): string {
-  return `${table} ${name}`;
-}
-
-function firstNotBefore(list: readonly FormattedDispatchRule[], rule: FormattedDispatchRule): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const there = list[middle];
-    if (there !== undefined && compareDispatch(there, rule) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

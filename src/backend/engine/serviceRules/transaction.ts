@@ -23,7 +23,7 @@ import {
   type Piece,
   type TableSource,
 } from '../../../netfilter/xtables/transaction.ts';
-import { services, trial } from '../kubeChains.ts';
+import { clusterIPsReject, services, trial } from '../kubeChains.ts';
 import type { Turns } from '../turns.ts';
 import type { FormattedDispatchRule, FormattedServicePort } from './format.ts';
 import type { Plan } from './plan.ts';
@@ -46,9 +46,15 @@ export function sourceOf(plan: Plan, chains: ServiceChains, differences: Differe
       if (table === 'nat') yield* cutIntoBlocks(piecesOfChains(groups, write), maxLines);
       else if (!isFilled) for (const _group of groups) yield '';
       isFilled = true;
+      if (table === 'filter')
+        yield* cutIntoBlocks(piecesOfChains(groupsOfOne(chains.takeClusterIPChains()), write), maxLines);
       for (const chain of chains.dispatchChains(table)) yield write(chain);
     },
   };
+}
+
+function* groupsOfOne(chains: Iterable<FormattedChain>): Generator<readonly FormattedChain[]> {
+  for (const chain of chains) yield [chain];
 }
 
 /** In nat. Fills `chains` where it is not filled. A group without chains is a place to pause. */
@@ -59,7 +65,7 @@ function* groupsOf(plan: Plan, chains: ServiceChains, isFilled: boolean): Genera
     yield servicePorts.flatMap((servicePort) => servicePort.chains);
   }
   // A bucket's chain leads to the same Services wherever it hangs: one that is written before its parent does no harm.
-  for (const chain of chains.finishFill()) yield [chain];
+  yield* groupsOfOne(chains.finishFill());
 }
 
 function* pausing<Result>(turns: Turns<Result>): Generator<readonly FormattedChain[], Result> {
@@ -77,12 +83,13 @@ export interface ChangeOptions {
 /**
  * A change. Every table's part is one atomic step, unless it is larger than a block; what adds to filter goes before
  * nat, what takes away from it after: a Service that loses its last endpoint is refused before its way through nat is
- * gone, one that gets its first is served before its refusal is. In a change of several blocks the chains of Services
+ * gone, one that gets its first is served before its refusal is. What checks unused cluster IPs goes after nat whether it
+ * comes or goes: no packet for a Service that is served meets it. In a change of several blocks the chains of Services
  * come first and the rules that lead to them last, as in a full write; then the chains to which nothing leads any more
  * are emptied, and then deleted.
  */
 export function* changeTransaction(
-  { written, inserted, removed, stale }: ChangeSet,
+  { written, inserted, removed, stale, check }: ChangeSet,
   { maxLines, ahead = [] }: ChangeOptions,
 ): Generator<string> {
   yield* linesOf('filter', inserted.filter(({ rule }) => inFilter(rule)).map(insertRule), maxLines);
@@ -92,7 +99,9 @@ export function* changeTransaction(
     ...removalOf(stale.map((chain) => ({ ...chain, keep: false }))),
   ];
   yield* inBlocks('nat', cutIntoBlocks([...written.map(pieceOf), ...inOrder.map(lineOf)], maxLines));
-  yield* linesOf('filter', removed.filter(inFilter).map(deleteRule), maxLines);
+  const checkStale = check.stale.map((name) => ({ table: 'filter' as const, name, keep: false }));
+  const inFilterLast = [...removed.filter(inFilter).map(deleteRule), ...removalOf(checkStale)].map(lineOf);
+  yield* inBlocks('filter', cutIntoBlocks([...check.written.map(pieceOf), ...inFilterLast], maxLines));
   yield block('nat', ahead.map(writeChain));
 }
 
@@ -123,7 +132,8 @@ export function* trialTransaction(
     inTrial('nat'),
   ];
   yield* inBlocks('nat', cutIntoBlocks(chains.map(pieceOf), maxLines));
-  yield block('filter', [writeChain(inTrial('filter'))]);
+  const rejectChains = fixed.chains.filter(({ table, name }) => table === 'filter' && name === clusterIPsReject);
+  yield block('filter', [...rejectChains.map(formatChain), inTrial('filter')].map(writeChain));
 }
 
 /** Takes the chain of trials out of both tables. */
@@ -131,6 +141,14 @@ export function trialRemovalTransaction(): string {
   return (['nat', 'filter'] as const)
     .map((table) => block(table, [removeChains([{ table, name: trial, keep: false }])]))
     .join('');
+}
+
+/** Takes the check of unused cluster IPs out: the rules of KUBE-SERVICES that lead there, then the chains. */
+export function checkRemovalTransaction(rules: readonly string[], chains: readonly string[]): string {
+  return block('filter', [
+    ...rules.map((rule) => `-D ${services} ${rule}\n`),
+    removeChains(chains.map((name) => ({ table: 'filter', name, keep: false }))),
+  ]);
 }
 
 /** Dispatch by address in one chain again, of rules as iptables-save showed them, and without the buckets. */

@@ -2,13 +2,18 @@
  * The way back to kube-proxy: it knows no tree of chains, so it would leave one standing, and then could not delete a
  * Service's chains that the tree still leads to. What the tree holds goes into one chain, as kube-proxy has it, in one
  * step and with nothing lost. The chain in which rules are tried out stands in the way just so, where an agent was
- * killed before it took it down.
+ * killed before it took it down. The check of unused cluster IPs, which it does not know either, would stay for good.
  */
 import { runTool, verificationFailed } from '../../../netfilter/errors.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
-import { services, trial } from '../../engine/kubeChains.ts';
+import type { Table } from '../../../netfilter/xtables/chain.ts';
+import { clusterIPsCheck, clusterIPsReject, services, trial } from '../../engine/kubeChains.ts';
 import { isBucketChain } from '../../engine/serviceRules/chainNames.ts';
-import { flatDispatchTransaction, trialRemovalTransaction } from '../../engine/serviceRules/transaction.ts';
+import {
+  checkRemovalTransaction,
+  flatDispatchTransaction,
+  trialRemovalTransaction,
+} from '../../engine/serviceRules/transaction.ts';
 import type { ExistingChain } from '../../../netfilter/xtables/tables.ts';
 import { readVariants, type VariantView, type XtablesNode } from '../../../netfilter/xtables/tools/variant.ts';
 import { readTables } from '../../../netfilter/xtables/tools/readTables.ts';
@@ -28,19 +33,36 @@ async function clearTheWay({ iptables, view }: VariantView): Promise<readonly st
   const obstacles = [...view.chains.values()].filter(isObstacle);
   if (obstacles.length === 0) return [];
   if (obstacles.some(({ name }) => name === trial)) await restore(iptables, { input: [trialRemovalTransaction()] });
-  if (obstacles.some(({ name }) => isBucketChain(name))) await flatten(iptables);
+  if (obstacles.some(isBucket)) await flatten(iptables);
+  const check = obstacles.filter(isCheck).map(({ name }) => name);
+  if (check.length > 0) await removeCheck(iptables, check);
   const left = [...(await readTables(iptables, view.ownership)).chains.values()].find(isObstacle);
   if (left !== undefined)
     throw verificationFailed('iptables-restore', `chain ${left.name} of table ${left.table} is still there`);
   return obstacles.map(({ table, name }) => `${iptables.variant} chain ${name} of table ${table}`);
 }
 
-function isObstacle({ name }: ExistingChain): boolean {
-  return name === trial || isBucketChain(name);
+function isObstacle(chain: ExistingChain): boolean {
+  return chain.name === trial || isBucket(chain) || isCheck(chain);
+}
+
+/** Of the tree of dispatch. */
+function isBucket({ table, name }: ExistingChain): boolean {
+  return table === 'nat' && isBucketChain(name);
+}
+
+function isCheck({ table, name }: ExistingChain): boolean {
+  return table === 'filter' && (name === clusterIPsCheck || name === clusterIPsReject || isBucketChain(name));
+}
+
+async function removeCheck(iptables: Iptables, chains: readonly string[]): Promise<void> {
+  const dispatch = (await readDispatch(iptables, 'filter')).get(services) ?? [];
+  const rules = dispatch.filter((rule) => rule.endsWith(`-j ${clusterIPsCheck}`));
+  await restore(iptables, { input: [checkRemovalTransaction(rules, chains)] });
 }
 
 async function flatten(iptables: Iptables): Promise<void> {
-  const chains = await readDispatch(iptables);
+  const chains = await readDispatch(iptables, 'nat');
   const buckets = [...chains.keys()].filter(isBucketChain);
   const rules = buckets.flatMap((bucket) => chains.get(bucket) ?? []).filter(leadsToService);
   // The rule for NodePorts stays behind the others.
@@ -48,13 +70,13 @@ async function flatten(iptables: Iptables): Promise<void> {
   await restore(iptables, { input: flatDispatchTransaction([...rules.sort(), ...rest], buckets) });
 }
 
-/** The rules of the tree and of its root, as iptables-save words them, without `-A CHAIN`. */
-async function readDispatch(iptables: Iptables): Promise<ReadonlyMap<string, readonly string[]>> {
+/** The rules of a tree and of KUBE-SERVICES, as iptables-save words them, without `-A CHAIN`. */
+async function readDispatch(iptables: Iptables, wanted: Table): Promise<ReadonlyMap<string, readonly string[]>> {
   const chains = new Map<string, string[]>();
   let table = '';
   const read = (line: string): void => {
     if (line.startsWith('*')) table = line.slice(1);
-    if (table !== 'nat') return;
+    if (table !== wanted) return;
     const [, declared] = /^:(\S+) /.exec(line) ?? [];
     if (declared !== undefined && (declared === services || isBucketChain(declared))) chains.set(declared, []);
     const [, name = '', rule = ''] = /^-A (\S+) (.*)$/.exec(line) ?? [];

@@ -5,6 +5,7 @@
  * Left out on purpose: KUBE-FIREWALL, which kubelet shares and which is only needed with `route_localnet`, never set
  * here (CVE-2020-8558).
  */
+import { clusterIPsCheckChains, clusterIPsCheckRules, clusterIPsRejectChains } from '../../engine/clusterIPsCheck.ts';
 import {
   canaryChains,
   externalServices,
@@ -25,9 +26,16 @@ import { comment, jumpTo, localDestination, notTo, to } from '../../../netfilter
 export function planFixed(context: RulesContext): DispatchPlan {
   return {
     jumps,
-    chains: [forwardChain(context), postroutingChain(context), markChain(context), ...canaryChains],
+    chains: [
+      forwardChain(context),
+      ...clusterIPsRejectChains(context),
+      postroutingChain(context),
+      markChain(context),
+      ...canaryChains,
+    ],
     dispatch: [
-      { table: 'filter', name: services, rules: [] },
+      ...clusterIPsCheckChains(context),
+      { table: 'filter', name: services, rules: clusterIPsCheckRules(context) },
       { table: 'filter', name: externalServices, rules: [] },
       { table: 'filter', name: nodePorts, rules: [] },
       { table: 'filter', name: firewall, rules: [] },

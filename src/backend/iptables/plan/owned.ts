@@ -6,6 +6,8 @@ import type { ChainId, Jump, Table } from '../../../netfilter/xtables/chain.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
 import {
   canary,
+  clusterIPsCheck,
+  clusterIPsReject,
   externalServices,
   externalServicesJumps,
   filterJumps,
@@ -17,12 +19,13 @@ import {
   nodePorts,
   postrouting,
   services,
+  servicesJumps,
   trial,
 } from '../../engine/kubeChains.ts';
-import { isServiceChain } from '../../engine/serviceRules/chainNames.ts';
+import { isBucketChain, isServiceChain } from '../../engine/serviceRules/chainNames.ts';
 
 const fixedChains: { readonly [table in Table]: readonly string[] } = {
-  filter: [services, externalServices, nodePorts, firewall, forward, canary, trial],
+  filter: [services, externalServices, nodePorts, firewall, forward, clusterIPsCheck, clusterIPsReject, canary, trial],
   nat: [services, nodePorts, postrouting, markMasquerade, canary, trial],
   mangle: [canary],
 };
@@ -30,14 +33,15 @@ const fixedChains: { readonly [table in Table]: readonly string[] } = {
 export const jumps: readonly Jump[] = [
   ...externalServicesJumps,
   ...filterJumps(['INPUT'], { to: nodePorts, onlyNew: false, comment: 'kubernetes health check service ports' }),
-  ...filterJumps(['FORWARD', 'OUTPUT'], { to: services, onlyNew: true, comment: 'kubernetes service portals' }),
+  ...servicesJumps,
   ...filterJumps(['FORWARD'], { to: forward, onlyNew: false, comment: 'kubernetes forwarding rules' }),
   ...firewallJumps,
   ...natJumps,
 ];
 
 export function isOwn({ table, name }: ChainId): boolean {
-  return fixedChains[table].includes(name) || (table === 'nat' && isServiceChain(name));
+  if (fixedChains[table].includes(name)) return true;
+  return table === 'nat' ? isServiceChain(name) : table === 'filter' && isBucketChain(name);
 }
 
 /** Whether the rules of this mode lead packets: only it has nat KUBE-NODEPORTS. */

@@ -3,6 +3,8 @@
  */
 import type { ServicePort } from '../../../model/servicePort.ts';
 import type { ServiceState } from '../../../model/serviceState.ts';
+import { clusterIPRules } from '../../engine/clusterIPsCheck.ts';
+import type { Surroundings } from '../../engine/nodeTraffic.ts';
 import { rulesContext } from '../../engine/serviceRules/context.ts';
 import type { FormattedServicePort } from '../../engine/serviceRules/format.ts';
 import { formatServicePort } from '../../engine/serviceRules/format.ts';
@@ -19,13 +21,19 @@ export interface Planner {
   readonly plan: (ports: readonly ServicePort[]) => Iterable<FormattedServicePort>;
 }
 
-export function planner(state: Pick<ServiceState, 'config' | 'node' | 'family'>, commentsOmitted: boolean): Planner {
+export function planner(state: Surroundings, commentsOmitted: boolean): Planner {
   const context = rulesContext(state, defaultNodePortAddresses);
+  const rulesOfClusterIP = clusterIPRules(context);
   return {
     fixed: planFixed(context),
     *plan(ports) {
       const shape = shapeOf(ports, commentsOmitted);
-      for (const port of ports) yield formatServicePort(planServicePort(port, context, shape));
+      for (const [index, port] of ports.entries()) {
+        const rules = planServicePort(port, context, shape);
+        // All ports have the one address: its rule is the first one's.
+        const ofAddress = index === 0 ? rulesOfClusterIP(port) : [];
+        yield formatServicePort({ ...rules, dispatch: [...rules.dispatch, ...ofAddress] });
+      }
     },
   };
 }

@@ -6,6 +6,7 @@ import type { ChainId, Jump, Table } from '../../../netfilter/xtables/chain.ts';
 import type { TablesView } from '../../../netfilter/xtables/tables.ts';
 import {
   canary,
+  clusterIPsCheck,
   externalServices,
   externalServicesJumps,
   filterJumps,
@@ -36,6 +37,7 @@ const fixedChains: { readonly [table in Table]: readonly string[] } = {
     externalServices,
     firewall,
     forward,
+    clusterIPsCheck,
     canary,
     trial,
     nodePort,

@@ -5,6 +5,7 @@
  */
 import type { Chain } from '../../../netfilter/xtables/chain.ts';
 import type { FixedPlan } from '../../../netfilter/xtables/fixedChains.ts';
+import { clusterIPsCheckChains, clusterIPsCheckRules, hasClusterIPsCheck } from '../../engine/clusterIPsCheck.ts';
 import {
   canaryChains,
   externalServices,
@@ -14,6 +15,7 @@ import {
   markMasquerade,
   postroutingChain,
   services,
+  servicesJumps,
 } from '../../engine/kubeChains.ts';
 import type { DispatchPlan } from '../../engine/serviceRules/plan.ts';
 import { accessFilter, bridge, bridgeJumps, jumps, nodePort } from './owned.ts';
@@ -36,7 +38,7 @@ type Side = 'src' | 'dst';
 /** All rules of the mode in one IP family, but those of single Services. */
 export function planRules(context: IpvsContext): DispatchPlan {
   return {
-    jumps,
+    jumps: hasClusterIPsCheck(context) ? [...jumps, ...servicesJumps] : jumps,
     chains: [
       markChain(context),
       postroutingChain(context, [hairpinRule(context)]),
@@ -47,12 +49,22 @@ export function planRules(context: IpvsContext): DispatchPlan {
       ...canaryChains,
     ],
     dispatch: [
+      ...checkChains(context),
       { table: 'filter', name: externalServices, rules: [] },
       firewallChain(context),
       nodePortChain(context),
       servicesChain(context),
     ],
   };
+}
+
+/**
+ * Cluster IPs of Services are the node's own here, and `filterChain` refuses their unused ports: what is left to check is
+ * of no Service.
+ */
+function checkChains(context: IpvsContext): readonly Chain[] {
+  const rules = clusterIPsCheckRules(context);
+  return rules.length === 0 ? [] : [...clusterIPsCheckChains(context), { table: 'filter', name: services, rules }];
 }
 
 /** What must stand before any address does, so that no address ever opens the node's own ports. */
