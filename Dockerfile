@@ -1,10 +1,13 @@
 # `npm run build` first: the image holds its bundle and the Node that the lockfile pins, and runs no npm.
-FROM debian:bookworm-slim
+# The tools by themselves, because tests run with them, too.
+FROM debian:trixie-slim AS tools
 
 RUN apt-get update \
  && apt-get install -y --no-install-recommends iptables nftables ipset ipvsadm iproute2 conntrack kmod \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/* /usr/share/man/* /usr/share/locale/* \
  && find /usr/share/doc -type f ! -name copyright -delete
+
+FROM tools
 
 # x64 or arm64
 ARG NODE_ARCH=x64

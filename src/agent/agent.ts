@@ -13,6 +13,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { ReflectorTiming } from '../kube/reflector.ts';
 import { reducingClient } from '../kube/reducedStatus.ts';
 import { createStatusWriter, type StatusWriter } from '../kube/statusWriter.ts';
+import { ipFamilies } from '../model/ipFamily.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import { apiErrorObserver } from './watch/apiErrors.ts';
@@ -90,6 +91,7 @@ export class Agent {
   readonly #syncListeners: SyncListeners;
   readonly #conntrackUse: ConntrackUse;
   #flushMonitor: Promise<FlushMonitor> | undefined;
+  #kernelConditions: FlushMonitor['conditions'] = () => [];
   #isStopping = false;
   #isReportDue = false;
 
@@ -160,11 +162,15 @@ export class Agent {
     logger.info('Services, EndpointSlices and Node are known');
     await this.#source.first({ waitMs: timing.nodeProxyWaitMs, orAbsent: isSaved });
     if (this.#isStopping) return;
+    const { dataplane } = this.#config;
     this.#flushMonitor = this.#parts.kernel.startFlushMonitor({
       logger,
-      onLoss: (family) => this.#config.dataplane.requestCheck(family),
+      onLoss: (family) => dataplane.requestCheck(family),
+      isNftUsed: () => ipFamilies.some((family) => dataplane.backend(family)?.isInNftables?.() === true),
+      onStatusChange: () => this.#requestReport(),
     });
-    await this.#flushMonitor;
+    const { conditions } = await this.#flushMonitor;
+    this.#kernelConditions = conditions;
     if (this.#isStopping) return;
     this.#conntrackUse.start();
     await this.#config.start();
@@ -230,6 +236,7 @@ export class Agent {
         conditions,
         this.#conntrackUse.conditions(),
         this.#syncListeners.conditions(),
+        this.#kernelConditions(),
       ].flat(),
     });
   }

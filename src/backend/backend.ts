@@ -124,6 +124,11 @@ export interface Backend {
    */
   findDrift(signal: AbortSignal): Promise<string | Outdated | undefined>;
   /**
+   * Whether rules of ours stand in nf_tables, where the kernel reports what becomes of them; false while it is not known
+   * yet. A mode without this has none there.
+   */
+  isInNftables?(): boolean;
+  /**
    * What the rules in force count; undefined where none are in force, or they are being written. Throws a SyncError.
    */
   packetCounts?(signal: AbortSignal): Promise<PacketCounts | undefined>;

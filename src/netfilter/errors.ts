@@ -37,8 +37,26 @@ const failures: Record<CommandFailure, readonly [reason: string, words: string]>
   NotFound: ['ToolMissing', 'is not installed'],
   TimedOut: ['ToolTimedOut', 'did not end in time and was stopped'],
   Aborted: ['Aborted', 'was stopped because the agent is going away'],
+  Killed: ['ToolKilled', 'was ended by a signal'],
   Failed: ['ToolFailed', 'failed; its own words are in the log'],
 };
+
+/** By which the kernel ends a program for a fault of its own (signal(7), "Core"). */
+const crashes: ReadonlySet<string> = new Set(['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV']);
+
+/** What a status says of a tool that came to no good end. */
+export function toolError(tool: string, cause: CommandError): SyncError {
+  const [reason, words] = failures[cause.reason];
+  const isKilled = cause.reason === 'Killed' && cause.signal !== undefined;
+  return new SyncError(reason, `${tool} ${isKilled ? wordsOfSignal(cause.signal) : words}`, { cause, tool });
+}
+
+/** nft 1.0.6, for one, dies of what nft 1.1.2 and newer have declared in any table of the node (seen with 1.1.3). */
+function wordsOfSignal(signal: string): string {
+  return crashes.has(signal)
+    ? `died of ${signal}, mostly of what newer software wrote into the kernel: use the product's image, or a newer package`
+    : `was ended by ${signal}, which the agent did not send; is the node short of memory? Its kernel log says so`;
+}
 
 /**
  * Runs `action`, which runs the tool, and gives its result. Throws a SyncError for a CommandError, anything else as it
@@ -48,11 +66,7 @@ export async function runTool<T>(tool: string, action: () => Promise<T>): Promis
   try {
     return await action();
   } catch (cause) {
-    if (cause instanceof CommandError) {
-      const [reason, words] = failures[cause.reason];
-      throw new SyncError(reason, `${tool} ${words}`, { cause, tool });
-    }
-    throw cause;
+    throw cause instanceof CommandError ? toolError(tool, cause) : cause;
   }
 }
 
@@ -61,12 +75,7 @@ export async function runTool<T>(tool: string, action: () => Promise<T>): Promis
  * another program's lock in vain.
  */
 export function isToolFailure(error: unknown): error is SyncError {
-  return (
-    error instanceof SyncError &&
-    error.reason === 'ToolFailed' &&
-    error.cause instanceof CommandError &&
-    error.cause.signal === undefined
-  );
+  return error instanceof SyncError && error.reason === 'ToolFailed' && error.cause instanceof CommandError;
 }
 
 /**
@@ -83,14 +92,4 @@ const resourceProblem = 4;
 /** Whether iptables ended because the kernel had no memory for it, or another program held the lock. */
 export function hasNoResources(error: unknown): error is SyncError {
   return error instanceof SyncError && error.cause instanceof CommandError && error.cause.exitCode === resourceProblem;
-}
-
-/**
- * What a failure of a tool is to a status: a reason in CamelCase and a sentence of ours; undefined for any other error.
- */
-export function failureOf(error: unknown): { readonly reason: string; readonly message: string } | undefined {
-  if (error instanceof SyncError) return { reason: error.reason, message: error.message };
-  if (error instanceof CommandError)
-    return { reason: 'ToolFailed', message: `${error.message}; its own words are in the log` };
-  return undefined;
 }

@@ -46,8 +46,11 @@ export interface ToolHost {
   readonly find?: (name: string) => Promise<string | undefined>;
 }
 
-/** `Failed` is all that is none of the others: an exit code, a signal from elsewhere, a file that is no program. */
-export type CommandFailure = 'NotFound' | 'TimedOut' | 'Aborted' | 'Failed';
+/**
+ * `Killed`: ended by a signal that was not sent from here. `Failed` is all that is none of the others: an exit code, a
+ * file that is no program.
+ */
+export type CommandFailure = 'NotFound' | 'TimedOut' | 'Aborted' | 'Killed' | 'Failed';
 
 /** A program that could not be run or did not exit with 0. */
 export class CommandError extends Error {
@@ -70,7 +73,8 @@ export class CommandError extends Error {
 }
 
 const maxOutput = 1024 * 1024;
-const maxErrorOutput = 16 * 1024;
+/** Of standard error, in characters. */
+export const maxErrorOutput = 16 * 1024;
 const inputPieceBytes = 256 * 1024;
 const inputPieceMs = 20;
 const programDirectories: readonly string[] = toolEnvironment.PATH.split(':');
@@ -133,28 +137,36 @@ function outward(cause: unknown, { file }: Command): unknown {
     : cause;
 }
 
-function failureReason({ exitCode, signal, code }: ToolEnd, hasComplained: boolean): CommandFailure | undefined {
-  if (exitCode === 0 && !hasComplained) return undefined;
-  const isStarted = exitCode !== undefined || signal !== undefined;
-  return !isStarted && code === 'ENOENT' ? 'NotFound' : 'Failed';
+function failureReason(end: ToolEnd, hasComplained: boolean): CommandFailure | undefined {
+  return end.exitCode === 0 && !hasComplained ? undefined : reasonOfEnd(end);
+}
+
+/** What a program's end is called where that is a failure, and it was not stopped from here. */
+export function reasonOfEnd({
+  exitCode,
+  signal,
+  code,
+}: ToolEnd): Extract<CommandFailure, 'NotFound' | 'Killed' | 'Failed'> {
+  if (signal !== undefined) return 'Killed';
+  return exitCode === undefined && code === 'ENOENT' ? 'NotFound' : 'Failed';
 }
 
 function failure(command: Command, reason: CommandFailure, end: ToolEnd = {}, stderr = ''): CommandError {
   return new CommandError(reason, `${command.file} ${outcome(command, reason, end)}`, { ...end, stderr });
 }
 
-function outcome(
-  { timeoutMs, timeoutMsPerKiB = 0 }: Command,
-  reason: CommandFailure,
-  { exitCode, signal, code }: ToolEnd,
-): string {
-  if (reason === 'NotFound') return 'was not found';
+function outcome({ timeoutMs, timeoutMsPerKiB = 0 }: Command, reason: CommandFailure, end: ToolEnd): string {
   if (reason === 'Aborted') return 'was stopped';
   if (reason === 'TimedOut')
     return `did not end within ${timeoutMs} ms${timeoutMsPerKiB === 0 ? '' : ', and more for its input'}`;
+  return `${wordsOfEnd(end)}${end.exitCode === 0 ? ', but complained' : ''}`;
+}
+
+/** How a program ended, for a log: `was ended by SIGSEGV`. */
+export function wordsOfEnd({ exitCode, signal, code }: ToolEnd): string {
   if (signal !== undefined) return `was ended by ${signal}`;
-  if (exitCode === undefined) return `could not be run (${code ?? 'unknown error'})`;
-  return `ended with exit code ${exitCode}${exitCode === 0 ? ', but complained' : ''}`;
+  if (exitCode !== undefined) return `ended with exit code ${exitCode}`;
+  return code === 'ENOENT' ? 'was not found' : `could not be run (${code ?? 'unknown error'})`;
 }
 
 /** Why a program was stopped before it ended by itself. */

@@ -1,10 +1,9 @@
 /**
  * Programs that run beside the agent for as long as it does, and are started again when they end.
  */
-import { findProgram } from './command.ts';
+import { CommandError, findProgram, maxErrorOutput, reasonOfEnd, wordsOfEnd } from './command.ts';
 import { spawnTool } from './spawnTool.ts';
-import { LineSplitter } from './toolOutput.ts';
-import type { ToolEnd } from './toolProcess.ts';
+import { KeptText, LineSplitter } from './toolOutput.ts';
 
 export interface LongRunningOptions {
   readonly program: string;
@@ -12,10 +11,17 @@ export interface LongRunningOptions {
   /** Written to its standard input, which stays open: the program ends when this process does. */
   readonly input?: string;
   readonly onLine?: (line: string) => void;
-  /** Told at every end that was not asked for, and when there is no such program. */
-  readonly onEnd: (why: string) => void;
-  /** Default 5 s. */
-  readonly retryMs?: number;
+  /** Told once after each start, at the first line of output: by then it does what it is for. */
+  readonly onReady?: () => void;
+  /**
+   * Told at every end that was not asked for, and when there is no such program: `Killed` where a signal from elsewhere
+   * ended it, `NotFound` or `Failed`.
+   */
+  readonly onEnd: (why: CommandError) => void;
+  /** Until it is started again, in ms: twice as long each time, and anew once it was ready. Default 5,000. */
+  readonly minRetryMs?: number;
+  /** Default 60,000. */
+  readonly maxRetryMs?: number;
 }
 
 export interface LongRunning {
@@ -24,20 +30,27 @@ export interface LongRunning {
 }
 
 export function keepRunning(options: LongRunningOptions): LongRunning {
+  const { minRetryMs = 5000, maxRetryMs = 60_000 } = options;
   let running: Running | undefined;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
+  let retryMs = minRetryMs;
+  const onReady = (): void => {
+    retryMs = minRetryMs;
+    if (!stopped) options.onReady?.();
+  };
   const start = async (): Promise<void> => {
     const file = await findProgram(options.program);
     if (stopped) return;
-    running = file === undefined ? undefined : run(file, options);
-    const why = await (running?.why ?? 'is not installed');
+    running = file === undefined ? undefined : run(file, { ...options, onReady });
+    const why = await (running?.why ?? failure(options.program, { code: 'ENOENT' }));
     running = undefined;
     if (stopped) return;
     options.onEnd(why);
     timer = setTimeout(() => {
       lastStart = start();
-    }, options.retryMs ?? 5000);
+    }, retryMs);
+    retryMs = Math.min(retryMs * 2, maxRetryMs);
   };
   let lastStart = start();
   return {
@@ -52,27 +65,46 @@ export function keepRunning(options: LongRunningOptions): LongRunning {
 
 interface Running {
   /** How it ended. */
-  readonly why: Promise<string>;
+  readonly why: Promise<CommandError>;
   readonly kill: () => void;
 }
 
-function run(file: string, { args, input = '', onLine = () => undefined }: LongRunningOptions): Running {
-  let problem: string | undefined;
-  const onError = (error: unknown): void => {
-    problem = `was stopped: ${String(error)}`;
-    tool.kill();
+function run(file: string, { program, args, input = '', onLine, onReady }: LongRunningOptions): Running {
+  let problem: unknown;
+  let isReady = false;
+  const onFirstLine = (): void => {
+    isReady = true;
+    onReady?.();
   };
-  const lines = new LineSplitter({ onLine, onError });
+  const lines = new LineSplitter({
+    onLine: (line) => {
+      if (!isReady) onFirstLine();
+      onLine?.(line);
+    },
+    onError: (error) => {
+      problem = error;
+      tool.kill();
+    },
+  });
+  const stderr = new KeptText(maxErrorOutput);
   const tool = spawnTool(file, args, {
     input: [Buffer.from(input)],
     keepInputOpen: true,
     onStdout: (text) => lines.push(text),
-    onStderr: () => undefined,
+    onStderr: (text) => stderr.push(text),
   });
-  return { why: tool.end.then((end) => problem ?? describe(end)), kill: tool.kill };
+  const why = tool.end.then((end) =>
+    problem === undefined ? failure(program, { ...end, stderr: stderr.text }) : stoppedBy(program, problem),
+  );
+  return { why, kill: tool.kill };
 }
 
-function describe({ exitCode, signal, code }: ToolEnd): string {
-  const how = exitCode ?? signal;
-  return how === undefined ? `could not be run (${code})` : `ended with ${how}`;
+type End = NonNullable<ConstructorParameters<typeof CommandError>[2]>;
+
+function failure(program: string, end: End): CommandError {
+  return new CommandError(reasonOfEnd(end), `${program} ${wordsOfEnd(end)}`, end);
+}
+
+function stoppedBy(program: string, cause: unknown): CommandError {
+  return new CommandError('Failed', `${program} was stopped`, { cause });
 }

@@ -108,7 +108,7 @@ beforeEach(async () => {
       makeBackend: () => backend,
       conntrack: idleConntrack,
       sysctls: noSysctls,
-      startFlushMonitor: async () => ({ stop: () => Promise.resolve() }),
+      startFlushMonitor: async () => ({ conditions: () => [], stop: () => Promise.resolve() }),
       readNodeAddresses: (record) => nodeAddressesOf([], record),
     },
   });

@@ -5,7 +5,7 @@ import { buildah, hasImage } from './buildah.ts';
 import { cacheDirectory } from './cacheDirectory.ts';
 import { withLock } from './lock.ts';
 
-export const baseImageTag = 'docker.io/library/debian:bookworm-slim';
+export const baseImageTag = 'docker.io/library/debian:trixie-slim';
 
 /** What the slim image leaves out, besides the packages that debootstrap does not install. */
 const leftOut = [
@@ -40,7 +40,7 @@ export async function baseImage(progress: (line: string) => void = () => {}): Pr
 
 async function makeRoot(root: string): Promise<void> {
   await chmod(root, 0o755);
-  await execa('unshare', ['--mount', 'debootstrap', '--variant=minbase', 'bookworm', root], { stdin: 'ignore' });
+  await execa('unshare', ['--mount', 'debootstrap', '--variant=minbase', 'trixie', root], { stdin: 'ignore' });
   await Promise.all(leftOut.map((path) => rm(join(root, path), { recursive: true, force: true })));
   await Promise.all(
     ['var/cache/apt/archives/partial', 'var/lib/apt/lists/partial', 'var/log'].map((path) =>

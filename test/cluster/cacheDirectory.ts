@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, utimesSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /**
  * Where what is costly to make is kept between runs: outside of the work tree, so that `git clean` does not cost
@@ -26,4 +27,13 @@ export function isCached(path: string): boolean {
   const now = new Date();
   utimesSync(path, now, now);
   return true;
+}
+
+const keepUnusedMs = 3_600_000;
+
+/** Removes what stands beside `keep` and is of earlier inputs, but for the recent: another work tree may want that. */
+export async function removeOlder(keep: string, isOlder: (name: string) => boolean): Promise<void> {
+  const names = (await readdir(dirname(keep))).filter((name) => isOlder(name) && name !== basename(keep));
+  for (const path of names.map((name) => join(dirname(keep), name)))
+    if (Date.now() - (await stat(path)).mtimeMs > keepUnusedMs) await rm(path, { recursive: true, force: true });
 }

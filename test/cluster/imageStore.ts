@@ -5,11 +5,11 @@
  */
 import { execa } from 'execa';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
-import { cacheDirectory, contentKey, isCached } from './cacheDirectory.ts';
+import { cacheDirectory, contentKey, isCached, removeOlder } from './cacheDirectory.ts';
 import { startDaemon } from './daemon.ts';
 import { withLock } from './lock.ts';
 import { daemonWait } from './namespaces.ts';
@@ -26,7 +26,6 @@ export interface ImageStoreOptions {
 
 /** What containerd never writes to again: the kernel copies a file of an image before it changes it. */
 const immutable = ['io.containerd.content.v1.content/blobs', 'io.containerd.snapshotter.v1.overlayfs/snapshots'];
-const keepUnusedMs = 3_600_000;
 
 /** A data directory of containerd that holds the images of the archives. */
 export async function imageStore(options: ImageStoreOptions): Promise<string> {
@@ -45,7 +44,8 @@ export async function imageStore(options: ImageStoreOptions): Promise<string> {
     else await cloneImageStore(options.base, unfinished);
     await importArchives(options, unfinished);
     await rename(unfinished, store);
-    await removeOlder(store);
+    // A cluster that has been cloned from an older one keeps its links.
+    await removeOlder(store, (name) => name.startsWith('containerd-'));
     return store;
   });
 }
@@ -105,13 +105,4 @@ async function importArchives({ binaries, archives }: ImageStoreOptions, store: 
 export async function importArchive(ctr: readonly string[], archive: string): Promise<void> {
   const [file = '', ...args] = ctr;
   await execa(file, [...args, '--namespace', 'k8s.io', 'images', 'import', '-'], { inputFile: archive });
-}
-
-/** Stores of earlier images; a cluster that has been cloned from one keeps its links. */
-async function removeOlder(keep: string): Promise<void> {
-  const folder = cacheDirectory('images');
-  const stores = (await readdir(folder)).filter((entry) => entry.startsWith('containerd-') && entry !== basename(keep));
-  for (const store of stores.map((entry) => join(folder, entry))) {
-    if (Date.now() - (await stat(store)).mtimeMs > keepUnusedMs) await rm(store, { recursive: true, force: true });
-  }
 }

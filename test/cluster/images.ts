@@ -5,11 +5,11 @@
  */
 import { execa } from 'execa';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { baseImage } from './baseImage.ts';
 import { ensureBinaries } from './binaries.ts';
 import { buildah } from './buildah.ts';
-import { cacheDirectory, contentKey, isCached } from './cacheDirectory.ts';
+import { cacheDirectory, contentKey, isCached, removeOlder } from './cacheDirectory.ts';
 import { imageTags } from './imageTags.ts';
 import { withLock } from './lock.ts';
 import { pauseProgram } from './native.ts';
@@ -29,15 +29,15 @@ export interface BuildImageOptions {
   readonly inputs?: readonly string[] | undefined;
   /** Values for the Dockerfile's ARG lines. */
   readonly buildArguments?: Readonly<Record<string, string>> | undefined;
+  /** The stage to build, when that is not the last one. */
+  readonly target?: string;
   readonly progress?: Progress | undefined;
 }
-
-const keepUnusedMs = 3_600_000;
 
 /** Builds an image from a Dockerfile; answers the path of an archive to load. */
 export async function buildImage(options: BuildImageOptions): Promise<string> {
   const files = await filesBelow(options.context, options.inputs ?? ['.']);
-  const settings = [options.tag, ...buildArgumentFlags(options)];
+  const settings = [options.tag, ...flagsOf(options)];
   const key = contentKey(
     [options.dockerfile, ...files],
     ...settings,
@@ -48,13 +48,14 @@ export async function buildImage(options: BuildImageOptions): Promise<string> {
   if (isCached(archive)) return archive;
   return withLock(cacheDirectory('images', 'lock'), async () => {
     if (!isCached(archive)) await build(options, archive);
-    await removeOlder(name, archive);
+    await removeOlder(archive, (other) => other.replace(/-[^-]*$/, '') === name);
     return archive;
   });
 }
 
-function buildArgumentFlags({ buildArguments = {} }: BuildImageOptions): string[] {
-  return Object.entries(buildArguments).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
+function flagsOf({ buildArguments = {}, target }: BuildImageOptions): string[] {
+  const stage = target === undefined ? [] : ['--target', target];
+  return [...stage, ...Object.entries(buildArguments).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`])];
 }
 
 async function build(options: BuildImageOptions, archive: string): Promise<void> {
@@ -66,7 +67,7 @@ async function build(options: BuildImageOptions, archive: string): Promise<void>
   };
   const isolation = ['--pull-never', '--isolation', 'chroot', '--network', 'host'];
   await buildah(
-    ['bud', '--layers', ...isolation, ...buildArgumentFlags(options), '--tag', tag, '--file', dockerfile, context],
+    ['bud', '--layers', ...isolation, ...flagsOf(options), '--tag', tag, '--file', dockerfile, context],
     onLine,
   );
   await mkdir(dirname(archive), { recursive: true });
@@ -106,9 +107,29 @@ export async function productImage(progress?: Progress): Promise<string> {
   });
 }
 
-async function folderImage(name: 'redis' | 'nginx' | 'client', progress?: Progress): Promise<string> {
+/** The product's image without the product, and what tests run beside its tools. */
+export async function toolsImage(progress?: Progress): Promise<string> {
+  const context = join(import.meta.dirname, '..', '..');
+  const dockerfile = join(context, 'Dockerfile');
+  const tools = { tag: imageTags.tools, context, dockerfile, inputs: [], target: 'tools', progress };
+  const base = await buildImage(tools);
+  // The name of the archive tells its content.
+  return folderImage('testTools', progress, { BASE: basename(base) });
+}
+
+async function folderImage(
+  name: 'redis' | 'nginx' | 'client' | 'testTools',
+  progress?: Progress,
+  buildArguments?: Readonly<Record<string, string>>,
+): Promise<string> {
   const context = join(import.meta.dirname, 'images', name);
-  return buildImage({ tag: imageTags[name], context, dockerfile: join(context, 'Dockerfile'), progress });
+  return buildImage({
+    tag: imageTags[name],
+    context,
+    dockerfile: join(context, 'Dockerfile'),
+    buildArguments,
+    progress,
+  });
 }
 
 /** An image that holds one static program and nothing else. */
@@ -126,15 +147,4 @@ async function filesOf(path: string): Promise<string[]> {
   if ((await stat(path)).isFile()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-}
-
-/** Archives of earlier inputs; the recent ones may still be wanted by another work tree. */
-async function removeOlder(name: string, keep: string): Promise<void> {
-  const folder = dirname(keep);
-  const others = (await readdir(folder))
-    .filter((entry) => entry.replace(/-[^-]*$/, '') === name)
-    .map((entry) => join(folder, entry));
-  for (const path of others.filter((other) => other !== keep)) {
-    if (Date.now() - (await stat(path)).mtimeMs > keepUnusedMs) await rm(path, { force: true });
-  }
 }

@@ -130,7 +130,7 @@ async function firstReported(count: number, disturb: string, options = ''): Prom
     import { watchForLosses } from ${JSON.stringify(file)};
     let reported = 0;
     const onLoss = ({ family }) => console.log(family) ?? (++reported === ${count} && process.exit());
-    watchForLosses({ names: ${JSON.stringify(names)}, onLoss, onEnd: (why) => console.log(why), ${options} });`;
+    watchForLosses({ names: ${JSON.stringify(names)}, onLoss, onEnd: ({ message }) => console.log(message), ${options} });`;
   // The process that has a socket in the multicast group of nftables: a socket's port id is its process id.
   const listener = `awk '$2 == 12 && $4 == "00000040" { print $3 }' /proc/net/netlink`;
   const script = `
@@ -183,22 +183,27 @@ describe('keepRunning', () => {
       args: ['-c', script],
       input: 'this\n',
       onLine: (line) => lines.push(line),
-      onEnd: (why) => ends.push(why),
-      retryMs: 10,
+      onEnd: ({ message }) => ends.push(message),
+      minRetryMs: 10,
     });
     await until('it has run twice', () => ends.length >= 2);
     await running.stop();
     const numberOfEnds = ends.length;
     expect(lines.slice(0, 4)).toEqual(['delete this', 'second', 'delete this', 'second']);
-    expect(ends[0]).toBe('ended with 3');
+    expect(ends[0]).toBe('sh ended with exit code 3');
     expect(ends).toHaveLength(numberOfEnds);
   });
 
   test('reports a program that is not installed, and tries again', async () => {
     const ends: string[] = [];
-    const running = keepRunning({ program: 'no-such-program', args: [], onEnd: (why) => ends.push(why), retryMs: 10 });
+    const running = keepRunning({
+      program: 'no-such-program',
+      args: [],
+      onEnd: ({ message }) => ends.push(message),
+      minRetryMs: 10,
+    });
     await until('it was tried twice', () => ends.length >= 2);
     await running.stop();
-    expect(ends[0]).toBe('is not installed');
+    expect(ends[0]).toBe('no-such-program was not found');
   });
 });

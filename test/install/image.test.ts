@@ -2,47 +2,28 @@
  * The image as the Dockerfile makes it: what it weighs on top of its base, and that it starts without root and without
  * a place to write.
  */
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execa } from 'execa';
 import { productImage } from '../cluster/images.ts';
+import { type UnpackedImage, unpackImage } from '../cluster/unpackedImage.ts';
 import { describeWhere } from '../support/requirements.ts';
-
-interface ArchivedImage {
-  readonly Config: string;
-  /** Tar archives, the base image's one first. */
-  readonly Layers: readonly string[];
-}
-interface ImageConfig {
-  readonly config: { readonly Entrypoint: readonly string[]; readonly Labels: Record<string, string> };
-}
 
 const megabyte = 1_000_000;
 const most = 200 * megabyte;
 
 describeWhere(['root', 'cluster'], 'the image', () => {
   let directory = '';
-  let layers: readonly string[] = [];
-  let config: ImageConfig['config'];
+  let image: UnpackedImage;
 
   beforeAll(async () => {
     const archive = await productImage();
     directory = await mkdtemp(path.join(tmpdir(), 'proxyconfig-image-'));
-    await execa('tar', ['--extract', '--file', archive, '--directory', directory]);
-    const [image] = await readJSON<ArchivedImage[]>('manifest.json');
-    if (!image) throw new Error(`${archive} holds no image`);
-    layers = image.Layers.map((layer) => path.join(directory, layer));
-    config = (await readJSON<ImageConfig>(image.Config)).config;
-    await mkdir(path.join(directory, 'root'));
-    for (const layer of layers)
-      await execa('tar', ['--extract', '--file', layer, '--directory', path.join(directory, 'root')]);
+    image = await unpackImage(archive, path.join(directory, 'root'));
   }, 300_000);
   afterAll(() => rm(directory, { recursive: true, force: true }));
-
-  const readJSON = async <T>(file: string): Promise<T> =>
-    JSON.parse(await readFile(path.join(directory, file), 'utf8')) as T;
 
   /** In the image's files, which are read-only, as a user of no name. */
   async function inImage(command: readonly string[], user = '65532:65532'): Promise<string> {
@@ -56,11 +37,8 @@ describeWhere(['root', 'cluster'], 'the image', () => {
     return all;
   }
 
-  test('adds at most 200 MB to its base', async () => {
-    const sizes = await Promise.all(
-      layers.slice(1).map(async (layer) => Number((await execa('stat', ['--format=%s', layer])).stdout)),
-    );
-    const added = sizes.reduce((sum, size) => sum + size, 0);
+  test('adds at most 200 MB to its base', () => {
+    const added = image.layerBytes.slice(1).reduce((sum, size) => sum + size, 0);
     console.info(`on top of the base image: ${Math.round(added / megabyte)} MB`);
     expect(added).toBeGreaterThan(0);
     expect(added).toBeLessThanOrEqual(most);
@@ -83,7 +61,9 @@ describeWhere(['root', 'cluster'], 'the image', () => {
   test.each(['operator', 'agent'])(
     'proxyconfig %s starts in it, neither as root nor with a place to write',
     async (command) => {
-      expect(await inImage([...config.Entrypoint, command, '--help'])).toContain(`Usage: proxyconfig ${command}`);
+      expect(await inImage([...(image.config.Entrypoint ?? []), command, '--help'])).toContain(
+        `Usage: proxyconfig ${command}`,
+      );
       expect(await inImage(['touch', '/tmp/x'])).toContain('Read-only file system');
     },
   );

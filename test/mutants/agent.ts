@@ -261,4 +261,28 @@ export const agentMutants: readonly Mutant[] = [
     test: 'test/agent/chosenInSync.test.ts',
     killer: 'takes over what was chosen for a Service when that is completely written',
   },
+  {
+    name: 'an anchor that could not be set is not tried again',
+    file: 'src/agent/kernel/anchorKeeper.ts',
+    find: '      this.#retryLater();\n',
+    replace: '',
+    test: 'test/agent/flushMonitor.test.ts',
+    killer: 'recovers by itself when nft is well',
+  },
+  {
+    name: 'a node without rules in nf_tables is said to lack the anchor',
+    file: 'src/agent/kernel/anchorKeeper.ts',
+    find: 'if (!this.#options.isNeeded()) return [];',
+    replace: '',
+    test: 'test/agent/flushMonitor.test.ts',
+    killer: 'has no condition where no rule of ours is in nf_tables',
+  },
+  {
+    name: 'rules that were flushed while nobody listened wait for the periodic check',
+    file: 'src/agent/kernel/flushMonitor.ts',
+    find: 'if (condition.hasFailed) for',
+    replace: 'if (condition === undefined) for',
+    test: 'test/faults/dyingTools.test.ts',
+    killer: 'what was missed when somebody listens',
+  },
 ];

@@ -102,4 +102,20 @@ export const engineMutants: readonly Mutant[] = [
     test: 'test/netfilter/xtables/wordings.test.ts',
     killer: 'words any rule as iptables-save does, nft ipv4',
   },
+  {
+    name: 'a tool that died counts as one that refused',
+    file: 'src/system/command.ts',
+    find: "if (signal !== undefined) return 'Killed';",
+    replace: '',
+    test: 'test/netfilter/errors.test.ts',
+    killer: 'of a tool that ended by a crash: false',
+  },
+  {
+    name: 'a tool that died is taken for a kernel that lacks a module',
+    file: 'src/backend/ipvs/apply/preflight.ts',
+    find: 'if (isToolFailure(error)) return false;',
+    replace: "if (isToolFailure(error) || tool !== '') return false;",
+    test: 'test/backend/dyingTools.test.ts',
+    killer: 'ipset is not taken for a module that the kernel lacks',
+  },
 ];

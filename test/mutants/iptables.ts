@@ -11,6 +11,14 @@ const drift = 'test/backend/iptables/drift.test.ts';
 
 export const iptablesMutants: readonly Mutant[] = [
   {
+    name: 'a variant whose tool died is taken for one that the node does not use',
+    file: 'src/netfilter/xtables/tools/variant.ts',
+    find: 'if (!isToolFailure(error)) throw error;',
+    replace: '',
+    test: 'test/backend/dyingTools.test.ts',
+    killer: 'one that reads fails the sync',
+  },
+  {
     name: 'what serves is removed like what stands elsewhere',
     file: 'src/netfilter/xtables/tools/variant.ts',
     find: 'if (but.has(iptables.variant)) continue;',

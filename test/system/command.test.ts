@@ -160,7 +160,7 @@ describe.each([{ startTool: spawnTool }, { startTool: execaTool }])(
 
       test('a signal from elsewhere', async () => {
         const error = await failureOf(sh('kill -SEGV $$'));
-        expect(error).toMatchObject({ reason: 'Failed', exitCode: undefined, signal: 'SIGSEGV' });
+        expect(error).toMatchObject({ reason: 'Killed', exitCode: undefined, signal: 'SIGSEGV' });
         expect(error.message).toBe('/bin/sh was ended by SIGSEGV');
       });
 

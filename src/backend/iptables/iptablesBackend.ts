@@ -77,6 +77,10 @@ class IptablesBackend implements Backend {
     return applied && this.#writer.findDrift(applied, signal);
   }
 
+  isInNftables(): boolean {
+    return this.#variants.isNft(this.#engine.applied?.iptables);
+  }
+
   async packetCounts(signal: AbortSignal): Promise<PacketCounts | undefined> {
     const iptables = this.#engine.applied?.iptables;
     return iptables && { invalidDropped: await countInvalidDropped(iptables, signal) };

@@ -78,6 +78,10 @@ class IpvsBackend implements Backend {
     return undefined;
   }
 
+  isInNftables(): boolean {
+    return this.#writer.variants.isNft(this.#engine.applied?.programs.iptables);
+  }
+
   async packetCounts(signal: AbortSignal): Promise<PacketCounts | undefined> {
     const programs = this.#engine.applied?.programs;
     return programs && { invalidDropped: await countInvalidDropped(programs.iptables, signal) };

@@ -48,7 +48,7 @@ export class FakeKernel {
   }
 
   #run({ file, args, input = [], onLine }: Command): string {
-    if (args.includes('--version')) return `${this.#program}-restore v${recording.version} (nf_tables)\n`;
+    if (args.includes('--version')) return `${this.#program}-restore v${recording.versions.at(-1)} (nf_tables)\n`;
     if (file.endsWith('-save')) this.#save(onLine ?? (() => {}));
     else if (!args.includes('--test')) this.restore([...input].join(''));
     return '';

@@ -16,26 +16,26 @@ export interface RecordedRule {
 }
 
 export interface Recording {
-  /** Of iptables, e.g. `1.8.9`. */
-  readonly version: string;
+  /** Of iptables, which all have these words: `1.8.9`. */
+  readonly versions: readonly string[];
   readonly rules: readonly RecordedRule[];
 }
 
 export const recordingFile = new URL('savedRules.txt', import.meta.url);
 
 const heading = (
-  version: string,
-): string => `# How iptables-save (${version}) words each kind of rule that this project writes, of both variants, nft and legacy.
+  versions: readonly string[],
+): string => `# How iptables-save (${versions.join(', ')}) words each kind of rule that this project writes, of both variants, nft and legacy.
 # First the rule as it is given to iptables-restore, then, indented, as iptables-save gives it back.
 # Recorded in a network namespace: UPDATE_GOLDEN=1 npm run jest -- test/backend/iptables/saveWords.test.ts
 `;
 
-export function formatRecording({ version, rules }: Recording): string {
+export function formatRecording({ versions, rules }: Recording): string {
   const sections = (['ipv4', 'ipv6'] as const).map((family) => {
     const pairs = rules.filter((rule) => rule.family === family);
     return `\n[${family}]\n${pairs.map(({ written, saved }) => `${written}\n    ${saved}\n`).join('')}`;
   });
-  return heading(version) + sections.join('');
+  return heading(versions) + sections.join('');
 }
 
 /** Throws where a line is none of the format. */
@@ -49,7 +49,7 @@ export function parseRecording(text: string): Recording {
     else if (line.startsWith('    ')) rules.push({ family, written, saved: line.trim() });
     else if (line !== '' && !line.startsWith('#')) written = line;
   }
-  return { version: /\((\d[\d.]*)\)/.exec(text)?.[1] ?? '', rules };
+  return { versions: /\((\d[\d., ]*)\)/.exec(text)?.[1]?.split(', ') ?? [], rules };
 }
 
 export function readRecording(): Recording {

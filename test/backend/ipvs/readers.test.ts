@@ -72,15 +72,18 @@ create KUBE-SPARE-4 hash:ip,port family inet hashsize 1024 maxelem 131072`;
 });
 
 describe('AddressReader', () => {
-  test('reads what is on kube-ipvs0 and what the node has besides, without loopback and link-local ones', () => {
+  test.each([
+    { version: '6.1', byKernel: { host: '', link: '' } },
+    { version: '6.15', byKernel: { host: ' proto kernel_lo', link: ' proto kernel_ll' } },
+  ])('reads of iproute2 $version what is on kube-ipvs0, and what the node has besides', ({ byKernel }) => {
     const text = `1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000
     inet 127.0.0.1/8 scope host lo
-    inet6 ::1/128 scope host
+    inet6 ::1/128 scope host${byKernel.host}
 2: eth0@if5: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default qlen 1000
     link/ether 1a:d2:e6:89:e7:14 brd ff:ff:ff:ff:ff:ff
     inet 192.0.2.1/24 brd 192.0.2.255 scope global eth0
     inet6 2001:db8:1::1/64 scope global nodad
-    inet6 fe80::1/64 scope link
+    inet6 fe80::1/64 scope link${byKernel.link}
 3: kube-ipvs0: <BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN group default qlen 1000
     inet 10.96.0.1/32 scope global kube-ipvs0`;
     expect(readAll(new AddressReader('ipv4'), text)).toMatchObject({

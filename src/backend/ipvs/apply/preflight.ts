@@ -6,7 +6,7 @@ import type { NodeConfig } from '../../../api/nodeConfig.ts';
 import type { IPFamily } from '../../../model/ipFamily.ts';
 import { CommandError } from '../../../system/command.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
-import { SyncError } from '../../../netfilter/errors.ts';
+import { isToolFailure, runTool, SyncError } from '../../../netfilter/errors.ts';
 import { restoreArguments } from '../../../netfilter/xtables/transaction.ts';
 import type { Tools } from './kernel.ts';
 import type { SetId } from '../plan/sets.ts';
@@ -15,6 +15,8 @@ import { definitionOf } from '../plan/sets.ts';
 interface Trial {
   /** What a kernel lacks that refuses it: in words, and the module and the option that give it. */
   readonly lacking: string;
+  /** The program that it runs. */
+  readonly tool: string;
   readonly run: () => Promise<void>;
 }
 
@@ -32,20 +34,23 @@ export async function tryKernel(
 ): Promise<void> {
   const scheduler = ipvs?.scheduler ?? 'rr';
   // Without any virtual servers, none can be made with a scheduler either.
-  const hasServers = await passes(() => tools.ipvsadm.probe());
+  const servers: Trial = {
+    lacking: lack('no IP virtual servers', 'ip_vs', 'CONFIG_IP_VS'),
+    tool: 'ipvsadm',
+    run: () => tools.ipvsadm.probe(),
+  };
   const trials: readonly Trial[] = [
-    hasServers
-      ? schedulerTrial(tools, family, scheduler)
-      : { lacking: lack('no IP virtual servers', 'ip_vs', 'CONFIG_IP_VS'), run: () => tools.ipvsadm.probe() },
-    { lacking: lack('no dummy network devices', 'dummy', 'CONFIG_DUMMY'), run: () => tryDevice(tools) },
+    (await passes(servers)) ? schedulerTrial(tools, family, scheduler) : servers,
+    { lacking: lack('no dummy network devices', 'dummy', 'CONFIG_DUMMY'), tool: 'ip', run: () => tryDevice(tools) },
     ...setTrials(tools, family),
     {
       lacking: lack('no match of iptables rules by IP set', 'xt_set', 'CONFIG_NETFILTER_XT_SET'),
+      tool: 'ipset',
       run: () => tryMatch({ tools, iptables }, family),
     },
   ];
   const missing: string[] = [];
-  for (const { lacking, run } of trials) if (!(await passes(run))) missing.push(lacking);
+  for (const trial of trials) if (!(await passes(trial))) missing.push(trial.lacking);
   if (missing.length > 0)
     throw new SyncError(
       'KernelModuleMissing',
@@ -57,12 +62,13 @@ function lack(what: string, module: string, option: string): string {
   return `${what} (modprobe ${module}; ${option})`;
 }
 
-async function passes(run: () => Promise<void>): Promise<boolean> {
+/** A tool that did not come to an end says nothing of the kernel: throws a SyncError. */
+async function passes({ tool, run }: Pick<Trial, 'tool' | 'run'>): Promise<boolean> {
   try {
-    await run();
+    await runTool(tool, run);
     return true;
   } catch (error) {
-    if (error instanceof CommandError && error.reason === 'Failed') return false;
+    if (isToolFailure(error)) return false;
     throw error;
   }
 }
@@ -73,7 +79,7 @@ function schedulerTrial(tools: Tools, family: IPFamily, scheduler: string): Tria
     family === 'ipv4'
       ? lack(`no scheduler ${scheduler}`, `ip_vs_${scheduler}`, option)
       : lack(`no scheduler ${scheduler} for IPv6`, `ip_vs_${scheduler}`, `${option} and CONFIG_IP_VS_IPV6`);
-  return { lacking, run: () => tryServer(tools, family, scheduler) };
+  return { lacking, tool: 'ipvsadm', run: () => tryServer(tools, family, scheduler) };
 }
 
 /** A virtual server of packets with a mark that nobody sets, so that no packet ever finds it. */
@@ -101,6 +107,7 @@ function setTrials({ ipset }: Tools, family: IPFamily): readonly Trial[] {
     const definition = definitionOf(id, family, 1024);
     return {
       lacking: lack(`no IP sets of type ${definition.split(' ')[0]}`, module, option),
+      tool: 'ipset',
       run: () => ipset.restore([createTrial(definition, family), destroyTrial(family)]),
     };
   });
@@ -126,11 +133,13 @@ async function tryMatch({ tools: { ipset }, iptables }: Programs, family: IPFami
   const name = trialName(family);
   for (const { id } of setTypes) {
     const definition = definitionOf(id, family, 1024);
-    if (!(await passes(() => ipset.restore([createTrial(definition, family)])))) continue;
+    const create = (): Promise<void> => ipset.restore([createTrial(definition, family)]);
+    if (!(await passes({ tool: 'ipset', run: create }))) continue;
     const fields = (definition.split(' ')[0] ?? '').split(',').map(() => 'dst');
     const rule = `*filter\n:${name} - [0:0]\n-A ${name} -m set --match-set ${name} ${fields.join(',')} -j RETURN\nCOMMIT\n`;
     try {
-      return await iptables.restore(restoreArguments, [rule, `*filter\n-F ${name}\n-X ${name}\nCOMMIT\n`]);
+      const input = [rule, `*filter\n-F ${name}\n-X ${name}\nCOMMIT\n`];
+      return await runTool('iptables-restore', () => iptables.restore(restoreArguments, input));
     } finally {
       await ipset.restore([destroyTrial(family)]);
     }

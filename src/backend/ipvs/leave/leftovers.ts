@@ -4,11 +4,10 @@
  * Virtual servers of others are left out: ours are those on the addresses of kube-ipvs0 and those that are in our
  * sets. (kube-proxy's own clean-up removes every virtual server of the node.)
  */
-import { CommandError } from '../../../system/command.ts';
 import { findIpset } from '../../../netfilter/ipset/tools/ipset.ts';
 import { findIpvsadm } from '../../../netfilter/ipvs/tools/ipvsadm.ts';
 import { findNetlinkAddresses } from '../../../system/netlinkAddresses.ts';
-import { runTool } from '../../../netfilter/errors.ts';
+import { isToolFailure, runTool } from '../../../netfilter/errors.ts';
 import { AddressReader } from '../apply/addressReader.ts';
 import { hasVirtualServers } from '../apply/kernel.ts';
 import { ServerReader } from '../../../netfilter/ipvs/serverReader.ts';
@@ -63,9 +62,11 @@ async function readSets({ family, host }: OnNode): Promise<Pick<KernelState, 'se
   const sets = new SetReader(setIdsByName(family));
   const formerSets = new SetReader(formerSetIdsByName(family));
   try {
-    await ipset?.save((line) => [sets, formerSets].forEach((reader) => reader.read(line)));
+    await runTool('ipset', async () =>
+      ipset?.save((line) => [sets, formerSets].forEach((reader) => reader.read(line))),
+    );
   } catch (error) {
-    if (!(error instanceof CommandError && error.reason === 'Failed')) throw error;
+    if (!isToolFailure(error)) throw error;
   }
   return { sets: sets.sets, formerSets: formerSets.sets, hasSpareSet: sets.names.has(spareSetName(family)) };
 }

@@ -9,7 +9,8 @@
  */
 import { CommandError, findProgram, runCommand } from '../../../system/command.ts';
 import type { ToolHost } from '../../../system/command.ts';
-import { keepRunning, type LongRunning } from '../../../system/longRunning.ts';
+import { keepRunning, type LongRunning, type LongRunningOptions } from '../../../system/longRunning.ts';
+import { runTool, toolMissing } from '../../errors.ts';
 
 /** The table that outlives the agent. */
 export const anchorTable = 'proxyconfig-anchor';
@@ -34,23 +35,28 @@ add chain ${family} ${name} translation { type nat hook output priority 100; }
     .join('');
 }
 
-/**
- * Makes the tables that outlive the agent, or leaves them as they are. False where there is no nft: iptables-legacy has
- * its anchor in mangle. Throws CommandError.
- */
-export async function setAnchor({ run = runCommand, find = findProgram }: ToolHost = {}): Promise<boolean> {
+/** Makes the tables that outlive the agent, or leaves them as they are. Throws a SyncError. */
+export async function setAnchor(
+  signal: AbortSignal,
+  { run = runCommand, find = findProgram }: ToolHost = {},
+): Promise<void> {
   const file = await find('nft');
-  if (file === undefined) return false;
-  await run({ file, args: ['-f', '-'], input: [tableCommands(anchorTable, '')], timeoutMs });
-  return true;
+  if (file === undefined) throw toolMissing('nft is', 'nftables');
+  await runTool('nft', () =>
+    run({ file, args: ['-f', '-'], input: [tableCommands(anchorTable, '')], timeoutMs, signal }),
+  );
 }
 
+/** nft answers it by itself, in a few lines: then it has come to the end of the commands before. */
+const question = 'describe ip protocol\n';
+
 /**
- * Holds the tables that cannot be flushed, until it is stopped. `onEnd`: why nft ended, for a log; it is started again.
+ * Holds the tables that cannot be flushed, until it is stopped. `onReady`: nft has taken them; before Linux 5.12, which
+ * lets nobody own a table, it is told so, too.
  */
-export function holdAnchor(onEnd: (why: string) => void): LongRunning {
+export function holdAnchor(on: Pick<LongRunningOptions, 'onReady' | 'onEnd'>): LongRunning {
   const input = tableCommands(held, '{ flags owner; }').replaceAll('\n', ' ; ').replace(/ ; $/, '\n');
-  return keepRunning({ program: 'nft', args: ['-i'], input, onEnd, retryMs: 30_000 });
+  return keepRunning({ program: 'nft', args: ['-i'], input: input + question, ...on });
 }
 
 /** Returns the names of what it removed. Throws CommandError. */

@@ -6,7 +6,7 @@
  * hardly ever do. An event can be lost, so this is beside the periodic check, not in its place. Where the kernel says
  * that events were lost, everything may be.
  */
-import { keepRunning, type LongRunning } from '../../../system/longRunning.ts';
+import { keepRunning, type LongRunning, type LongRunningOptions } from '../../../system/longRunning.ts';
 
 /** What the kernel reports when rules are flushed. */
 export interface WatchedNames {
@@ -24,12 +24,11 @@ export interface Loss {
   readonly mayBeOthers: boolean;
 }
 
-export interface NftMonitorOptions {
+/** `onReady`: the monitor listens. `onEnd`: it has ended, and is started again. */
+export interface NftMonitorOptions extends Pick<LongRunningOptions, 'onReady' | 'onEnd'> {
   readonly names: WatchedNames;
   /** Rules of ours may be lost. */
   readonly onLoss: (loss: Loss) => void;
-  /** The monitor has ended, with the reason for a log; it is started again. */
-  readonly onEnd: (why: string) => void;
   /** How much the kernel keeps until it is read. */
   readonly bufferBytes?: number;
 }
@@ -55,6 +54,7 @@ socket(my $kernel, 16, 3, 12) or die;
 setsockopt($kernel, 1, 33, pack('L', $ARGV[0]));
 bind($kernel, pack('SSLL', 16, 0, 0, 1 << 6)) or die;
 $| = 1;
+print "listening\\n";
 while (1) {
   my $sender = recv($kernel, my $data, 1 << 17, 0);
   if (!defined $sender) {
@@ -81,8 +81,8 @@ while (1) {
 export function watchForLosses({
   names,
   onLoss,
-  onEnd,
   bufferBytes = defaultBufferBytes,
+  ...on
 }: NftMonitorOptions): LongRunning {
   const onLine = (line: string): void => {
     for (const loss of lossesIn(line, names)) onLoss(loss);
@@ -92,7 +92,7 @@ export function watchForLosses({
     program: 'setpriv',
     args: ['--pdeathsig', 'KILL', 'perl', '-e', listener, String(bufferBytes), watchedChains(names).join(' ')],
     onLine,
-    onEnd,
+    ...on,
   });
 }
 

@@ -2,7 +2,7 @@
  * Reads the kernel's tables in one pass over `iptables-save`.
  */
 import { CommandError } from '../../../system/command.ts';
-import { runTool, SyncError } from '../../errors.ts';
+import { runTool, SyncError, toolError } from '../../errors.ts';
 import { isJump } from '../compareTables.ts';
 import { type ListedRule, NftListingReader } from '../nftListing.ts';
 import { formatJump } from '../transaction.ts';
@@ -15,13 +15,6 @@ import { ChainMap, type Reference, type TablesView, unknownDigest } from '../tab
 const tables: readonly Table[] = ['filter', 'nat', 'mangle'];
 const kubeletMarks: ReadonlySet<string> = new Set(['KUBE-KUBELET-CANARY', 'KUBE-IPTABLES-HINT']);
 const quotedText = /"(?:[^"\\]|\\.)*"/g;
-
-const unreadable = 'TableUnreadable';
-
-/** Whether a table is there that cannot be read in any way. */
-export function isUnreadable(error: unknown): boolean {
-  return error instanceof SyncError && error.reason === unreadable;
-}
 
 /** What the kernel holds of ours, in all three tables. Throws a SyncError. */
 export async function readTables(iptables: Iptables, ownership: Ownership, signal?: AbortSignal): Promise<TablesView> {
@@ -46,12 +39,15 @@ async function readUnreadable(
     await iptables.list(table, (line) => listing.read(line), signal);
   } catch (cause) {
     if (!(cause instanceof CommandError)) throw cause;
-    throw new SyncError(
-      unreadable,
-      `table ${table} holds a rule that iptables cannot show; install nftables on this node, or take the rule out (nft list table ${iptables.family === 'ipv4' ? 'ip' : 'ip6'} ${table} shows it)`,
-      { cause },
-    );
+    throw new SyncError('TableUnreadable', unreadableTable(table, iptables.family, cause), { cause });
   }
+}
+
+function unreadableTable(table: Table, family: Iptables['family'], cause: CommandError): string {
+  const isMissing = cause.reason === 'NotFound';
+  const remedy = isMissing ? 'install nftables on this node' : toolError('nft', cause).message;
+  const listing = `nft list table ${family === 'ipv4' ? 'ip' : 'ip6'} ${table}`;
+  return `table ${table} holds a rule that iptables cannot show; ${remedy}, or take the rule out (${listing} shows it)`;
 }
 
 interface ChainBeingRead extends ChainId {

@@ -4,12 +4,12 @@
  */
 import type { IPFamily } from '../../../model/ipFamily.ts';
 import type { ToolHost } from '../../../system/command.ts';
-import { runTool, SyncError, toolMissing } from '../../errors.ts';
+import { isToolFailure, runTool, SyncError, toolMissing } from '../../errors.ts';
 import type { IptablesVariant } from '../chain.ts';
 import type { Ownership } from '../ownership.ts';
 import type { TablesView } from '../tables.ts';
 import { findIptables, type Iptables } from './iptables.ts';
-import { isUnreadable, readTables } from './readTables.ts';
+import { readTables } from './readTables.ts';
 
 /** Auto is the variant that the node uses already. */
 export type VariantChoice = 'Auto' | 'Nft' | 'Legacy';
@@ -60,8 +60,8 @@ export interface VariantView {
 
 /**
  * Every variant but these with what it holds. One that this process may not read is left out if another can be: it
- * cannot have written there either. Throws a SyncError where none can be read, and where one holds a table that cannot
- * be: there it may have written.
+ * cannot have written there either. Throws a SyncError where none can be read, and where the tool of one came to no end,
+ * or one holds a table that cannot be read: there it may have written.
  */
 export async function readVariants(
   node: XtablesNode,
@@ -74,7 +74,7 @@ export async function readVariants(
     try {
       read.push({ iptables, view: await readTables(iptables, node.ownership) });
     } catch (error) {
-      if (isUnreadable(error)) throw error;
+      if (!isToolFailure(error)) throw error;
       failure ??= error;
     }
   }
@@ -120,6 +120,11 @@ export class VariantSelector {
   /** Those that were selected for some choice. */
   get selected(): ReadonlySet<IptablesVariant> {
     return new Set([...this.#selected.values()].map(({ variant }) => variant));
+  }
+
+  /** Whether rules are in nf_tables. `applied`: what was written with last, where that is known. */
+  isNft(applied?: Iptables): boolean {
+    return applied === undefined ? this.selected.has('nft') : applied.variant === 'nft';
   }
 
   /** Runs what changes any variant but those selected by now: whoever selects another gets it when that has ended. */
