@@ -3,6 +3,7 @@
  * the decision that is the reason.
  */
 import { addresses } from '../support/network.ts';
+import { kept, type Source, sources } from '../scenarios/scenario.ts';
 import type { Difference, Differences } from './differences.ts';
 
 const unmasqueraded =
@@ -15,7 +16,18 @@ const fallsBackFor = (from: 'client' | 'otherNode'): Difference => ({
   because: noFallback,
 });
 
+const leavesTheNode: Differences = Object.fromEntries(
+  (['pod here', 'pod elsewhere', 'this node', 'outside client'] satisfies readonly Source[]).map((source) => [
+    `a range of cluster IPs: an address of no Service, from ${source}`,
+    {
+      expect: kept('otherNode')(sources[source]),
+      because: 'it has no rule about addresses that no Service has; this project drops (docs/adr/0021)',
+    },
+  ]),
+);
+
 export const kubeProxyDiffers: Differences = {
+  ...leavesTheNode,
   'external traffic policy Local: the node itself reaches all endpoints': {
     expect: { by: 'remotePod', seenFrom: addresses.node },
     because: unmasqueraded,
