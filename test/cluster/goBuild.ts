@@ -5,6 +5,7 @@ import { cacheDirectory } from './cacheDirectory.ts';
 import { cachedPath, goModule, goPackage, moduleFolder, moduleVersion } from './binaryCatalog.ts';
 import type { BinaryName, GoModule } from './binaryCatalog.ts';
 import { withLock } from './lock.ts';
+import { reportLines } from './progress.ts';
 
 type Progress = (line: string) => void;
 
@@ -51,7 +52,8 @@ async function goBuild(names: readonly BinaryName[], output: string, progress: P
     ...options,
     buffer: { stdout: true, stderr: true },
   });
-  const stopReporting = reportCount(build, (count, seconds) => {
+  // `go build -v` names each package on standard error as it compiles it.
+  const stopReporting = reportLines(build.stderr, reportEveryMs, (count, seconds) => {
     progress(`${module.folder}: ${count} of at most ${Math.round(total)} packages compiled, ${seconds} s`);
   });
   try {
@@ -60,20 +62,6 @@ async function goBuild(names: readonly BinaryName[], output: string, progress: P
     stopReporting();
   }
   progress(`${module.folder}: built ${names.join(', ')}`);
-}
-
-/** `go build -v` names each package on standard error as it compiles it. */
-function reportCount(
-  build: { stderr: NodeJS.ReadableStream },
-  report: (count: number, seconds: number) => void,
-): () => void {
-  const started = Date.now();
-  let count = 0;
-  build.stderr.on('data', (chunk: Buffer | string) => {
-    count += chunk.toString().split('\n').length - 1;
-  });
-  const timer = setInterval(() => report(count, Math.round((Date.now() - started) / 1000)), reportEveryMs);
-  return () => clearInterval(timer);
 }
 
 function linkerFlags(names: readonly BinaryName[]): string {
