@@ -36,8 +36,12 @@ const debianPackages = [
   { name: 'nftables', probe: 'nft', why: 'reading the kernel tables behind iptables-nft' },
   { name: 'conntrack', probe: 'conntrack', why: 'reading connections in tests' },
   { name: 'ipset', probe: 'ipset', why: 'the ipvs proxy mode' },
-  { name: 'user-mode-linux', probe: 'linux.uml', why: 'a kernel with ip_vs and SCTP to test on' },
-  { name: 'kmod', probe: 'modprobe', why: 'loading the modules of that kernel' },
+  { name: 'make', probe: 'make', why: 'building the kernel under test' },
+  { name: 'bison', probe: 'bison', why: 'building the kernel under test: its configuration language' },
+  { name: 'flex', probe: 'flex', why: 'building the kernel under test: its configuration language' },
+  { name: 'bc', probe: 'bc', why: 'building the kernel under test: its constants of time' },
+  { name: 'xz-utils', probe: 'xz', why: 'building the kernel under test: its source is packed so' },
+  { name: 'kmod', probe: 'modprobe', why: 'installing and loading the modules of that kernel' },
   { name: 'ipvsadm', probe: 'ipvsadm', why: 'the ipvs proxy mode' },
   { name: 'python3', probe: '/usr/bin/python3', why: 'SCTP sockets in tests, which Node does not have' },
   { name: 'python3-venv', probe: '/usr/share/doc/python3-venv', why: 'checkov, in the full tests' },
@@ -45,8 +49,12 @@ const debianPackages = [
   { name: 'containernetworking-plugins', probe: '/usr/lib/cni/ptp', why: 'pod networks of the local cluster' },
   { name: 'buildah', probe: 'buildah', why: 'building images without a registry' },
   { name: 'debootstrap', probe: 'debootstrap', why: "the images' Debian base" },
-  { name: 'gcc', probe: 'gcc', why: 'the pause program of the local cluster' },
-  { name: 'libc6-dev', probe: '/usr/include/stdlib.h', why: 'the pause program of the local cluster' },
+  { name: 'gcc', probe: 'gcc', why: 'the pause program of the local cluster, and the kernel under test' },
+  {
+    name: 'libc6-dev',
+    probe: '/usr/include/stdlib.h',
+    why: 'the pause program of the local cluster, and the kernel under test',
+  },
   { name: 'util-linux', probe: 'nsenter', why: 'entering and leaving namespaces' },
   { name: 'procps', probe: 'sysctl', why: 'kernel settings inside of namespaces' },
   { name: 'openssl', probe: 'openssl', why: 'certificates of the local cluster' },
@@ -188,6 +196,18 @@ async function clusterBinaries() {
   });
 }
 
+/** User Mode Linux with ip_vs, nftables and SCTP: built once, cached by the hash of its configuration. */
+async function kernelUnderTest() {
+  const node = join(root, 'node_modules', '.bin', 'node');
+  const program = join(root, 'test', 'uml', 'kernelImage.ts');
+  if (spawnSync(node, [program, '--check'], { cwd: root }).status === 0) return;
+  if (process.arch !== 'x64') throw new Missing(`the kernel under test is one for x86-64, not for ${process.arch}.`);
+  if (!isThere('apt-get')) throw new Missing("the kernel under test is built from Debian's package of its source.");
+  await run('building the kernel under test (about 6 minutes the first time, then cached)', node, [program], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+}
+
 function needsRoot() {
   if (process.getuid?.() !== 0)
     throw new Missing(
@@ -197,7 +217,7 @@ function needsRoot() {
 
 const steps = {
   npm: [npmPackages],
-  test: [npmPackages, aptPackages, clusterBinaries],
+  test: [npmPackages, aptPackages, clusterBinaries, kernelUnderTest],
   cluster: [needsRoot, npmPackages, aptPackages, clusterBinaries],
 };
 

@@ -79,7 +79,7 @@ function serviceWithDefaults(index: number): KubeObject {
 }
 
 async function measure(side: SideName): Promise<IpvsMeasures> {
-  const node = await BenchNode.start('legacy', { directory, probe });
+  const node = await BenchNode.start('nft', { directory, probe });
   const started = performance.now();
   const proxy = startProxy(side, contest, programs, node);
   try {
@@ -96,7 +96,7 @@ async function measure(side: SideName): Promise<IpvsMeasures> {
 
 /** The rules that ask the sets come last on either side. */
 async function hasRules(node: BenchNode): Promise<boolean> {
-  return (await node.run(['iptables-legacy-save', '-t', 'nat'])).includes('--match-set KUBE-CLUSTER-IP');
+  return (await node.run(['iptables-nft-save', '-t', 'nat'])).includes('--match-set KUBE-CLUSTER-IP');
 }
 
 /** That nobody wins by leaving something out. */

@@ -55,7 +55,7 @@ ${sections.map(markdownTable).join('\n\n')}
 
 ${judgement(sections)}
 
-- **What runs**: the whole agent and the real kube-proxy ${version} in mode ipvs, by turns, each on a fresh node, inside of Linux ${kernel} (User Mode Linux) on
+- **What runs**: the whole agent and the real kube-proxy ${version} in mode ipvs, by turns, each on a fresh node with iptables-nft, inside of Linux ${kernel} (User Mode Linux) on
   ${machine()}; both are fed by the same server of objects, a small one in the same kernel. Numbers are medians. The machine's load average at the end was ${(loadavg()[2] ?? 0).toFixed(0)}.
 - **Only ratios** are shown: in this kernel a system call costs ten times the usual and the start of a program more. kube-proxy runs \`ipset\` once for each entry of a set, ours
   once for all: so a cold start of kube-proxy shows worse here than on a usual kernel. A change starts few programs on either side.

@@ -8,6 +8,7 @@ import { goEnvironment } from './goModules.ts';
 import { ensureKubernetesModule } from './kubernetesModule.ts';
 import type { KubernetesVersion } from './kubernetesVersion.ts';
 import { withLock } from './lock.ts';
+import { reportLines } from './progress.ts';
 
 type Progress = (line: string) => void;
 
@@ -76,7 +77,8 @@ async function goBuild({ names, kubernetes, output, progress }: GoBuild): Promis
     ...options,
     buffer: { stdout: true, stderr: true },
   });
-  const stopReporting = reportCount(build, (count, seconds) => {
+  // `go build -v` names each package on standard error as it compiles it.
+  const stopReporting = reportLines(build.stderr, reportEveryMs, (count, seconds) => {
     progress(`${module.folder}: ${count} of at most ${Math.round(total)} packages compiled, ${seconds} s`);
   });
   try {
@@ -85,20 +87,6 @@ async function goBuild({ names, kubernetes, output, progress }: GoBuild): Promis
     stopReporting();
   }
   progress(`${module.folder}: built ${names.join(', ')}`);
-}
-
-/** `go build -v` names each package on standard error as it compiles it. */
-function reportCount(
-  build: { stderr: NodeJS.ReadableStream },
-  report: (count: number, seconds: number) => void,
-): () => void {
-  const started = Date.now();
-  let count = 0;
-  build.stderr.on('data', (chunk: Buffer | string) => {
-    count += chunk.toString().split('\n').length - 1;
-  });
-  const timer = setInterval(() => report(count, Math.round((Date.now() - started) / 1000)), reportEveryMs);
-  return () => clearInterval(timer);
 }
 
 /** All linker's variables of a module get its one version: etcd, which is built within Kubernetes', has none. */

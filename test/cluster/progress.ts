@@ -10,3 +10,18 @@ export function progressReporter(output: NodeJS.WriteStream = process.stderr): {
     },
   };
 }
+
+/** Tells every so often how many lines a program has written, and for how many seconds, until the returned is called. */
+export function reportLines(
+  stream: NodeJS.ReadableStream,
+  everyMs: number,
+  report: (count: number, seconds: number) => void,
+): () => void {
+  const started = Date.now();
+  let count = 0;
+  stream.on('data', (chunk: Buffer | string) => {
+    count += chunk.toString().split('\n').length - 1;
+  });
+  const timer = setInterval(() => report(count, Math.round((Date.now() - started) / 1000)), everyMs);
+  return () => clearInterval(timer);
+}

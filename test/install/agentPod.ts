@@ -27,6 +27,8 @@ export const missingModule = 'no_such_module';
 export interface ModulesReport {
   readonly when: 'before' | 'after';
   readonly loaded: readonly string[];
+  /** What other kernels have as modules and this one does not. */
+  readonly builtIn: readonly string[];
   /** What the program that loads them said on standard error. */
   readonly words: string;
   /** What speaks against mode ipvs, for each IP family. */

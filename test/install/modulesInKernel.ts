@@ -4,6 +4,8 @@
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { release } from 'node:os';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { NodeConfig } from '../../src/api/nodeConfig.ts';
 import { createBackend } from '../../src/backend/registry.ts';
@@ -13,12 +15,7 @@ import { runCommand } from '../../src/system/command.ts';
 import { defaultConfig } from '../support/serviceManifests.ts';
 import { agentPod, missingModule, type ModulesReport } from './agentPod.ts';
 
-/** This kernel has no other variant. */
-const config: NodeConfig = {
-  ...defaultConfig,
-  mode: 'ipvs',
-  iptables: { ...defaultConfig.iptables, backend: 'Legacy' },
-};
+const config: NodeConfig = { ...defaultConfig, mode: 'ipvs' };
 
 /** As the agent's container runs it: also the tools try to load modules, and may not. */
 const asAgent: RunCommand = (command) => {
@@ -34,10 +31,12 @@ const asAgent: RunCommand = (command) => {
 
 async function report(when: ModulesReport['when'], words = ''): Promise<void> {
   const loaded = (await readFile('/proc/modules', 'utf8')).split('\n').map((line) => line.slice(0, line.indexOf(' ')));
+  const files = await readFile(join('/run/uml/lib/modules', release(), 'modules.builtin'), 'utf8');
+  const builtIn = files.split('\n').map((file) => basename(file, '.ko'));
   const refusals: string[] = [];
   for (const family of ipFamilies)
     refusals.push((await createBackend('ipvs', family, { run: asAgent }).preflight(config))?.message ?? 'none');
-  const seen: ModulesReport = { when, loaded, words, refusals };
+  const seen: ModulesReport = { when, loaded, builtIn, words, refusals };
   process.stdout.write(`${JSON.stringify(seen)}\n`);
 }
 

@@ -4,10 +4,9 @@ import { differences, type Snapshot, sortedLines } from '../uml/nodeSnapshot.ts'
 
 export type Mode = 'iptables' | 'ipvs';
 
-/** Rules of both variants, so that a second set of them is seen. A kernel under test has no nftables. */
+/** Rules of both variants, so that a second set of them is seen. */
 function commandsOf(mode: Mode): readonly (readonly string[])[] {
-  const variants = mode === 'ipvs' ? ['legacy'] : ['nft', 'legacy'];
-  const saves = variants.flatMap((variant) => [[`iptables-${variant}-save`], [`ip6tables-${variant}-save`]]);
+  const saves = ['nft', 'legacy'].flatMap((variant) => [[`iptables-${variant}-save`], [`ip6tables-${variant}-save`]]);
   const others =
     mode === 'ipvs'
       ? [
@@ -16,8 +15,8 @@ function commandsOf(mode: Mode): readonly (readonly string[])[] {
           ['ip', '-o', 'addr', 'show'],
           ['ip', '-o', 'link', 'show', 'type', 'dummy'],
         ]
-      : [['nft', 'list', 'tables']];
-  return [...saves, ...others];
+      : [];
+  return [...saves, ...others, ['nft', 'list', 'tables']];
 }
 
 export async function takeRules(mode: Mode, run: RunCommand): Promise<Snapshot> {

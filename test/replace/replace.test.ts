@@ -185,10 +185,10 @@ describe('ruleDifferences', () => {
 
 describe('replaceSettings', () => {
   test.each([
-    { args: '--against main', nodes: ['iptables nft', 'iptables legacy', 'ipvs legacy'] },
+    { args: '--against main', nodes: ['iptables nft', 'iptables legacy', 'ipvs nft', 'ipvs legacy'] },
     { args: '--against main --mode iptables', nodes: ['iptables nft', 'iptables legacy'] },
-    { args: '--against main --variant nft', nodes: ['iptables nft'] },
-    { args: '--against main --mode ipvs', nodes: ['ipvs legacy'] },
+    { args: '--against main --variant nft', nodes: ['iptables nft', 'ipvs nft'] },
+    { args: '--against main --mode ipvs --variant legacy', nodes: ['ipvs legacy'] },
   ])('takes $args', ({ args, nodes }) => {
     const settings = replaceSettings(args.split(' '));
     expect(settings.against).toBe('main');
@@ -198,7 +198,6 @@ describe('replaceSettings', () => {
   test.each([
     { args: '--mode ipvs', names: '--against <rev>' },
     { args: '--against main --mode userspace', names: "'userspace' is invalid" },
-    { args: '--against main --mode ipvs --variant nft', names: '--variant legacy' },
     { args: '--against main other', names: 'too many arguments' },
   ])('refuses $args', ({ args, names }) => {
     expect(() => replaceSettings(args.split(' '))).toThrow(names);

@@ -18,6 +18,7 @@ import {
 } from '../support/serviceManifests.ts';
 import { configOf, flowPort, openFlows, routes, services } from '../support/trafficServices.ts';
 import { waitFor } from '../support/waitFor.ts';
+import { leaveKubeletMark } from '../uml/kubeletMark.ts';
 import type { KubeObject } from '../uml/objectServer.ts';
 import type { Snapshot } from '../uml/nodeSnapshot.ts';
 import { type Api, startObjectApi, startRealApi } from './api.ts';
@@ -71,6 +72,7 @@ export class ReplacedNode {
     const directory = await mkdtemp(join(tmpdir(), 'replace-'));
     await writeFile('/proc/sys/net/ipv4/ip_local_port_range', ephemeralPorts);
     const network = await createNetwork({ isHere: true });
+    if (task.mode === 'ipvs') await leaveKubeletMark(runCommand, task.variant);
     await Promise.all((['podA', 'podC', 'remotePod'] as const).map((pod) => network.serveTraffic(pod, flowPort)));
     const api = await (task.api === 'real' ? startRealApi() : startObjectApi(directory));
     const objects = [nodeObject as KubeObject, ...[...services, changing('podC')].flatMap(objectsOf)];

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Variant } from '../bench/node.ts';
 import { runInKernel } from '../uml/kernel.ts';
 import type { NodeReport, StepReport } from './report.ts';
 import { type ReplaceTask, stepsOf } from './task.ts';
@@ -31,7 +32,9 @@ export async function runOnNode(task: ReplaceTask, { directory, signal, onStep }
   const file = join(directory, `task-${task.mode}-${task.variant}.json`);
   await writeFile(file, JSON.stringify(task));
   const run =
-    task.mode === 'ipvs' ? inKernel(file, { signal, onLine }) : inNamespace(file, { directory, signal, onLine });
+    task.mode === 'ipvs'
+      ? inKernel(file, task.variant, { signal, onLine })
+      : inNamespace(file, { directory, signal, onLine });
   const fault = await run.then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
@@ -45,12 +48,12 @@ interface Reading extends Pick<Surroundings, 'signal'> {
   readonly onLine: (line: object) => void;
 }
 
-async function inKernel(file: string, { signal, onLine }: Reading): Promise<void> {
+async function inKernel(file: string, iptables: Variant, { signal, onLine }: Reading): Promise<void> {
   const interrupted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(new Error('interrupted')));
   });
   const program = '../replace/onNode.ts';
-  await Promise.race([runInKernel({ program, args: [file], timeoutMs, memory: '2G', onLine }), interrupted]);
+  await Promise.race([runInKernel({ program, args: [file], timeoutMs, memory: '2G', iptables, onLine }), interrupted]);
 }
 
 interface Namespace extends Reading {

@@ -22,14 +22,8 @@ describe('the packet table', () => {
       test.skip(`packets in network namespaces: ${obstacle}`, () => {});
       return;
     }
-    const start = async (network: Network): Promise<Proxy> => {
-      const ours = createOurs('iptables', network);
-      return {
-        ...ours,
-        serve: ({ config, ...round }) =>
-          ours.serve({ ...round, config: { ...config, iptables: { backend: variant } } }),
-      };
-    };
+    const start = async (network: Network): Promise<Proxy> =>
+      createOurs('iptables', network, { iptables: { backend: variant } });
     describeTable({ proxyName: `this project, iptables ${variant}`, scenarios, start, further: testWithoutRules });
   });
 });

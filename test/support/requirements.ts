@@ -10,8 +10,12 @@ import { tmpdir } from 'node:os';
 import { goEnvironment } from '../cluster/goModules.ts';
 import { missingBinaries } from '../cluster/binaries.ts';
 import { defaultKubernetes } from '../cluster/kubernetesVersion.ts';
+import { kernelObstacle } from '../uml/kernelImage.ts';
 
-/** Programs of the machine by name, `root`, or what is built here: actionlint, all programs of the local cluster. */
+/**
+ * Programs of the machine by name, `root`, or what is built here: actionlint, the kernel under test, all programs of the
+ * local cluster.
+ */
 export type Requirement =
   | 'root'
   | 'cluster'
@@ -20,7 +24,7 @@ export type Requirement =
   | 'debian'
   | 'iptables'
   | 'netns'
-  | 'uml'
+  | 'kernel'
   | 'faketime'
   | 'systemd-analyze';
 
@@ -56,7 +60,7 @@ const reasons: Record<Requirement, () => string | undefined> = {
   faketime: () => (succeeds('faketime', ['--version']) ? undefined : 'needs the Debian package faketime'),
   'systemd-analyze': () =>
     succeeds('systemd-analyze', ['--version']) ? undefined : 'needs the Debian package systemd',
-  uml: () => (succeeds('linux.uml', ['--version']) ? undefined : 'needs the Debian package user-mode-linux'),
+  kernel: kernelObstacle,
 };
 
 /** Why this machine cannot meet a requirement, or undefined when it can. */

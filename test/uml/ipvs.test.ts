@@ -1,4 +1,11 @@
 import { describePackets } from './packetTests.ts';
 import { ipvsScenarios } from './scenarios.ts';
 
-describePackets({ title: 'mode ipvs', args: ['ipvs'], scenarios: ipvsScenarios() });
+for (const variant of ['nft', 'legacy'] as const) {
+  describePackets({
+    title: `mode ipvs, ${variant}`,
+    args: ['ipvs', variant],
+    iptables: variant,
+    scenarios: ipvsScenarios(),
+  });
+}

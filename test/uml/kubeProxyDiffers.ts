@@ -1,5 +1,5 @@
 /**
- * Where the real kube-proxy in ipvs mode (1.36) differs from this project in the same mode, by `scenario: row`, with
+ * Where the real kube-proxy in ipvs mode (1.37.2) differs from this project in the same mode, by `scenario: row`, with
  * the decision that is the reason.
  */
 import { addresses } from '../support/network.ts';

@@ -1,5 +1,7 @@
 /**
  * Runs inside the kernel under test: changes the mode of a node while traffic goes through its Services.
+ *   node modeChange.ts nft|legacy
+ * The argument is which iptables the node uses; both are there.
  */
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +19,7 @@ import type { TrafficReport } from '../support/traffic.ts';
 import { flowPort, openFlows, routes } from '../support/trafficServices.ts';
 import { Agent, maxWaitMs } from './changingNode.ts';
 import { until } from '../support/until.ts';
+import { leaveKubeletMark } from './kubeletMark.ts';
 import type { Check, CheckReport } from './modeChangeReport.ts';
 import type { Snapshot } from './nodeSnapshot.ts';
 import { differences, takeSnapshot } from './nodeSnapshot.ts';
@@ -92,6 +95,7 @@ async function timed(action: () => Promise<unknown>): Promise<string> {
 }
 
 await Promise.all((['podA', 'podC', 'remotePod'] as const).map((pod) => network.serveTraffic(pod, flowPort)));
+await leaveKubeletMark(runCommand, process.argv[2]);
 const empty = await snapshot();
 
 let agent = new Agent(run);

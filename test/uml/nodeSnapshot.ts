@@ -3,9 +3,12 @@ import type { RunCommand } from '../../src/system/command.ts';
 
 export type Snapshot = Readonly<Record<string, readonly string[]>>;
 
+/** Both iptables: rules in the one that the node does not use must go, too. */
 const commands: readonly (readonly string[])[] = [
-  ['/usr/local/sbin/iptables-save'],
-  ['/usr/local/sbin/ip6tables-save'],
+  ['/usr/sbin/iptables-nft-save'],
+  ['/usr/sbin/ip6tables-nft-save'],
+  ['/usr/sbin/iptables-legacy-save'],
+  ['/usr/sbin/ip6tables-legacy-save'],
   ['/usr/sbin/ipset', 'save'],
   ['/usr/sbin/ipvsadm', '-Sn'],
   ['/usr/sbin/ip', '-o', 'addr', 'show'],

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import type { IPFamily } from '../../src/model/ipFamily.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
+import type { IptablesVariant } from '../../src/netfilter/xtables/chain.ts';
 import type { Requirement } from '../support/requirements.ts';
 import { describeWhere } from '../support/requirements.ts';
 import { expectObservations } from '../scenarios/expectPackets.ts';
@@ -18,14 +19,16 @@ export interface Subject {
   readonly title: string;
   /** Of packets.ts. */
   readonly args: readonly string[];
+  /** What the program `iptables` is; nft without it. */
+  readonly iptables?: IptablesVariant;
   readonly needs?: readonly Requirement[];
   readonly scenarios: readonly Scenario[];
 }
 
-export function describePackets({ title, args, needs = [], scenarios }: Subject): void {
-  describeWhere(['uml', ...needs], `${title} on the kernel under test`, () => {
+export function describePackets({ title, args, iptables = 'nft', needs = [], scenarios }: Subject): void {
+  describeWhere(['kernel', ...needs], `${title} on the kernel under test`, () => {
     const run = new Run();
-    beforeAll(() => run.boot(args), timeoutMs + 10_000);
+    beforeAll(() => run.boot(args, iptables), timeoutMs + 10_000);
     afterAll(() => {
       const rows = scenarios.flatMap((scenario) => scenario.rows).length;
       process.stdout.write(`${title} ${run.summary(rows)}\n`);
@@ -47,11 +50,12 @@ class Run {
   #release = '';
   #fault: Error | undefined;
 
-  async boot(args: readonly string[]): Promise<void> {
+  async boot(args: readonly string[], iptables: IptablesVariant): Promise<void> {
     try {
       this.#release = await runInKernel({
         program: 'packets.ts',
         args,
+        iptables,
         timeoutMs,
         onLine: (line) => this.#keep(line as Report),
       });

@@ -1,8 +1,10 @@
 /**
  * Runs inside the kernel under test: the packet scenarios. Prints what was seen of each row.
- *   node packets.ts iptables | ipvs | kube-proxy FILE few|all
+ *   node packets.ts iptables|ipvs nft|legacy
+ *   node packets.ts kube-proxy FILE few|all
  */
 import { inspect } from 'node:util';
+import type { ProxyMode } from '../../src/api/nodeConfig.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
 import type { Network } from '../support/network.ts';
 import { createNetwork } from '../support/network.ts';
@@ -10,6 +12,7 @@ import { observe } from '../scenarios/observe.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { expectationIn } from '../scenarios/scenario.ts';
 import { KubeProxy } from './kubeProxy.ts';
+import { leaveKubeletMark } from './kubeletMark.ts';
 import type { Proxy } from './proxy.ts';
 import { createOurs } from './proxy.ts';
 import { print } from './report.ts';
@@ -65,13 +68,20 @@ interface Subject {
   readonly start: (network: Network) => Proxy | Promise<Proxy>;
 }
 
-function subjectOf([name = '', kubeProxy = '', amount]: readonly string[]): Subject {
+function subjectOf([name = '', argument = '', amount]: readonly string[]): Subject {
+  const ours = (mode: ProxyMode, scenarios: readonly Scenario[]): Subject => ({
+    scenarios,
+    start: async (network) => {
+      await leaveKubeletMark(network.runOnNode, argument);
+      return createOurs(mode, network);
+    },
+  });
   const subjects: Readonly<Record<string, () => Subject>> = {
-    iptables: () => ({ scenarios: iptablesScenarios(), start: (network) => createOurs('iptables', network) }),
-    ipvs: () => ({ scenarios: ipvsScenarios(), start: (network) => createOurs('ipvs', network) }),
+    iptables: () => ours('iptables', iptablesScenarios()),
+    ipvs: () => ours('ipvs', ipvsScenarios()),
     'kube-proxy': () => ({
       scenarios: kubeProxyScenarios(amount === 'all' ? 'all' : 'few'),
-      start: (network) => KubeProxy.start(kubeProxy, network),
+      start: (network) => KubeProxy.start(argument, network),
     }),
   };
   const subject = subjects[name];

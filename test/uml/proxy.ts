@@ -1,5 +1,5 @@
 /** Who serves the scenarios' Services on the node: this project or kube-proxy. */
-import type { ProxyMode } from '../../src/api/nodeConfig.ts';
+import type { NodeConfig, ProxyMode } from '../../src/api/nodeConfig.ts';
 import { createBackend } from '../../src/backend/registry.ts';
 import { ipFamilies } from '../../src/model/ipFamily.ts';
 import type { Network } from '../support/network.ts';
@@ -12,8 +12,11 @@ export interface Proxy {
   end(): Promise<void>;
 }
 
-/** As the agent does, which has a loop for each family; and as `proxyconfig cleanup` does, one after the other. */
-export function createOurs(mode: ProxyMode, network: Network): Proxy {
+/**
+ * As the agent does, which has a loop for each family; and as `proxyconfig cleanup` does, one after the other.
+ * `settings` go before those of a scenario.
+ */
+export function createOurs(mode: ProxyMode, network: Network, settings: Partial<NodeConfig> = {}): Proxy {
   const backends = ipFamilies.map((family) => ({
     family,
     backend: createBackend(mode, family, { run: network.runOnNode }),
@@ -22,7 +25,7 @@ export function createOurs(mode: ProxyMode, network: Network): Proxy {
     serve: async ({ objects, config, serviceCIDRs }) => {
       const sync = ({ family, backend }: (typeof backends)[number]): Promise<unknown> =>
         backend.sync({
-          state: stateOf(family, objects, { ...config, mode }, serviceCIDRs),
+          state: stateOf(family, objects, { ...config, ...settings, mode }, serviceCIDRs),
           changed: 'all',
           signal: new AbortController().signal,
         });

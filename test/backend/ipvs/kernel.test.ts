@@ -8,7 +8,7 @@ import { checks } from './checks.ts';
 const timeoutMs = 1_200_000;
 
 describe('IpvsBackend', () => {
-  describeWhere(['uml'], 'ipvs on the kernel under test', () => {
+  describeWhere(['kernel'], 'ipvs on the kernel under test', () => {
     const reports = new Map<string, object>();
     let fault: unknown;
 

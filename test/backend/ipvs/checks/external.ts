@@ -116,7 +116,7 @@ export const externalChecks: readonly Check[] = [
       await syncAll(node, [balanced(1, ['podA']), balanced(2)]);
       const ask = asker(pods, 80);
       assert.equal(await ask('client', loadBalancerIP(2).ipv4), 'REFUSED');
-      assert.deepEqual(await node.backend.handover?.(), ['legacy chain KUBE-EXTERNAL-SERVICES of table filter']);
+      assert.deepEqual(await node.backend.handover?.(), ['nft chain KUBE-EXTERNAL-SERVICES of table filter']);
       assert.deepEqual(await ask('client', loadBalancerIP(1).ipv4), masqueraded);
       assert.doesNotMatch(await node.tool('iptables-save', []), /KUBE-EXTERNAL-SERVICES/);
       assert.deepEqual(await node.backend.handover?.(), []);
