@@ -86,6 +86,14 @@ export function isRefusal(error: unknown): boolean {
   return isToolFailure(error) && !hasNoResources(error);
 }
 
+/** iptables' own word for what it does not know (xtables.h). */
+const versionProblem = 3;
+
+/** Whether iptables met something that it cannot read, such as a rule of nft's in a table that both have. */
+export function isUnknownToTool(error: unknown): boolean {
+  return isToolFailure(error) && error.cause instanceof CommandError && error.cause.exitCode === versionProblem;
+}
+
 /** iptables' own word for it (xtables.h); to the legacy variant that is the lock, for which it waits a few seconds. */
 const resourceProblem = 4;
 

@@ -1,6 +1,6 @@
 /**
  * One rule of another program's in a table that nft and iptables-nft share, and iptables-save shows nothing of the
- * table any more (1.8.9). What stands is read another way, and the node goes on serving.
+ * table any more, or of any (1.8.9). What stands is read another way, and the node goes on serving.
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Backend } from '../../../src/backend/backend.ts';
@@ -13,10 +13,22 @@ import { describeWhere } from '../../support/requirements.ts';
 import { keysOf, manyServices, plainService, signal, state } from './services.ts';
 
 const config = { iptables: { backend: 'Nft' as const } };
-const native: Readonly<Record<string, string>> = {
-  filter: 'chain INPUT ct state established,related accept',
-  nat: 'chain POSTROUTING oifname "eth0" masquerade',
-};
+
+/** A rule of nft's, and the chain of iptables that it stands in. */
+interface NativeRule {
+  readonly table: 'filter' | 'nat';
+  readonly chain: string;
+  readonly rule: string;
+}
+
+const established: NativeRule = { table: 'filter', chain: 'INPUT', rule: 'ct state established,related accept' };
+const nativeRules: readonly NativeRule[] = [
+  established,
+  { table: 'nat', chain: 'POSTROUTING', rule: 'oifname "eth0" masquerade' },
+  // At these iptables-save ends, with 3.
+  { table: 'filter', chain: 'INPUT', rule: 'meta l4proto { tcp, udp } th dport 53 accept' },
+  { table: 'nat', chain: 'POSTROUTING', rule: 'meta l4proto { tcp, udp } th dport 53 masquerade' },
+];
 
 describeWhere(['root', 'iptables'], 'IptablesBackend beside a rule that iptables cannot show', () => {
   let node: Pick<Network, 'runOnNode' | 'close'>;
@@ -34,13 +46,12 @@ describeWhere(['root', 'iptables'], 'IptablesBackend beside a rule that iptables
   }
 
   /** Into the chain as iptables-nft has it, which is made where it is not there. */
-  async function addNative(table: string, family: IPFamily): Promise<void> {
+  async function addNative({ table, chain, rule }: NativeRule, family: IPFamily): Promise<void> {
     const ip = family === 'ipv4' ? 'ip' : 'ip6';
-    const [, chain = '', ...rule] = (native[table] ?? '').split(' ');
     const hook = chain === 'INPUT' ? 'filter hook input priority 0' : 'nat hook postrouting priority 100';
     await nft('add', 'table', ip, table);
     await nft(`add chain ${ip} ${table} ${chain} { type ${hook}; policy accept; }`);
-    await nft(`add rule ${ip} ${table} ${chain} ${rule.join(' ')}`);
+    await nft(`add rule ${ip} ${table} ${chain} ${rule}`);
   }
 
   /** How often each jump stands in a chain of the kernel's: `{ 'INPUT KUBE-FORWARD': 1 }`. */
@@ -58,11 +69,13 @@ describeWhere(['root', 'iptables'], 'IptablesBackend beside a rule that iptables
     return found;
   }
 
-  const cases = ipFamilies.flatMap((family) => ['filter', 'nat'].map((table) => ({ family, table })));
+  const cases = ipFamilies.flatMap((family) => nativeRules.map((native) => ({ family, native })));
 
-  describe.each(cases)('in table $table of $family', ({ family, table }) => {
+  describe.each(cases)('in table $native.table of $family: $native.rule', ({ family, native }) => {
+    const { table } = native;
+
     test('syncs in full again and again, and no jump stands twice', async () => {
-      await addNative(table, family);
+      await addNative(native, family);
       const full = { state: state(manyServices(3), config, family), changed: 'all', signal } as const;
       expect(await newBackend(family).sync(full)).toMatchObject({ services: 3 });
       const first = await jumps(table, family);
@@ -77,7 +90,7 @@ describeWhere(['root', 'iptables'], 'IptablesBackend beside a rule that iptables
       const before = manyServices(3);
       await backend.sync({ state: state(before, config, family), changed: 'all', signal });
       const standing = await jumps(table, family);
-      await addNative(table, family);
+      await addNative(native, family);
       expect(await backend.findDrift(signal)).toBeUndefined();
       const after = [...before, plainService(7)];
       const change = { state: state(after, config, family), changed: keysOf([plainService(7)]), signal };
@@ -87,17 +100,17 @@ describeWhere(['root', 'iptables'], 'IptablesBackend beside a rule that iptables
     });
 
     test('is still there after a clean-up, and nothing of ours is', async () => {
-      await addNative(table, family);
+      await addNative(native, family);
       await newBackend(family).sync({ state: state(manyServices(3), config, family), changed: 'all', signal });
       expect((await newBackend(family).cleanup()).length).toBeGreaterThan(5);
       const listing = await nft('list', 'ruleset');
       expect(listing).not.toContain('KUBE-');
-      expect(listing).toContain((native[table] ?? '').split(' ').at(-1));
+      expect(listing).toContain(native.rule.split(' ').at(-1));
     });
   });
 
   test('says which table, and what to do, where there is no nft to read it with; nothing piles up', async () => {
-    await addNative('filter', 'ipv4');
+    await addNative(established, 'ipv4');
     const host = {
       run: node.runOnNode,
       find: async (name: string) => (name === 'nft' ? undefined : findProgram(name)),

@@ -82,7 +82,7 @@ async function readDispatch(iptables: Iptables, wanted: Table): Promise<Readonly
     const [, name = '', rule = ''] = /^-A (\S+) (.*)$/.exec(line) ?? [];
     chains.get(name)?.push(rule);
   };
-  await runTool('iptables-save', () => iptables.save(read));
+  await runTool('iptables-save', () => iptables.save(read, undefined, wanted));
   return chains;
 }
 

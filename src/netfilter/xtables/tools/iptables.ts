@@ -3,15 +3,15 @@
  */
 import type { IPFamily } from '../../../model/ipFamily.ts';
 import { CommandError, findProgram, runCommand, type ToolHost } from '../../../system/command.ts';
-import type { IptablesVariant } from '../chain.ts';
+import type { IptablesVariant, Table } from '../chain.ts';
 
 export interface Iptables {
   readonly family: IPFamily;
   readonly variant: IptablesVariant;
   /** e.g. `1.8.9` */
   readonly version: string;
-  /** Hands over every line of `iptables-save`, all tables. */
-  save(onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
+  /** Hands over every line of `iptables-save`, of one table or of all. */
+  save(onLine: (line: string) => void, signal?: AbortSignal, table?: Table): Promise<void>;
   /** The lines of one table, each rule behind what it counted: `[packets:bytes] -A CHAIN …`. */
   counters(table: string, onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
   restore(args: readonly string[], input: Iterable<string>, signal?: AbortSignal): Promise<void>;
@@ -50,8 +50,9 @@ export async function findIptables(
     family,
     variant: words.includes('nf_tables') ? 'nft' : 'legacy',
     version: /v(\d+(?:\.\d+)+)/.exec(words)?.[1] ?? 'unknown',
-    save: async (onLine, signal) => {
-      await run({ file: save, args: [], onLine, timeoutMs: saveTimeoutMs, ...(signal && { signal }) });
+    save: async (onLine, signal, table) => {
+      const args = table === undefined ? [] : ['-t', table];
+      await run({ file: save, args, onLine, timeoutMs: saveTimeoutMs, ...(signal && { signal }) });
     },
     counters: async (table, onLine, signal) => {
       await run({ file: save, args: ['-c', '-t', table], onLine, timeoutMs: saveTimeoutMs, ...(signal && { signal }) });

@@ -2,7 +2,7 @@
  * Reads the kernel's tables in one pass over `iptables-save`.
  */
 import { CommandError } from '../../../system/command.ts';
-import { runTool, SyncError, toolError } from '../../errors.ts';
+import { isUnknownToTool, runTool, SyncError, toolError } from '../../errors.ts';
 import { isJump } from '../compareTables.ts';
 import { type ListedRule, NftListingReader } from '../nftListing.ts';
 import { formatJump } from '../transaction.ts';
@@ -18,9 +18,38 @@ const quotedText = /"(?:[^"\\]|\\.)*"/g;
 
 /** What the kernel holds of ours, in all three tables. Throws a SyncError. */
 export async function readTables(iptables: Iptables, ownership: Ownership, signal?: AbortSignal): Promise<TablesView> {
-  const reader = new SaveReader(ownership);
-  await runTool('iptables-save', () => iptables.save((line) => reader.read(line), signal));
+  const reader = await readSaved(iptables, ownership, signal);
   for (const table of reader.unreadable) await readUnreadable(table, iptables, reader, signal);
+  return reader;
+}
+
+/**
+ * Some rules of nft's that iptables-save does not know keep the one table from being shown; at others it ends, with
+ * whatever it showed before (`meta l4proto { tcp, udp } th dport 53`; 1.8.9 and 1.8.11). Then each table is asked for alone.
+ */
+async function readSaved(iptables: Iptables, ownership: Ownership, signal?: AbortSignal): Promise<SaveReader> {
+  const reader = new SaveReader(ownership);
+  try {
+    await runTool('iptables-save', () => iptables.save((line) => reader.read(line), signal));
+    return reader;
+  } catch (error) {
+    if (!isUnknownToTool(error)) throw error;
+    return readOneByOne(iptables, ownership, signal);
+  }
+}
+
+async function readOneByOne(iptables: Iptables, ownership: Ownership, signal?: AbortSignal): Promise<SaveReader> {
+  const reader = new SaveReader(ownership);
+  for (const table of tables) {
+    const alone = new SaveReader(ownership);
+    try {
+      await runTool('iptables-save', () => iptables.save((line) => alone.read(line), signal, table));
+      reader.add(alone);
+    } catch (error) {
+      if (!isUnknownToTool(error)) throw error;
+      reader.unreadable.push(table);
+    }
+  }
   return reader;
 }
 
@@ -82,6 +111,15 @@ class SaveReader implements TablesView {
       this.#readChain(this.#table, line.slice(1, line.indexOf(' ')));
     else if (line === 'COMMIT') this.#endChain();
     else if (line.startsWith('# Table ')) this.#readUnreadable(line);
+  }
+
+  /** Takes over what was read of another table. */
+  add({ chains, references, rules, hasKubeletMark, unreadable }: SaveReader): void {
+    for (const chain of chains.values()) this.chains.set(chain, chain);
+    for (const reference of references) this.references.push(reference);
+    this.unreadable.push(...unreadable);
+    this.rules += rules;
+    this.hasKubeletMark ||= hasKubeletMark;
   }
 
   #readUnreadable(line: string): void {
