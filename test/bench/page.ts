@@ -3,7 +3,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { cpus, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 
 export type PartName = 'proxies' | 'nftables' | 'ipvs' | 'fan-out' | 'profile';
@@ -34,8 +34,10 @@ export async function writePart(name: PartName, markdown: string, picture?: Pict
   await writeFile(file, `# Performance\n\n${parts.join('\n\n')}\n`);
 }
 
+/** A run may be held to some of the CPUs, to leave others to another. */
 export function machine(): string {
-  return `${cpus().length} CPUs and ${Math.round(totalmem() / 2 ** 30)} GiB of memory under Linux ${release().split('-')[0]}`;
+  const [all, had] = [cpus().length, availableParallelism()];
+  return `${all} CPUs${had < all ? `, of which this run had ${had},` : ''} and ${Math.round(totalmem() / 2 ** 30)} GiB of memory under Linux ${release().split('-')[0]}`;
 }
 
 /** The commit that is checked out, `-dirty` with changes that are not committed. */
