@@ -67,15 +67,16 @@ export class KubeProxy implements Proxy {
 
   async serve({ objects, config }: Round): Promise<void> {
     this.#markers += 1;
-    // Whoever serves the marker, which comes last in each watch, has heard of everything before it.
+    // Whoever serves the marker, which comes last in each watch, has heard of everything before it. It is made when this
+    // round's kube-proxy runs: the one of the round before, with other flags, must not be the one that serves it.
     const marker: ServiceManifest = {
       name: `marker-${this.#markers}`,
       clusterIP: clusterIP(firstMarker + this.#markers),
       pods: ['podA'],
     };
     await this.#write(objects);
-    await this.#write([marker]);
     await this.#run(flagsOf(config));
+    await this.#write([marker]);
     await waitFor('kube-proxy serves the marker', () => this.#serves(marker), {
       timeoutMs: syncTimeoutMs,
       isHopeless: () => this.#process?.hasEnded() ?? true,

@@ -201,10 +201,11 @@ const clusterIPs = fc.constantFrom<Event>(
 
 const cut: fc.Arbitrary<Event> = fc.integer({ min: 0, max: 3 }).map((afterTables) => ({ kind: 'cut', afterTables }));
 
+/** The four kinds at the end cost a full sync: seldom enough that among a dozen sequences most end with an incremental one. */
 const event = fc.oneof(
-  { weight: 16, arbitrary: service },
-  { weight: 20, arbitrary: slice },
-  { weight: 8, arbitrary: gone },
+  { weight: 32, arbitrary: service },
+  { weight: 40, arbitrary: slice },
+  { weight: 16, arbitrary: gone },
   { weight: 1, arbitrary: node },
   { weight: 1, arbitrary: config },
   { weight: 1, arbitrary: clusterIPs },
