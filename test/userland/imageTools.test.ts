@@ -21,7 +21,7 @@ const isFull = process.env['FULL'] === '1';
 const parts: readonly Part[] = [
   { suite: 'test/netfilter/xtables/wordings.test.ts', minTests: 4 },
   { suite: 'test/backend/iptables/saveWords.test.ts', minTests: 10 },
-  { suite: 'test/backend/iptables/unreadable.test.ts', minTests: 14 },
+  { suite: 'test/backend/iptables/unreadable.test.ts', minTests: 26 },
   { suite: 'test/scenarios/iptables.test.ts', minTests: 1100 },
   { suite: 'test/faults/tools.test.ts', minTests: 21 },
 ];
