@@ -21,14 +21,16 @@ describeWhere(['root', 'iptables'], 'a tool that is ended by a signal', () => {
   afterEach(() => node.close());
 
   /** Runs all programs but those that a pattern names, by their whole command line. */
-  function runAllBut(dying: RegExp): RunCommand {
+  function runWith(pattern: RegExp, script: string): RunCommand {
     return ({ file, args, ...more }) =>
       node.runOnNode(
-        dying.test([file, ...args].join(' '))
-          ? { ...more, file: '/bin/sh', args: ['-c', 'kill -SEGV $$'] }
+        pattern.test([file, ...args].join(' '))
+          ? { ...more, file: '/bin/sh', args: ['-c', script] }
           : { ...more, file, args },
       );
   }
+
+  const runAllBut = (dying: RegExp): RunCommand => runWith(dying, 'kill -SEGV $$');
 
   function backendWithout(dying: RegExp): Backend {
     return createBackend('iptables', 'ipv4', { run: runAllBut(dying) });
@@ -80,6 +82,19 @@ describeWhere(['root', 'iptables'], 'a tool that is ended by a signal', () => {
       expect(await backend.preflight({ ...defaultConfig, mode: 'ipvs' })).toMatchObject({
         reason: 'ToolKilled',
         message: expect.stringMatching(`^${tool} died of SIGSEGV`),
+      });
+    });
+
+    test("another program's lock is not taken for a module that the kernel lacks", async () => {
+      // By kubelet's mark the node uses the legacy variant, which ends with 4 where it waited for the lock in vain.
+      await node.runOnNode({
+        file: '/usr/sbin/iptables-legacy',
+        args: ['-t', 'mangle', '-N', 'KUBE-KUBELET-CANARY'],
+        timeoutMs: 10_000,
+      });
+      const run = runWith(/iptables-legacy-restore (?!--version)/, 'exit 4');
+      expect(await createBackend('ipvs', 'ipv4', { run }).preflight({ ...defaultConfig, mode: 'ipvs' })).toMatchObject({
+        reason: 'LockHeld',
       });
     });
 

@@ -24,7 +24,8 @@ describeWhere(['go modules'], "the Go module of Kubernetes' programs", () => {
       made = await texts(folder);
     });
     expect(made).toEqual(await texts(goFolder('kubernetes')));
-  });
+    // Go may have to fetch all modules first.
+  }, 600_000);
 
   test('a version that there is not is named, with the remedy, and leaves nothing behind', async () => {
     const making = makeIn(directory, 'v1.36.999', () => Promise.reject(new Error('it is made')));

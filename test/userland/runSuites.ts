@@ -64,9 +64,8 @@ async function runJest(root: string, args: readonly string[]): Promise<void> {
     '--forceExit',
     ...args,
   ];
-  const { FULL = '', CI = '' } = process.env;
   await execa('setpriv', ['--pdeathsig', 'KILL', ...inRoot(root), ...jest], {
-    env: { ...environment, FULL, CI },
+    env: environment,
     extendEnv: false,
     reject: false,
     stdin: 'ignore',

@@ -50,8 +50,14 @@ export function inRoot(root: string): readonly string[] {
   return ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', enterRoot, 'sh', root, repository];
 }
 
+/** What of this process's environment decides which programs are tested, and how. */
+const handedOn = ['FULL', 'CI', 'KUBERNETES', 'XDG_CACHE_HOME', 'TMPDIR'];
+
 /** Of programs that run there. */
 export const environment = {
+  ...Object.fromEntries(
+    handedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  ),
   HOME: homedir(),
   PATH: `${repository}/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
 };

@@ -7,7 +7,7 @@ import type { IPFamily } from '../../../model/ipFamily.ts';
 import { CommandError } from '../../../system/command.ts';
 import type { Iptables } from '../../../netfilter/xtables/tools/iptables.ts';
 import { isToolFailure, runTool, SyncError } from '../../../netfilter/errors.ts';
-import { restoreArguments } from '../../../netfilter/xtables/transaction.ts';
+import { restore } from '../../../netfilter/xtables/tools/restore.ts';
 import type { Tools } from './kernel.ts';
 import type { SetId } from '../plan/sets.ts';
 import { definitionOf } from '../plan/sets.ts';
@@ -139,7 +139,7 @@ async function tryMatch({ tools: { ipset }, iptables }: Programs, family: IPFami
     const rule = `*filter\n:${name} - [0:0]\n-A ${name} -m set --match-set ${name} ${fields.join(',')} -j RETURN\nCOMMIT\n`;
     try {
       const input = [rule, `*filter\n-F ${name}\n-X ${name}\nCOMMIT\n`];
-      return await runTool('iptables-restore', () => iptables.restore(restoreArguments, input));
+      return await restore(iptables, { input });
     } finally {
       await ipset.restore([destroyTrial(family)]);
     }
