@@ -17,6 +17,7 @@ import { ipFamilies } from '../model/ipFamily.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { AgentMetrics } from '../observability/metrics.ts';
 import { apiErrorObserver } from './watch/apiErrors.ts';
+import { clusterIPsCondition } from './watch/clusterIPs.ts';
 import { watchClusterIPs } from './watch/clusterIPsWatch.ts';
 import { watchCluster } from './watch/clusterWatch.ts';
 import { ConntrackUse } from './conntrack/conntrackUse.ts';
@@ -233,6 +234,7 @@ export class Agent {
       probe,
       conditions: [
         this.#node.conditions(),
+        clusterIPsCondition(this.#store.sharedRanges),
         conditions,
         this.#conntrackUse.conditions(),
         this.#syncListeners.conditions(),

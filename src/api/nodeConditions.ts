@@ -8,6 +8,7 @@ import type { ConditionNow } from './conditions.ts';
 export const nodeConditionTypes = [
   'AllFamilies',
   'BootstrapAddress',
+  'ClusterIPs',
   'ConfigSaved',
   'ConntrackAnchor',
   'ConntrackSettings',

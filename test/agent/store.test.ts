@@ -20,6 +20,7 @@ beforeEach(() => {
       triggers.push(triggerTime);
     },
     onNodeChange: () => changes.push('node'),
+    onClusterIPsChange: () => changes.push('cluster IPs'),
   });
 });
 

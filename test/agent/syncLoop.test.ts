@@ -126,6 +126,21 @@ describe('SyncLoop', () => {
         [5101, 'all'],
       ]);
     });
+
+    test('pauses before a full run that nobody who is served waits for, also one enqueued while a sync runs', async () => {
+      await started();
+      backend.durationMs = 100;
+      change('a');
+      await pass(50);
+      loop.enqueueFull();
+      await pass(500);
+      expect(runs()).toEqual([[5000, ['default/a']]]);
+      await pass(5000);
+      expect(runs()).toEqual([
+        [5000, ['default/a']],
+        [expect.any(Number), 'all'],
+      ]);
+    });
   });
 
   describe('after a failure', () => {

@@ -54,6 +54,14 @@ export const agentMutants: readonly Mutant[] = [
     killer: "kube-proxy's defaults on 2 CPUs: the minimum size",
   },
   {
+    name: 'a range of cluster IPs in which endpoints lie is used all the same',
+    file: 'src/agent/watch/clusterIPs.ts',
+    find: 'this.#known.networks.filter((network) => !this.#shared.has(network))',
+    replace: 'this.#known.networks',
+    test: 'test/agent/clusterIPs.test.ts',
+    killer: 'one in which an endpoint lies is left out',
+  },
+  {
     name: 'ranges of cluster IPs are known before those that another proxy serves',
     file: 'src/agent/watch/clusterIPsWatch.ts',
     find: 'await foreign.synced;',

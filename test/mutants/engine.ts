@@ -6,6 +6,14 @@ const registry = 'test/backend/registry.test.ts';
 
 export const engineMutants: readonly Mutant[] = [
   {
+    name: 'full runs for what another proxy serves follow each other without a pause',
+    file: 'src/agent/dataplane/syncLoop.ts',
+    find: 'const isPaused = !this.#isUrgent',
+    replace: 'const isPaused = !this.#isFullDue',
+    test: 'test/agent/syncLoop.test.ts',
+    killer: 'pauses before a full run that nobody who is served waits for',
+  },
+  {
     name: 'a configuration that asks for NodePorts on loopback addresses is taken without them',
     file: 'src/backend/localhostNodePorts.ts',
     find: 'if (index < 0) return undefined;',

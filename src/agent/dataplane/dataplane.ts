@@ -69,6 +69,9 @@ export class Dataplane {
         if (change.kind === 'service' && this.#isOtherwise(change.family)) options.onRequeue();
       },
       onNodeChange: () => this.#onNodeChange(),
+      onClusterIPsChange: () => {
+        for (const syncLoops of this.#modes.allSyncLoops) syncLoops.enqueueFull();
+      },
     });
   }
 

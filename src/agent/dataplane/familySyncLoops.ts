@@ -90,6 +90,11 @@ export class FamilySyncLoops {
     for (const loop of this.#loops.values()) loop.requestFull();
   }
 
+  /** A full run of each loop is due after its pause. */
+  enqueueFull(): void {
+    for (const loop of this.#loops.values()) loop.enqueueFull();
+  }
+
   /**
    * Resolves after the first run of every family, which is a full one that is read back: to the first failure, its
    * message with the family before it, or to undefined.

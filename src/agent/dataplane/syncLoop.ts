@@ -58,6 +58,8 @@ export class SyncLoop {
   readonly #abort = new AbortController();
   #status: SyncStatus;
   #isFullDue = true;
+  /** Asked for while a run was under way: the next one follows without a pause. */
+  #isUrgent = false;
   readonly #changes = new QueuedChanges();
   #notBefore = 0;
   #lastFull = 0;
@@ -103,7 +105,14 @@ export class SyncLoop {
   /** A full run is due, without waiting for the end of the pause. */
   requestFull(): void {
     this.#isFullDue = true;
+    this.#isUrgent = true;
     this.#notBefore = 0;
+    this.#onQueued(undefined);
+  }
+
+  /** A full run is due after the pause. */
+  enqueueFull(): void {
+    this.#isFullDue = true;
     this.#onQueued(undefined);
   }
 
@@ -191,6 +200,7 @@ export class SyncLoop {
     const isFull = this.#isFullDue || started >= this.#lastFull + fullSyncPeriodMs;
     const taken = this.#changes.take(isFull);
     this.#isFullDue = false;
+    this.#isUrgent = false;
     const state = this.#observed(this.#options.state());
     const { node, config } = state;
     const result = await this.#write({ state, changed: taken.services, signal: this.#abort.signal });
@@ -222,7 +232,7 @@ export class SyncLoop {
     const { config } = run;
     const now = performance.now();
     const minPeriodMs = config.sync.minPeriodSeconds * 1000;
-    const isPaused = !this.#isFullDue && !this.#changes.isUnfinished;
+    const isPaused = !this.#isUrgent && !this.#changes.isUnfinished;
     this.#notBefore = isPaused ? now + (minPeriodMs > 0 ? minPeriodMs : run.durationMs) : 0;
     if (isFull) this.#lastFull = now;
     // After the pause: others may be programmed in between.
@@ -247,7 +257,7 @@ export class SyncLoop {
     const retryInMs = this.#wasFlushed()
       ? 0
       : Math.min(minRetryMs * 2 ** (failures - 1), config.sync.periodSeconds * 1000);
-    if (!this.#isFullDue) this.#notBefore = performance.now() + retryInMs;
+    if (!this.#isUrgent) this.#notBefore = performance.now() + retryInMs;
     this.#isFullDue = true;
     this.#notify((listener) => listener.onFailure?.(this, { error, wasFull, retryInMs }));
   }
@@ -282,9 +292,7 @@ export class SyncLoop {
   }
 }
 
-/**
- * The error itself where it is a SyncError, else one with the reason `SyncFailed` whose message is safe for a status.
- */
+/** The error itself where it is a SyncError, else one with the reason `SyncFailed` and a message that is safe to show. */
 export function asSyncError(error: unknown): SyncError {
   if (error instanceof SyncError) return error;
   return new SyncError('SyncFailed', 'the rules could not be loaded; the agent log says why', { cause: error });

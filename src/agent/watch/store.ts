@@ -8,13 +8,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NodeConfig } from '../../api/nodeConfig.ts';
 import { AddressClaims } from '../../model/addressClaims.ts';
-import { type ClusterIPSources, noClusterIPs } from '../../model/clusterIPRanges.ts';
+import type { ClusterIPSources } from '../../model/clusterIPRanges.ts';
 import type { EndpointSliceRecord } from '../../model/endpointSlice.ts';
 import type { Decoded, Problem } from '../../model/fields.ts';
 import { familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
 import { type NodeRecord, withKnownNetwork } from '../../model/node.ts';
 import type { ServiceKey, ServiceRecord } from '../../model/service.ts';
 import { type ServiceState, serviceStateOf } from '../../model/serviceState.ts';
+import { ClusterIPs } from './clusterIPs.ts';
 
 /** One Service whose rules in one family may no longer be right. */
 export interface ServiceChange {
@@ -28,11 +29,10 @@ export interface ServiceChange {
 /** Is called within the store's setters, which have stored the record by then. */
 export interface StoreListener {
   onChange(change: ServiceChange): void;
-  /**
-   * The Node's addresses, Pod ranges, zone or labels changed, or the ranges of cluster IPs, so the rules of every
-   * Service may be wrong.
-   */
+  /** The Node's addresses, Pod ranges, zone or labels changed, so the rules of every Service may be wrong. */
   onNodeChange(): void;
+  /** The ranges of cluster IPs changed, or what another proxy serves in them: no Service that is served waits for it. */
+  onClusterIPsChange(): void;
 }
 
 /** A Service that is not served, or not as its objects say, because something in them is invalid. */
@@ -45,7 +45,7 @@ export interface InvalidService {
 
 export class Store {
   #node: NodeRecord | undefined;
-  #clusterIPs = noClusterIPs;
+  readonly #clusterIPs = new ClusterIPs();
   #listener: StoreListener | undefined;
   readonly #services = new Map<ServiceKey, ServiceRecord>();
   /** How many of them there are in a family. */
@@ -81,9 +81,12 @@ export class Store {
 
   /** Until it is called there are no ranges. */
   setClusterIPs(clusterIPs: ClusterIPSources): void {
-    if (isDeepStrictEqual(clusterIPs, this.#clusterIPs)) return;
-    this.#clusterIPs = clusterIPs;
-    this.#listener?.onNodeChange();
+    if (this.#clusterIPs.set(clusterIPs, this.#slices.values())) this.#listener?.onClusterIPsChange();
+  }
+
+  /** Ranges of cluster IPs in which endpoints lie, so that no rule is about them; sorted. */
+  get sharedRanges(): readonly string[] {
+    return this.#clusterIPs.shared;
   }
 
   service(key: ServiceKey): ServiceRecord | undefined {
@@ -149,7 +152,7 @@ export class Store {
   /** A view, not a copy: `ports` answers with what is known when it is asked. */
   state(family: IPFamily, node: NodeRecord, config: NodeConfig): ServiceState {
     const [services, slices, claims] = [this.#services, this.#slicesOf, this.#claims];
-    return serviceStateOf({ services, slices, node, config, family, claims, clusterIPs: this.#clusterIPs });
+    return serviceStateOf({ services, slices, node, config, family, claims, clusterIPs: this.#clusterIPs.usable });
   }
 
   #count(record: ServiceRecord | undefined, change: 1 | -1): void {
@@ -169,6 +172,7 @@ export class Store {
   }
 
   #addSlice(key: string, record: EndpointSliceRecord): void {
+    if (this.#clusterIPs.observe(record)) this.#listener?.onClusterIPsChange();
     this.#slicesOf.set(record.service, [...(this.#slicesOf.get(record.service) ?? []), record]);
     this.#slices.set(key, record);
   }

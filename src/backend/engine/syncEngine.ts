@@ -97,8 +97,8 @@ export class SyncEngine<Programs, Applied> {
   readonly #refusals = new Refusals();
   /** Those that the last search did not come to. */
   #untried: ReadonlySet<ServiceKey> = new Set();
-  /** Of the syncs that `#refusals` is about. */
-  #scope = '';
+  /** Of the syncs that `#refusals` is about: what it depends on whether a Service is refused. */
+  #refusalScope = '';
   #programs: Programs | undefined;
   /** Of what was written with these, something may stand: also where the sync failed. */
   readonly #written = new Set<Programs>();
@@ -133,8 +133,11 @@ export class SyncEngine<Programs, Applied> {
     const before = this.#committed;
     this.#committed = undefined;
     const isPartial = changed !== 'all' && before?.scope === scope && before.programs === programs;
-    this.#forgetRefusals({ state, changed, isSame: scope === this.#scope && programs === this.#programs });
-    [this.#scope, this.#programs] = [scope, programs];
+    // Which addresses are another proxy's changes no Service's own objects.
+    const refusalScope = planScope({ ...state, clusterIPRanges: { ...state.clusterIPRanges, foreign: [] } });
+    const isSame = refusalScope === this.#refusalScope && programs === this.#programs;
+    this.#forgetRefusals({ state, changed, isSame });
+    [this.#refusalScope, this.#programs] = [refusalScope, programs];
     const quarantine = isPartial ? withoutKeys(before.quarantine, changed) : this.#refusals.quarantine;
     const step = {
       programs,

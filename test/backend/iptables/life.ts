@@ -74,7 +74,11 @@ class Life {
     this.#store.setNode(
       decodeNode(nodeObject({ zone: 'zone-a', addresses: ['192.0.2.1', '2001:db8::1'], podCIDRs: [] })).record,
     );
-    this.#store.listen({ onChange: (change) => this.#note(change), onNodeChange: () => (this.#changed = 'all') });
+    this.#store.listen({
+      onChange: (change) => this.#note(change),
+      onNodeChange: () => (this.#changed = 'all'),
+      onClusterIPsChange: () => (this.#changed = 'all'),
+    });
   }
 
   observe(event: Event): void {
