@@ -23,6 +23,8 @@ export interface BootOptions {
   /** From power-on to the end, whatever happens inside. */
   readonly timeoutMs: number;
   readonly memory?: string;
+  /** The first process, which runs the program; the kernel panics where it is not there. */
+  readonly init?: string;
   /** Which of the kernel's two the program `iptables` is inside. */
   readonly iptables?: IptablesVariant;
   /** Those of the kernel: all are loaded, or none is yet. */
@@ -34,7 +36,7 @@ export interface BootOptions {
 /** From power-on to init: a third of a second on a machine that does nothing else. */
 const bootTimeoutMs = 60_000;
 const workTree = fileURLToPath(new URL('../..', import.meta.url));
-const init = fileURLToPath(new URL('init.sh', import.meta.url));
+const usualInit = fileURLToPath(new URL('init.sh', import.meta.url));
 const keptLines = 40;
 /** For the rest of what the kernel says: its process stays, because the first one of a process namespace does not abort. */
 const lastWordsMs = 500;
@@ -50,9 +52,10 @@ export async function runInKernel(options: BootOptions): Promise<string> {
 }
 
 function boot(directory: string, options: BootOptions, cpu: number): Promise<string> {
-  const { program, args = [], timeoutMs, memory = '1G', iptables = 'nft', modules = 'loaded', onLine } = options;
+  const { program, args = [], timeoutMs, memory = '1G', init = usualInit, onLine } = options;
+  const { iptables = 'nft', modules = 'loaded' } = options;
   const command = [process.execPath, fileURLToPath(new URL(program, import.meta.url)), ...args];
-  const settings = [`mem=${memory}`, `iptables=${iptables}`, `modules=${modules}`, ...codeCache()];
+  const settings = [`mem=${memory}`, `iptables=${iptables}`, `modules=${modules}`, `init=${init}`, ...codeCache()];
   const kernel = spawn(
     'setpriv',
     commandLine(cpu, [join(directory, 'linux'), `kernel=${directory}`, ...settings], command),
@@ -112,7 +115,7 @@ function commandLine(cpu: number, kernel: readonly string[], command: readonly s
     'dummy.numdummies=0',
   ];
   const root = ['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro'];
-  return [...namespaces, ...ownMemory, ...kernel, ...hardware, ...root, `init=${init}`, '--', workTree, ...command];
+  return [...namespaces, ...ownMemory, ...kernel, ...hardware, ...root, '--', workTree, ...command];
 }
 
 function kill({ pid, exitCode, signalCode }: ChildProcess): void {

@@ -39,7 +39,11 @@ describeWhere(['kernel'], 'runInKernel', () => {
   const usual = { program: 'packets.ts', args: ['no such subject'], timeoutMs, onLine: () => undefined };
   test.each([
     { what: 'a kernel that cannot boot', options: { memory: '1M' }, says: /did not boot; its console:/ },
-    { what: 'a kernel that panics', options: { memory: '20M' }, says: /ended in .*Kernel panic - not syncing: / },
+    {
+      what: 'a kernel that panics',
+      options: { init: '/none' },
+      says: /ended in .*Kernel panic - not syncing: Requested init /,
+    },
     { what: 'a program that fails', options: {}, says: /ran a program that ended with 1; .*one of iptables, ipvs,/s },
     { what: 'whatever is not done in time', options: { timeoutMs: 1 }, says: /was not done after 0\.001 s/ },
   ])('throws for $what', async ({ options, says }) => {
