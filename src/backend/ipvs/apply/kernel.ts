@@ -63,7 +63,12 @@ export async function hasVirtualServers(host: ToolHost): Promise<boolean> {
 /** Number of commands that `readKernel` runs. */
 export const commandsPerReading = 3;
 
-/** What the kernel holds of the family. Throws a SyncError. */
+/**
+ * What the kernel holds of the family. Throws a SyncError.
+ *
+ * The kernel lists virtual servers of both families from one table, a part at a time, and goes on by number: where the
+ * other family's sync deletes some meanwhile, others are left out (ip_vs_genl_dump_services; seen on Linux 6.12).
+ */
 export async function readKernel(tools: Tools, family: IPFamily, signal?: AbortSignal): Promise<KernelState> {
   const servers = new ServerReader(family);
   const sets = new SetReader(setIdsByName(family));

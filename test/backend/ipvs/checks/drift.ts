@@ -74,6 +74,21 @@ export const driftChecks: readonly Check[] = [
     },
   },
   {
+    name: 'a virtual server that a reading leaves out, as beside the other family, is looked for once more',
+    run: async ({ run }) => {
+      let readings = 0;
+      const leavingOut: RunCommand = async ({ onLine, ...command }) => {
+        if (!command.args.includes('-Ln') || onLine === undefined)
+          return run({ ...command, ...(onLine && { onLine }) });
+        readings += 1;
+        const isAfterTheWrite = readings === 2;
+        return run({ ...command, onLine: (line) => isAfterTheWrite || onLine(line) });
+      };
+      assert.equal((await syncAll(nodeWith(leavingOut), [web(1)])).services, 1);
+      assert.equal(readings, 3);
+    },
+  },
+  {
     name: 'a tool that does nothing and says it did is found out',
     run: async ({ run }) => {
       const idle: RunCommand = async (command) => (command.args.includes('-R') ? '' : run(command));
