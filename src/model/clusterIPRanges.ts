@@ -2,7 +2,7 @@
  * Where cluster IPs come from: by this a node knows an address that a Service could have and none has.
  */
 import type { NodeConfig } from '../api/nodeConfig.ts';
-import { cidrContains, cidrsOverlap, familyOf, type IPFamily } from './ipFamily.ts';
+import { cidrsOverlap, containsAddress, familyOf, type IPFamily } from './ipFamily.ts';
 import type { NodeRecord } from './node.ts';
 
 /** As the API server has them, in both families; canonical. */
@@ -45,6 +45,6 @@ export function clusterIPRangesOf(
   const isFree = (network: string): boolean => taken.every((each) => !cidrsOverlap(network, each));
   const usable = [...new Set(networks)].filter((network) => familyOf(network) === family && isFree(network)).sort();
   const kept = usable.slice(0, maxNetworks);
-  const inside = [...new Set(foreign)].filter((address) => kept.some((network) => cidrContains(network, address)));
+  const inside = [...new Set(foreign)].filter(containsAddress(kept));
   return inside.length > maxForeign ? { networks: [], foreign: [] } : { networks: kept, foreign: inside.sort() };
 }

@@ -216,7 +216,7 @@ export const agentMutants: readonly Mutant[] = [
   {
     name: 'a program that listens on loopback alone is taken for one in conflict',
     file: 'src/agent/status/portConflicts.ts',
-    find: ' || loopback.some((network) => cidrContains(network, own))',
+    find: ' || cidrContains(loopbackNetwork(family), own)',
     replace: '',
     test: 'test/agent/portConflicts.test.ts',
     killer: 'a loopback address: false',

@@ -10,6 +10,7 @@ import { shortened } from '../../api/bounded.ts';
 import type { NodeConditionNow } from '../../api/nodeConditions.ts';
 import { shortList } from '../../api/shortList.ts';
 import { canonicalAddress, cidrContains, familyOf, ipFamilies, type IPFamily } from '../../model/ipFamily.ts';
+import { loopbackNetwork } from '../../model/nodePortAddresses.ts';
 import type { Protocol } from '../../model/protocol.ts';
 import type { ServiceKey } from '../../model/service.ts';
 import type { ServicePort } from '../../model/servicePort.ts';
@@ -63,7 +64,6 @@ class NodePorts {
 }
 
 const defaultTiming: Timing = { periodMs: 60_000, conflictPeriodMs: 10_000, minPeriodMs: 5000 };
-const loopback = ['127.0.0.0/8', '::1/128'];
 const maxNamed = 2;
 const maxNameLength = 40;
 const maxLogged = 10;
@@ -220,7 +220,7 @@ function isReachedAt(
   const own = canonicalAddress(address) ?? '';
   if (own === '::') return family === ofSocket || family === 'ipv4';
   if (own === '0.0.0.0') return family === 'ipv4';
-  if (familyOf(own) !== family || loopback.some((network) => cidrContains(network, own))) return false;
+  if (familyOf(own) !== family || cidrContains(loopbackNetwork(family), own)) return false;
   return addresses.some((each) => each === own || each === '0.0.0.0' || each === '::');
 }
 
